@@ -1,0 +1,27 @@
+"""Fails if a test was skipped for a reason that a machine cannot be excused for."""
+
+import os
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+SHARED = Path(os.environ.get("TIPS_SHARED", Path(__file__).parents[1] / "../shared"))
+ALLOWED = ("no CUDA", "no nvcc", "no slurmd") + (() if SHARED.is_dir() else ("no shared material",))
+
+
+def unexcused(report: Path) -> list[str]:
+    """Lists "test: reason" of every skip in a JUnit report that is not allowed."""
+    found = []
+    for case in ElementTree.parse(report).iter("testcase"):
+        for skip in case.iter("skipped"):
+            reason = skip.get("message", "")
+            if reason not in ALLOWED:
+                found.append(f"{case.get('classname')}.{case.get('name')}: {reason}")
+    return found
+
+
+if __name__ == "__main__":
+    bad = unexcused(Path(sys.argv[1]))
+    for line in bad:
+        print(f"skipped without an excuse: {line}", file=sys.stderr)
+    sys.exit(1 if bad else 0)

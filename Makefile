@@ -1,0 +1,42 @@
+# Two commands are enough: `make reproduce` and `make test`. SCALE and ROOT choose another study:
+# make reproduce SCALE=clip ROOT=FOLDER
+SCALE ?= desk
+ROOT ?=
+PYTHON ?= python3
+STUDY = --scale $(SCALE) --root "$(ROOT)"
+TIPS = .venv/bin/python -m tips
+
+.DELETE_ON_ERROR:
+.PHONY: reproduce test test-full lint types smoke ui mlflow clean
+
+reproduce: .venv/installed ## everything, from first download to report; run it again after any stop
+	$(TIPS) stage reproduce $(STUDY)
+
+test: .venv/installed ## the test suite, without the 384x288 training step
+	.venv/bin/python -m pytest -m "not full"
+
+test-full: .venv/installed ## all tests
+	.venv/bin/python -m pytest
+
+lint: .venv/installed ## what CI and the pre-commit hooks check
+	SKIP=mypy PATH="$(CURDIR)/.venv/bin:$$PATH" pre-commit run --all-files --show-diff-on-failure
+	.venv/bin/snakemake --lint
+
+types: .venv/installed ## mypy
+	.venv/bin/mypy
+
+smoke: .venv/installed ## every rule and variant on a handful of clips, minutes
+	$(TIPS) stage reproduce --scale smoke
+
+ui: .venv/installed mlflow ## the MLflow pages, links printed
+	$(TIPS) stage ui $(STUDY)
+
+mlflow: .venv/installed ## brings results/mlflow.db up to date with the run folders
+	$(TIPS) stage track $(STUDY)
+
+clean: ## removes what the workflow made (results/, reports/) and caches, not .venv
+	git clean -Xdfq results reports .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/installed: requirements.lock
+	$(PYTHON) -m venv --clear .venv && .venv/bin/python -m pip install -q -r requirements.lock
+	.venv/bin/python -m pip install -q --no-deps --no-build-isolation -e . && touch $@

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+
+from tips.evaluation.average_precision import average_precision, total
+from tips.evaluation.intervals import (
+    Row,
+    interval,
+    paired_differences,
+    pooled_seed_variance,
+    resamples,
+    row,
+    same_variant,
+)
+from tips.evaluation.matching import match
+
+NAMES = tuple(f"s{i}" for i in range(50))
+
+
+def synthetic(points, noise=0.0, seeds=None, shared=False, names=NAMES, seed=0):
+    points = np.asarray(points, dtype=np.float64)
+    shake = np.random.default_rng(seed).normal(0, noise, (len(points), 4000)) if noise else 0.0
+    return Row(
+        seeds=tuple(range(len(points))) if seeds is None else seeds,
+        points=points,
+        resampled=points[:, None] + np.broadcast_to(shake, (len(points), 4000)),
+        sequences=names,
+        shared=shared,
+    )
+
+
+def test_resamples_keep_the_size_of_every_stratum_and_repeat():
+    strata = ["run", "punch", "run", "run", "punch", "roll"]
+    weights = resamples(strata)
+    assert weights.shape == (1000, 6)
+    for name, size in (("run", 3), ("punch", 2), ("roll", 1)):
+        members = [i for i, stratum in enumerate(strata) if stratum == name]
+        assert (weights[:, members].sum(axis=1) == size).all()
+    assert weights[:, 0].std() > 0.5
+    np.testing.assert_array_equal(weights, resamples(strata))
+    assert not np.array_equal(weights, resamples(strata, seed=1))
+
+
+def test_row_scores_every_seed(scenes):
+    rng = np.random.default_rng(0)
+    runs = {
+        s: match([scenes.random_clip(rng, f"{i}", noise=10 + s) for i in range(3)]) for s in (2, 0)
+    }
+    weights = resamples(["walk"] * 3, count=5)
+    ours = row(runs, weights)
+    assert ours.seeds == (0, 2)
+    assert ours.points[1] == total(average_precision(runs[2]).ap)
+    assert ours.resampled[1, 3] == pytest.approx(total(average_precision(runs[2], weights[3]).ap))
+    other = match([scenes.random_clip(rng, "x")])
+    with pytest.raises(ValueError, match="must share their sequences; got 2 lists"):
+        row({0: runs[0], 1: other}, weights)
+    with pytest.raises(ValueError, match="got 0 lists"):
+        row({}, weights)
+
+
+def test_paired_differences_use_common_seeds_and_shared_networks():
+    ours = synthetic([70, 71, 73])
+    np.testing.assert_allclose(paired_differences(ours, synthetic([60, 60, 60])), [10, 11, 13])
+    np.testing.assert_allclose(paired_differences(ours, synthetic([60], seeds=(1,))), [11])
+    base = synthetic([65], shared=True)
+    np.testing.assert_allclose(paired_differences(ours, base), [5, 6, 8])
+    np.testing.assert_allclose(paired_differences(base, ours), [-5, -6, -8])
+    np.testing.assert_allclose(paired_differences(base, base), [0])
+    with pytest.raises(ValueError, match="need a seed in common"):
+        paired_differences(ours, synthetic([1], seeds=(9,)))
+    with pytest.raises(ValueError, match="must share their sequences"):
+        paired_differences(ours, synthetic([1, 2, 3], names=NAMES[:-1]))
+
+
+def test_pooled_variance_weighs_by_degrees_of_freedom():
+    rows = [np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.0, 0.0, 2.0]), np.array([5.0, 9.0])]
+    assert pooled_seed_variance(rows) == pytest.approx((2 * 1.0 + 3 * 1.0) / 5)
+    assert np.isnan(pooled_seed_variance([rows[2]]))
+    assert np.isnan(pooled_seed_variance([]))
+
+
+def test_variance_adds_resamples_and_seeds():
+    ours, base = synthetic([70, 72, 74], 0.6, seed=1), synthetic([70, 70, 70], 0.6, seed=2)
+    result = interval(ours, base, seed_variance=0.75)
+    resampled = ours.resampled.mean(axis=0) - base.resampled.mean(axis=0)
+    half = 1.96 * np.sqrt(np.var(resampled, ddof=1) + 0.75 / 3)
+    assert result.difference == pytest.approx(2)
+    assert (result.low, result.high) == pytest.approx((2 - half, 2 + half))
+    assert result.separable
+    assert result.n_seeds == 3
+    assert result.seed_sd == pytest.approx(np.sqrt(0.75))
+    assert not result.few_sequences
+    assert not interval(ours, base, seed_variance=4.0).separable
+
+
+def test_shared_resamples_cancel_what_rows_have_in_common():
+    ours = synthetic([70], 3.0, seed=5)
+    base = ours._replace(points=ours.points - 1, resampled=ours.resampled - 1)
+    result = interval(ours, base, seed_variance=0.01)
+    assert result.bootstrap_sd == pytest.approx(0, abs=1e-9)
+    assert result.separable
+
+
+def test_without_three_seeds_nothing_is_separable():
+    result = interval(synthetic([90]), synthetic([10]), float("nan"))
+    assert (result.low, result.high) == (80, 80)
+    assert not result.separable
+    assert np.isnan(result.seed_sd)
+
+
+def test_few_sequences_are_flagged():
+    few = synthetic([70], names=NAMES[:39])
+    assert interval(few, few, 1.0).few_sequences
+
+
+def test_the_same_variant_is_rarely_separable():
+    rng = np.random.default_rng(0)
+    rows = [synthetic(70 + rng.normal(0, 1, 5)) for _ in range(60)]
+    variance = pooled_seed_variance([paired_differences(rows[i], rows[i + 1]) for i in range(59)])
+    result = same_variant(rows, variance)
+    assert result.pairs == 60 * 10
+    assert result.share < 0.1
+    assert same_variant(rows, 0.0).share == 1
+    assert np.isnan(same_variant([synthetic([1.0])], 1.0).share)
+    shared = synthetic([1.0, 5.0], shared=True)
+    assert same_variant([shared], 0.1).separable == 1

@@ -1,0 +1,61 @@
+import json
+
+import pytest
+
+from tips.config.embedded import EmbeddedError
+from tips.mocap.write import sequence_name
+from tips.stages import render
+
+
+@pytest.fixture
+def settings(small, tmp_path):
+    path = tmp_path / "settings.json"
+
+    def write(**changes):
+        path.write_text(small.model_copy(update=changes).model_dump_json())
+        return path
+
+    return write
+
+
+def render_all(split, shards, root, motions, bank_file, settings):
+    entries = {}
+    for shard in range(shards):
+        out = root / f"shards/{split}-{shard}.json"
+        render.run(split, shard, out, root, bank_file, motions, settings)
+        value = json.loads(out.read_text())
+        entries |= {entry["name"]: entry for entry in value["sequences"]}
+    return entries
+
+
+def test_the_number_of_shards_changes_no_byte(small, settings, tmp_path, motions, bank_file):
+    roots = tmp_path / "one", tmp_path / "three"
+    found = []
+    for count, root in zip((1, 3), roots, strict=True):
+        shards = {"train": count, "val": 1, "stills": 1}
+        found.append(render_all("train", count, root, motions, bank_file, settings(shards=shards)))
+    assert found[0] == found[1]
+    assert sorted(found[0]) == [sequence_name("train", index) for index in range(small.train)]
+    for path in (roots[0] / "images").rglob("*.jpg"):
+        assert path.read_bytes() == (roots[1] / path.relative_to(roots[0])).read_bytes()
+
+
+def test_a_smaller_data_set_leaves_nothing_behind(settings, tmp_path, motions, bank_file):
+    arguments = (tmp_path, motions, bank_file)
+    render_all("val", 1, *arguments, settings(val=2))
+    render_all("val", 1, *arguments, settings(val=1))
+    for folder in ("images", "between", "annotations", "truth"):
+        assert [p.stem for p in (tmp_path / folder / "val").iterdir()] == ["300000_mpii_val"]
+
+
+def test_refuses_a_shard_that_does_not_exist(settings, tmp_path, motions, bank_file):
+    with pytest.raises(ValueError, match=r"0\.\.1"):
+        render.run("train", 2, tmp_path / "o.json", tmp_path, bank_file, motions, settings())
+
+
+def test_refuses_unknown_settings_in_one_line(tmp_path, motions, bank_file):
+    path = tmp_path / "s.yaml"
+    path.write_text("framess: 3\n")
+    with pytest.raises(EmbeddedError, match="framess") as caught:
+        render.run("train", 0, tmp_path / "o.json", tmp_path, bank_file, motions, path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,154 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tips.config import load_scale
+from tips.evaluation.matching import Evidence, count_truth
+from tips.reporting.results import Points, Results, score
+from tips.reporting.runs import Group, RunFile
+
+EVALUATION = load_scale("smoke", Path(__file__).parents[2] / "experiments").evaluation
+SEQUENCES = 12
+
+
+def evidence(share: float, seed: int) -> Evidence:
+    """One joint type, 40 predictions a sequence, of which a share hits."""
+    n = SEQUENCES * 40
+    generator = np.random.default_rng(seed)
+    sequence = np.repeat(np.arange(SEQUENCES), 40)
+    truth = np.stack([sequence, np.tile(np.arange(40), SEQUENCES), np.zeros(n), np.zeros(n)], 1)
+    truth = truth.astype(np.int64)
+    return Evidence(
+        names=tuple(map(str, range(SEQUENCES))),
+        strata=tuple("ab"[k % 2] for k in range(SEQUENCES)),
+        joint=np.zeros(n, dtype=np.int64),
+        score=generator.uniform(size=n),
+        hit=generator.uniform(size=n) < share,
+        sequence=sequence,
+        frame=truth[:, 1],
+        person=np.zeros(n, dtype=np.int64),
+        truth=truth,
+        n_truth=count_truth(truth, SEQUENCES),
+    )
+
+
+def study(
+    shares: dict[str, list[float]],
+    absent: frozenset[tuple[str, int]],
+    remembered: Points | None = None,
+) -> Results:
+    files, found = [], {}
+    for variant, seeds in shares.items():
+        for seed, share in enumerate(seeds):
+            group = Group(variant, "gt")
+            gone = (variant, seed) in absent
+            state = "missing" if gone else "present"
+            files.append(RunFile(group, seed, Path(), Path(), state, ""))  # type: ignore[arg-type]
+            if not gone:
+                found[group, seed] = evidence(share, [*variant.encode(), seed])  # type: ignore[arg-type]
+    return score(files, found, frozenset({"hrnet"}), EVALUATION, remembered or {})
+
+
+SHARES = {
+    "hrnet": [0.4],
+    "tips": [0.70, 0.71, 0.72],
+    "wide": [0.70, 0.71, 0.70],
+    "alike": [0.71, 0.70, 0.72],
+    "one": [0.5],
+}
+NONE: frozenset[tuple[str, int]] = frozenset()
+
+
+def gain(results: Results, ours: str, baseline: str):
+    return results.gain(Group(ours, "gt"), Group(baseline, "gt"))
+
+
+def test_status_mean_deviation_and_seeds() -> None:
+    results = study(SHARES, frozenset({("wide", 1), ("one", 0)}))
+    tips, wide, one = (results.groups[Group(name, "gt")] for name in ("tips", "wide", "one"))
+    assert (tips.status, tips.n) == ("done", 3)
+    assert tips.mean == pytest.approx(np.mean(tips.row.points))
+    assert tips.sd == pytest.approx(np.std(tips.row.points, ddof=1))
+    assert (wide.status, wide.n) == ("partial", 2)
+    assert (one.status, one.n, one.mean, one.sd) == ("missing", 0, None, None)
+    assert results.status(Group("nobody", "gt")) == "missing"
+
+
+def test_a_failed_run_says_so_and_a_stale_one_keeps_its_number() -> None:
+    group, other = Group("a", "gt"), Group("b", "gt")
+    files = [
+        RunFile(group, 0, Path(), Path(), "failed", "it broke"),
+        RunFile(other, 0, Path(), Path(), "stale", "old"),
+    ]
+    results = score(files, {(other, 0): evidence(0.5, 0)}, frozenset(), EVALUATION)
+    assert results.status(group) == "failed"
+    assert results.status(other) == "stale"
+    assert results.groups[other].mean is not None
+
+
+def test_clear_gain_is_separable_and_equal_rows_are_not() -> None:
+    results = study(SHARES, NONE)
+    clear = gain(results, "tips", "hrnet")
+    assert clear is not None
+    assert clear.separable
+    assert clear.low > 0
+    alike = gain(results, "tips", "alike")
+    assert alike is not None
+    assert not alike.separable
+
+
+def test_gain_with_an_absent_side_or_without_a_common_seed_is_none() -> None:
+    results = study(SHARES, frozenset({("one", 0), ("wide", 0)}))
+    assert gain(results, "one", "hrnet") is None
+    assert gain(results, "tips", "one") is None
+    assert gain(results, "one", "wide") is None
+    assert results.gain(Group("tips", "gt"), Group("nobody", "gt")) is None
+
+
+def test_seed_variance_is_pooled_over_rows_with_three_seeds() -> None:
+    variance = study(SHARES, NONE).variance
+    rows = [np.array(list(seeds.values())) for seeds in variance.points.values()]
+    assert set(variance.points) == {"tips", "wide", "alike"}
+    assert variance.shared == pytest.approx(np.mean([np.var(row, ddof=1) for row in rows]))
+    pairs = [rows[0] - rows[1], rows[0] - rows[2], rows[1] - rows[2]]
+    assert variance.seeded == pytest.approx(np.mean([np.var(pair, ddof=1) for pair in pairs]))
+    assert variance.remembered == 0
+
+
+@pytest.mark.parametrize("gone", [("one", 0), ("hrnet", 0), ("tips", 0), ("wide", 2)])
+def test_a_run_that_is_gone_leaves_all_other_gains_as_they_were(gone: tuple[str, int]) -> None:
+    before = study(SHARES, NONE)
+    after = study(SHARES, frozenset({gone}), before.variance.points)
+    assert after.variance[:3] == before.variance[:3]
+    for ours in SHARES:
+        for baseline in SHARES:
+            if gone[0] not in (ours, baseline):
+                assert gain(before, ours, baseline) == gain(after, ours, baseline)
+
+
+def test_memory_is_dropped_when_a_run_scores_something_else() -> None:
+    old = study(SHARES | {"alike": [0.5, 0.6, 0.7]}, NONE).variance.points
+    fresh = study(SHARES, frozenset({("tips", 0)}))
+    again = study(SHARES, frozenset({("tips", 0)}), old)
+    assert again.variance == fresh.variance
+    assert again.variance.remembered == 0
+
+
+def test_memory_of_all_runs_of_a_row_holds() -> None:
+    before = study(SHARES, NONE).variance
+    gone = frozenset({("tips", 0), ("tips", 1), ("tips", 2)})
+    after = study(SHARES, gone, before.points).variance
+    assert (after.shared, after.seeded, after.remembered) == (before.shared, before.seeded, 3)
+
+
+def test_without_three_seeds_nothing_is_separable() -> None:
+    results = study({"hrnet": [0.1], "tips": [0.9]}, NONE)
+    found = gain(results, "tips", "hrnet")
+    assert found is not None
+    assert not found.separable
+    assert np.isnan(results.variance.shared)
+
+
+def test_same_variant_check_counts_every_pair() -> None:
+    assert study(SHARES, NONE).same_variant().pairs == 9

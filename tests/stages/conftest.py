@@ -1,0 +1,68 @@
+"""A tiny dataset on disk and the study that names it, without any experiments folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tips.config import Scale, Study
+from tips.config.embedded import Embedded
+from tips.config.scale import Dataset
+from tips.ops.image import write_jpeg
+from tips.paths import Paths, study_paths
+from tips.records import Annotations, Frame, Sequence, write
+
+
+def moving(shift: float, height: int = 96, width: int = 128) -> np.ndarray:
+    """A smooth textured square on a smooth background, `shift` px to the right."""
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    image = 80 + 40 * np.sin(x / 9)[..., None] * np.array([1.0, 0.6, 0.3])
+    inside = (abs(y - 48) < 26) & (abs(x - 40 - shift) < 22)
+    texture = 150 + 60 * np.sin((x - shift) / 5) * np.cos(y / 6)
+    image[inside] = texture[inside, None] * np.array([0.5, 1.0, 0.8])
+    return image.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def make_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[Study, Paths]]:
+    """Writes 2 + 1 clips of 4 frames and returns their study; `stage` modules then read it."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(*stages: object, packed: bool = True, between: bool = True) -> tuple[Study, Paths]:
+        dataset = Dataset.model_construct(
+            kind="embedded" if packed else "posetrack18",
+            name="toy",
+            root=None,
+            annotations="annotations",
+            frames="packed" if packed else "files",
+            split=None,
+            embedded=Embedded(stills=1) if packed else None,
+        )
+        scale = Scale.model_construct(name="test", dataset=dataset, note="", rows=None)
+        paths = study_paths(scale)
+        for split, names in (("train", ("a", "b")), ("val", ("c",)), ("stills", ("s",))):
+            _write_split(paths, split, names, between and split != "stills")
+        study = Study(scale, {})
+        for stage in stages:
+            monkeypatch.setattr(stage, "load_study", lambda *_: study)
+        return study, paths
+
+    return make
+
+
+def _write_split(paths: Paths, split: str, names: tuple[str, ...], between: bool) -> None:
+    sequences = []
+    for name in names:
+        files = [f"images/{split}/{name}/{k:06d}.jpg" for k in range(4)]
+        for k, file in enumerate(files):
+            write_jpeg(moving(3.0 * k), paths.root / file)
+            if between and k < 3:
+                half = paths.root / "between" / split / name / f"{k:06d}.jpg"
+                write_jpeg(moving(3.0 * k + 1.5), half)
+        frames = tuple(Frame(file=file, id=k, labelled=True) for k, file in enumerate(files))
+        sequences.append(Sequence(name=name, width=128, height=96, motion="walk", frames=frames))
+    record = Annotations(dataset="toy", split=split, root=".", sequences=tuple(sequences))
+    write(record, paths.annotations(split))

@@ -1,0 +1,184 @@
+import re
+import shutil
+from pathlib import Path
+
+import fake_study
+import pytest
+from PIL import Image
+
+from tips import records
+from tips.paths import Paths
+from tips.records import RecordError
+from tips.stages import report, tabulate
+
+SECTIONS = (
+    "What this is",
+    "The answer in short",
+    "Table II: network components",
+    "Table III: network architecture",
+    "Table IV: part-related objectives",
+    "Table V and Fig. 4: part groups",
+    "Table VI: window length",
+    "Table VII: points of the trajectory",
+    "Table S: the synthesized poses",
+    "Clean, degraded, hidden",
+    "Controls and your variants",
+    "How far the intervals can be trusted",
+    "The rough interim frames",
+    "Part grouping from data",
+    "Pictures",
+    "Training",
+    "Tables VIII-XI, published only",
+    "Deviations from the paper",
+    "Time",
+    "Provenance",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        paths = fake_study.build(folder)
+        pictures = paths.reports / "figures"
+        pictures.mkdir(parents=True)
+        for name, colour in (("synthesis-1", "red"), ("windows-1", "blue"), ("overlay-1", "green")):
+            Image.new("RGB", (1200, 300), colour).save(pictures / f"{name}.png")
+        records.write_json({"synthesis-1.png": "A pose between"}, pictures / "pictures.json")
+        Image.new("RGB", (60, 60)).save(paths.groups("5").with_suffix(".png"))
+        bench = paths.results / "benchmarks" / "train" / "tips-0.tsv"
+        bench.parent.mkdir(parents=True)
+        bench.write_text("s\tcpu_time\n75.5\t74.0\n")
+        tabulate.run(fake_study.SCALE)
+        report.run(fake_study.SCALE, reference="reports/reference")
+    return folder
+
+
+@pytest.fixture
+def paths(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    shutil.copytree(finished, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    results = Path("results/fake-embedded")
+    return Paths(results, Path("reports/fake-embedded"), "embedded", results / "data/embedded")
+
+
+def source(paths: Paths) -> str:
+    return (paths.reports / "report.md").read_text()
+
+
+def page(paths: Paths) -> str:
+    return (paths.reports / "index.html").read_text()
+
+
+def section(text: str, title: str) -> str:
+    return text.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def test_first_line_names_scale_and_dataset(paths: Paths) -> None:
+    assert source(paths).startswith("# TIPS reproduced: scale fake, dataset embedded\n")
+    assert re.search(r"<h1>TIPS reproduced: scale fake, dataset embedded</h1>", page(paths))
+
+
+def test_every_section_is_there_in_order(paths: Paths) -> None:
+    assert tuple(re.findall(r"^## (.*)$", source(paths), re.MULTILINE)) == SECTIONS
+    assert page(paths).count('<a href="#') >= len(SECTIONS)
+
+
+def test_html_is_self_contained(paths: Paths) -> None:
+    html = page(paths)
+    assert "<script" not in html
+    assert "<link" not in html
+    assert "@import" not in html
+    assert "url(" not in html
+    assert all(source.startswith("data:image/") for source in re.findall(r'src="([^"]+)"', html))
+    assert not re.findall(r'(?:src|href)="https?:', html)
+
+
+def test_links_lead_to_files_of_this_checkout(paths: Paths) -> None:
+    provenance = section(source(paths), "Provenance")
+    targets = re.findall(r"\[files\]\(([^)]+)\)", provenance)
+    assert len(targets) == 14
+    assert all((paths.reports / target).is_dir() for target in targets)
+
+
+def test_answer_never_says_more_than_the_intervals(paths: Paths) -> None:
+    answer = section(source(paths), "The answer in short")
+    assert "distillation adds to synthesis" in answer.split("not separable from no difference**")[1]
+    claims = re.findall(r"\| ([^|]+) \|$", answer, re.MULTILINE)
+    assert {"shows", "not separable", "missing"} <= {claim.strip() for claim in claims}
+    for row in re.findall(r"\[([-+][\d.]+), ([-+][\d.]+)\] \| not separable", answer):
+        low, high = map(float, row)
+        assert low <= 0 <= high
+    for row in re.findall(r"\[([-+][\d.]+), ([-+][\d.]+)\] \| shows", answer):
+        assert float(row[0]) > 0
+    assert "Only 10 validation sequences" in answer
+
+
+def test_missing_published_and_measured_cells_say_so(paths: Paths) -> None:
+    two = section(source(paths), "Table II: network components")
+    assert "| (c) | distillation | 85.0 | missing: not part of this scale | +7.7 | missing |" in two
+    assert "| DCPose | DCPose | 82.8 | published only | +5.5 |" in two
+    assert re.search(r"\(e\) \| full model \| 86\.2 \| [\d.]+ ± [\d.]+ \(3\) \| \+8\.9", two)
+
+
+def test_pictures_come_with_their_captions(paths: Paths) -> None:
+    text = section(source(paths), "Pictures")
+    assert "![A pose between](figures/synthesis-1.png)" in text
+    assert text.index("windows-1") < text.index("synthesis-1") < text.index("overlay-1")
+    assert "groups-5.png" in section(source(paths), "Part grouping from data")
+
+
+def test_training_time_provenance_and_deviations_are_filled(paths: Paths) -> None:
+    text = source(paths)
+    assert "losses-all.png" in section(text, "Training")
+    assert "The single-frame control's loss fell by" in section(text, "Training")
+    assert "| train | 1 | 1 min 16 s | 1 min 14 s |" in section(text, "Time")
+    assert "a test, 2 cores" in section(text, "Provenance")
+    assert "tips / 2" in section(text, "Provenance")
+    assert "skeleton.py:" in section(text, "Deviations from the paper")
+
+
+def test_published_tables_name_the_rows_whose_total_is_off(paths: Paths) -> None:
+    text = section(source(paths), "Tables VIII-XI, published only")
+    assert "Of 46 complete rows of Tables VIII-X 43 agree" in text
+    assert "HRNet+STIP (Table VIII): printed 77.9, computed 77.79" in text
+    assert text.count("<details>") == 4
+
+
+def test_equal_inputs_give_equal_pages(paths: Paths) -> None:
+    before = source(paths), page(paths)
+    report.run(fake_study.SCALE)
+    assert (source(paths), page(paths)) == before
+
+
+def test_an_empty_study_reads_well(paths: Paths) -> None:
+    shutil.rmtree(paths.results / "runs")
+    shutil.rmtree(paths.results / "benchmarks")
+    shutil.rmtree(paths.reports)
+    paths.speed.unlink()
+    tabulate.run(fake_study.SCALE)
+    report.run(fake_study.SCALE)
+    text = source(paths)
+    assert "0 can be checked here" in text
+    for title in ("Pictures", "Training", "Time", "Provenance"):
+        assert section(text, title).strip().startswith("missing")
+    assert "Our speed was not measured" in text
+
+
+def test_without_tables_the_remedy_is_named(paths: Paths) -> None:
+    paths.table("table-4").unlink()
+    with pytest.raises(RecordError, match=r"table-4\.csv: no such file; run the stage tabulate"):
+        report.run(fake_study.SCALE)
+
+
+def test_reference_copy_is_small_and_names_commit_and_machine(paths: Paths) -> None:
+    folder = Path("reports/reference")
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 500_000
+    text = (folder / "report.md").read_text()
+    assert f"Commit {'a' * 40}; machine: a test, 2 cores." in text.split("## ")[0]
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+    assert len(pictures) > 5
+    assert all((folder / picture).is_file() for picture in pictures)
+    assert "../../tips/skeleton.py#L" in text

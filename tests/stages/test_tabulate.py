@@ -1,0 +1,188 @@
+import csv
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import fake_study
+import pytest
+
+from tips import records
+from tips.paths import Paths
+from tips.reporting.rows import COLUMNS
+from tips.stages import tabulate
+
+REQUIRED = (
+    "row,label,variant,paper,ours,sd,n_seeds,status,scale,baseline,gain_paper,gain_ours,low,high"
+).split(",")
+NAMES = [*map(str, range(2, 12)), "C", "S", "variants", "subsets", "claims", "AA"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with all runs and tables, made once."""
+    folder = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        fake_study.build(folder)
+        tabulate.run(fake_study.SCALE)
+    return folder
+
+
+@pytest.fixture
+def paths(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """A copy of the finished study that a test may spoil."""
+    shutil.copytree(finished, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return Paths(
+        Path("results/fake-embedded"),
+        Path("reports/fake-embedded"),
+        "embedded",
+        Path("results/fake-embedded/data/embedded"),
+    )
+
+
+def outputs(paths: Paths) -> dict[str, bytes]:
+    files = [f for part in ("tables", "figures") for f in (paths.results / part).iterdir()]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def table(paths: Paths, name: str) -> dict[str, dict[str, str]]:
+    with paths.table(f"table-{name}").open(newline="") as stream:
+        return {row["row"]: row for row in csv.DictReader(stream)}
+
+
+def test_every_table_is_written_with_the_required_columns(paths: Paths) -> None:
+    assert {f"table-{n}.{e}" for n in NAMES for e in ("csv", "tex")} <= set(outputs(paths))
+    assert {"interim.csv", "figure-4.csv", "figure-4.tex"} <= set(outputs(paths))
+    assert list(COLUMNS[: len(REQUIRED)]) == REQUIRED
+    for name in ("2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "C", "variants"):
+        header = paths.table(f"table-{name}").read_text().partition("\n")[0].split(",")
+        assert header[: len(REQUIRED)] == REQUIRED
+    assert {"fps_paper", "speed_ours"} <= set(table(paths, "6")["ours-5"])
+    assert {"groups", "joints", "ARI"} <= set(table(paths, "5")["5"])
+    assert table(paths, "8")["ours"]["Wrist"] == "82.9"
+
+
+def test_cells_of_a_finished_study(paths: Paths) -> None:
+    two, six, five = (table(paths, name) for name in "265")
+    full = two["e"]
+    assert (full["paper"], full["gain_paper"], full["status"]) == ("86.2", "+8.9", "done")
+    assert full["n_seeds"] == "3"
+    assert float(full["sd"]) > 0
+    assert float(full["low"]) < float(full["gain_ours"]) < float(full["high"])
+    assert full["verdict"] == "above"
+    assert two["HRNet"]["gain_ours"] == ""
+    assert two["HRNet"]["n_seeds"] == "1"
+    assert two["DCPose"]["status"] == "published"
+    assert (two["a"]["status"], two["a"]["ours"]) == ("missing", "missing")
+    assert two["a"]["note"] == "not part of this scale"
+    assert (six["ours-5"]["fps_paper"], six["ours-5"]["speed_ours"]) == ("0.9", "5.25")
+    assert five["5"]["ARI"] == "1.00"
+    assert table(paths, "variants").keys() == {"my-own-idea"}
+    assert {row["scale"] for row in two.values()} == {"fake"}
+
+
+def test_better_predictions_score_higher(paths: Paths) -> None:
+    ours = {key: row["ours"] for key, row in table(paths, "C").items()}
+    assert float(ours["mean-pose"]) < float(ours["hrnet"]) < float(ours["full"])
+    assert float(ours["hrnet-detected"]) < float(ours["hrnet"])
+
+
+def test_tables_regenerate_byte_for_byte_from_predictions(paths: Paths) -> None:
+    before = outputs(paths)
+    shutil.rmtree(paths.results / "tables")
+    shutil.rmtree(paths.results / "figures")
+    (paths.results / tabulate.MEMORY).unlink()
+    tabulate.run(fake_study.SCALE)
+    assert outputs(paths) == before
+
+
+@pytest.mark.parametrize(
+    ("variant", "seed", "words"),
+    [
+        ("synthesis-only", 0, {"missing"}),
+        ("groups-3", 0, {"missing"}),
+        ("hrnet", 0, {"missing"}),
+        ("mean-pose", 0, {"missing"}),
+        ("tips", 1, {"partial"}),
+        ("concat-wide", 2, {"partial"}),
+    ],
+)
+def test_a_deleted_run_changes_its_cells_and_only_those(
+    paths: Paths, variant: str, seed: int, words: set[str]
+) -> None:
+    names = ["2", "3", "4", "5", "6", "7", "8", "C", "variants"]
+    before = {name: table(paths, name) for name in names}
+    paths.predictions(variant, str(seed), "gt").unlink()
+    tabulate.run(fake_study.SCALE)
+    seen = set()
+    for name in names:
+        for key, row in table(paths, name).items():
+            old = before[name][key]
+            changed = {column for column in row if row[column] != old[column]}
+            if row["variant"] == variant and key.partition("-")[2] != "detected":
+                seen.add(row["status"])
+                continue
+            allowed: set[str] = set()
+            if row["baseline"] == variant:
+                allowed |= {"gain_ours", "low", "high", "verdict"}
+            if variant == "concat-wide":
+                allowed |= {"gain_wide", "low_wide", "high_wide", "verdict_wide"}
+            assert changed <= allowed, f"table {name}, row {key}: {changed}"
+            if changed and words == {"missing"}:
+                assert row["gain_ours"] == "missing"
+    assert seen == words
+
+
+def test_a_failed_an_unreadable_and_a_stale_run_say_so(paths: Paths) -> None:
+    paths.predictions("hrnet", "0", "gt").unlink()
+    records.write_json({"reason": "loss is not finite"}, paths.run("hrnet", "0") / "failed.json")
+    paths.predictions("groups-1", "0", "gt").write_text('{"variant": 1}')
+    provenance = paths.run("synthesis-only", "0") / "provenance.json"
+    written = records.read_json(provenance)
+    records.write_json(written | {"source_digest": "old"}, provenance)
+    tabulate.run(fake_study.SCALE)
+    two, five = table(paths, "2"), table(paths, "5")
+    assert (two["HRNet"]["status"], two["HRNet"]["note"]) == ("failed", "loss is not finite")
+    assert two["e"]["gain_ours"] == "failed"
+    assert five["1"]["status"] == "failed"
+    assert two["b"]["status"] == "stale"
+    assert float(two["b"]["ours"]) > 0
+
+
+def test_figure_4_holds_parts_and_their_mean(paths: Paths) -> None:
+    with (paths.results / "figures" / "figure-4.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 5 * 8
+    five = {row["part"]: row for row in rows if row["groups"] == "5"}
+    parts = [float(five[name]["ap"]) for name in five if name != "Mean"]
+    assert float(five["Mean"]["ap"]) == pytest.approx(sum(parts) / 7, abs=0.01)
+    assert five["Mean"]["n"] == "3"
+    assert {row["oks"] for row in rows if row["groups"] == "8"} == {"missing"}
+
+
+def test_table_s_compares_with_both_straight_lines(paths: Paths) -> None:
+    with paths.table("table-S").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    full = [row for row in rows if row["variant"] == "tips"]
+    assert len(full) == 3 * 5
+    overall = {row["source"]: float(row["error"]) for row in full if row["quartile"] == "all"}
+    assert overall["midpoint of true"] == pytest.approx(0, abs=1e-3)
+    assert overall["synthesized"] > 0
+
+
+def test_without_true_motion_the_tables_come_out_all_the_same(paths: Paths) -> None:
+    shutil.rmtree(paths.root / "truth")
+    tabulate.run(fake_study.SCALE)
+    assert float(table(paths, "2")["e"]["ours"]) > 0
+    with paths.table("table-subsets").open(newline="") as stream:
+        assert {row["clean"] for row in csv.DictReader(stream)} == {"missing"}
+
+
+def test_no_torch_is_imported() -> None:
+    code = (
+        "import sys; from tips.stages import evaluate, report, tabulate; "
+        "assert 'torch' not in sys.modules, 'torch was imported'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

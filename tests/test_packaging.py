@@ -1,0 +1,105 @@
+"""requirements.lock, environment.yml, pyproject.toml, Makefile and hooks say the same."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+PINS = [Requirement(line) for line in LOCK.splitlines() if line and not line.startswith("#")]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+TARGETS = "reproduce test test-full lint types smoke ui mlflow clean".split()
+
+
+def pinned() -> dict[str, str]:
+    """Canonical name -> exact version."""
+    return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in PINS}
+
+
+def needed(part: str) -> list[Requirement]:
+    project = PROJECT["project"]
+    lines = project["dependencies"] if part == "run" else project["optional-dependencies"][part]
+    return [Requirement(line) for line in lines]
+
+
+def test_lock_is_exact_sorted_and_free_of_places() -> None:
+    for pin in PINS:
+        assert re.fullmatch(r"==[0-9][\w.!+]*", str(pin.specifier)), pin
+        assert pin.url is None
+    names = [pin.name.lower() for pin in PINS]
+    assert names == sorted(set(names))
+    assert "://" not in LOCK
+    assert "@" not in LOCK
+    assert not re.search(r"^\s*-", LOCK, re.MULTILINE)
+
+
+@pytest.mark.parametrize("part", ["run", "dev"])
+def test_everything_that_the_package_needs_is_locked(part: str) -> None:
+    versions = pinned()
+    for requirement in needed(part):
+        name = canonicalize_name(requirement.name)
+        assert name in versions, f"{name} is in pyproject.toml but not in requirements.lock"
+        assert versions[name] in requirement.specifier
+
+
+def test_build_backend_is_locked() -> None:
+    for line in PROJECT["build-system"]["requires"]:
+        requirement = Requirement(line)
+        assert pinned()[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def test_environment_is_the_lock_in_conda_clothes() -> None:
+    thin = [entry for entry in CONDA["dependencies"] if isinstance(entry, str)]
+    (pip,) = [entry["pip"] for entry in CONDA["dependencies"] if isinstance(entry, dict)]
+    assert pip == ["-r requirements.lock", "-e ."]
+    assert [entry.partition("=")[0] for entry in thin] == ["python", "pip", "make", "cxx-compiler"]
+    assert CONDA["name"] == PROJECT["project"]["name"]
+
+
+def test_python_versions_agree() -> None:
+    (python,) = [
+        entry.partition("=")[2]
+        for entry in CONDA["dependencies"]
+        if isinstance(entry, str) and entry.startswith("python=")
+    ]
+    supported = SpecifierSet(PROJECT["project"]["requires-python"])
+    assert python in supported
+    least = PROJECT["tool"]["mypy"]["python_version"]
+    assert least in supported
+    assert PROJECT["tool"]["ruff"]["target-version"] == "py" + least.replace(".", "")
+
+
+def test_opencv_is_the_one_that_needs_no_screen() -> None:
+    """The other wheel links libGL, which a plain Debian does not have."""
+    names = pinned()
+    assert "opencv-python-headless" in names
+    assert not {"opencv-python", "opencv-contrib-python"} & set(names)
+
+
+def test_makefile_has_its_targets_in_two_lines_each() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    rules = re.findall(r"^([\w./-]+):(?! *=)[^\n]*\n((?:\t[^\n]*\n)*)", text, re.MULTILINE)
+    recipes = {name: body.count("\n") for name, body in rules if body}
+    assert set(TARGETS) <= set(recipes)
+    assert max(recipes.values()) <= 2
+
+
+def test_hooks_use_the_tools_of_the_lock() -> None:
+    home = {
+        "check-yaml": "pre-commit-hooks",
+        "end-of-file-fixer": "pre-commit-hooks",
+        "check-added-large-files": "pre-commit-hooks",
+    }
+    for repository in HOOKS["repos"]:
+        assert repository["repo"] == "local"
+        for hook in repository["hooks"]:
+            tool = hook["entry"].split()[0]
+            assert canonicalize_name(home.get(tool, tool)) in pinned(), hook["id"]

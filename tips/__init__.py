@@ -1,0 +1,1 @@
+"""TIPS: temporal-interim pose synthesis and distillation, as a reproducibility harness."""

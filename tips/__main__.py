@@ -1,0 +1,161 @@
+"""The `tips` command: verbs and arguments only. Stages are what the workflow's rules run."""
+
+import difflib
+import errno
+import importlib
+import inspect
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+PACKAGE = Path(__file__).parent
+STAGES = PACKAGE / "stages"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+cli = typer.Typer(
+    name="tips",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="""Reproduces TIPS, temporal-interim pose synthesis and distillation, table by table.
+
+The whole study is one command of the workflow, resumable after any stop:
+
+  make reproduce                              all of it, reports/index.html at the end
+  snakemake --cores all                       the same, inside the environment
+  snakemake --cores all --config scale=smoke  every rule, in minutes
+
+The verbs below look at what it made, or run one piece of it by hand.""",
+    epilog="""Examples:  tips doctor  ·  tips stage --help  ·  tips stage group --count 5
+
+Mistakes end with one line and exit code 2; TIPS_TRACEBACK=1 shows the place.""",
+)
+
+
+@cli.callback()
+def _settings() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("tips").setLevel(logging.INFO)
+
+
+@cli.command()
+def doctor(
+    scale: Annotated[str, typer.Option(help="Whose assets to look for.")] = "desk",
+    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
+) -> None:
+    """Checks the machine: versions, device, precision, tools, assets."""
+    from tips.stages import doctor as stage
+
+    stage.run(scale, root)
+
+
+@cli.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def stage(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="A file of tips/stages.")] = "--help",
+) -> None:
+    """Runs one stage by hand; `tips stage --help` lists them.
+
+    Example: tips stage interpolate --generator flow --scale smoke
+    """
+    known = {file.stem: file for file in sorted(STAGES.glob("[!_]*.py"))}
+    if name == "--help":
+        for stem, file in known.items():
+            typer.echo(f"{stem:14} {_first_line(file)}")
+        return
+    name = name.replace("-", "_")
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+        raise ValueError(f"unknown stage '{name}'; {hint}")
+    run = importlib.import_module(f"tips.stages.{name}").run
+    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    command.command(name, help=_summary(run))(_all_options(run))
+    command(args=ctx.args, prog_name=f"tips stage {name}", standalone_mode=True)
+
+
+def app() -> None:
+    """Runs the command line; a user's mistake becomes one line and exit code 2."""
+    try:
+        cli(prog_name="tips")
+    except OSError as error:
+        if os.environ.get("TIPS_TRACEBACK") or error.errno not in NO_SPACE:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        _fail(f"disk full{place}: free some space and run the same command again", 2)
+    except ValueError as error:
+        if os.environ.get("TIPS_TRACEBACK") or not _raised_by_us(error.__traceback__):
+            raise
+        _fail(" ".join(str(error).split()), 2)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.secho(f"error: {message}", fg="red", err=True)
+    sys.exit(code)
+
+
+def _raised_by_us(traceback: TracebackType | None) -> bool:
+    """Tells a user's mistake, which our own code refuses, from a bug inside a library."""
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and Path(traceback.tb_frame.f_code.co_filename).is_relative_to(
+        PACKAGE
+    )
+
+
+def _all_options(run: Callable[..., None]) -> Callable[..., None]:
+    """Gives every parameter the form --its-name, also those without a default."""
+
+    def command(**options: Any) -> None:
+        run(**options)
+
+    signature = inspect.signature(run, eval_str=True)
+    help_of = _argument_help(run)
+    parameters = []
+    for parameter in signature.parameters.values():
+        option = typer.Option(help=help_of.get(parameter.name), show_default=True)
+        parameters.append(parameter.replace(annotation=Annotated[parameter.annotation, option]))
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {item.name: item.annotation for item in parameters}
+    return command
+
+
+def _summary(run: Callable[..., None]) -> str:
+    """A docstring up to its first section, one line a paragraph."""
+    text = re.split(r"\n\n(?:Args|Returns|Raises|Yields):\n", inspect.getdoc(run) or "")[0]
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
+
+
+def _argument_help(run: Callable[..., None]) -> dict[str, str]:
+    """The `Args:` section of a docstring, by name."""
+    section = re.search(r"\nArgs:\n(.*?)(?:\n\n|\Z)", inspect.getdoc(run) or "", re.DOTALL)
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.group(1).splitlines() if section else []:
+        entry = re.match(r"    (\w+): (.*)", line)
+        if entry:
+            name = entry.group(1)
+            found[name] = entry.group(2)
+        elif name:
+            found[name] += " " + line.strip()
+    return found
+
+
+def _first_line(file: Path) -> str:
+    with file.open(encoding="utf-8") as stream:
+        return stream.readline().strip().strip('"')
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,206 @@
+"""Experiment -> objects: the only file that knows every part by name."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tips import records, skeleton
+from tips.config import ConfigError, Encoder, Experiment, Groups, partition
+from tips.losses import heatmap, information, trajectory
+from tips.losses.base import Loss
+from tips.models.backbones.hrnet import HRNet
+from tips.models.baselines.single_frame import SingleFrame
+from tips.models.coordinates import CoordinateHeads, NoCoordinates
+from tips.models.distiller import NoDistillation, PoseDistiller
+from tips.models.encoders import ConvEncoder, TransformerEncoder
+from tips.models.heads import BackboneStart, Fusion, HeatmapHead, ScratchStart
+from tips.models.interfaces import PoseModel
+from tips.models.synthesizer import NoSynthesis, PoseSynthesizer
+from tips.models.tips import Tips
+from tips.training.criterion import Criterion, Weighted
+
+Parts = tuple[tuple[int, ...], ...]
+
+BACKBONES: dict[str, type[HRNet]] = {"hrnet": HRNet}
+STARTS: dict[str, type[nn.Module]] = {"backbone": BackboneStart, "scratch": ScratchStart}
+ENCODERS: dict[str, Callable[[Encoder, int], nn.Module]] = {
+    "transformer": lambda e, width: TransformerEncoder(
+        width, e.layers, e.heads, e.points, e.feedforward, e.dropout
+    ),
+    "conv": lambda e, width: ConvEncoder(width, e.layers),
+}
+
+
+def build_groups(groups: Groups, spectral: Path | None = None) -> Parts:
+    """Resolves part groups to joint ids.
+
+    Args:
+        groups: the configuration.
+        spectral: file of data-driven groups, needed for source `spectral`.
+
+    Raises:
+        ConfigError: if that file does not hold a partition.
+    """
+    if groups.source == "published":
+        return tuple(skeleton.GROUPS[groups.count].values())
+    if groups.source == "listed":
+        return partition(groups.parts or ())
+    if spectral is None:
+        raise ConfigError("groups.source spectral needs the file that the rule `group` writes")
+    found = records.read_json(spectral)
+    return partition(tuple(tuple(names) for names in found["names"]))
+
+
+def build_model(experiment: Experiment, groups: Parts = (), autocast: bool = False) -> PoseModel:
+    """Builds a model with fresh weights; needs no file and no network.
+
+    Args:
+        experiment: the configuration.
+        groups: part groups, from `build_groups`; empty without distillation.
+        autocast: run the backbone in bfloat16.
+    """
+    return MODELS[experiment.model](experiment, groups, autocast)
+
+
+def _single_frame(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
+    return SingleFrame(_backbone(e, autocast))
+
+
+def _tips(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
+    backbone = _backbone(e, autocast)
+    synthesizer, coordinate_heads, maps = _synthesis(e, backbone.channels)
+    channels = len(e.window) * backbone.channels + maps * e.width
+    return Tips(
+        backbone=backbone,
+        synthesizer=synthesizer,
+        fuse=Fusion(channels, e.width, e.fusion.blocks, e.fusion.expansion),
+        distiller=_distiller(e, groups),
+        start=STARTS[e.head.start](),
+        head=HeatmapHead(backbone.channels, e.width, build_encoder(e.head.encoder, e.width)),
+        coordinate_heads=coordinate_heads,
+        t=e.t,
+    )
+
+
+MODELS: dict[str, Callable[[Experiment, Parts, bool], PoseModel]] = {
+    "single_frame": _single_frame,
+    "tips": _tips,
+}
+
+
+def build_encoder(encoder: Encoder, width: int) -> nn.Module:
+    """Builds one encoder stack (Table III's choice)."""
+    return ENCODERS[encoder.kind](encoder, width)
+
+
+def _backbone(e: Experiment, autocast: bool) -> HRNet:
+    arch: dict[str, Any] | None = json.loads(json.dumps(e.backbone.arch))
+    return BACKBONES[e.backbone.kind](e.backbone.name, arch, autocast)
+
+
+def _synthesis(e: Experiment, channels: int) -> tuple[nn.Module, nn.Module, int]:
+    if e.synthesis is None:
+        return NoSynthesis(e.width), NoCoordinates(), 0
+    count = len(e.synthesis.points)
+    encoder = build_encoder(e.synthesis.encoder, e.width)
+    synthesizer = PoseSynthesizer(channels, e.width, count, encoder)
+    heads = CoordinateHeads(channels, e.width, e.blocks, count)
+    return synthesizer, heads, count * (len(e.window) - 1)
+
+
+def _distiller(e: Experiment, groups: Parts) -> nn.Module:
+    if e.distillation is None:
+        return NoDistillation()
+    if len(groups) != e.distillation.groups.count:
+        raise ConfigError(
+            f"distillation.groups.count is {e.distillation.groups.count}, "
+            f"but {len(groups)} groups were given"
+        )
+    encoders = [build_encoder(e.distillation.encoder, e.width) for _ in groups]
+    return PoseDistiller(e.width, groups, encoders, e.blocks)
+
+
+def build_criterion(experiment: Experiment, model: PoseModel, groups: Parts = ()) -> Criterion:
+    """Builds the weighted terms of Eq. 14; a term of weight 0 is neither built nor run."""
+    e, w = experiment, experiment.losses
+    terms: list[Weighted] = [Weighted(heatmap.HeatmapLoss(groups), w.heatmap)]
+    if e.synthesis is not None:
+        line = trajectory.TrajectoryLoss(e.synthesis.points)
+        terms.append(Weighted(line, w.synthesis * w.trajectory))
+        terms.append(Weighted(trajectory.AnchorLoss(e.t), w.synthesis * w.anchor))
+    if e.distillation is not None:
+        terms.extend(_information(e, model, groups))
+    return Criterion([term for term in terms if term.weight > 0])
+
+
+def _information(e: Experiment, model: PoseModel, groups: Parts) -> list[Weighted]:
+    backbone = model.backbone
+    h_z = information.auxiliary_head(e.width)
+    complement: Loss
+    redundancy: Loss
+    if e.losses.estimator == "fami_released":
+        complement = information.ReleasedComplementLoss(backbone.maps, h_z, e.t)
+        redundancy = information.ReleasedRedundancyLoss(groups)
+    else:
+        complement = information.ComplementLoss(backbone.maps, h_z, e.t)
+        redundancy = (
+            information.RedundancyLoss(groups, h_z)
+            if e.losses.red_level == "label"
+            else information.FeatureRedundancyLoss(groups, e.width)
+        )
+    gamma = e.losses.information
+    return [
+        Weighted(information.VarietyLoss(), gamma * e.losses.variety),
+        Weighted(complement, gamma * e.losses.complement),
+        Weighted(redundancy, gamma * e.losses.redundancy),
+    ]
+
+
+def load_backbone(model: PoseModel, checkpoint: Path) -> None:
+    """Loads stage one's backbone into a second-stage model and starts C_real from it.
+
+    Raises:
+        RecordError: if the file is truncated or holds another network.
+    """
+    state = read_checkpoint(checkpoint)["model"]
+    prefix = "backbone."
+    own = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    load_weights(model.backbone, own, checkpoint)
+    heads = dict(model.named_children()).get("coordinate_heads")
+    if isinstance(heads, CoordinateHeads) and isinstance(model.backbone, HRNet):
+        heads.start_from(model.backbone.final_layer)
+
+
+def load_weights(module: nn.Module, state: dict[str, torch.Tensor], source: Path) -> None:
+    """Loads a state dict strictly. Raises RecordError naming the first key that does not fit."""
+    own = module.state_dict()
+    for key in [*own, *state]:
+        if key not in state:
+            raise records.RecordError(f"{source}: key '{key}' is missing")
+        if key not in own:
+            raise records.RecordError(f"{source}: key '{key}' is not part of this model")
+        if own[key].shape != state[key].shape:
+            raise records.RecordError(
+                f"{source}: '{key}' has shape {tuple(state[key].shape)}, "
+                f"the model wants {tuple(own[key].shape)}"
+            )
+    module.load_state_dict(state)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads a checkpoint onto the CPU. Raises RecordError if it is missing or truncated."""
+    try:
+        value = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise records.RecordError(f"{path}: no such file; run the rule that makes it") from error
+    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        raise records.RecordError(
+            f"{path}: not a complete checkpoint; delete it and run again"
+        ) from error
+    if not isinstance(value, dict) or "model" not in value:
+        raise records.RecordError(f"{path}: holds no 'model'; delete it and run again")
+    return value

@@ -1,0 +1,210 @@
+"""YAML -> Study: one level of `extends`, the scale's overlay, errors with the nearest known key."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from tips.config.experiment import Experiment
+from tips.config.scale import Scale
+
+M = TypeVar("M", bound=BaseModel)
+BACKBONE = "hrnet"  # the variant that is stage one
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message names file, key, rule and remedy."""
+
+
+class Variant(NamedTuple):
+    """One experiment of the study: its name, folder (ablation, baselines, ...), configuration."""
+
+    name: str
+    kind: str
+    experiment: Experiment
+    seeds: int
+
+
+class Study(NamedTuple):
+    """A scale with all its variants."""
+
+    scale: Scale
+    variants: dict[str, Variant]
+
+    def variant(self, name: str) -> Variant:
+        """Looks a variant up. Raises ConfigError naming the nearest known one."""
+        if name not in self.variants:
+            raise ConfigError(f"unknown variant '{name}'{_nearest(name, self.variants)}")
+        return self.variants[name]
+
+    def backbone_seed(self, seed: int) -> int:
+        """The stage-one seed that a second-stage seed builds on."""
+        return 0 if self.scale.seeds.shared_backbone else seed
+
+
+def load_study(
+    scale: str, experiments: Path, root: str | None = None, seeds: int | None = None
+) -> Study:
+    """Reads the scale and every experiments/**/*.yaml below `experiments`.
+
+    Args:
+        scale: name of a file of experiments/scales.
+        experiments: the folder.
+        root: dataset folder, where the scale leaves it open.
+        seeds: overrides every seed count.
+
+    Raises:
+        ConfigError: naming file, key path and nearest known key.
+    """
+    chosen = load_scale(scale, experiments, root)
+    files = [
+        experiments / "tips.yaml",
+        *(
+            path
+            for path in sorted(experiments.glob("*/*.yaml"))
+            if path.parent.name != "scales" and not path.name.startswith(".")
+        ),
+    ]
+    variants: dict[str, Variant] = {}
+    for path in files:
+        name = path.stem
+        if name in variants:
+            raise ConfigError(f"{path}: a variant named '{name}' exists already; rename the file")
+        if chosen.rows is not None and name not in chosen.rows:
+            continue
+        kind = "paper" if path.parent == experiments else path.parent.name
+        count = seeds or chosen.seeds.more.get(name, chosen.seeds.default)
+        if name == BACKBONE and chosen.seeds.shared_backbone:
+            count = 1
+        variants[name] = Variant(name, kind, load_experiment(path, chosen), count)
+    for name in [*chosen.variants, *chosen.seeds.more, *(chosen.rows or ())]:
+        if not any(path.stem == name for path in files):
+            raise ConfigError(f"scale {scale}: unknown variant '{name}'{_nearest(name, variants)}")
+    return Study(chosen, variants)
+
+
+def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
+    """Reads one scale file. Raises ConfigError."""
+    path = experiments / "scales" / f"{name}.yaml"
+    if not path.is_file():
+        known = {file.stem: None for file in (experiments / "scales").glob("*.yaml")}
+        raise ConfigError(f"unknown scale '{name}'{_nearest(name, known)}")
+    raw = _yaml(path)
+    dataset = raw.get("dataset")
+    if root is not None and isinstance(dataset, dict):
+        dataset["root"] = root
+    if isinstance(dataset, dict) and dataset.get("kind") != "embedded" and not dataset.get("root"):
+        raise ConfigError(
+            f"{path}: dataset.root: scale '{name}' needs a dataset folder; add --config root=FOLDER"
+        )
+    return _validate(Scale, raw, path)
+
+
+def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
+    """Reads one experiment file over its parent and the scale's overlay. Raises ConfigError."""
+    own = _yaml(path)
+    parent_name = own.pop("extends", None)
+    base: dict[str, Any] = {}
+    if parent_name is not None:
+        parent = (path.parent / str(parent_name)).resolve()
+        if not parent.is_file():
+            raise ConfigError(f"{path}: extends: no file {parent_name}")
+        base = _yaml(parent)
+        if "extends" in base:
+            raise ConfigError(
+                f"{path}: extends: {parent_name} extends another file; one level only"
+            )
+    if scale is not None:
+        base = overlay(base or own, scale.experiment) if parent_name else base
+        own = own if parent_name else overlay(own, scale.experiment)
+    merged = overlay(base, own)
+    if scale is not None:
+        merged = overlay(merged, scale.variants.get(path.stem, {}))
+    return _validate(Experiment, merged, path)
+
+
+def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Lays `top` over `base`: mappings merge, anything else replaces; null removes a part.
+
+    A part that `base` has set to null stays null when `top` only details it.
+    """
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = overlay(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def digest(value: BaseModel | Mapping[str, Any]) -> str:
+    """Sha256 of a configuration's meaning: not of comments, titles or key order."""
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else dict(value)
+    plain.pop("title", None)
+    plain.pop("note", None)
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: must hold keys and values; got {type(value).__name__}")
+    return value
+
+
+def _validate(kind: type[M], value: dict[str, Any], path: Path) -> M:
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        hint = ""
+        message = str(first["msg"]).removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = "unknown key"
+            hint = _nearest(str(first["loc"][-1]), _fields(kind, first["loc"][:-1]))
+        elif first["type"] == "missing":
+            message = "this key must be given"
+        else:
+            message += f" (got {json.dumps(first['input'], default=str)[:80]})" * (
+                "got" not in message
+            )
+        raise ConfigError(f"{path}: {where}: {message}{hint}") from error
+
+
+def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, None]:
+    """Keys that a model knows at a location, for the nearest-key hint."""
+    model: type[BaseModel] = kind
+    for key in location:
+        if not isinstance(key, str) or key not in model.model_fields:
+            return {}
+        inner = [
+            part
+            for part in (
+                model.model_fields[key].annotation,
+                *get_args(model.model_fields[key].annotation),
+            )
+            if isinstance(part, type) and issubclass(part, BaseModel)
+        ]
+        if not inner:
+            return {}
+        model = inner[0]
+    return dict.fromkeys(model.model_fields)
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known: {', '.join(sorted(known))}" if known else ""

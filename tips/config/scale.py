@@ -1,0 +1,80 @@
+"""What one scale is: its dataset, boxes, seeds, and what it changes in every experiment."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from tips.config.embedded import Embedded
+from tips.config.experiment import Part, Positive
+
+
+class Detector(Part):
+    """A simulated detector: jitter of the true boxes, misses, false boxes with scores."""
+
+    jitter: Annotated[float, Field(ge=0)]  # sd of centre and log-size, in box sizes
+    miss: Annotated[float, Field(ge=0, le=1)]
+    false_per_frame: Annotated[float, Field(ge=0)]
+    seed: int
+
+
+class Frames(Part):
+    """Frame positions [first, last] of a split cut from one sequence."""
+
+    train: tuple[int, int]
+    val: tuple[int, int]
+
+
+class Dataset(Part):
+    """Where frames and labels come from. PoseTrack18 layout on disk in every case."""
+
+    kind: Literal["embedded", "posetrack18"]
+    name: str | None  # null: the name of the root's folder
+    root: str | None  # null: made by the DAG (embedded), or given by --config root=...
+    annotations: str  # folder of the per-sequence json, relative to the root
+    frames: Literal["packed", "files"]  # packed: decoded once into memory maps
+    split: Frames | None  # null: the folders train and val
+    embedded: Embedded | None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Dataset":
+        if (self.kind == "embedded") != (self.embedded is not None):
+            raise ValueError("`embedded` settings are given exactly when kind is `embedded`")
+        return self
+
+
+class Evaluation(Part):
+    """Decoding and scoring, every switch that moves a number."""
+
+    boxes: Literal["gt", "detected"]  # of the ablation tables
+    detected_rows: tuple[str, ...]  # variants that are also scored on detected boxes
+    detector: Detector
+    enlarge: Annotated[float, Field(gt=0)]  # of a box before it is cropped
+    decode: Literal["plain", "quarter"]  # argmax, or argmax + 0.25 px towards the larger neighbour
+    oks_area: Annotated[float, Field(gt=0)]  # area = factor * w * h of the true box
+    resamples: Positive
+    batch: Positive
+
+
+class Seeds(Part):
+    """How many seeds each variant is trained with."""
+
+    default: Positive
+    more: dict[str, Positive]  # variant -> count
+    shared_backbone: bool  # one stage-one backbone for all seeds
+
+
+class Scale(Part):
+    """One scale of the study (smoke, clip, desk, paper)."""
+
+    name: str
+    note: str  # printed at the top of every page
+    dataset: Dataset
+    evaluation: Evaluation
+    seeds: Seeds
+    rows: tuple[str, ...] | None  # null: every variant
+    interim: tuple[str, ...]  # generators that are made and measured
+    group_counts: tuple[int, ...]
+    pictures: Positive
+    speed_repeats: Positive
+    experiment: dict[str, Any]  # laid over every experiment, below its own YAML
+    variants: dict[str, dict[str, Any]]  # laid over one experiment, above its own YAML

@@ -1,0 +1,190 @@
+"""PoseTrack18 layout on disk -> Annotations.
+
+One json per sequence: images, annotations with 17 keypoint slots, head boxes, ignore regions.
+Malformed files are refused with the file and the record named.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence as Rows
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tips import skeleton
+from tips.records import Annotations, Box, Frame, Person, Point, RecordError, Sequence
+
+Split = Literal["train", "val", "stills"]
+
+
+class _Image(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    id: int
+    file_name: str
+    is_labeled: bool = True
+    width: int | None = None
+    height: int | None = None
+    ignore_regions_x: list[list[float]] = []
+    ignore_regions_y: list[list[float]] = []
+
+
+class _Annotation(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    image_id: int
+    track_id: int
+    keypoints: list[float]
+    bbox: Box | None = None
+    bbox_head: Box | None = None
+
+
+class _Category(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    keypoints: list[str]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
+
+
+def read_split(
+    root: Path,
+    annotations: str,
+    split: Split,
+    dataset: str,
+    *,
+    cut: tuple[int, int] | None = None,
+) -> Annotations:
+    """Reads one split of a dataset in PoseTrack18 layout.
+
+    Args:
+        root: the dataset's folder.
+        annotations: folder of the per-sequence json below it.
+        split: `train`, `val` or `stills`.
+        dataset: its name.
+        cut: first and last frame position; then the split is this part of every sequence found
+            below `annotations`, whichever folder it lies in. Frames outside are kept, unlabelled,
+            as neighbours only when they lie before the cut's end.
+
+    Raises:
+        RecordError: naming file and record.
+    """
+    folder = root / annotations
+    if not folder.is_dir():
+        raise RecordError(f"{folder}: no such folder; the dataset needs PoseTrack18's layout there")
+    pattern = "*/*.json" if cut else f"{split}/*.json"
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise RecordError(f"{folder}: no file {pattern}; is this PoseTrack18's layout?")
+    sequences = [read_sequence(root, file) for file in files]
+    if cut is not None:
+        sequences = [_cut(sequence, *cut) for sequence in sequences]
+    return Annotations(dataset=dataset, split=split, root=str(root), sequences=tuple(sequences))
+
+
+def read_sequence(root: Path, path: Path, motion: str | None = None) -> Sequence:
+    """Reads one sequence file. Raises RecordError naming the file and the record."""
+    try:
+        raw = _File.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise RecordError(f"{path}: {where}: {first['msg']}") from error
+    slots = _slots(raw.categories, path)
+    people: dict[int, list[Person]] = defaultdict(list)
+    known = {image.id for image in raw.images}
+    for position, row in enumerate(raw.annotations):
+        where = f"{path}: annotations.{position}"
+        if row.image_id not in known:
+            raise RecordError(f"{where}: image_id {row.image_id} is not among the images")
+        person = _person(row, slots, where)
+        if person is not None:
+            people[row.image_id].append(person)
+    if not raw.images:
+        raise RecordError(f"{path}: images: no frame")
+    width, height = _size(root, raw.images[0])
+    frames = tuple(
+        Frame(
+            file=image.file_name,
+            id=image.id,
+            labelled=image.is_labeled,
+            ignore=_regions(image, f"{path}: images.{position}"),
+            people=tuple(people[image.id]),
+        )
+        for position, image in enumerate(raw.images)
+    )
+    return Sequence(
+        name=path.stem, width=width, height=height, motion=motion or path.stem, frames=frames
+    )
+
+
+def _slots(categories: Rows[_Category], path: Path) -> list[int | None]:
+    """Joint id of each keypoint slot, by name; None for names outside the 15."""
+    if len(categories) != 1:
+        raise RecordError(f"{path}: categories: one category 'person' expected")
+    names = categories[0].keypoints
+    missing = [joint for joint in skeleton.JOINTS if joint not in names]
+    if missing:
+        raise RecordError(f"{path}: categories.0.keypoints: '{missing[0]}' is absent")
+    return [skeleton.INDEX.get(name) for name in names]
+
+
+def _person(row: _Annotation, slots: list[int | None], where: str) -> Person | None:
+    if len(row.keypoints) != 3 * len(slots):
+        raise RecordError(
+            f"{where}: keypoints: {3 * len(slots)} numbers expected; got {len(row.keypoints)}"
+        )
+    joints: list[Point | None] = [None] * skeleton.COUNT
+    for slot, joint in enumerate(slots):
+        x, y, v = row.keypoints[3 * slot : 3 * slot + 3]
+        # The evaluator's rule: a joint is absent only if all three numbers are zero.
+        if joint is not None and (x, y, v) != (0, 0, 0):
+            joints[joint] = (x, y)
+    box = row.bbox or _extent([point for point in joints if point is not None])
+    if box is None or box[2] <= 0 or box[3] <= 0:
+        return None
+    return Person(track=row.track_id, box=box, head=row.bbox_head, joints=tuple(joints))
+
+
+def _extent(points: list[Point]) -> Box | None:
+    """Box of the joints, enlarged 1.2 times about its centre as the family's tools do."""
+    if len(points) < 2:
+        return None
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    width, height = max(xs) - min(xs) + 1, max(ys) - min(ys) + 1
+    return (min(xs) - 0.1 * width, min(ys) - 0.1 * height, 1.2 * width, 1.2 * height)
+
+
+def _regions(image: _Image, where: str) -> tuple[tuple[Point, ...], ...]:
+    xs, ys = image.ignore_regions_x, image.ignore_regions_y
+    if len(xs) != len(ys) or any(len(x) != len(y) for x, y in zip(xs, ys, strict=True)):
+        raise RecordError(f"{where}: ignore_regions_x and ignore_regions_y differ in length")
+    return tuple(tuple(zip(x, y, strict=True)) for x, y in zip(xs, ys, strict=True))
+
+
+def _size(root: Path, image: _Image) -> tuple[int, int]:
+    if image.width and image.height:
+        return image.width, image.height
+    pixels: Any = cv2.imread(str(root / image.file_name))
+    if pixels is None:
+        raise RecordError(f"{root / image.file_name}: unreadable image")
+    return int(pixels.shape[1]), int(pixels.shape[0])
+
+
+def _cut(sequence: Sequence, first: int, last: int) -> Sequence:
+    """Keeps frames up to `last`; those before `first` lose their labels."""
+    kept = [
+        frame.model_copy(update={} if position >= first else {"labelled": False, "people": ()})
+        for position, frame in enumerate(sequence.frames)
+        if position <= last
+    ]
+    if len(kept) <= first:
+        raise RecordError(
+            f"sequence {sequence.name} has {len(sequence.frames)} frames; "
+            f"the split asks for {first} to {last}"
+        )
+    return sequence.model_copy(update={"frames": tuple(kept)})

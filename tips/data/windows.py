@@ -1,0 +1,211 @@
+"""Annotations -> person windows: crops of T frames and T - 1 interim frames around frame t.
+
+All frames of a window share the key frame's box and one affine. At a clip's end the nearest
+frame is repeated and the interval flagged as padded.
+"""
+
+from collections.abc import Sequence as Rows
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tips import skeleton
+from tips.config import Crop
+from tips.data.augment import NONE, Draw
+from tips.data.frames import FrameStore
+from tips.ops import crop as crops
+from tips.ops.heatmap import encode
+from tips.records import Annotations, Box, Point, points_array
+from tips.tensors import Target, Window
+
+
+class Key(NamedTuple):
+    """One person of one frame: what a window is built around."""
+
+    split: str
+    sequence: str
+    frame: int
+    length: int  # frames of the sequence
+    box: Box
+    joints: tuple[Point | None, ...] | None  # None where there is no label
+    track: int
+    score: float
+
+
+class Stores(NamedTuple):
+    """Where pixels of one split come from; `interim` is None where no window needs it."""
+
+    frames: FrameStore
+    interim: FrameStore | None
+
+
+class Sample(NamedTuple):
+    """One window as arrays."""
+
+    images: NDArray[np.uint8]  # (T, H, W, 3) RGB
+    rough: NDArray[np.uint8]  # (T-1, H, W, 3)
+    maps: NDArray[np.float32]  # (J, h, w)
+    joints: NDArray[np.float32]  # (J, 2) map px
+    weights: NDArray[np.float32]  # (J,)
+    padded: NDArray[np.bool_]  # (T-1,)
+    affine: NDArray[np.float64]  # (2, 3) image px -> map px
+
+
+class Batch(NamedTuple):
+    """A collated batch on its device."""
+
+    window: Window
+    target: Target
+    affines: NDArray[np.float64]  # (B, 2, 3) image px -> map px
+
+
+def keys(annotations: Annotations) -> list[Key]:
+    """Lists every labelled person with at least one joint, in file order."""
+    return [
+        Key(
+            annotations.split,
+            sequence.name,
+            position,
+            len(sequence.frames),
+            person.box,
+            person.joints,
+            person.track,
+            1.0,
+        )
+        for sequence in annotations.sequences
+        for position, frame in enumerate(sequence.frames)
+        if frame.labelled
+        for person in frame.people
+        if any(point is not None for point in person.joints)
+    ]
+
+
+def positions(frame: int, length: int, window: Rows[int]) -> list[int]:
+    """Frame positions of a window, clipped to the sequence."""
+    return [min(max(frame + offset, 0), length - 1) for offset in window]
+
+
+class WindowSet:
+    """Cuts windows out of frame stores.
+
+    Args:
+        stores: per split.
+        window: frame offsets, consecutive, containing 0.
+        crop: size of the network's input.
+        stride: of the heat maps.
+        enlarge: factor on the box.
+        interim: whether interim frames are read.
+    """
+
+    def __init__(
+        self,
+        stores: dict[str, Stores],
+        window: Rows[int],
+        crop: Crop,
+        stride: int,
+        enlarge: float,
+        *,
+        interim: bool,
+    ) -> None:
+        self.stores = stores
+        self.window = tuple(window)
+        self.crop = crop
+        self.stride = stride
+        self.enlarge = enlarge
+        self.interim = interim
+
+    def __call__(self, key: Key, draw: Draw = NONE) -> Sample:
+        """Builds the window of one person."""
+        height, width = self.crop.height, self.crop.width
+        affine = crops.box_affine(
+            key.box, height, width, self.enlarge, rotation=draw.rotation, scale=draw.scale
+        )
+        if draw.flip:
+            affine = crops.mirror(affine, width)
+        frames = positions(key.frame, key.length, self.window)
+        padded = np.array([a == b for a, b in pairwise(frames)], dtype=bool)
+        store = self.stores[key.split]
+        images = {
+            frame: crops.crop(store.frames(key.sequence, frame), affine, height, width)
+            for frame in set(frames)
+        }
+        maps, joints, weights = self._target(key, affine, flip=draw.flip)
+        return Sample(
+            images=np.stack([images[frame] for frame in frames]),
+            rough=self._rough(store, key, frames, affine, images),
+            maps=maps,
+            joints=joints,
+            weights=weights,
+            padded=padded,
+            affine=crops.to_map(affine, self.stride),
+        )
+
+    def _rough(
+        self,
+        store: Stores,
+        key: Key,
+        frames: list[int],
+        affine: NDArray[np.float64],
+        images: dict[int, NDArray[np.uint8]],
+    ) -> NDArray[np.uint8]:
+        height, width = self.crop.height, self.crop.width
+        if not self.interim or len(frames) < 2:
+            return np.zeros((0, height, width, 3), dtype=np.uint8)
+        assert store.interim is not None
+        rough = [
+            images[left]
+            if left == right  # a padded interval has no motion in it
+            else crops.crop(store.interim(key.sequence, left), affine, height, width)
+            for left, right in pairwise(frames)
+        ]
+        return np.stack(rough)
+
+    def _target(
+        self, key: Key, affine: NDArray[np.float64], *, flip: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        height, width = self.crop.height // self.stride, self.crop.width // self.stride
+        if key.joints is None:
+            points = np.full((skeleton.COUNT, 2), np.nan)
+        else:
+            points = crops.transform(points_array(key.joints), crops.to_map(affine, self.stride))
+        if flip:
+            points = points[list(skeleton.MIRROR)]
+        inside = (
+            (points[:, 0] >= 0)
+            & (points[:, 0] <= width - 1)
+            & (points[:, 1] >= 0)
+            & (points[:, 1] <= height - 1)
+        )
+        weights = inside.astype(np.float32)
+        joints = np.nan_to_num(points).astype(np.float32)
+        return encode(joints, weights, height, width), joints, weights
+
+
+def collate(samples: Rows[Sample]) -> Sample:
+    """Stacks samples; arrays stay uint8 until they reach the device."""
+    return Sample(*(np.stack(column) for column in zip(*samples, strict=True)))
+
+
+def to_device(stacked: Sample, device: torch.device) -> Batch:
+    """Moves a collated batch to the device and normalises its images there."""
+
+    def moved(array: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+    window = Window(normalise(moved(stacked.images)), normalise(moved(stacked.rough)))
+    target = Target(
+        moved(stacked.maps), moved(stacked.joints), moved(stacked.weights), moved(stacked.padded)
+    )
+    return Batch(window, target, stacked.affine)
+
+
+def normalise(pixels: Tensor) -> Float[Tensor, "B T 3 H W"]:
+    """Scales uint8 RGB (B, T, H, W, 3) to ImageNet's mean and deviation."""
+    mean = torch.from_numpy(crops.MEAN).to(pixels.device) * 255
+    spread = torch.from_numpy(crops.STD).to(pixels.device) * 255
+    return ((pixels.float() - mean) / spread).permute(0, 1, 4, 2, 3).contiguous()

@@ -1,0 +1,1 @@
+"""Numbers from predictions: average precision, OKS, intervals, synthesis; numpy only."""

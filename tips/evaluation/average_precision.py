@@ -1,0 +1,215 @@
+"""PoseTrack's average precision per joint, also on subsets and on bootstrap resamples.
+
+Reference: poseval, commit 4258a15, but for one point: equal scores keep file order (poseval's
+unstable sort makes its own value depend on the CPU).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tips import skeleton
+from tips.evaluation.matching import Evidence, count_truth
+from tips.evaluation.people import Bools, Clip, Floats, Ints
+
+_CHUNK = 64  # resamples at a time: the working arrays stay in the cache
+
+
+class Scores(NamedTuple):
+    """Per joint (15,), percent but for the counts."""
+
+    ap: Floats
+    precision: Floats
+    recall: Floats
+    n_truth: Ints
+    n_found: Ints
+    n_hit: Ints
+
+
+class Subset(NamedTuple):
+    """A part of the truth: per clip and counted frame, which joints of which people belong.
+
+    `frames` says which frames belong as a whole; None where single joints are chosen, since a
+    predicted person that was assigned to nobody then belongs nowhere.
+    """
+
+    truth: tuple[tuple[Bools, ...], ...]  # clip, frame -> (P, 15)
+    frames: tuple[Bools, ...] | None  # clip -> (F,)
+
+
+def average_precision(evidence: Evidence, weights: Ints | None = None) -> Scores:
+    """Average precision of every joint, with its last precision and recall and its counts.
+
+    A joint without predictions scores 0 and counts; a joint without truth but with predictions
+    scores NaN and does not.
+
+    Args:
+        evidence: from `match` or `subset`.
+        weights: how often each sequence counts (sequences,), integers; once when None.
+    """
+    if weights is None:
+        weights = np.ones(len(evidence.names), dtype=np.int64)
+    once = np.asarray(weights)
+    per_row = once[evidence.sequence]
+    n_found = np.bincount(evidence.joint, per_row, skeleton.COUNT).astype(np.int64)
+    n_hit = np.bincount(evidence.joint, per_row * evidence.hit, skeleton.COUNT).astype(np.int64)
+    n_truth = once @ evidence.n_truth
+    return Scores(
+        ap=resampled(evidence, once[None])[0],
+        precision=100 * np.divide(n_hit, n_found, out=np.zeros(skeleton.COUNT), where=n_found > 0),
+        recall=_percent(n_hit.astype(np.float64), n_truth, n_found),
+        n_truth=n_truth,
+        n_found=n_found,
+        n_hit=n_hit,
+    )
+
+
+def _percent(area: Floats, n_truth: Ints, n_found: Ints) -> Floats:
+    """100 area / n_truth; NaN where there are predictions only, 0 where there are none."""
+    result = np.where(n_found > 0, np.nan, 0.0)
+    np.divide(100 * area, n_truth, out=result, where=(n_found > 0) & (n_truth > 0))
+    return result
+
+
+def resampled(evidence: Evidence, weights: Ints) -> Floats:
+    """Average precision of every joint on many resamples of the sequences.
+
+    A sequence of weight k counts as k copies that lie next to each other in file order.
+
+    Args:
+        evidence: from `match` or `subset`.
+        weights: how often each sequence counts, (R, sequences), integers.
+
+    Returns:
+        (R, 15), percent, with the NaN and 0 of `average_precision`.
+    """
+    weights = np.asarray(weights)
+    if weights.ndim != 2 or weights.shape[1] != len(evidence.names):
+        raise ValueError(
+            f"weights need a column per sequence, (R, {len(evidence.names)}); got {weights.shape}"
+        )
+    n_truth = weights @ evidence.n_truth
+    area = np.zeros((len(weights), skeleton.COUNT))
+    n_found = np.zeros((len(weights), skeleton.COUNT), dtype=np.int64)
+    counts = weights.astype(np.float64)
+    for joint in range(skeleton.COUNT):
+        rows = np.flatnonzero(evidence.joint == joint)
+        rows = rows[_descending(evidence.score[rows])]
+        sequence, hit = evidence.sequence[rows], evidence.hit[rows]
+        n_found[:, joint] = weights @ np.bincount(sequence, minlength=weights.shape[1])
+        for start in range(0, len(weights), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            area[part, joint] = _area(counts[part], sequence, hit)
+    return _percent(area, n_truth, n_found)
+
+
+def _descending(scores: Floats) -> Ints:
+    """Places of the scores from high to low, NaN first, equal scores in file order."""
+    return np.lexsort((-scores, ~np.isnan(scores)))
+
+
+def _area(weights: Floats, sequence: Ints, hit: Bools) -> Floats:
+    """Sum over hits of the precision's envelope, (R,); that times 1 / n_truth is the AP.
+
+    Recall moves at hits only, and the envelope at a hit is reached at a hit, so that misses
+    enter through the rank alone. k copies of a hit share the envelope of the last of them.
+    """
+    each = weights.take(sequence, axis=1)
+    rank = np.cumsum(each, axis=1)[:, hit]
+    gain = each[:, hit]
+    precision = np.cumsum(gain, axis=1)
+    np.divide(precision, rank, out=precision, where=rank > 0)
+    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    area: Floats = np.einsum("rn,rn->r", gain, envelope)
+    return area
+
+
+def total(ap: Floats) -> Floats:
+    """Poseval's "Total": plain mean over the joints (..., 15) that are not NaN."""
+    known = ~np.isnan(ap)
+    count = known.sum(axis=-1)
+    result = np.full(ap.shape[:-1], np.nan)
+    np.divide(np.where(known, ap, 0.0).sum(axis=-1), count, out=result, where=count > 0)
+    return result
+
+
+def columns(ap: Floats) -> dict[str, float]:
+    """The seven columns of Tables VIII-XI; a column that holds a NaN joint is NaN."""
+    return {
+        name: float(np.mean([ap[skeleton.INDEX[joint]] for joint in joints]))
+        for name, joints in skeleton.COLUMNS.items()
+    }
+
+
+def resampled_totals(evidence: Evidence, weights: Ints) -> Floats:
+    """Poseval's "Total" on many resamples of the sequences, (R,), percent."""
+    return total(resampled(evidence, weights))
+
+
+def frame_subset(clips: Sequence[Clip], frames: Sequence[Bools]) -> Subset:
+    """All people of the chosen frames; `frames` has one mask over counted frames per clip."""
+    return Subset(
+        truth=tuple(
+            tuple(
+                np.full((len(frame.joints), skeleton.COUNT), chosen)
+                for frame, chosen in zip(clip.truth, mask, strict=True)
+            )
+            for clip, mask in zip(clips, frames, strict=True)
+        ),
+        frames=tuple(np.asarray(mask, dtype=np.bool_) for mask in frames),
+    )
+
+
+def subset(evidence: Evidence, chosen: Subset) -> Evidence:
+    """Restricts evidence to a part of the truth without matching anew.
+
+    A prediction assigned to a person whose joint is outside of the subset is neither hit nor
+    miss, and truth outside does not count. A predicted person assigned to nobody is a miss in the
+    frames that belong to the subset; where the subset chooses single joints it is left out,
+    because nothing says which joint it should have been. Such a number is therefore an upper
+    bound, to be compared between rows only.
+    """
+    if len(chosen.truth) != len(evidence.names):
+        raise ValueError(
+            f"a subset needs a mask per sequence; got {len(chosen.truth)} for "
+            f"{len(evidence.names)} sequences"
+        )
+    masks, starts = _flat_masks(chosen)
+    truth_kept = masks[
+        starts[evidence.truth[:, 0], evidence.truth[:, 1]] + evidence.truth[:, 2],
+        evidence.truth[:, 3],
+    ]
+    kept = np.zeros(len(evidence.joint), dtype=np.bool_)
+    assigned = evidence.person >= 0
+    at = starts[evidence.sequence[assigned], evidence.frame[assigned]] + evidence.person[assigned]
+    kept[assigned] = masks[at, evidence.joint[assigned]]
+    if chosen.frames is not None:
+        in_frame = np.zeros(starts.shape, dtype=np.bool_)
+        for row, frames in zip(in_frame, chosen.frames, strict=True):
+            row[: len(frames)] = frames
+        kept[~assigned] = in_frame[evidence.sequence[~assigned], evidence.frame[~assigned]]
+    truth = evidence.truth[truth_kept]
+    return evidence._replace(
+        joint=evidence.joint[kept],
+        score=evidence.score[kept],
+        hit=evidence.hit[kept],
+        sequence=evidence.sequence[kept],
+        frame=evidence.frame[kept],
+        person=evidence.person[kept],
+        truth=truth,
+        n_truth=count_truth(truth, len(evidence.names)),
+    )
+
+
+def _flat_masks(chosen: Subset) -> tuple[Bools, Ints]:
+    """All (P, 15) masks under each other, and the first row of every clip's every frame."""
+    longest = max((len(frames) for frames in chosen.truth), default=0)
+    starts = np.zeros((len(chosen.truth), longest), dtype=np.int64)
+    rows, next_row = [np.empty((0, skeleton.COUNT), dtype=np.bool_)], 0
+    for clip, frames in enumerate(chosen.truth):
+        for frame, mask in enumerate(frames):
+            starts[clip, frame] = next_row
+            next_row += len(mask)
+            rows.append(np.asarray(mask, dtype=np.bool_).reshape(-1, skeleton.COUNT))
+    return np.concatenate(rows), starts

@@ -1,0 +1,262 @@
+"""Object keypoint similarity per body part, the values of Fig. 4.
+
+All similarities come from pycocotools (COCOeval, iouType "keypoints") on copies of the truth whose
+joints outside of the part are switched off.
+"""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from tips import skeleton
+from tips.evaluation.matching import clean
+from tips.evaluation.people import Bools, Clip, Floats
+from tips.records import RecordError
+
+# Paper: Fig. 4 shows "OKS values of 7 symmetric parts" and defines no OKS for PoseTrack; here:
+# mean part OKS under fixed full-body matches, unmatched people counting 0, because that is an OKS
+# proper (part AP is tabulated beside it) and no match changes from part to part.
+AREA_FACTOR = 0.53  # of the box, as mmpose has it: PoseTrack has no segmentation areas
+MATCH_FROM = 0.5  # smallest full-body OKS of a match, COCO's first threshold
+_FAR = 1e9  # px; where pycocotools sees a joint that was not predicted
+PARTS = {
+    name: tuple(skeleton.INDEX[joint] for joint in joints)
+    for name, joints in skeleton.COLUMNS.items()
+}
+
+Matching = Literal["track", "best"]
+
+
+class PartOks(NamedTuple):
+    """One part, percent. `n` people have a labelled joint there, `n_matched` of them a match."""
+
+    score: float  # unmatched people count 0
+    matched: float  # mean over matched people only
+    ap: float  # COCOeval's AP (.50:.95) on the truth restricted to the part
+    n: int
+    n_matched: int
+
+
+class OksResult(NamedTuple):
+    """Fig. 4's values and the switches they depend on."""
+
+    parts: dict[str, PartOks]
+    mean: float  # plain mean of the seven parts
+    mean_by_joint: float  # (3 Head + 2 the six others) / 15, weighted as poseval's Total
+    area_factor: float
+    matching: Matching
+
+
+class _Image(NamedTuple):
+    joints: Floats  # (P, 15, 2)
+    areas: Floats  # (P,)
+    boxes: Floats  # (P, 4)
+    found: Floats  # (Q, 15, 2), far away where absent
+    people: Floats  # (Q,)
+    pairs: list[tuple[int, int]]  # (found, truth)
+
+
+def part_oks(
+    clips: Sequence[Clip],
+    matching: Matching = "track",
+    sigmas: Sequence[float] = skeleton.SIGMAS,
+    area_factor: float = AREA_FACTOR,
+) -> OksResult:
+    """Part OKS under one fixed match per person, on the frames and joints that poseval counts.
+
+    Args:
+        clips: truth with person boxes, and predictions.
+        matching: "track" where every prediction comes from an annotated person's box and carries
+            its track (Fig. 4); "best" gives each prediction, by descending person score, the
+            free person of highest full-body OKS from 0.5 on.
+        sigmas: COCO's sigma of each of the 15 joints.
+        area_factor: area of a person as a share of the box.
+
+    Raises:
+        RecordError: a person with joints has no box or a box without area.
+    """
+    images = [
+        image for clip in clips for image in _images(clean(clip), matching, sigmas, area_factor)
+    ]
+    parts = {name: _part(images, ids, sigmas) for name, ids in PARTS.items()}
+    scores = np.array([part.score for part in parts.values()])
+    weights = np.array([len(ids) for ids in PARTS.values()])
+    return OksResult(
+        parts=parts,
+        mean=float(scores.mean()),
+        mean_by_joint=float((scores * weights).sum() / weights.sum()),
+        area_factor=area_factor,
+        matching=matching,
+    )
+
+
+def similarities(
+    truth: Floats, areas: Floats, found: Floats, sigmas: Sequence[float] = skeleton.SIGMAS
+) -> Floats:
+    """OKS of every prediction with every person, in pycocotools' own numbers.
+
+    Args:
+        truth: (P, 15, 2), image px, NaN where absent; at least one joint per person.
+        areas: (P,), px^2.
+        found: (Q, 15, 2), image px, NaN where absent.
+        sigmas: COCO's sigma of each of the 15 joints.
+
+    Returns:
+        (Q, P)
+    """
+    boxes = np.tile([0.0, 0.0, 1.0, 1.0], (len(truth), 1))
+    image = _Image(truth, areas, boxes, _placed(found), np.zeros(len(found)), [])
+    return _evaluate([image], range(skeleton.COUNT), sigmas)[1][0]
+
+
+def _images(
+    clip: Clip, matching: Matching, sigmas: Sequence[float], area_factor: float
+) -> list[_Image]:
+    images = []
+    for position, truth, found in zip(clip.positions, clip.truth, clip.found, strict=True):
+        where = np.flatnonzero(_has_joint(truth.joints))
+        areas = area_factor * truth.boxes[where, 2] * truth.boxes[where, 3]
+        if not (areas > 0).all():
+            raise RecordError(
+                f"{clip.name}, frame {position}: a person with joints has no box of positive "
+                "area, which OKS divides by; annotate the box"
+            )
+        joints, placed = truth.joints[where], _placed(found.joints)
+        if matching == "track":
+            tracks = [truth.tracks[row] for row in where]
+            pairs = _by_track(tracks, found.tracks, f"{clip.name}, frame {position}")
+        else:
+            pairs = _best(similarities(joints, areas, placed, sigmas), found.people)
+        images.append(_Image(joints, areas, truth.boxes[where], placed, found.people, pairs))
+    return images
+
+
+def _has_joint(joints: Floats) -> Bools:
+    return np.asarray(~np.isnan(joints).all(axis=(1, 2)), dtype=np.bool_)
+
+
+def _placed(found: Floats) -> Floats:
+    return np.where(np.isfinite(found), found, _FAR)
+
+
+def _by_track(truth: Sequence[int], found: Sequence[int], where: str) -> list[tuple[int, int]]:
+    if len(set(found)) != len(found) or len(set(truth)) != len(truth):
+        raise RecordError(f'{where}: tracks repeat in a frame; match by OKS ("best") instead')
+    place = {track: index for index, track in enumerate(truth)}
+    return [(row, place[track]) for row, track in enumerate(found) if track in place]
+
+
+def _best(oks: Floats, people: Floats) -> list[tuple[int, int]]:
+    pairs: list[tuple[int, int]] = []
+    free = np.ones(oks.shape[1], dtype=np.bool_)
+    for row in np.argsort(-people, kind="stable"):
+        if not free.any():
+            break
+        column = int(np.argmax(np.where(free, oks[row], -1.0)))
+        if oks[row, column] >= MATCH_FROM:
+            free[column] = False
+            pairs.append((int(row), column))
+    return pairs
+
+
+def _part(images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float]) -> PartOks:
+    ap, tables = _evaluate(images, ids, sigmas)
+    labelled = [_has_joint(image.joints[:, ids]) for image in images]
+    n = int(sum(has.sum() for has in labelled))
+    values = [
+        table[row, column]
+        for image, table, has in zip(images, tables, labelled, strict=True)
+        for row, column in image.pairs
+        if has[column]
+    ]
+    return PartOks(
+        score=100 * float(np.sum(values)) / n if n else float("nan"),
+        matched=100 * float(np.mean(values)) if values else float("nan"),
+        ap=ap,
+        n=n,
+        n_matched=len(values),
+    )
+
+
+def _evaluate(
+    images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float]
+) -> tuple[float, list[Floats]]:
+    """COCOeval on some joints: AP in percent, and (Q, P) similarities per image.
+
+    People without a labelled joint among `ids` are left out; their columns are NaN.
+    """
+    truth, found, columns = _annotations(images, ids)
+    result = [np.full((len(image.found), len(image.joints)), np.nan) for image in images]
+    if not truth or not found:
+        return (0.0 if truth else float("nan")), result
+    with contextlib.redirect_stdout(io.StringIO()):
+        run = COCOeval(_coco(truth, len(images)), _coco(found, len(images)), "keypoints")
+        run.params.kpt_oks_sigmas = np.asarray(sigmas, dtype=np.float64)
+        run.params.maxDets = [max(len(image.found) for image in images)]
+        run.params.areaRng, run.params.areaRngLbl = [[0, 1e10]], ["all"]
+        run.evaluate()
+        run.accumulate()
+    for index, (image, people) in enumerate(zip(images, columns, strict=True)):
+        table = run.ious[index + 1, 1]
+        if len(table):
+            # pycocotools orders detections by score; its own sort is stable as well.
+            order = np.argsort(-image.people, kind="stable")
+            result[index][np.ix_(order, np.array(people))] = table
+    precision = run.eval["precision"]
+    return 100 * float(precision[precision > -1].mean()), result
+
+
+def _annotations(
+    images: Sequence[_Image], ids: Sequence[int]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[list[int]]]:
+    truth: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
+    columns: list[list[int]] = []
+    chosen: Bools = np.zeros(skeleton.COUNT, dtype=np.bool_)
+    chosen[list(ids)] = True
+    for number, image in enumerate(images, start=1):
+        labelled: Bools = ~np.isnan(image.joints).any(axis=-1) & chosen
+        columns.append(np.flatnonzero(labelled.any(axis=1)).tolist())
+        for person in columns[-1]:
+            visible = labelled[person]
+            points = np.column_stack([np.nan_to_num(image.joints[person]), visible])
+            truth.append(
+                {
+                    "image_id": number,
+                    "keypoints": points.ravel().tolist(),
+                    "num_keypoints": int(visible.sum()),
+                    "area": float(image.areas[person]),
+                    "bbox": image.boxes[person].tolist(),
+                    "iscrowd": 0,
+                }
+            )
+        for joints, score in zip(image.found, image.people, strict=True):
+            points = np.column_stack([joints, np.ones(skeleton.COUNT)])
+            found.append(
+                {
+                    "image_id": number,
+                    "keypoints": points.ravel().tolist(),
+                    "score": float(score),
+                    "area": 1.0,
+                }
+            )
+    return truth, found, columns
+
+
+def _coco(annotations: list[dict[str, Any]], images: int) -> Any:
+    data = COCO()
+    data.dataset = {
+        "images": [{"id": number} for number in range(1, images + 1)],
+        "categories": [{"id": 1, "name": "person"}],
+        "annotations": [
+            annotation | {"id": number, "category_id": 1}
+            for number, annotation in enumerate(annotations, start=1)
+        ],
+    }
+    data.createIndex()
+    return data

@@ -1,0 +1,182 @@
+"""Truth and predictions side by side as arrays: what every number of this folder is made from.
+
+Coordinates are image px. NaN means absent. A predicted joint that exists but has no finite
+coordinates is infinite: it stays a sample of its own and can never be a hit.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tips import records, skeleton
+from tips.records import RecordError
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+HEAD_FACTOR = 0.6  # head size = 0.6 x diagonal of the head rectangle, as poseval has it
+
+
+class TruthFrame(NamedTuple):
+    """Annotated people of one counted frame, in file order."""
+
+    joints: Floats  # (P, 15, 2)
+    heads: Floats  # (P,) head size, NaN where there is no head rectangle
+    ignore: tuple[Floats, ...] = ()  # polygons (n, 2)
+    boxes: Floats = np.empty((0, 4))  # (P, 4) x, y, width, height, NaN where unknown
+    tracks: tuple[int, ...] = ()  # person ids, -1 where unknown
+
+
+class FoundFrame(NamedTuple):
+    """Predicted people of one counted frame, in file order."""
+
+    joints: Floats  # (Q, 15, 2)
+    scores: Floats  # (Q, 15)
+    people: Floats = np.empty(0)  # (Q,) one score per person, used by OKS only
+    tracks: tuple[int, ...] = ()
+
+
+class Clip(NamedTuple):
+    """One sequence: only its counted frames, truth and predictions frame by frame."""
+
+    name: str
+    stratum: str
+    positions: tuple[int, ...]  # of the counted frames in the sequence
+    truth: tuple[TruthFrame, ...]
+    found: tuple[FoundFrame, ...]
+
+
+def head_size(x1: float, y1: float, x2: float, y2: float) -> float:
+    """Head size in px of a head rectangle given by two corners (PoseTrack's PCKh unit)."""
+    return float(HEAD_FACTOR * np.linalg.norm(np.subtract([x2, y2], [x1, y1])))
+
+
+def box_head_size(head: records.Box) -> float:
+    """Head size in px of a head rectangle (x, y, width, height)."""
+    x, y, width, height = head
+    return head_size(x, y, x + width, y + height)
+
+
+def no_people() -> FoundFrame:
+    """A frame without predictions."""
+    n = skeleton.COUNT
+    return FoundFrame(np.empty((0, n, 2)), np.empty((0, n)), np.empty(0), ())
+
+
+def from_records(
+    annotations: records.Annotations, predictions: records.Predictions
+) -> tuple[Clip, ...]:
+    """Pairs a run's predictions with the truth, sequences by name and frames by position.
+
+    Counted frames are the labelled ones with at least one annotated person; a sequence or frame
+    that the predictions do not mention has no predicted people. Clips come sorted by name, which
+    settles ties between scores.
+
+    Raises:
+        RecordError: predictions name a sequence or frame that does not exist or name it twice, a
+            pose does not have 15 joints and scores, a person with joints has no head rectangle.
+    """
+    who = f"predictions of {predictions.variant}, seed {predictions.seed}"
+    known = {sequence.name for sequence in annotations.sequences}
+    if len(known) != len(annotations.sequences):
+        raise RecordError(f"{annotations.dataset} {annotations.split}: sequence names repeat")
+    found: dict[str, records.SequencePredictions] = {}
+    for item in predictions.sequences:
+        if item.name not in known:
+            raise RecordError(
+                f"{who}: sequence {item.name} is not in {annotations.dataset} "
+                f"{annotations.split}; predict and evaluate the same split"
+            )
+        if item.name in found:
+            raise RecordError(f"{who}: sequence {item.name} is listed twice; write it once")
+        found[item.name] = item
+    return tuple(
+        _clip(sequence, found.get(sequence.name), who)
+        for sequence in sorted(annotations.sequences, key=lambda sequence: sequence.name)
+    )
+
+
+def counted(frame: records.Frame) -> bool:
+    """Whether poseval counts this frame (it drops labelled frames that have no people)."""
+    return frame.labelled and len(frame.people) > 0
+
+
+def _clip(sequence: records.Sequence, found: records.SequencePredictions | None, who: str) -> Clip:
+    positions = tuple(i for i, frame in enumerate(sequence.frames) if counted(frame))
+    by_frame: dict[int, records.FramePoses] = {}
+    for item in found.frames if found else ():
+        if not 0 <= item.frame < len(sequence.frames):
+            raise RecordError(
+                f"{who}: {sequence.name} has frames 0 to {len(sequence.frames) - 1}; "
+                f"got frame {item.frame}"
+            )
+        if item.frame in by_frame:
+            raise RecordError(f"{who}: {sequence.name}: frame {item.frame} is listed twice")
+        by_frame[item.frame] = item
+    return Clip(
+        name=sequence.name,
+        stratum=sequence.motion,
+        positions=positions,
+        truth=tuple(_truth(sequence.frames[i], f"{sequence.name}, frame {i}") for i in positions),
+        found=tuple(
+            _found(by_frame[i], f"{who}: {sequence.name}") if i in by_frame else no_people()
+            for i in positions
+        ),
+    )
+
+
+def _truth(frame: records.Frame, where: str) -> TruthFrame:
+    joints = stack_joints(person.points for person in frame.people)
+    heads = np.array(
+        [np.nan if person.head is None else box_head_size(person.head) for person in frame.people]
+    )
+    check_heads(joints, heads, where)
+    ignore = tuple(polygon(ring, where) for ring in frame.ignore)
+    boxes = np.array([person.box for person in frame.people], dtype=np.float64).reshape(-1, 4)
+    return TruthFrame(joints, heads, ignore, boxes, tuple(p.track for p in frame.people))
+
+
+def _found(frame: records.FramePoses, who: str) -> FoundFrame:
+    for index, pose in enumerate(frame.poses):
+        if len(pose.joints) != skeleton.COUNT or len(pose.scores) != skeleton.COUNT:
+            raise RecordError(
+                f"{who}: frame {frame.frame}: pose {index} needs {skeleton.COUNT} joints and "
+                f"scores; got {len(pose.joints)} and {len(pose.scores)}"
+            )
+    joints = stack_joints(np.array(pose.joints, dtype=np.float64) for pose in frame.poses)
+    joints[~np.isfinite(joints).all(axis=-1)] = np.inf
+    scores = np.array([pose.scores for pose in frame.poses], dtype=np.float64)
+    return FoundFrame(
+        joints,
+        scores.reshape(-1, skeleton.COUNT),
+        np.array([pose.score for pose in frame.poses], dtype=np.float64),
+        tuple(pose.track for pose in frame.poses),
+    )
+
+
+def stack_joints(people: Iterable[Floats]) -> Floats:
+    """Joints of several people as one array (P, 15, 2), also when there are none."""
+    return np.array(list(people), dtype=np.float64).reshape(-1, skeleton.COUNT, 2)
+
+
+def check_heads(joints: Floats, heads: Floats, where: str) -> None:
+    """Refuses a person that has joints but no head rectangle: distances have no unit there."""
+    bad = np.isnan(heads) & ~np.isnan(joints).all(axis=(1, 2))
+    if bad.any():
+        raise RecordError(
+            f"{where}: person {int(np.argmax(bad))} has joints but no head rectangle, the unit of "
+            "every distance; annotate the head or leave the frame unlabelled"
+        )
+
+
+def polygon(ring: Sequence[records.Point] | Floats, where: str) -> Floats:
+    """An ignore region as an array (n, 2). Raises RecordError where it has 1 or 2 points."""
+    points = np.asarray(ring, dtype=np.float64).reshape(-1, 2)
+    if len(points) in (1, 2) or not np.isfinite(points).all():
+        raise RecordError(
+            f"{where}: an ignore region needs at least 3 finite points; got {len(points)}"
+        )
+    return points

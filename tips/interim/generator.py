@@ -1,0 +1,50 @@
+"""What an interim generator is, and how it runs along a clip."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class InterimGenerator(Protocol):
+    """Makes the rough interim frame I_{w,w+1} of Eq. 1 from four full frames."""
+
+    # Paper: interpolates crops; here: full frames, once per clip, because the crop's affine then
+    # serves real and interim frames alike.
+    def __call__(
+        self,
+        before: NDArray[np.uint8],
+        left: NDArray[np.uint8],
+        right: NDArray[np.uint8],
+        after: NDArray[np.uint8],
+    ) -> NDArray[np.uint8]:
+        """Interpolates half-way between `left` and `right`.
+
+        Args:
+            before: I_{w-1} (H, W, 3) RGB; the first frame is repeated at a clip's start.
+            left: I_w.
+            right: I_{w+1}.
+            after: I_{w+2}; the last frame is repeated at a clip's end.
+
+        Returns:
+            I_{w,w+1} (H, W, 3) RGB.
+        """
+        ...
+
+
+def interpolate_clip(
+    generator: InterimGenerator, frame: Callable[[int], NDArray[np.uint8]], count: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Yields the count - 1 interim frames of a clip of `count` frames, ends repeated.
+
+    Args:
+        generator: makes each of them.
+        frame: gives frame k (H, W, 3) of the clip.
+        count: frames of the clip.
+    """
+    last = count - 1
+    get = functools.lru_cache(4)(frame)
+    for w in range(last):
+        yield generator(get(max(w - 1, 0)), get(w), get(w + 1), get(min(w + 2, last)))

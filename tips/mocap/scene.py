@@ -1,0 +1,373 @@
+"""Draws one scene at random: people, motions, camera path, occluders, degradation.
+
+Pure numpy; a scene follows from (seed, split, index) alone, whatever the job that renders it.
+Camera axes: x right, y away from the camera, z up, metres; image px with the origin at the centre
+of the top-left pixel.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from tips.config.embedded import Embedded, Split
+from tips.mocap.body import Bank, joints, scale_of, transforms
+from tips.mocap.motion import Clip, Motion, disturb, mirror, mix, sample, world_rotations
+
+Array = np.ndarray
+Fault = Literal["none", "defocus", "shake", "exposure"]
+
+QUARTERS: Final = (0.25, 0.5, 0.75)  # times between two frames at which joints are recorded
+STANDARD: Final = 1.7  # m, the person that `person_height` speaks of
+_SPLITS: Final[dict[Split, int]] = {"train": 0, "val": 1, "stills": 2}
+_HIP: Final = 0.85  # m, height of the point that the camera looks at
+
+
+class Person(NamedTuple):
+    """One moving body."""
+
+    body: int
+    clip: str
+    look: int  # seed of skin, hair and clothes
+    annotated: bool
+    transforms: Float[Array, "t 13 3 4"]  # group transforms in camera axes at the scene's times
+    joints: Float[Array, "t 15 3"]  # camera axes, m
+
+
+class Occluder(NamedTuple):
+    """A flat polygon that moves in a plane in front of a person."""
+
+    shape: Float[Array, "k 3"]  # m, camera axes, about its centre
+    start: Float[Array, "3"]  # m
+    velocity: Float[Array, "3"]  # m/s
+    colours: Float[Array, "k 3"]  # RGB 0..255
+
+
+class Damage(NamedTuple):
+    """How one frame is degraded."""
+
+    fault: Fault
+    amount: float  # defocus sd px, shake length px, or exposure factor
+    angle: float  # rad, direction of the shake
+    noise: float  # sd, of 255
+
+
+class Camera(NamedTuple):
+    """A camera that stands still but for a small pan."""
+
+    focal: float  # px
+    pan: Float[Array, "t 2"]  # px at the scene's times, added to image coordinates
+    ground: Float[Array, "3 4"]  # world to camera
+    light: Float[Array, "3"]  # unit, towards the light, camera axes
+    ambient: float
+
+
+class Scene(NamedTuple):
+    """Everything that is drawn; time index t runs over `times`."""
+
+    times: Float[Array, "t"]  # in frames
+    camera: Camera
+    people: tuple[Person, ...]
+    occluders: tuple[Occluder, ...]
+    damage: tuple[Damage, ...]  # one a frame
+    backdrop: int  # seed of the background
+    noise: int  # seed of the image noise
+    fps: float
+
+    def at(self, time: float) -> int:
+        """Returns the index of a time that is in `times`."""
+        return int(np.searchsorted(self.times, time - 1e-6))
+
+
+def generator(settings: Embedded, split: Split, index: int) -> np.random.Generator:
+    """Returns the random numbers of one scene of a split."""
+    return np.random.default_rng([settings.seed, _SPLITS[split], index])
+
+
+def shutter_times(settings: Embedded, time: float) -> Float[Array, "s"]:
+    """Returns the moments that are averaged into the picture at `time`, in frames."""
+    count = settings.subframes
+    return time + settings.shutter * ((np.arange(count) + 0.5) / count - 0.5)
+
+
+def scene_times(settings: Embedded, frames: int) -> Float[Array, "t"]:
+    """Returns every moment that a scene of `frames` frames needs, in frames, ascending."""
+    middles = np.arange(2 * frames - 1) / 2
+    moments = [shutter_times(settings, float(time)) for time in middles]
+    quarters = (np.arange(frames - 1)[:, None] + np.array(QUARTERS)).ravel()
+    return np.unique(np.round(np.concatenate([*moments, middles, quarters]), 9))
+
+
+def draw_scene(
+    settings: Embedded,
+    clips: dict[str, Clip],
+    bank: Bank,
+    split: Split,
+    index: int,
+    first_motion: int,
+) -> Scene:
+    """Draws the scene `index` of a split.
+
+    Args:
+        settings: the dataset's settings.
+        clips: the clips of the split.
+        bank: the body bank.
+        split: which side bodies and clips come from.
+        index: of the scene in its split.
+        first_motion: the main person's clip, an index into the split's motions: cycling through
+            them makes every stratum equally large.
+
+    Returns:
+        The scene.
+    """
+    rng = generator(settings, split, index)
+    frames = 1 if split == "stills" else settings.frames
+    times = scene_times(settings, frames)
+    camera, distance = _camera(settings, times, rng)
+    count = int(rng.integers(settings.people[0], settings.people[1] + 1))
+    crossing = count > 1 and rng.random() < settings.crossing
+    names = settings.motions(split)
+    spots = _spots(settings, count, crossing, distance, camera.focal, rng)
+    people = []
+    for order, spot in enumerate(spots):
+        name = names[first_motion % len(names)] if order == 0 else str(rng.choice(names))
+        people.append(_person(settings, clips, bank, split, name, spot, camera, times, rng))
+    # A moving shard is in front of a person for part of a sequence only, hence fewer in one frame.
+    rate = settings.occluders * (0.4 if frames == 1 else 1.0)
+    occluders = _occluders(settings, people, rate, times, rng)
+    if rng.random() < settings.bystanders:
+        spot = _Spot(rng.uniform(0.08, 0.92), distance * rng.uniform(1.7, 2.3), 0.0, False)
+        name = str(rng.choice(names))
+        people.append(_person(settings, clips, bank, split, name, spot, camera, times, rng))
+    return Scene(
+        times=times,
+        camera=camera,
+        people=tuple(people),
+        occluders=occluders,
+        damage=_damage(settings, frames, rng),
+        backdrop=int(rng.integers(2**31)),
+        noise=int(rng.integers(2**31)),
+        fps=settings.fps,
+    )
+
+
+def project(
+    settings: Embedded, camera: Camera, points: Float[Array, "t n 3"]
+) -> Float[Array, "t n 2"]:
+    """Projects points in camera axes at all times of the scene to image px."""
+    return _image(settings, camera, points) + camera.pan[:, None]
+
+
+def _image(settings: Embedded, camera: Camera, points: Array) -> Array:
+    depth = np.maximum(points[..., 1], 1e-3)
+    x = (settings.width - 1) / 2 + camera.focal * points[..., 0] / depth
+    y = (settings.height - 1) / 2 - camera.focal * points[..., 2] / depth
+    return np.stack([x, y], axis=-1)
+
+
+class _Spot(NamedTuple):
+    """Where a person stands in the middle of a sequence."""
+
+    across: float  # share of the frame's width
+    depth: float  # m
+    drift: float  # m/s to the right, on top of the clip's own motion
+    annotated: bool
+
+
+def _camera(settings: Embedded, times: Array, rng: np.random.Generator) -> tuple[Camera, float]:
+    distance = rng.uniform(5.0, 10.0)
+    focal = rng.uniform(*settings.person_height) / STANDARD * distance
+    tilt = np.deg2rad(rng.uniform(-4.0, 22.0))
+    cosine, sine = np.cos(tilt), np.sin(tilt)
+    turn = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
+    target = np.array([0.0, 0.0, _HIP + rng.uniform(-0.12, 0.12)])
+    ground = np.concatenate([turn, (np.array([0, distance, 0]) - turn @ target)[:, None]], axis=1)
+    seconds = times / settings.fps
+    rate = rng.uniform(0.4, 1.5, 2)
+    sway = rng.uniform(0.5, 4.0, 2) * np.sin(
+        2 * np.pi * rate * seconds[:, None] + rng.uniform(0, 2 * np.pi, 2)
+    )
+    pan = rng.normal(0.0, [18.0, 6.0]) * (seconds[:, None] - seconds.mean()) + sway
+    light = np.array([rng.normal(0, 0.6), -1.0, rng.uniform(0.3, 1.3)])
+    return (
+        Camera(focal, pan, ground, light / np.linalg.norm(light), rng.uniform(0.45, 0.7)),
+        distance,
+    )
+
+
+def _spots(
+    settings: Embedded,
+    count: int,
+    crossing: bool,
+    distance: float,
+    focal: float,
+    rng: np.random.Generator,
+) -> list[_Spot]:
+    """Places people apart; two of them meet in the picture if they cross."""
+    across = (np.arange(count) + 0.5) / count + rng.normal(0, 0.06 / count, count)
+    rng.shuffle(across)
+    depth = distance + rng.uniform(-0.8, 0.8, count)
+    drift = rng.normal(0, 0.15, count)
+    if crossing:
+        meeting = rng.uniform(0.3, 0.7)
+        across[:2] = meeting + rng.normal(0, 0.03, 2)
+        depth[1] = depth[0] + rng.choice([-1.0, 1.0]) * rng.uniform(0.55, 0.9)
+        pace = rng.uniform(0.4, 1.2) * rng.choice([-1.0, 1.0])
+        drift[:2] = pace, -pace
+        if count > 2:  # the others make room
+            free = [0.12, 0.88] if meeting < 0.5 else [0.88, 0.12]
+            across[2:] = [free[1 - k % 2] for k in range(count - 2)]
+    return [
+        _Spot(float(x), float(y), float(pace), True)
+        for x, y, pace in zip(across, depth, drift, strict=True)
+    ]
+
+
+def _person(
+    settings: Embedded,
+    clips: dict[str, Clip],
+    bank: Bank,
+    split: Split,
+    name: str,
+    spot: _Spot,
+    camera: Camera,
+    times: Array,
+    rng: np.random.Generator,
+) -> Person:
+    first, count = bank.side(split)
+    body = first + int(rng.integers(count))
+    motion = _window(clips[name], settings, times, rng)
+    mirrored = rng.random() < 0.5
+    if split != "val":
+        if rng.random() < settings.mixing:
+            other = clips[str(rng.choice(settings.motions(split)))]
+            motion = mix(motion, _window(other, settings, times, rng))
+        motion = disturb(motion, times / settings.fps, settings.joint_noise, rng)
+    if mirrored:
+        motion = mirror(motion)
+    heading = rng.normal(0, 0.75) if rng.random() < 0.8 else rng.uniform(-np.pi, np.pi)
+    turn = np.array(
+        [
+            [np.cos(heading), -np.sin(heading), 0],
+            [np.sin(heading), np.cos(heading), 0],
+            [0, 0, 1],
+        ]
+    )
+    rotations = turn @ world_rotations(motion)
+    root = motion.root @ np.array([[0.0, -1, 0], [0, 0, 1], [-1, 0, 0]]) @ turn.T
+    root *= scale_of(bank, body)
+    middle = root[len(root) // 2].copy()
+    middle[2] = 0.0
+    # Across is meant in the picture, so a person further away stands further out.
+    offset = (spot.across - 0.5) * settings.width / camera.focal * spot.depth
+    distance = camera.ground[1, 3] + camera.ground[1, 2] * _HIP
+    place = root - middle + np.array([offset, spot.depth - distance, 0.0])
+    place[:, 0] += spot.drift * (times - times.mean()) / settings.fps
+    posed = transforms(bank, body, rotations, place)
+    seen = np.einsum("ab,tgbc->tgac", camera.ground[:, :3], posed)
+    seen[..., 3] += camera.ground[:, 3]
+    return Person(
+        body=body,
+        clip=name,
+        look=int(rng.integers(2**31)),
+        annotated=spot.annotated,
+        transforms=seen,
+        joints=joints(bank, body, seen),
+    )
+
+
+def _window(clip: Clip, settings: Embedded, times: Array, rng: np.random.Generator) -> Motion:
+    """Samples a stretch of a clip at a random speed, from a random start."""
+    speed = rng.uniform(*settings.speed)
+    seconds = speed * (times - times[0]) / settings.fps
+    room = max(clip.duration - float(seconds[-1]), 0.0)
+    return sample(clip, rng.uniform(0.0, room) + seconds)
+
+
+def _occluders(
+    settings: Embedded,
+    people: list[Person],
+    rate: float,
+    times: Array,
+    rng: np.random.Generator,
+) -> tuple[Occluder, ...]:
+    return tuple(
+        _occluder(settings, person, times, rng)
+        for person in people
+        for _ in range(int(rng.poisson(rate)))
+    )
+
+
+def _occluder(
+    settings: Embedded, person: Person, times: Array, rng: np.random.Generator
+) -> Occluder:
+    """A shard that is in front of some joint at some moment of the sequence."""
+    moment = int(rng.integers(len(times)))
+    aim = person.joints[moment, int(rng.integers(person.joints.shape[1]))]
+    corners = int(rng.integers(3, 6))
+    angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
+    radius = rng.uniform(0.1, 0.24) * rng.uniform(0.6, 1.0, corners)
+    shape = np.stack([radius * np.cos(angles), np.zeros(corners), radius * np.sin(angles)], axis=1)
+    velocity = np.zeros(3)
+    if rng.random() < settings.occluders_moving:
+        pace, way = rng.uniform(0.8, 3.0), rng.uniform(0, 2 * np.pi)
+        velocity = pace * np.array([np.cos(way), 0.0, np.sin(way)])
+    start = aim + np.array([0.0, -rng.uniform(0.45, 0.8), 0.0])
+    start = start - velocity * times[moment] / settings.fps
+    colour = rng.uniform(20, 235, 3)
+    colours = np.clip(colour + rng.normal(0, 18, (corners, 3)), 0, 255)
+    return Occluder(shape, start, velocity, colours)
+
+
+def _damage(settings: Embedded, frames: int, rng: np.random.Generator) -> tuple[Damage, ...]:
+    bad = bad_frames(settings.degraded, settings.burst, frames, rng)
+    result = []
+    previous: Damage | None = None
+    for frame in range(frames):
+        if not bad[frame]:
+            previous = None
+            noise = float(rng.uniform(*settings.frame_noise))
+            result.append(Damage("none", 0.0, 0.0, noise))
+            continue
+        if previous is None or settings.burst == 1:
+            previous = _fault(settings, rng)
+        result.append(previous)
+    return tuple(result)
+
+
+def _fault(settings: Embedded, rng: np.random.Generator) -> Damage:
+    kind = int(rng.integers(3))
+    angle = float(rng.uniform(0, np.pi))
+    noise = float(rng.uniform(*settings.frame_noise))
+    if kind == 0:
+        return Damage("defocus", float(rng.uniform(*settings.defocus)), angle, noise)
+    if kind == 1:
+        return Damage("shake", float(rng.uniform(*settings.shake)), angle, noise)
+    noise = float(rng.uniform(*settings.exposure_noise))
+    return Damage("exposure", float(rng.uniform(*settings.exposure)), angle, noise)
+
+
+def bad_frames(
+    share: float, burst: float, frames: int, rng: np.random.Generator
+) -> tuple[bool, ...]:
+    """Draws which frames are bad: a two-state chain in its stationary distribution.
+
+    Args:
+        share: expected share of bad frames.
+        burst: mean length of a run of bad frames; 1 draws frames independently.
+        frames: number of frames.
+        rng: source of randomness.
+
+    Returns:
+        One flag a frame.
+    """
+    if burst == 1 or share in (0.0, 1.0):
+        return tuple(bool(bad) for bad in rng.random(frames) < share)
+    leave = 1 / burst
+    enter = min(leave * share / (1 - share), 1.0)
+    state = bool(rng.random() < share)
+    result = []
+    for draw in rng.random(frames):
+        result.append(state)
+        state = bool(draw >= leave) if state else bool(draw < enter)
+    return tuple(result)

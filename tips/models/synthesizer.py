@@ -1,0 +1,73 @@
+"""Pose synthesis, Fig. 2b: features of the poses between frames."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tips.models.interfaces import Backbone
+from tips.models.layers import group_norm
+
+
+class PoseSynthesizer(nn.Module):
+    """Eq. 1: F'_{w,w+1} from F_{w,w+1} and its differences to both neighbours.
+
+    Weights are shared by all intervals. For K trajectory points (Table VII) it runs K times with
+    a learned embedding per point added.
+
+    Args:
+        channels: C, width of the backbone's features.
+        width: D, width of the encoder.
+        points: K.
+        encoder: T of Eq. 1.
+    """
+
+    def __init__(self, channels: int, width: int, points: int, encoder: nn.Module) -> None:
+        super().__init__()
+        self.project = nn.Sequential(nn.Conv2d(3 * channels, width, 1), group_norm(width))
+        self.encoder = encoder
+        # Paper: Table VII does not say how several points are synthesized; here: one shared
+        # synthesizer with an embedding per point, because the rough frame exists once only.
+        scale = 0.02 if points > 1 else 0.0
+        self.points = nn.Parameter(torch.randn(points, width) * scale, requires_grad=points > 1)
+
+    def forward(
+        self,
+        F: Float[Tensor, "B T C H W"],
+        rough: Float[Tensor, "B I 3 h w"],
+        backbone: Backbone,
+    ) -> Float[Tensor, "B KI D H W"]:
+        """Synthesizes K maps for each of the I = T - 1 intervals, point-major."""
+        batch, intervals = rough.shape[:2]
+        M = backbone(rough.flatten(0, 1)).unflatten(0, (batch, intervals))
+        x = torch.cat([M, M - F[:, :-1], M - F[:, 1:]], dim=2).flatten(0, 1)
+        x = self.project(x).unflatten(0, (batch, intervals))
+        x = x[:, None] + self.points[None, :, None, :, None, None]
+        shape = x.shape
+        synthesized: Tensor = self.encoder(x.flatten(0, 2))
+        return synthesized.view(batch, shape[1] * intervals, *shape[3:])
+
+
+class NoSynthesis(nn.Module):
+    """Absence of the synthesizer: an empty time axis, nothing is run."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(
+        self,
+        F: Float[Tensor, "B T C H W"],
+        rough: Float[Tensor, "B I 3 h w"],
+        backbone: Backbone,
+    ) -> Float[Tensor, "B 0 D H W"]:
+        """Returns no map."""
+        return F.new_zeros(F.shape[0], 0, self.width, *F.shape[-2:])
+
+
+def interval_points(points: Sequence[tuple[float, float]]) -> list[float]:
+    """Times s = beta / 2 of the synthesized poses, 0 at w and 1 at w + 1 (Eq. 15)."""
+    # Paper: "the ratio of alpha/beta is lower/higher, the synthesized points are closer to
+    # R_w/R_{w+1}"; here: reversed, because Eq. 15 gives R' = (alpha R_w + beta R_{w+1}) / 2.
+    return [beta / 2 for _, beta in points]

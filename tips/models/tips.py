@@ -1,0 +1,68 @@
+"""TIPS: Fig. 2 in order, nothing else."""
+
+from typing import Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tips.models.interfaces import Backbone, PoseModel
+from tips.tensors import Coordinates, PoseOutput
+
+
+class Tips(PoseModel):
+    """Backbone, synthesizer, fusion, distiller, head; absent parts are null objects.
+
+    The backbone is frozen: its batch norms stay in evaluation mode.
+
+    Args:
+        t: position of frame t in the window.
+    """
+
+    # Paper: whether the pre-trained backbone is trained further is unstated; here: it is frozen
+    # after a single-frame stage, because its whole family (DCPose, FAMI-Pose) freezes it.
+    def __init__(
+        self,
+        *,
+        backbone: Backbone,
+        synthesizer: nn.Module,
+        fuse: nn.Module,
+        distiller: nn.Module,
+        start: nn.Module,
+        head: nn.Module,
+        coordinate_heads: nn.Module,
+        t: int,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone.requires_grad_(False)
+        self.synthesizer = synthesizer
+        self.fuse = fuse
+        self.distiller = distiller
+        self.start = start
+        self.head = head
+        self.coordinate_heads = coordinate_heads
+        self.t = t
+
+    def train(self, mode: bool = True) -> Self:
+        """Switches everything but the frozen backbone."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def forward(
+        self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B I 3 H W"]
+    ) -> PoseOutput:
+        """Estimates the heat maps of frame t from a window."""
+        with torch.no_grad():
+            F = self.backbone(images.flatten(0, 1)).unflatten(0, images.shape[:2])  # Fig. 2a
+        F_interim = self.synthesizer(F, rough, self.backbone)  # Fig. 2b, Eq. 1
+        z = self.fuse(F, F_interim)  # Fig. 2c
+        start = self.start(F[:, self.t], self.backbone)
+        z_tilde, z_i, group_maps = self.distiller(z, start)
+        maps = self.head(z_tilde, F[:, self.t], start)  # Fig. 2d
+        return PoseOutput(maps, group_maps, F, F_interim, z, z_i, z_tilde)
+
+    def coordinates(self, output: PoseOutput) -> Coordinates:
+        """Computes Eq. 2 in map px. Never called at inference."""
+        coordinates: Coordinates = self.coordinate_heads(output)
+        return coordinates

@@ -1,0 +1,25 @@
+"""Soft-argmax: the integral operator of Eq. 2-3."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def integral(logits: Float[Tensor, "... H W"]) -> Float[Tensor, "... 2"]:
+    """Computes the expected position under the softmax of a map. Eq. 3.
+
+    Not an argmax: a heat map in [0, 1] fed to it gives the map's centre, so the input must be
+    logits of a head of its own.
+
+    Args:
+        logits: unbounded scores, any leading dimensions.
+
+    Returns:
+        x then y in map px, x in [0, W - 1], y in [0, H - 1].
+    """
+    # Paper: q in R^{1x1} in Eq. 3; here: q in R^2, because a position in a map has two numbers.
+    height, width = logits.shape[-2:]
+    mass = torch.softmax(logits.float().flatten(-2), dim=-1).unflatten(-1, (height, width))
+    x = torch.arange(width, dtype=mass.dtype, device=mass.device)
+    y = torch.arange(height, dtype=mass.dtype, device=mass.device)
+    return torch.stack([(mass.sum(-2) * x).sum(-1), (mass.sum(-1) * y).sum(-1)], dim=-1)

@@ -1,0 +1,123 @@
+"""Where every file of a study lies: the one place that rules and stages read names from."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from tips.config import Scale
+
+DEFAULT_SCALE = "desk"
+
+
+class Paths(NamedTuple):
+    """Files below the results and reports folders of one scale and dataset.
+
+    Arguments that are wildcards in the Snakefile are plain strings here, so that both use it.
+    """
+
+    results: Path
+    reports: Path
+    dataset: str
+    root: Path  # the dataset in PoseTrack18 layout
+
+    @property
+    def data(self) -> Path:
+        """Everything derived from the dataset."""
+        return self.results / "data" / self.dataset
+
+    @property
+    def assets(self) -> Path:
+        """Downloads, shared by all scales."""
+        return Path("results") / "assets"
+
+    @property
+    def motions(self) -> Path:
+        """Record of the downloaded motion-capture clips."""
+        return self.assets / "motions" / "manifest.json"
+
+    @property
+    def bodies(self) -> Path:
+        """Body bank of the embedded dataset."""
+        return self.data / "bodies.npz"
+
+    def shard(self, split: str, shard: str) -> Path:
+        """Record of one rendered shard."""
+        return self.data / "shards" / f"{split}-{shard}.json"
+
+    def annotations(self, split: str) -> Path:
+        """Internal annotations of a split."""
+        return self.data / f"annotations-{split}.json"
+
+    @property
+    def manifest(self) -> Path:
+        """Sha256 and counts of the data."""
+        return self.data / "manifest.json"
+
+    def boxes(self, source: str) -> Path:
+        """Validation boxes."""
+        return self.data / f"boxes-{source}.json"
+
+    @property
+    def packed(self) -> Path:
+        """Folder of the decoded frames; `packed.json` in it is written last."""
+        return self.data / "packed"
+
+    def interim(self, generator: str) -> Path:
+        """Folder of one generator's frames; `psnr.json` in it is written last."""
+        return self.data / "interim" / generator
+
+    def groups(self, count: str) -> Path:
+        """Data-driven part groups."""
+        return self.results / "groups" / self.dataset / f"{count}.json"
+
+    def run(self, variant: str, seed: str) -> Path:
+        """Folder of one training run."""
+        return self.results / "runs" / self.dataset / variant / f"seed-{seed}"
+
+    def checkpoint(self, variant: str, seed: str) -> Path:
+        """Final weights of one run."""
+        return self.run(variant, seed) / "checkpoint.pt"
+
+    def predictions(self, variant: str, seed: str, boxes: str) -> Path:
+        """Predictions of one run on validation boxes of one source."""
+        name = "predictions.json" if boxes == "gt" else f"{boxes}/predictions.json"
+        return self.run(variant, seed) / name
+
+    def metrics(self, variant: str, seed: str, boxes: str) -> Path:
+        """Metrics of one run on validation boxes of one source."""
+        return self.predictions(variant, seed, boxes).with_name("metrics.json")
+
+    def state(self, variant: str, seed: str) -> Path:
+        """Training state, outside every rule's outputs so that a kill never removes it."""
+        return self.results / "state" / variant / f"seed-{seed}"
+
+    @property
+    def speed(self) -> Path:
+        """Speed of every variant against the single-frame HRNet."""
+        return self.results / "speed.json"
+
+    def table(self, name: str) -> Path:
+        """One CSV."""
+        return self.results / "tables" / f"{name}.csv"
+
+    @property
+    def mlflow(self) -> Path:
+        """The MLflow database."""
+        return self.results / "mlflow.db"
+
+
+def study_paths(scale: Scale) -> Paths:
+    """Names the folders of a scale; scales never overwrite each other (desk owns the top)."""
+    name = dataset_name(scale)
+    part = (
+        ()
+        if scale.name == DEFAULT_SCALE and scale.dataset.kind == "embedded"
+        else (f"{scale.name}-{name}",)
+    )
+    results = Path("results", *part)
+    root = Path(scale.dataset.root) if scale.dataset.root else results / "data" / name
+    return Paths(results, Path("reports", *part), name, root)
+
+
+def dataset_name(scale: Scale) -> str:
+    """The dataset's name in paths and pages."""
+    return scale.dataset.name or Path(scale.dataset.root or scale.dataset.kind).name

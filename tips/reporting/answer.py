@@ -1,0 +1,147 @@
+"""The answer in short: sentences made from the tables, never beyond their intervals."""
+
+from collections.abc import Mapping, Sequence
+
+from tips.reporting import markdown, view
+from tips.reporting.view import Row
+
+VERDICTS = ("shows", "not separable", "opposite sign", "missing")
+WORDS = {
+    "shows": "shown, with the paper's sign",
+    "not separable": "not separable from no difference",
+    "opposite sign": "with the opposite sign",
+}
+ENOUGH_SEQUENCES = 40
+CONTROL = "concat-wide"
+
+
+def answer(sheets: Mapping[str, Sequence[Row]]) -> str:
+    """The section's text.
+
+    Args:
+        sheets: file stem -> rows of `tabulate`'s CSV files.
+    """
+    parts = [
+        markdown.bullets(_headline(sheets) + _checks(sheets)),
+        _verdicts(sheets["table-claims"]),
+        _caution(sheets),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _headline(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
+    table = {row["row"]: row for row in sheets["table-2"]}
+    base, full = table["HRNet"], table["e"]
+    items = [
+        f"Single-frame backbone: {_value(base)}. Full model: {_value(full)}.",
+        f"Full model over the single-frame backbone: {_gain(full)}; the paper's gain is "
+        f"{full['gain_paper']} on PoseTrack2017.",
+    ]
+    text = view.gain(full, "gain_wide", "low_wide", "high_wide")
+    if text and text not in view.NUMBERLESS:
+        items.append(
+            f"Full model over `{CONTROL}`, a plain concatenation of its size: {text} AP points, "
+            f"**{full['verdict_wide']}**. Only this comparison says something about synthesis and "
+            "distillation; the one above is mostly the gain of seeing more frames."
+        )
+    else:
+        items.append(f"Full model over `{CONTROL}`, a plain concatenation of its size: missing.")
+    return items
+
+
+def _checks(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
+    controls = {row["row"]: row for row in sheets["table-C"]}
+    items = []
+    mean, base, single = controls["mean-pose"], controls["hrnet"], controls["single-frame"]
+    if _known(mean) and _known(base):
+        above = float(base["ours"]) - float(mean["ours"])
+        items.append(
+            f"The single-frame backbone is {above:.1f} points above a mean pose put into the box "
+            f"({mean['ours']}): it looks at the image."
+            if above > 0
+            else f"The single-frame backbone ({base['ours']}) is not above a mean pose put into "
+            f"the box ({mean['ours']}): it has learnt nothing, and no row below means anything."
+        )
+    full = controls["full"]
+    if _known(full) and _known(mean):
+        above = float(full["ours"]) - float(mean["ours"])
+        items.append(
+            f"The full model is {abs(above):.1f} points {'above' if above > 0 else 'below'} that "
+            "mean pose."
+        )
+    if _known(single) and single["verdict"]:
+        words = {
+            "below": "**below** the backbone, so second stages are undertrained here and their "
+            "order means little",
+            "above": "above the backbone: part of every gain below is the longer training",
+            "not separable": "not separable from the backbone, as it should be",
+        }
+        text = view.gain(single, "gain_ours", "low", "high")
+        items.append(f"The single-frame control, {text}, is {words[single['verdict']]}.")
+    return items
+
+
+def _verdicts(claims: Sequence[Row]) -> str:
+    counts = {word: [row for row in claims if row["verdict"] == word] for word in VERDICTS}
+    checked = len(claims) - len(counts["missing"])
+    text = (
+        f"The paper's text draws {len(claims)} conclusions from Tables II-VII and Fig. 4 that are "
+        f"one row against another; {checked} can be checked here"
+    )
+    text += (
+        " (for the others a run is missing or not part of this scale):\n\n"
+        if counts["missing"]
+        else ":\n\n"
+    )
+    items = []
+    for word, named in WORDS.items():
+        listed = "; ".join(_claim(row) for row in counts[word])
+        items.append(f"**{len(counts[word])} {named}**" + (f": {listed}." if listed else "."))
+    return text + markdown.bullets(items)
+
+
+def _claim(row: Row) -> str:
+    if row["verdict"] == "not separable":
+        return f"{row['claim']} ({row['table_roman']})"
+    return f"{row['claim']} ({row['table_roman']}, {row['ours']} [{row['low']}, {row['high']}])"
+
+
+def _caution(sheets: Mapping[str, Sequence[Row]]) -> str:
+    check = sheets["table-AA"][0]
+    intervals = sum(row["verdict"] not in ("missing", "") for row in sheets["table-claims"])
+    items = [
+        f"An interval excludes zero by chance about once in twenty. {intervals} conclusions were "
+        f"looked at, so about {intervals / 20:.1f} are to be expected that are not there."
+    ]
+    if int(check["pairs"]):
+        items.append(
+            f"A/A check: of {check['pairs']} pairs of seeds of one and the same variant, "
+            f"{check['separable']} are called separable."
+        )
+    if not check["s_shared"] and not check["s_seeded"]:
+        items.append(
+            "No variant has three seeds here, so the variance between seeds is unknown and "
+            "**nothing is called separable**; intervals cover the choice of sequences alone."
+        )
+    if int(check["sequences"]) < ENOUGH_SEQUENCES:
+        items.append(
+            f"Only {check['sequences']} validation sequences: the intervals are too narrow to be "
+            f"trusted (at least {ENOUGH_SEQUENCES} are asked for)."
+        )
+    return "Read these with care:\n\n" + markdown.bullets(items)
+
+
+def _known(row: Row) -> bool:
+    return row["status"] != "published" and row["ours"] not in view.NUMBERLESS
+
+
+def _value(row: Row) -> str:
+    text = view.ours(row)
+    return f"AP {text}" if _known(row) else text
+
+
+def _gain(row: Row) -> str:
+    text = view.gain(row, "gain_ours", "low", "high")
+    if not text or text in view.NUMBERLESS:
+        return "missing"
+    return f"{text} AP points: **{view.reading(row)}**"

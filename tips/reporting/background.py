@@ -1,0 +1,204 @@
+"""The report's sections on where the results come from: groups, pictures, losses, code, time."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tips.paths import Paths
+from tips.reporting import markdown, sources
+from tips.reporting.deviations import Deviation
+from tips.reporting.ledger import Spent
+from tips.reporting.sections import Section
+from tips.reporting.sources import Provenance, Step
+
+FALL_ASKED = 10.0  # percent, of the single-frame control's training loss (issue 2)
+CONTROL = "single-frame"
+
+
+class RunRecord(NamedTuple):
+    """One run's provenance and the folder its files lie in."""
+
+    provenance: Provenance
+    folder: Path
+
+
+def grouping(counts: Sequence[int], paths: Paths, pictures: Mapping[int, str]) -> Section:
+    """What spectral clustering finds, and how far it agrees with Table V."""
+    body = (
+        "Adjusted mutual information of joint locations in the person's box, spectral clustering; "
+        "ARI is the agreement with Table V (1 = the same groups).\n\n"
+    )
+    rows = []
+    for count in counts:
+        found = sources.read_if_present(sources.Grouping, paths.groups(str(count)))
+        if found is None:
+            rows.append([str(count), "missing", "", ""])
+            continue
+        names = " | ".join(" ".join(group) for group in found.names)
+        ari = "-" if found.ari is None else f"{found.ari:.2f}"
+        rows.append([str(count), ari, str(found.samples), names])
+    body += markdown.table(("N", "ARI", "people", "groups found"), rows, "lrrl")
+    for count, file in pictures.items():
+        body += "\n" + markdown.image(f"Mutual information of the joints, N = {count}", file)
+    return Section("Part grouping from data", body)
+
+
+def pictures(found: Sequence[tuple[str, str]]) -> Section:
+    """Synthesized poses, dataset samples and overlays: (caption, file)."""
+    if not found:
+        return Section("Pictures", "missing: no picture was made yet.\n")
+    body = "\n".join(markdown.image(caption, file) for caption, file in found)
+    return Section("Pictures", body)
+
+
+def training(curves: Mapping[str, Sequence[Step]], drawn: Sequence[tuple[str, str]]) -> Section:
+    """Loss curves, and how far the total loss of every run fell.
+
+    Args:
+        curves: run name -> its logging steps.
+        drawn: pictures (caption, file).
+    """
+    if not curves:
+        return Section("Training", "missing: no run has a training log yet.\n")
+    rows = []
+    for name, steps in curves.items():
+        fall = fallen(steps)
+        rows.append([name, str(steps[-1].step), *_ends(steps), f"{fall:.1f} %"])
+    body = "".join(markdown.image(caption, file) + "\n" for caption, file in drawn)
+    control = [fallen(steps) for name, steps in curves.items() if name.startswith(f"{CONTROL} ")]
+    if control:
+        word = "at least" if min(control) >= FALL_ASKED else "**less than**"
+        body += (
+            f"The single-frame control's loss fell by {min(control):.1f} %, {word} the "
+            f"{FALL_ASKED:.0f} % that a trained control needs (a negative fall is a rise).\n\n"
+        )
+    header = ("run", "last step", "first tenth", "last tenth", "fall of the total loss")
+    body += markdown.folded("Fall of the total loss, every run", markdown.table(header, rows, "lr"))
+    return Section("Training", body)
+
+
+def fallen(steps: Sequence[Step]) -> float:
+    """Percent by which the mean total of the last tenth lies below that of the first tenth."""
+    first, last = _tenths(steps)
+    return 100 * (first - last) / first if first else 0.0
+
+
+def _ends(steps: Sequence[Step]) -> list[str]:
+    return [f"{value:.4g}" for value in _tenths(steps)]
+
+
+def _tenths(steps: Sequence[Step]) -> tuple[float, float]:
+    count = max(1, len(steps) // 10)
+    first = sum(step.total for step in steps[:count]) / count
+    return first, sum(step.total for step in steps[-count:]) / count
+
+
+def deviations(found: Sequence[Deviation], root: str) -> Section:
+    """Departures from the paper. `root` leads from the page to the repository."""
+    rows = [
+        [
+            markdown.link(f"{one.file.removeprefix('tips/')}:{one.line}", _source(one, root)),
+            one.paper,
+            one.here,
+        ]
+        for one in found
+    ]
+    body = (
+        f"{len(rows)} departures and readings, collected from the comments in the code.\n\n"
+        + markdown.table(("where", "the paper", "here"), rows)
+    )
+    return Section("Deviations from the paper", body)
+
+
+def _source(one: Deviation, root: str) -> str:
+    return f"{root}/{one.file}#L{one.line}"
+
+
+def time(spent: Sequence[Spent]) -> Section:
+    """The time ledger."""
+    if not spent:
+        return Section("Time", "missing: Snakemake's benchmark files were not found.\n")
+    rows = [
+        [one.rule, str(one.jobs), _minutes(one.wall), _minutes(one.cpu), _minutes(one.longest)]
+        for one in spent
+    ]
+    total = sum(one.wall for one in spent)
+    cpu = sum(one.cpu for one in spent)
+    rows.append(
+        ["**all**", str(sum(one.jobs for one in spent)), _minutes(total), _minutes(cpu), ""]
+    )
+    body = (
+        "Sums over jobs, from Snakemake's benchmarks; jobs run side by side, so the wait "
+        "is shorter than the sum of wall times.\n\n"
+        + markdown.table(("rule", "jobs", "wall", "CPU", "longest job"), rows, "lr")
+    )
+    return Section("Time", body)
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def provenance(runs: Sequence[RunRecord], page: Path) -> Section:
+    """Data, code, config and machine of every number.
+
+    Args:
+        runs: every run that has a provenance file.
+        page: folder of the page, that links are relative to.
+    """
+    if not runs:
+        return Section("Provenance", "missing: no run has a provenance file yet.\n")
+    columns = {name: [show(run.provenance) for run in runs] for name, show in FACTS.items()}
+    alike = [name for name, values in columns.items() if len(set(values)) == 1]
+    differ = [name for name in columns if name not in alike]
+    body = "Of every run behind this page" + (":\n\n" if alike else ".\n")
+    body += markdown.bullets(f"{name}: {columns[name][0]}" for name in alike)
+    header = ["run", "config", *differ, "parameters", "steps", "training", "files"]
+    rows = [
+        [
+            f"{run.provenance.variant} / {run.provenance.seed}",
+            markdown.code(run.provenance.config_digest[:8]),
+            *(columns[name][place] for name in differ),
+            f"{run.provenance.parameters:,}",
+            str(run.provenance.steps),
+            _minutes(run.provenance.seconds),
+            _files(run, page),
+        ]
+        for place, run in enumerate(runs)
+    ]
+    align = "ll" + "l" * len(differ) + "rrrl"
+    return Section("Provenance", body + "\n" + markdown.table(header, rows, align))
+
+
+def _files(run: RunRecord, page: Path) -> str:
+    folder = os.path.relpath(run.folder, page)
+    links = [markdown.link("files", folder)]
+    if run.provenance.dirty:
+        links.append(markdown.link("diff", f"{folder}/dirty.diff"))
+    return ", ".join(links)
+
+
+def _commit(one: Provenance) -> str:
+    short = one.commit[:10] if len(one.commit) == 40 else one.commit
+    return f"{short}{' + changes' if one.dirty else ''}"
+
+
+def _versions(one: Provenance) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(one.versions.items()))
+
+
+# What a run is made of and by, beside its own configuration.
+FACTS: dict[str, Callable[[Provenance], str]] = {
+    "commit": _commit,
+    "training code": lambda one: markdown.code(one.source_digest[:8]),
+    "data": lambda one: markdown.code(one.data_digest[:8]),
+    "machine": lambda one: one.machine,
+    "device": lambda one: one.device,
+    "precision": lambda one: one.precision,
+    "kernels": lambda one: one.kernels,
+    "versions": _versions,
+}

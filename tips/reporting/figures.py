@@ -1,0 +1,156 @@
+"""Fig. 4, the gains with their intervals, and loss curves, as SVG and PNG.
+
+The bytes depend on the data alone: no date, fixed element ids, text as paths.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+
+from tips import skeleton
+from tips.records import atomic_path
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+STYLE = {
+    "svg.hashsalt": "tips",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e5e7eb",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#9ca3af",
+    "legend.frameon": False,
+    "figure.dpi": 110,
+}
+COLOURS = ("#d55e00", "#0072b2", "#009e73", "#7c3aed", "#e69f00", "#56b4e9", "#cc79a7")
+INK = "#111827"
+PALE = "#9ca3af"
+
+
+class Point(NamedTuple):
+    """One value of Fig. 4: a part ("Mean" for the mean of the seven) at N groups, percent."""
+
+    groups: int
+    part: str
+    oks: float | None
+    ap: float | None
+    n: int
+
+
+class Bar(NamedTuple):
+    """One row of the forest plot, in AP points."""
+
+    label: str
+    paper: float | None
+    value: float
+    low: float
+    high: float
+    separable: bool
+
+
+class Curve(NamedTuple):
+    """One named loss over training steps."""
+
+    name: str
+    steps: Sequence[int]
+    values: Sequence[float]
+
+
+def figure_4(points: Sequence[Point], stem: Path) -> None:
+    """Draws Fig. 4: seven parts and their mean over the number of groups, OKS and AP."""
+    numbers = sorted({point.groups for point in points})
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.2), sharex=True)
+        for axis, name in zip(axes, ("oks", "ap"), strict=True):
+            for index, part in enumerate((*skeleton.COLUMNS, "Mean")):
+                series = {p.groups: getattr(p, name) for p in points if p.part == part}
+                heights = [_or_nan(series.get(number)) for number in numbers]
+                mean = part == "Mean"
+                axis.plot(
+                    range(len(numbers)),
+                    heights,
+                    marker="o",
+                    markersize=6 if mean else 4,
+                    linewidth=2.6 if mean else 1.3,
+                    color=INK if mean else COLOURS[index],
+                    label=part,
+                )
+            axis.set_xticks(range(len(numbers)), [str(number) for number in numbers])
+            axis.set_xlabel("number of part groups N")
+            axis.set_title("OKS (%)" if name == "oks" else "AP (%)", loc="left", fontsize=10)
+        axes[1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        figure.tight_layout()
+        _save(figure, stem)
+
+
+def forest(bars: Sequence[Bar], title: str, stem: Path) -> None:
+    """Draws gains with their 95 % intervals, the paper's gain as a hollow diamond beside them."""
+    with plt.rc_context(STYLE):
+        height = 1.0 + 0.27 * max(len(bars), 1)
+        figure, axis = plt.subplots(figsize=(8.2, height))
+        axis.axvline(0, color=INK, linewidth=1)
+        for place, bar in enumerate(reversed(bars)):
+            colour = COLOURS[1] if bar.separable else PALE
+            axis.plot([bar.low, bar.high], [place, place], color=colour, linewidth=2)
+            axis.plot(bar.value, place, "o", color=colour, markersize=6)
+            if bar.paper is not None:
+                axis.plot(
+                    bar.paper, place, "D", markerfacecolor="none", color=COLOURS[0], markersize=6
+                )
+        axis.set_yticks(range(len(bars)), [bar.label for bar in reversed(bars)])
+        axis.set_ylim(-0.8, len(bars) - 0.2)
+        axis.grid(axis="y", visible=False)
+        paper = "; diamond: the paper's gain" if any(bar.paper is not None for bar in bars) else ""
+        axis.set_xlabel(f"gain, AP points (grey: not separable{paper})")
+        axis.set_title(title, loc="left", fontsize=10)
+        figure.tight_layout()
+        _save(figure, stem)
+
+
+def losses(panels: Mapping[str, Sequence[Curve]], stem: Path) -> None:
+    """Draws one panel of loss curves per name, each with its own scale."""
+    columns = 3 if len(panels) < 13 else 5
+    rows = max(1, -(-len(panels) // columns))
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            rows,
+            columns,
+            figsize=(9.6, (2.2 if columns == 3 else 1.5) * rows),
+            squeeze=False,
+            layout="constrained",
+        )
+        for axis, (name, curves) in zip(axes.flat, panels.items(), strict=False):
+            for index, curve in enumerate(curves):
+                colour = COLOURS[index % len(COLOURS)]
+                axis.plot(curve.steps, curve.values, linewidth=1.1, color=colour, label=curve.name)
+            axis.set_title(name, loc="left", fontsize=9 if columns == 3 else 7)
+            axis.tick_params(labelsize=7)
+            if 1 < len(curves) < 9:
+                axis.legend(fontsize=7)
+        for axis in axes.flat[len(panels) :]:
+            axis.set_visible(False)
+        for axis in axes[-1]:
+            axis.set_xlabel("step")
+        _save(figure, stem)
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _save(figure: Any, stem: Path) -> None:
+    """Writes stem.svg and stem.png without a date or a version in them."""
+    undated = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+    for suffix, metadata in undated.items():
+        with atomic_path(stem.with_suffix(suffix)) as temporary:
+            figure.savefig(temporary, metadata=metadata)
+    plt.close(figure)

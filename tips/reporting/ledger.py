@@ -1,0 +1,58 @@
+"""Time ledger: where a study's time went, from the benchmark files that Snakemake writes."""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from tips.records import RecordError
+
+
+class Spent(NamedTuple):
+    """One kind of rule: its jobs, their summed wall time and CPU time, and the longest one, s."""
+
+    rule: str
+    jobs: int
+    wall: float
+    cpu: float
+    longest: float
+
+
+def read(benchmarks: Path) -> list[Spent]:
+    """Sums every {rule}/**/*.tsv (or {rule}.tsv) below a folder by rule, longest in sum first.
+
+    Raises:
+        RecordError: a file lacks the columns `s` and `cpu_time`.
+    """
+    times: dict[str, list[tuple[float, float]]] = {}
+    for path in sorted(benchmarks.rglob("*.tsv")):
+        inside = path.relative_to(benchmarks)
+        rule = inside.parts[0] if len(inside.parts) > 1 else inside.stem
+        times.setdefault(rule, []).extend(_rows(path))
+    spent = [
+        Spent(
+            rule=rule,
+            jobs=len(jobs),
+            wall=sum(wall for wall, _ in jobs),
+            cpu=sum(cpu for _, cpu in jobs),
+            longest=max(wall for wall, _ in jobs),
+        )
+        for rule, jobs in times.items()
+        if jobs
+    ]
+    return sorted(spent, key=lambda one: (-one.wall, one.rule))
+
+
+def _rows(path: Path) -> list[tuple[float, float]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    try:
+        return [(_seconds(row["s"]), _seconds(row["cpu_time"])) for row in rows]
+    except (KeyError, ValueError) as error:
+        raise RecordError(
+            f"{path}: not a Snakemake benchmark ({error}); delete it and run the rule again"
+        ) from error
+
+
+def _seconds(cell: str) -> float:
+    """A benchmark cell; Snakemake writes "-" or "NA" for jobs too short to be sampled."""
+    return 0.0 if cell in {"-", "NA", ""} else float(cell)

@@ -1,0 +1,105 @@
+"""One run against the truth: what every table takes from a predictions file."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from tips import records
+from tips.config import Study
+from tips.evaluation import synthesis, true_motion
+from tips.evaluation.average_precision import Subset, average_precision, subset, total
+from tips.evaluation.matching import Evidence, match
+from tips.evaluation.people import Clip, from_records
+from tips.evaluation.synthesis import InBetween
+from tips.evaluation.true_motion import TrueMotion
+from tips.paths import Paths
+from tips.records import Annotations, Predictions
+
+SUBSETS = ("clean", "degraded", "hidden")
+
+
+class Truth(NamedTuple):
+    """The validation split: labels, person sizes, and the true motion where it was rendered."""
+
+    annotations: Annotations
+    scales: synthesis.Scales
+    motion: Mapping[str, TrueMotion] | None
+
+
+class Measured(NamedTuple):
+    """One run: the evidence that AP is computed from, AP on subsets, errors between frames."""
+
+    evidence: Evidence
+    subsets: dict[str, float]  # of SUBSETS, percent; empty without true motion
+    between: dict[float, InBetween]  # by time s = beta / 2
+
+
+def truth_folder(paths: Paths) -> Path:
+    """Folder of the embedded dataset's truth side files."""
+    return paths.root / "truth" / "val"
+
+
+def load_truth(study: Study, paths: Paths) -> Truth:
+    """Reads the validation split. Raises RecordError."""
+    annotations = records.read(Annotations, paths.annotations("val"))
+    evaluation = study.scale.evaluation
+    crop = next(iter(study.variants.values())).experiment.crop
+    height = partial(
+        synthesis.crop_height, aspect=crop.width / crop.height, padding=evaluation.enlarge
+    )
+    motion = None
+    if truth_folder(paths).is_dir():
+        motion = {
+            sequence.name: true_motion.read_true_motion(
+                truth_folder(paths) / f"{sequence.name}.json"
+            )
+            for sequence in annotations.sequences
+        }
+    return Truth(annotations, synthesis.person_scales(annotations, height), motion)
+
+
+def measure(predictions: Predictions, truth: Truth) -> Measured:
+    """Compares one run with the truth. Raises RecordError."""
+    clips = from_records(truth.annotations, predictions)
+    evidence = match(clips)
+    if truth.motion is None:
+        return Measured(evidence, {}, {})
+    chosen = _chosen(clips, truth.motion)
+    # A detected box belongs to no annotated person, so nothing says where its joints were.
+    known = predictions.boxes == "gt"
+    return Measured(
+        evidence,
+        {
+            name: float(total(average_precision(subset(evidence, part)).ap))
+            for name, part in chosen.items()
+        },
+        _between(predictions, truth, truth.motion) if known else {},
+    )
+
+
+def _chosen(clips: tuple[Clip, ...], motion: Mapping[str, TrueMotion]) -> dict[str, Subset]:
+    return {
+        "clean": true_motion.clean_frames(clips, motion),
+        "degraded": true_motion.degraded_frames(clips, motion),
+        "hidden": true_motion.hidden_joints(clips, motion),
+    }
+
+
+def _between(
+    predictions: Predictions, truth: Truth, motion: Mapping[str, TrueMotion]
+) -> dict[float, InBetween]:
+    times = sorted({item.time for part in predictions.sequences for item in part.between})
+    return {
+        time: synthesis.in_between_errors(_at(predictions, time), motion, truth.scales)
+        for time in times
+    }
+
+
+def _at(predictions: Predictions, time: float) -> Predictions:
+    """The predictions with the synthesized poses of one time only."""
+    sequences = tuple(
+        part.model_copy(update={"between": tuple(b for b in part.between if b.time == time)})
+        for part in predictions.sequences
+    )
+    return predictions.model_copy(update={"sequences": sequences})

@@ -1,0 +1,266 @@
+"""Run folders -> MLflow database. The folders are the truth; the database is a view of them.
+
+One writer at a time, idempotent by the tag `tips.run_key`; training never imports mlflow. Artifacts
+have the address mlflow-artifacts:/, which holds no path: the database and its folder can be moved.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote
+
+from tips.reporting.run_files import RunFiles
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+ARTIFACTS: Final = "mlflow-artifacts"  # folder beside the database, and the scheme of the address
+KEY: Final = "tips.run_key"
+PARENT: Final = "mlflow.parentRunId"
+BATCH: Final = 1000  # metrics of one call, MLflow's limit; of parameters and tags it is 100
+LIMITS: Final = {"params": 100, "tags": 100, "metrics": BATCH}
+
+
+class Counts(NamedTuple):
+    """What a sync did to the children."""
+
+    written: int
+    kept: int
+    removed: int
+
+
+class Store(NamedTuple):
+    """An open database and the experiment in it."""
+
+    client: "MlflowClient"
+    experiment: str
+    artifacts: Path
+
+
+def sync(
+    database: Path,
+    experiment: str,
+    runs: Sequence[RunFiles],
+    tags: Mapping[str, Mapping[str, str]],
+) -> Counts:
+    """Brings one experiment of the database up to date with the run folders.
+
+    A parent run per variant (means over seeds), a child per seed. A child whose files changed is
+    replaced; a run whose folder is gone is removed; nothing is ever written twice.
+
+    Args:
+        database: sqlite file; made if absent.
+        experiment: its name, one per scale and dataset.
+        runs: every evaluated run, from `read_runs`.
+        tags: variant -> tags of its parent and children, from `table_tags`.
+
+    Returns:
+        How many children were written, kept and removed.
+    """
+    with opened(database, experiment) as store:
+        known = _known(store)
+        wanted = {(run.variant, str(run.seed)) for run in runs}
+        removed = [run for name, run in known.items() if name[1] and name not in wanted]
+        written = kept = 0
+        variants = sorted({run.variant for run in runs})
+        for variant in variants:
+            mine = [run for run in runs if run.variant == variant]
+            parent = _parent(store, known, variant, mine, dict(tags.get(variant, {})))
+            for run in mine:
+                old = known.get((variant, str(run.seed)))
+                fresh = _child(store, old, run, parent, dict(tags.get(variant, {})))
+                written, kept = written + fresh, kept + (not fresh)
+        gone = [run for (name, seed), run in known.items() if not seed and name not in variants]
+        for run in [*removed, *gone]:
+            _remove(store, run)
+        return Counts(written, kept, len(removed))
+
+
+@contextmanager
+def opened(database: Path, experiment: str) -> Iterator[Store]:
+    """Opens the database for this process alone, and makes the experiment if it is not there."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with database.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # The registry has no use here, but without an address of its own MLflow makes ./mlflow.db.
+        address = f"sqlite:///{database.resolve()}"
+        client = MlflowClient(tracking_uri=address, registry_uri=address)
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            made = client.create_experiment(experiment, artifact_location=f"{ARTIFACTS}:/")
+        else:
+            made = found.experiment_id
+            if found.lifecycle_stage == "deleted":
+                client.restore_experiment(made)
+        yield Store(client, made, database.parent / ARTIFACTS)
+        client._tracking_client.store.engine.dispose()
+
+
+def _known(store: Store) -> dict[tuple[str, str], Any]:
+    """Active runs by (variant, seed); the seed of a parent is ""."""
+    found: dict[tuple[str, str], Any] = {}
+    token = None
+    while True:
+        page = store.client.search_runs([store.experiment], max_results=500, page_token=token)
+        for run in page:
+            name = run.data.tags.get("tips.variant", ""), run.data.tags.get("tips.seed", "")
+            if name in found:  # a writer was killed between a new run and the old one's end
+                _remove(store, run)
+            else:
+                found[name] = run
+        token = page.token
+        if not token:
+            return found
+
+
+def _parent(
+    store: Store,
+    known: Mapping[tuple[str, str], Any],
+    variant: str,
+    runs: Sequence[RunFiles],
+    tags: dict[str, str],
+) -> str:
+    key = " ".join(run.key for run in runs)
+    old = known.get((variant, ""))
+    if old is not None and old.data.tags.get(KEY) == key:
+        _retag(store, old, tags)
+        return str(old.info.run_id)
+    names = {name for run in runs for name in run.metrics}
+    values = {name: [run.metrics[name] for run in runs if name in run.metrics] for name in names}
+    metrics = {name: fmean(found) for name, found in values.items()}
+    metrics |= {f"sd/{name}": pstdev(found) for name, found in values.items() if len(found) > 1}
+    metrics["seeds"] = float(len(runs))
+    time = max(run.time for run in runs)
+    own = {"tips.variant": variant, "tips.kind": "variant"} | tags
+    new = _start(store, variant, time, own)
+    _log(
+        store, new, params=runs[0].params, metrics=[(n, v, 0) for n, v in metrics.items()], at=time
+    )
+    _finish(store, new, time, key, old)
+    return new
+
+
+def _child(store: Store, old: Any, run: RunFiles, parent: str, tags: dict[str, str]) -> bool:
+    """Writes one seed unless it is there; says whether it did."""
+    tags = tags | {PARENT: parent}
+    if old is not None and old.data.tags.get(KEY) == run.key:
+        _retag(store, old, tags)
+        return False
+    own = {"tips.variant": run.variant, "tips.seed": str(run.seed), "tips.kind": "seed"}
+    begin = run.time - run.duration
+    new = _start(store, f"{run.variant} seed {run.seed}", begin, own | run.tags | tags)
+    _name_data(store, new, *run.data)
+    metrics = [(name, value, 0) for name, value in run.metrics.items()]
+    metrics += [(point.name, point.value, point.step) for point in run.curves]
+    _log(store, new, params=run.params | {"seed": str(run.seed)}, metrics=metrics, at=run.time)
+    for path in run.artifacts:
+        copy = _artifacts(store, new) / path.relative_to(run.folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    _finish(store, new, run.time, run.key, old)
+    return True
+
+
+def _start(store: Store, name: str, time: int, tags: dict[str, str]) -> str:
+    run = store.client.create_run(store.experiment, start_time=time, run_name=name)
+    _log(store, run.info.run_id, tags=tags)
+    return str(run.info.run_id)
+
+
+def _name_data(store: Store, run: str, name: str, digest: str) -> None:
+    """Fills the Dataset column of the pages."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    if name and digest:
+        dataset = Dataset(name=name, digest=digest, source_type="local", source=name)
+        used = DatasetInput(dataset, [InputTag("mlflow.data.context", "train")])
+        store.client.log_inputs(run, [used])
+
+
+def _finish(store: Store, run: str, time: int, key: str, old: Any) -> None:
+    """Marks a run complete, last of all, and ends the one that it replaces."""
+    store.client.set_tag(run, KEY, key)
+    store.client.set_terminated(run, "FINISHED", end_time=time)
+    if old is not None:
+        _remove(store, old)
+
+
+def _retag(store: Store, run: Any, tags: dict[str, str]) -> None:
+    """Brings tables' tags and the parent up to date: a table may name a variant only now."""
+    have = run.data.tags
+    for name in [name for name in have if name.startswith("table.") and name not in tags]:
+        store.client.delete_tag(run.info.run_id, name)
+    for name, value in tags.items():
+        if have.get(name) != value:
+            store.client.set_tag(run.info.run_id, name, value)
+
+
+def _remove(store: Store, run: Any) -> None:
+    store.client.delete_run(run.info.run_id)
+    shutil.rmtree(store.artifacts / run.info.run_id, ignore_errors=True)
+
+
+def _artifacts(store: Store, run: str) -> Path:
+    """Where the server looks for mlflow-artifacts:/{run}/artifacts."""
+    return store.artifacts / run / "artifacts"
+
+
+def _log(
+    store: Store,
+    run: str,
+    params: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    metrics: Sequence[tuple[str, float, int]] = (),
+    at: int = 0,
+) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    entities: dict[str, list[Any]] = {
+        "params": [Param(name, value) for name, value in (params or {}).items()],
+        "tags": [RunTag(name, value) for name, value in (tags or {}).items()],
+        "metrics": [Metric(name, value, at, step) for name, value, step in metrics],
+    }
+    for kind, rows in entities.items():
+        for start in range(0, len(rows), LIMITS[kind]):
+            store.client.log_batch(run, **{kind: rows[start : start + LIMITS[kind]]})
+
+
+def links(database: Path, experiment: str) -> list[tuple[str, str]]:
+    """Pages worth opening, as (what, address below the server's).
+
+    Args:
+        database: sqlite file.
+        experiment: its name.
+
+    Returns:
+        The list of runs, and a comparison of all variants that fill a row of a table.
+    """
+    with opened(database, experiment) as store:
+        parents = [
+            run.info.run_id
+            for (_, seed), run in sorted(_known(store).items())
+            if not seed and any(tag.startswith("table.") for tag in run.data.tags)
+        ]
+        number = store.experiment
+    runs = quote(json.dumps(parents, separators=(",", ":")))
+    experiments = quote(json.dumps([number]))
+    return [
+        ("all runs, seeds folded under their variant", f"#/experiments/{number}/runs"),
+        (
+            f"comparison of the {len(parents)} variants of the tables",
+            f"#/compare-runs?runs={runs}&experiments={experiments}",
+        ),
+    ]

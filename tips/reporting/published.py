@@ -1,0 +1,188 @@
+"""experiments/tables.yaml: every published row of Tables II-XI and the variant beside it."""
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from tips import skeleton
+from tips.config import ConfigError
+
+PARTS = tuple(skeleton.COLUMNS)
+TOTAL = "Total"
+ROUNDING = Decimal("0.1")  # of a total printed with one decimal, from columns with one decimal
+
+
+class Part(BaseModel):
+    """Base of every part of the file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Row(Part):
+    """One row: what is printed in the paper, and what of ours fills it (null: quoted only)."""
+
+    row: str
+    label: str
+    variant: str | None
+    printed: tuple[str, ...]
+    boxes: Literal["gt", "detected"] = "gt"
+    baseline: str | None = None  # overrides the table's
+    network: bool = True  # False: a predictor without training, no experiment file
+
+
+class Claim(Part):
+    """One conclusion of the paper's text: row `row` is better than row `than`."""
+
+    row: str
+    than: str
+    says: str
+
+
+class Table(Part):
+    """One table as printed."""
+
+    name: str
+    roman: str
+    title: str
+    dataset: str | None
+    columns: tuple[str, ...]
+    value: str | None  # the printed column that is compared
+    baseline: str | None  # variant
+    notes: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    rows: tuple[Row, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Table":
+        keys = [row.row for row in self.rows]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(
+                f"table {self.name}: row keys must be unique; twice: {', '.join(twice)}"
+            )
+        for row in self.rows:
+            if len(row.printed) != len(self.columns):
+                raise ValueError(
+                    f"table {self.name}, row {row.row}: {len(row.printed)} cells under "
+                    f"{len(self.columns)} columns"
+                )
+        for claim in self.claims:
+            for key in (claim.row, claim.than):
+                if key not in keys:
+                    raise ValueError(f"table {self.name}: a claim names the unknown row '{key}'")
+        if self.value is not None and self.value not in self.columns:
+            raise ValueError(f"table {self.name}: value '{self.value}' is no printed column")
+        return self
+
+    def row(self, key: str) -> Row:
+        """Looks a row up by its key."""
+        return next(row for row in self.rows if row.row == key)
+
+    def printed(self, row: Row, column: str) -> str:
+        """One printed cell, "" where the paper prints none."""
+        return row.printed[self.columns.index(column)] if column in self.columns else ""
+
+    def paper(self, row: Row) -> str:
+        """The printed number of the compared column, with the paper's precision; "" if none."""
+        return self.printed(row, self.value) if self.value is not None else ""
+
+    def baseline_of(self, row: Row) -> str | None:
+        """The variant that a row's gain is taken against; None for the baseline itself."""
+        baseline = row.baseline or self.baseline
+        return None if baseline == row.variant else baseline
+
+    def paper_gain(self, row: Row) -> str:
+        """The printed gain over the baseline's row, exact; "" where either number is missing."""
+        baseline = self.baseline_of(row)
+        for other in self.rows:
+            if baseline is not None and other.variant == baseline:
+                return printed_difference(self.paper(row), self.paper(other))
+        return ""
+
+
+class Tables(Part):
+    """The whole file."""
+
+    tables: tuple[Table, ...]
+
+    def table(self, name: str) -> Table:
+        """Looks a table up by its number. Raises ConfigError."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise ConfigError(
+            f"no table '{name}' in tables.yaml; known: {', '.join(t.name for t in self.tables)}"
+        )
+
+    @property
+    def paper(self) -> tuple[Table, ...]:
+        """The paper's own tables, II-XI."""
+        return tuple(table for table in self.tables if table.name.isdigit())
+
+    def trainings(self, own: bool = False) -> tuple[str, ...]:
+        """Distinct variants that need a training, in print order; `own` adds our controls."""
+        tables = self.tables if own else self.paper
+        rows = [row for table in tables for row in table.rows if row.variant and row.network]
+        return tuple(dict.fromkeys(str(row.variant) for row in rows))
+
+
+class Check(NamedTuple):
+    """Total = (3 Head + 2 (the six others)) / 15 for one printed row (AP of 15 joints)."""
+
+    table: str
+    row: str
+    printed: Decimal
+    computed: Decimal
+    holds: bool
+
+
+def load_tables(path: Path) -> Tables:
+    """Reads tables.yaml. Raises ConfigError naming file and record."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Tables.model_validate(raw)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file; restore it from the repository") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise ConfigError(f"{path}: {where}: {first['msg']}") from error
+
+
+def printed_difference(ours: str, other: str) -> str:
+    """Exact difference of two printed numbers with a sign; "" where either is none."""
+    first, second = number(ours), number(other)
+    return "" if first is None or second is None else f"{first - second:+}"
+
+
+def number(printed: str) -> Decimal | None:
+    """A printed cell as an exact number; None for "-", "" and words."""
+    try:
+        return Decimal(printed)
+    except InvalidOperation:
+        return None
+
+
+def check_totals(table: Table) -> list[Check]:
+    """Checks the printed total of every complete row of Tables VIII-X against its seven columns.
+
+    Table XI has other joints and prints "Avg": its average has other weights and is not checked.
+    """
+    if TOTAL not in table.columns:
+        return []
+    checks = []
+    for row in table.rows:
+        cells = [number(table.printed(row, part)) for part in PARTS]
+        printed = number(table.printed(row, TOTAL))
+        if printed is None or any(cell is None for cell in cells):
+            continue
+        head, *others = [cell for cell in cells if cell is not None]
+        computed = (3 * head + 2 * sum(others, Decimal(0))) / 15
+        holds = abs(computed - printed) <= ROUNDING
+        checks.append(Check(table.name, row.row, printed, computed, holds))
+    return checks

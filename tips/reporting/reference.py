@@ -1,0 +1,109 @@
+"""The reference copy of a report: Markdown and small pictures that a repository can hold."""
+
+import io
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from tips.config import Study
+from tips.paths import Paths
+from tips.records import atomic, atomic_path
+from tips.reporting import markdown, page, report, sources
+from tips.reporting.sections import Section
+
+LIMIT = 500_000  # bytes in all
+WIDTH = 760  # px of a picture at most
+QUALITY = 80
+LEFT_OUT = ("Provenance",)  # one line per run, of files that a visitor does not have
+_IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/[^)]+)\)")
+_SOURCE = re.compile(r"\]\([^)]*?(tips/[^)]*\.py#L\d+)\)")
+
+
+def write_reference(study: Study, paths: Paths, sections: Sequence[Section], folder: Path) -> None:
+    """Writes a small copy of a report, its commit and machine in the second line.
+
+    Pictures come first come first served: one that does not fit any more is named as left out.
+
+    Args:
+        study: the scale with its variants.
+        paths: of the study.
+        sections: of the report.
+        folder: of the copy.
+
+    Raises:
+        ValueError: the text alone is over the limit.
+    """
+    kept = [one for one in sections if one.title not in LEFT_OUT]
+    text = page.source(report.title(study, paths), kept)
+    first, _, rest = text.partition("\n")
+    text = f"{first}\n\n{_origin(study, paths)}\n{rest}"
+    root = os.path.relpath(Path(), folder)
+    text = _SOURCE.sub(lambda match: f"]({root}/{match[1]})", text)
+    left = LIMIT - len(text.encode()) - 1000 * len(_IMAGE.findall(text))
+    if left < 0:
+        raise ValueError(
+            f"{folder}: the report's text is over {LIMIT} bytes; shorten it before it is committed"
+        )
+    used: dict[str, str] = {}
+    for file in dict.fromkeys(match[1] for match in _IMAGE.findall(text)):
+        data, suffix = _small(paths.reports / file)
+        if len(data) > left:
+            continue
+        left -= len(data)
+        used[file] = str(Path(file).with_suffix(suffix))
+        with atomic_path(folder / used[file]) as temporary:
+            temporary.write_bytes(data)
+    with atomic(folder / "report.md") as stream:
+        stream.write(_IMAGE.sub(lambda match: _image(match, used), text))
+
+
+def _origin(study: Study, paths: Paths) -> str:
+    """Commit and machine of the runs, as their provenance files say."""
+    found = [
+        record
+        for name, variant in study.variants.items()
+        for seed in range(variant.seeds)
+        if (record := _provenance(paths, name, seed)) is not None
+    ]
+    commits = sorted({one.commit + (" with changes" if one.dirty else "") for one in found})
+    machines = sorted({one.machine for one in found})
+    return (
+        f"Reference copy. Commit {', '.join(commits) or 'unknown'}; "
+        f"machine: {'; '.join(machines) or 'unknown'}.\n"
+    )
+
+
+def _provenance(paths: Paths, name: str, seed: int) -> sources.Provenance | None:
+    file = paths.run(name, str(seed)) / "provenance.json"
+    return sources.read_if_present(sources.Provenance, file)
+
+
+def _small(path: Path) -> tuple[bytes, str]:
+    """A picture's bytes, the smallest of its forms: as it is, or a narrower JPEG."""
+    drawn = path.with_suffix(".png")
+    if path.suffix == ".svg" and drawn.is_file():
+        path = drawn
+    original = path.read_bytes()
+    with Image.open(path) as image:
+        width = min(WIDTH, image.width)
+        size = (width, max(1, round(image.height * width / image.width)))
+        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    forms = {path.suffix: original} if image.width <= WIDTH else {}
+    for suffix, kind, image_ in (
+        (".png", "PNG", small.quantize(64)),
+        (".jpg", "JPEG", small),
+    ):
+        stream = io.BytesIO()
+        image_.save(stream, kind, quality=QUALITY, optimize=True)
+        forms[suffix] = stream.getvalue()
+    suffix = min(forms, key=lambda one: len(forms[one]))
+    return forms[suffix], suffix
+
+
+def _image(match: re.Match[str], used: dict[str, str]) -> str:
+    if match[2] in used:
+        return f"![{match[1]}]({used[match[2]]})"
+    return f"{markdown.code(match[2])} (left out of the reference copy for its size)"

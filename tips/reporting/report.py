@@ -1,0 +1,123 @@
+"""The report of one study: sections in reading order, made from the tables and the run folders."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tips.config import Study
+from tips.paths import Paths
+from tips.reporting import background, drawn, ledger, markdown, sections, sources, view
+from tips.reporting.background import RunRecord
+from tips.reporting.deviations import Deviation
+from tips.reporting.published import Tables
+from tips.reporting.sections import Section
+from tips.reporting.sources import Step
+from tips.reporting.view import Row
+
+RESULTS = (
+    *(f"table-{number}" for number in range(2, 8)),
+    "table-C",
+    "table-variants",
+    "table-S",
+    "table-subsets",
+    "table-claims",
+    "table-AA",
+    "interim",
+)
+
+
+def title(study: Study, paths: Paths) -> str:
+    """The first line of every page."""
+    return f"TIPS reproduced: scale {study.scale.name}, dataset {paths.dataset}"
+
+
+def read_sheets(paths: Paths) -> dict[str, list[Row]]:
+    """Reads every CSV that the report shows. Raises RecordError."""
+    sheets = {name: view.read(paths.table(name)) for name in RESULTS}
+    return sheets | {"figure-4": view.read(paths.results / "figures" / "figure-4.csv")}
+
+
+def build(
+    study: Study, paths: Paths, tables: Tables, departures: Sequence[Deviation], root: Path
+) -> list[Section]:
+    """Draws the figures and writes every section.
+
+    Args:
+        study: the scale with its variants.
+        paths: of the study.
+        tables: the published tables.
+        departures: of the code from the paper.
+        root: of the repository.
+
+    Raises:
+        RecordError: a table is missing, or a side file is malformed.
+    """
+    sheets = read_sheets(paths)
+    page = paths.reports
+    curves = _curves(study, paths)
+    speed = sources.read_if_present(sources.Speed, paths.speed)
+    forest = drawn.gains(sheets, page)
+    answer = sections.short_answer(sheets)
+    shown = "".join("\n" + markdown.image(*picture) for picture in forest)
+    counts = study.scale.group_counts
+    return [
+        sections.introduction(study.scale.note),
+        answer._replace(body=answer.body.replace(sections.LISTED, shown + sections.LISTED)),
+        *_ablations(sheets, tables, speed, page),
+        sections.synthesis(sheets["table-S"]),
+        sections.subsets(sheets["table-subsets"]),
+        sections.controls(tables.table("C"), sheets["table-C"], sheets["table-variants"]),
+        sections.reliability(sheets["table-AA"][0]),
+        sections.interim(sheets["interim"]),
+        background.grouping(counts, paths, drawn.groups(counts, paths)),
+        background.pictures(drawn.left(page)),
+        background.training(curves, drawn.losses(curves, page)),
+        sections.state_of_the_art(tables),
+        background.deviations(departures, os.path.relpath(root, page)),
+        background.time(ledger.read(paths.results / "benchmarks")),
+        background.provenance(_records(study, paths), page),
+    ]
+
+
+def _ablations(
+    sheets: Mapping[str, Sequence[Row]], tables: Tables, speed: sources.Speed | None, page: Path
+) -> list[Section]:
+    made = []
+    for number in range(2, 8):
+        table, rows = tables.table(str(number)), sheets[f"table-{number}"]
+        if table.name == "5":
+            figure = drawn.figure_4(sheets["figure-4"], page)
+            words = "Fig. 4: seven parts and their mean over the number of groups"
+            picture = markdown.image(words, figure) + "\n"
+            picture += sections.figure_4_numbers(sheets["figure-4"])
+            made.append(sections.groups_table(table, rows, picture))
+        else:
+            made.append(sections.compared(table, rows, speed))
+    return made
+
+
+def _folders(study: Study, paths: Paths) -> list[tuple[str, int, Path]]:
+    return [
+        (name, seed, paths.run(name, str(seed)))
+        for name, variant in study.variants.items()
+        for seed in range(variant.seeds)
+    ]
+
+
+def _curves(study: Study, paths: Paths) -> dict[str, list[Step]]:
+    curves = {}
+    for name, seed, folder in _folders(study, paths):
+        log = folder / "train.jsonl"
+        steps = sources.steps(log) if log.is_file() else []
+        if steps:
+            curves[f"{name} / {seed}"] = steps
+    return curves
+
+
+def _records(study: Study, paths: Paths) -> list[RunRecord]:
+    records = []
+    for _, _, folder in _folders(study, paths):
+        found = sources.read_if_present(sources.Provenance, folder / "provenance.json")
+        if found is not None:
+            records.append(RunRecord(found, folder))
+    return records

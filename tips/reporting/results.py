@@ -1,0 +1,175 @@
+"""Measured rows of a study: state, mean, deviation, and gains with their intervals."""
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from tips.config import Evaluation
+from tips.evaluation import intervals
+from tips.evaluation.intervals import Interval, Row, SameVariant
+from tips.evaluation.matching import Evidence
+from tips.evaluation.people import Floats
+from tips.reporting.runs import Group, RunFile, Status
+
+Points = Mapping[str, Mapping[int, float]]  # variant -> seed -> AP, percent
+
+
+class Seeded(NamedTuple):
+    """One group's state: its runs, and what those that exist score."""
+
+    files: tuple[RunFile, ...]
+    row: Row | None
+
+    @property
+    def status(self) -> Status:
+        """What a cell made from this group says."""
+        states = [file.state for file in self.files]
+        if self.row is None:
+            return "failed" if "failed" in states else "missing"
+        if "stale" in states:
+            return "stale"
+        return "done" if all(state == "present" for state in states) else "partial"
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over the seeds that exist, percent."""
+        return None if self.row is None else float(self.row.points.mean())
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation between seeds; None for fewer than two."""
+        if self.row is None or len(self.row.points) < 2:
+            return None
+        return float(self.row.points.std(ddof=1))
+
+    @property
+    def n(self) -> int:
+        """Seeds that exist."""
+        return 0 if self.row is None else len(self.row.seeds)
+
+
+class SeedVariance(NamedTuple):
+    """s^2 of a paired difference, against a network that all seeds share and against another.
+
+    `points` are the scores that it is pooled from, `remembered` how many of them belong to runs
+    that are gone.
+    """
+
+    shared: float
+    seeded: float
+    points: Points
+    remembered: int
+
+
+class Results(NamedTuple):
+    """All groups of a study and the two seed variances that their intervals use."""
+
+    groups: Mapping[Group, Seeded]
+    variance: SeedVariance
+
+    def status(self, group: Group) -> Status:
+        """State of a group; one that the scale does not have is missing."""
+        return self.groups[group].status if group in self.groups else "missing"
+
+    def gain(self, group: Group, baseline: Group) -> Interval | None:
+        """Gain of one group over another with its interval; None where either has no run.
+
+        Also None where the two have no seed in common.
+        """
+        ours, other = self.groups.get(group), self.groups.get(baseline)
+        if ours is None or other is None or ours.row is None or other.row is None:
+            return None
+        shared = ours.row.shared or other.row.shared
+        if not shared and not set(ours.row.seeds) & set(other.row.seeds):
+            return None
+        variance = self.variance.shared if shared else self.variance.seeded
+        return intervals.interval(ours.row, other.row, variance)
+
+    def same_variant(self) -> SameVariant:
+        """A/A check over every pair of seeds of every variant."""
+        rows = [seeded.row for seeded in self.groups.values() if seeded.row is not None]
+        return intervals.same_variant(rows, self.variance.seeded)
+
+
+def score(
+    files: Iterable[RunFile],
+    evidence: Mapping[tuple[Group, int], Evidence],
+    shared: frozenset[str],
+    evaluation: Evaluation,
+    remembered: Points = MappingProxyType({}),
+) -> Results:
+    """Scores every group on all sequences and on one set of resamples.
+
+    What one row says must not depend on whether the runs of another exist. So the resamples depend
+    on the annotated sequences alone; and the seed variance, which is pooled over rows, goes on
+    using the scores of a run that was deleted, as long as every run that exists still scores what
+    it did then.
+
+    Args:
+        files: every wanted run.
+        evidence: of the runs that could be read.
+        shared: variants that all seeds have in common (stage one, predictors without training).
+        evaluation: number of resamples, and the boxes of the ablation tables.
+        remembered: scores that an earlier seed variance was pooled from.
+    """
+    runs: dict[Group, list[RunFile]] = {}
+    for file in files:
+        runs.setdefault(file.group, []).append(file)
+    weights = None
+    groups: dict[Group, Seeded] = {}
+    for group, members in runs.items():
+        here = {f.seed: evidence[group, f.seed] for f in members if (group, f.seed) in evidence}
+        if here and weights is None:
+            weights = intervals.resamples(next(iter(here.values())).strata, evaluation.resamples)
+        row = None
+        if here and weights is not None:
+            row = intervals.row(here, weights, shared=group.variant in shared)
+        groups[group] = Seeded(tuple(members), row)
+    return Results(groups, _variance(groups, evaluation.boxes, remembered))
+
+
+def _variance(groups: Mapping[Group, Seeded], boxes: str, remembered: Points) -> SeedVariance:
+    """Pools s^2 over all groups with three seeds or more, on the usual boxes."""
+    points: dict[str, dict[int, float]] = {}
+    wanted: set[tuple[str, int]] = set()
+    for group, seeded in groups.items():
+        row = seeded.row
+        if group.boxes == boxes and len(seeded.files) >= intervals.ENOUGH_SEEDS:
+            wanted |= {(group.variant, file.seed) for file in seeded.files}
+            points[group.variant] = (
+                {} if row is None else dict(zip(row.seeds, row.points.tolist(), strict=True))
+            )
+    gone = 0
+    if _still_holds(points, remembered):
+        for variant, seeds in remembered.items():
+            for seed, point in seeds.items():
+                if (variant, seed) in wanted and seed not in points[variant]:
+                    points[variant][seed] = point
+                    gone += 1
+    alone = [_array(seeds, seeds) for seeds in points.values()]
+    pairs = [
+        _array(a, common) - _array(b, common)
+        for a, b in combinations(points.values(), 2)
+        if (common := sorted(set(a) & set(b)))
+    ]
+    return SeedVariance(
+        intervals.pooled_seed_variance(alone), intervals.pooled_seed_variance(pairs), points, gone
+    )
+
+
+def _still_holds(points: Points, remembered: Points) -> bool:
+    """Whether every run that exists scores what is remembered of it."""
+    return all(
+        math.isclose(point, remembered[variant][seed], abs_tol=1e-9)
+        for variant, seeds in points.items()
+        for seed, point in seeds.items()
+        if seed in remembered.get(variant, {})
+    )
+
+
+def _array(points: Mapping[int, float], seeds: Iterable[int]) -> Floats:
+    return np.array([points[seed] for seed in sorted(seeds)], dtype=np.float64)

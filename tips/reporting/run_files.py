@@ -1,0 +1,149 @@
+"""What MLflow shows of a run folder: parameters, numbers, curves, small files."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tips.records import read_json
+from tips.reporting import sources
+from tips.reporting.published import Tables
+
+LARGEST: Final = 1_000_000  # bytes of an artifact; weights and predictions stay where they are
+DETAILS: Final = ("seed", "joints", "mean_by_joint", "area_factor")  # of metrics.json
+IGNORED: Final = ("commit", "dirty", "config", "variant", "seed")
+
+
+class Point(NamedTuple):
+    """One point of a curve."""
+
+    name: str
+    step: int
+    value: float
+
+
+class RunFiles(NamedTuple):
+    """One seed of one variant."""
+
+    variant: str
+    seed: int
+    folder: Path
+    params: dict[str, str]
+    tags: dict[str, str]
+    metrics: dict[str, float]
+    curves: tuple[Point, ...]
+    artifacts: tuple[Path, ...]
+    data: tuple[str, str]  # dataset's name and digest
+    time: int  # ms; when metrics.json was written
+    duration: int  # ms of training
+    key: str  # changes when any of the above does
+
+
+def read_runs(runs: Path) -> list[RunFiles]:
+    """Reads every evaluated run below a folder; those still on their way are left out.
+
+    Args:
+        runs: results/runs/{dataset}, which holds {variant}/seed-{n}/.
+
+    Raises:
+        RecordError: a file is malformed.
+    """
+    folders = sorted(path.parent for path in runs.glob("*/seed-*/metrics.json"))
+    return [read_run(folder) for folder in folders]
+
+
+def read_run(folder: Path) -> RunFiles:
+    """Reads one run folder. Raises RecordError naming a malformed file."""
+    metrics = dict(_numbers(read_json(folder / "metrics.json")))
+    for path in sorted(folder.glob("*/metrics.json")):  # other boxes
+        metrics |= dict(_numbers(read_json(path), path.parent.name))
+    provenance: dict[str, Any] = {}
+    if (folder / "provenance.json").is_file():
+        provenance = read_json(folder / "provenance.json")
+    journal = folder / "train.jsonl"
+    curves = tuple(_curves(journal)) if journal.is_file() else ()
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    artifacts = tuple(path for path in files if path.stat().st_size <= LARGEST)
+    digest = hashlib.sha256()
+    for path in artifacts:
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return RunFiles(
+        variant=folder.parent.name,
+        seed=int(folder.name.removeprefix("seed-")),
+        folder=folder,
+        params=flatten(provenance.get("config", {})),
+        tags={
+            f"provenance.{name}": text
+            for name, text in flatten(provenance).items()
+            if name.partition(".")[0] not in IGNORED
+        }
+        | {
+            f"tips.{name}": str(provenance[name])
+            for name in ("commit", "dirty") & provenance.keys()
+        },
+        metrics=metrics,
+        curves=curves,
+        artifacts=artifacts,
+        data=(str(provenance.get("dataset", "")), str(provenance.get("data_digest", ""))[:12]),
+        duration=int(1000 * float(provenance.get("seconds", 0))),
+        time=int((folder / "metrics.json").stat().st_mtime * 1000),
+        key=digest.hexdigest(),
+    )
+
+
+def table_tags(tables: Tables) -> dict[str, dict[str, str]]:
+    """Which rows of which tables a variant fills: variant -> {"table.II": "e", ...}."""
+    tags: dict[str, dict[str, str]] = {}
+    for table in tables.tables:
+        for row in table.rows:
+            if row.variant is None or row.boxes != "gt":
+                continue
+            name = f"table.{table.roman}"
+            before = tags.setdefault(row.variant, {}).get(name)
+            tags[row.variant][name] = f"{before}, {row.row}" if before else row.row
+    return tags
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as dotted names; anything else as JSON, text as it is."""
+    flat: dict[str, str] = {}
+    for key, part in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(part, Mapping) and part:
+            flat |= flatten(part, f"{name}.")
+        else:
+            flat[name] = part if isinstance(part, str) else json.dumps(part, sort_keys=True)
+    return flat
+
+
+def _numbers(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Finite numbers of a nested file as names with slashes, which MLflow's pages group by.
+
+    Lists and the 15 joints' details stay in the artifact metrics.json: hundreds of numbers hide
+    the ones that are compared.
+    """
+    for key, part in value.items():
+        if key in DETAILS:
+            continue
+        name = "/".join(filter(None, (prefix, _legal(str(key)))))
+        if isinstance(part, Mapping):
+            yield from _numbers(part, name)
+        elif isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part):
+            yield name, float(part)
+
+
+def _curves(journal: Path) -> Iterator[Point]:
+    for step in sources.steps(journal):
+        yield Point("train/rate", step.step, step.rate)
+        yield Point("train/total", step.step, step.total)
+        for name, value in step.terms.items():
+            yield Point(f"train/{_legal(name)}", step.step, value)
+
+
+def _legal(name: str) -> str:
+    """MLflow takes letters, digits, underscores, dashes, dots, spaces and slashes."""
+    return re.sub(r"[^\w\-. /]", "_", name)

@@ -1,0 +1,296 @@
+"""The report's sections on results: tables, Fig. 4, Table S, subsets, controls, interim frames."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tips import skeleton
+from tips.evaluation.synthesis import SOURCES
+from tips.reporting import markdown, sources, view
+from tips.reporting.answer import answer
+from tips.reporting.published import Table, Tables, check_totals
+from tips.reporting.view import Row
+
+Sheets = Mapping[str, Sequence[Row]]
+COMPARED_ALIGN = "llrrrll"
+LISTED = "\n### The conclusions one by one\n\n"
+
+
+class Section(NamedTuple):
+    """One section of the report."""
+
+    title: str
+    body: str
+
+
+def introduction(note: str) -> Section:
+    """What the page is, and what it does not claim."""
+    body = (
+        f"{note}\n\n"
+        "TIPS estimates a person's pose in a video frame from a window of frames: it synthesizes "
+        "poses *between* neighbouring frames and distils what groups of body parts share. This "
+        "page sets the paper's ablations (Tables II-VII, Fig. 4) beside trainings of a "
+        "re-implementation under equal conditions.\n\n"
+        + markdown.bullets(
+            [
+                "**Compare gains, not levels.** Data, network sizes and training length are far "
+                "smaller than the paper's, so our AP is no evidence about its mAP. The question "
+                "is whether the same change moves the number the same way.",
+                "Every gain has a 95 % interval: resampled validation sequences plus the variance "
+                "between seeds. Where it holds zero the page says *not separable* and nothing "
+                "more.",
+                "All variants and seeds share one frozen stage-one backbone where the scale says "
+                "so; seeds then vary the second stage only.",
+                "*missing*, *failed*, *partial*, *stale* (trained with other code) and "
+                "*published only* mean what they say.",
+            ]
+        )
+    )
+    return Section("What this is", body)
+
+
+def short_answer(sheets: Sheets) -> Section:
+    """Generated sentences, and the list of the paper's conclusions."""
+    rows = [
+        [
+            row["table_roman"],
+            row["claim"],
+            f"{view.key(row['row'])} - {view.key(row['than'])}",
+            row["paper"],
+            view.gain(row, "ours", "low", "high"),
+            row["verdict"],
+        ]
+        for row in sheets["table-claims"]
+    ]
+    header = ("table", "what the paper concludes", "rows", "paper", "ours [95 %]", "here")
+    listed = markdown.table(header, rows, "lllrrl")
+    body = answer(sheets) + LISTED + listed
+    return Section("The answer in short", body)
+
+
+def compared(table: Table, rows: Sequence[Row], speed: sources.Speed | None) -> Section:
+    """One of Tables II-VII."""
+    cells = [view.compared(row) for row in rows]
+    header: tuple[str, ...] = view.COMPARED
+    align = COMPARED_ALIGN
+    if "speed_ours" in rows[0]:
+        header, align = (*header, "FPS, paper", "time, ours"), COMPARED_ALIGN + "rr"
+        cells = [
+            [*cell, row["fps_paper"], _times(row["speed_ours"])]
+            for cell, row in zip(cells, rows, strict=True)
+        ]
+    body = _heading(table) + markdown.table(header, cells, align)
+    if "speed_ours" in rows[0]:
+        body += _speed_note(speed)
+    if table.notes:
+        body += "\nThe paper contradicts itself here:\n\n" + markdown.bullets(table.notes)
+    return Section(f"Table {table.roman}: {table.title.lower()}", body)
+
+
+def _heading(table: Table) -> str:
+    parts = [f"Published on {table.dataset}."] if table.dataset else []
+    if table.baseline:
+        parts.append(f"Gains are over `{table.baseline}`, intervals are 95 %.")
+    return " ".join(parts) + "\n\n"
+
+
+def _times(ratio: str) -> str:
+    return f"x {ratio}" if ratio and ratio not in view.NUMBERLESS else ratio
+
+
+def _speed_note(speed: sources.Speed | None) -> str:
+    if speed is None:
+        return "\nOur speed was not measured (speed.json is missing).\n"
+    more = "; ".join(f"`{name}` {value:.2f}" for name, value in speed.interim.items())
+    return (
+        f"\nTime, ours: wall time per window over that of `{speed.reference}`, models interleaved "
+        f"in one process ({speed.device}, {speed.threads} threads, {speed.kernels} kernels), "
+        "interim frames at hand."
+        + (f" One interim frame costs, in the same unit: {more}." if more else "")
+        + "\n"
+    )
+
+
+def groups_table(table: Table, rows: Sequence[Row], picture: str) -> Section:
+    """Table V with Fig. 4."""
+    cells = [view.compared(row) for row in rows]
+    body = _heading(table) + markdown.table(view.COMPARED, cells, COMPARED_ALIGN)
+    parts = [[row["groups"], row["joints"], row["ARI"] or "-"] for row in rows]
+    listed = markdown.table(("N", "groups", "ARI of the data-driven groups"), parts, "llr")
+    body += "\n" + markdown.folded("The groups, resolved to 15 joints", listed)
+    body += "\n### Fig. 4\n\n" + picture
+    body += "\nThe paper contradicts itself here:\n\n" + markdown.bullets(table.notes)
+    return Section("Table V and Fig. 4: part groups", body)
+
+
+def figure_4_numbers(rows: Sequence[Row]) -> str:
+    """Fig. 4's numbers as a table: OKS / AP per part and N."""
+    numbers = list(dict.fromkeys(row["groups"] for row in rows))
+    value = {(row["groups"], row["part"]): row for row in rows}
+    cells = []
+    for part in (*skeleton.COLUMNS, "Mean"):
+        pairs = [value[number, part] for number in numbers]
+        cells.append(
+            [part, *(f"{p['oks']} / {p['ap']}" if p["n"] != "0" else p["oks"] for p in pairs)]
+        )
+    return markdown.table(("OKS / AP", *(f"N = {n}" for n in numbers)), cells, "lr")
+
+
+def synthesis(rows: Sequence[Row]) -> Section:
+    """Table S."""
+    by_row: dict[tuple[str, ...], dict[tuple[str, str], Row]] = {}
+    for row in rows:
+        start = (row["rows"], row["label"], row["time"])
+        by_row.setdefault(start, {})[row["source"], row["quartile"]] = row
+    main, quarters = [], []
+    for (where, label, time), cells in by_row.items():
+        if ("", "") in cells:
+            main.append([where, label, "", cells["", ""]["status"]])
+            continue
+        everything = [cells[source, "all"] for source in SOURCES]
+        both = [f"{one['error']} / {one['pckh']}" for one in everything]
+        main.append([where, label, time, *both, everything[0]["n"]])
+        quarters += [
+            [where, time, q, *(cells[source, q]["error"] for source in SOURCES)]
+            for q in ("1", "2", "3", "4")
+        ]
+    width = max((len(row) for row in main), default=4)
+    header = ("rows", "setting", "s", *SOURCES, "joints")
+    body = (
+        "How far the synthesized pose is from where the joints really were between the frames: "
+        "mean error in px of a map 96 high / PCKh in percent. Beside it, from the same frames, "
+        "the straight line between the model's own two predictions and between the two true "
+        "poses. If the synthesizer knew more than linear motion, it would come below the middle "
+        "column; the paper's central claim asks for that, and no table of the paper measures "
+        "it.\n\n"
+    )
+    if not main:
+        return Section("Table S: the synthesized poses", body + "No row here synthesizes.\n")
+    padded = [[*row, *[""] * (width - len(row))] for row in main]
+    body += markdown.table(header[:width] if width < len(header) else header, padded, "lllrrrr")
+    if quarters:
+        head = ("rows", "s", "speed quartile", *SOURCES)
+        slow = markdown.table(head, quarters, "lllrrr")
+        body += "\n" + markdown.folded("By quartile of true speed, 4 the fastest (px)", slow)
+    else:
+        body += "\nThis dataset has no true in-between poses, or no run was found.\n"
+    return Section("Table S: the synthesized poses", body)
+
+
+def subsets(rows: Sequence[Row]) -> Section:
+    """AP on clean frames, degraded frames and hidden joints."""
+    header = ("variant", "boxes", "all", "clean", "degraded", "hidden", "seeds", "status")
+    names = ("variant", "boxes", "all", "clean", "degraded", "hidden", "n_seeds", "status")
+    ordered = sorted(rows, key=_by_total)
+    body = (
+        "AP on clean frames, on degraded frames (blur, shake, darkness) and on joints that the "
+        "camera cannot see (for these, an upper bound: false alarms of unmatched people are left "
+        "out). Sorted by AP on all; neighbours in this list are usually not separable.\n\n"
+        + markdown.table(header, [[row[name] for name in names] for row in ordered], "llrrrrrl")
+    )
+    return Section("Clean, degraded, hidden", body)
+
+
+def _by_total(row: Row) -> tuple[float, str]:
+    return (-float(row["all"]) if row["all"] not in view.NUMBERLESS else 1e9, row["variant"])
+
+
+def controls(table: Table, rows: Sequence[Row], yours: Sequence[Row]) -> Section:
+    """Our controls, and the variants that no table names."""
+    body = "What the paper does not print and its tables need.\n\n"
+    body += _own(rows) + "\n" + markdown.bullets(table.notes)
+    body += "\n### Your variants\n\n"
+    if yours:
+        body += _own(yours)
+    else:
+        body += (
+            "None. A YAML file added to `experiments/ablation/` appears here, in the DAG and in "
+            "MLflow without any other edit.\n"
+        )
+    return Section("Controls and your variants", body)
+
+
+def _own(rows: Sequence[Row]) -> str:
+    """Rows that the paper does not have: without its columns."""
+    kept = [index for index, head in enumerate(view.COMPARED) if "paper" not in head]
+    cells = [view.compared(row) for row in rows]
+    return markdown.table(
+        [view.COMPARED[index] for index in kept],
+        [[cell[index] for index in kept] for cell in cells],
+        "".join(COMPARED_ALIGN[index] for index in kept),
+    )
+
+
+def reliability(row: Row) -> Section:
+    """The A/A check, and how the intervals come about."""
+    share = f" ({100 * float(row['share']):.0f} %)" if row["share"] else ""
+    pairs = (
+        f"{row['separable']} of {row['pairs']} pairs{share} are called separable"
+        if int(row["pairs"])
+        else "no variant has two seeds, so there is no pair to check"
+    )
+    body = (
+        "Variance of a difference = bootstrap over validation sequences (stratified by motion, "
+        "both rows on the same resamples, seeds averaged inside) + s² / seeds, where s² is the "
+        "variance of paired seed differences pooled over all variants with three seeds; interval "
+        "= ± 1.96 sd.\n\n"
+        + markdown.bullets(
+            [
+                f"Validation sequences: {row['sequences']}.",
+                "s against the shared backbone: "
+                + (f"{row['s_shared']} points." if row["s_shared"] else "unknown."),
+                "s between two trained variants: "
+                + (f"{row['s_seeded']} points." if row["s_seeded"] else "unknown."),
+                *_memory(row["remembered"]),
+                f"A/A check, every two seeds of one variant through the same rule: {pairs}; "
+                "about 5 % are expected.",
+            ]
+        )
+    )
+    return Section("How far the intervals can be trusted", body)
+
+
+def _memory(count: str) -> list[str]:
+    if count == "0":
+        return []
+    return [f"s still counts the scores of {count} deleted runs, so that other rows stay put."]
+
+
+def interim(rows: Sequence[Row]) -> Section:
+    """PSNR of the rough interim frames."""
+    cells = [
+        [row["generator"], row["split"], row["psnr"] or "-", row["n"], row["status"]]
+        for row in rows
+    ]
+    body = (
+        "PSNR in dB of the rough interim frames against the true in-between frames, full frames. "
+        "`true` is those frames themselves (an upper bound, rendered data only).\n\n"
+        + markdown.table(("generator", "split", "PSNR, dB", "frames", "status"), cells, "llrrl")
+    )
+    return Section("The rough interim frames", body)
+
+
+def state_of_the_art(tables: Tables) -> Section:
+    """Tables VIII-XI as printed, and the check of their totals."""
+    shown = [table for table in tables.paper if int(table.name) >= 8]
+    checks = [check for table in shown for check in check_totals(table)]
+    failing = [check for check in checks if not check.holds]
+    body = (
+        "As printed; nothing of ours stands beside these rows.\n\n"
+        "PoseTrack's total is the mean of 15 joints, so Total = (3 Head + 2 (the six others)) / "
+        f"15. Of {len(checks)} complete rows of Tables VIII-X {len(checks) - len(failing)} agree "
+        "within rounding (0.1)"
+    )
+    if failing:
+        listed = "; ".join(
+            f"{check.row} (Table {tables.table(check.table).roman}): printed {check.printed}, "
+            f"computed {check.computed:.2f}"
+            for check in failing
+        )
+        body += f", these do not: {listed}"
+    body += ". Table XI has other joints.\n"
+    for table in shown:
+        rows = markdown.table(table.columns, [row.printed for row in table.rows], "l" + "r")
+        if table.notes:
+            rows += "\n" + markdown.bullets(table.notes)
+        body += "\n" + markdown.folded(f"Table {table.roman}: {table.dataset}", rows)
+    return Section("Tables VIII-XI, published only", body)

@@ -1,0 +1,135 @@
+"""The small files that other stages leave for the report, as frozen rows.
+
+Keys that a page does not print are ignored, so that a writer may add some.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tips.records import RecordError
+
+
+class Source(BaseModel):
+    """Base of every file: frozen, additional keys ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Ratio(Source):
+    """Time of one variant over that of the single-frame reference, in one process."""
+
+    wall_ratio: float
+    cpu_ratio: float
+
+
+class Speed(Source):
+    """speed.json."""
+
+    reference: str
+    rows: dict[str, Ratio]
+    device: str = "cpu"
+    threads: int = 1
+    kernels: str = "torch"
+    interim: dict[str, float] = {}  # one interim frame, over one window of the reference
+
+
+class Quality(Source):
+    """Mean PSNR in dB over n in-between frames; None where there are no true ones to compare."""
+
+    mean: float | None
+    n: int
+
+
+class Psnr(Source):
+    """interim/{generator}/psnr.json."""
+
+    generator: str
+    train: Quality | None = None
+    val: Quality | None = None
+
+
+class Grouping(Source):
+    """groups/{dataset}/{count}.json: what spectral clustering finds, its ARI with Table V."""
+
+    count: int
+    names: tuple[tuple[str, ...], ...]
+    ari: float | None
+    samples: int
+
+
+class Provenance(Source):
+    """runs/.../provenance.json: data, code, config and machine of one run."""
+
+    scale: str
+    dataset: str
+    variant: str
+    seed: int
+    config_digest: str
+    source_digest: str
+    data_digest: str
+    commit: str
+    dirty: bool
+    device: str
+    precision: str
+    kernels: str
+    versions: dict[str, str]
+    machine: str
+    steps: int
+    seconds: float
+    parameters: int
+
+
+class Step(Source):
+    """One line of train.jsonl."""
+
+    step: int
+    epoch: int
+    rate: float
+    terms: dict[str, float]
+    total: float
+
+
+class Failure(Source):
+    """runs/.../failed.json: why a run has no predictions."""
+
+    reason: str
+
+
+S = TypeVar("S", bound=Source)
+
+
+def read(kind: type[S], path: Path) -> S:
+    """Reads one file. Raises RecordError naming the file and the first bad key."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise RecordError(f"{path}: no such file; run the rule that makes it") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise RecordError(f"{path}: {where}: {first['msg']}; run the rule again") from error
+
+
+def read_if_present(kind: type[S], path: Path) -> S | None:
+    """Reads one file, None where there is none. Raises RecordError as `read`."""
+    return read(kind, path) if path.is_file() else None
+
+
+def steps(path: Path) -> list[Step]:
+    """Reads train.jsonl; a last line that a kill cut short is left out. Raises RecordError."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return list(_parse(path, [line for line in lines if line.endswith("\n") and line.strip()]))
+
+
+def _parse(path: Path, lines: list[str]) -> Iterator[Step]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield Step.model_validate(json.loads(line))
+        except (json.JSONDecodeError, ValidationError) as error:
+            raise RecordError(
+                f"{path}: line {number} is not a logging step; train again"
+            ) from error

@@ -1,0 +1,90 @@
+"""Says what this machine can do, and what is missing."""
+
+import os
+import platform
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from tips.config import load_study
+from tips.ops.deform_attn import backend
+from tips.paths import Paths, study_paths
+from tips.training.device import choose_device, use_bfloat16
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "mlflow")
+SPACE = 4.0  # GB, of a desk study with its data
+
+
+class Check(NamedTuple):
+    """One line of the answer; a remedy is there where something is missing."""
+
+    what: str
+    found: str
+    remedy: str = ""
+
+
+def run(scale: str = "desk", root: str = "") -> None:
+    """Prints versions, device, precision, tools and assets; exit code 1 if a tool is missing.
+
+    Args:
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+    """
+    paths = study_paths(load_study(scale, Path("experiments"), root or None).scale)
+    table = Table(box=None, show_header=False)
+    needed = [*_environment(), *_machine()]
+    for check in [*needed, *_assets(paths)]:
+        style = "red" if check.remedy else ""
+        found = f"{check.found}; {check.remedy}" if check.remedy else check.found
+        table.add_row(check.what, found, style=style)
+    Console().print(table)
+    if any(check.remedy for check in needed):
+        sys.exit(1)
+
+
+def _environment() -> list[Check]:
+    old = sys.version_info < (3, 11)
+    checks = [Check("python", platform.python_version(), "3.11 or later is needed" * old)]
+    for name in PACKAGES:
+        try:
+            checks.append(Check(name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            checks.append(Check(name, "missing", "pip install -r requirements.lock"))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    for name in ("snakemake", "g++", "make"):
+        place = shutil.which(name, path=path)
+        remedy = "" if place else "install it; see the README"
+        checks.append(Check(name, "found" if place else "missing", remedy))
+    return checks
+
+
+def _machine() -> list[Check]:
+    device = choose_device("auto")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    precision = "bf16" if use_bfloat16("auto", device) else "fp32"
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    return [
+        Check("cores", str(os.cpu_count())),
+        Check("device auto", f"{device.type} ({name})"),
+        Check("precision auto", f"{precision} on the backbone, fp32 elsewhere"),
+        Check("kernels", backend()),
+        Check("free disk", f"{free:.0f} GB", f"a desk study needs {SPACE:.0f}" * (free < SPACE)),
+    ]
+
+
+def _assets(paths: Paths) -> list[Check]:
+    wanted = {
+        "motion clips": paths.motions,
+        "annotations": paths.annotations("val"),
+        "report": paths.reports / "index.html",
+    }
+    return [
+        Check(what, str(file)) if file.is_file() else Check(what, "not yet", "`make reproduce`")
+        for what, file in wanted.items()
+    ]

@@ -1,0 +1,97 @@
+"""Writes one generator's interim frames of every clip, and measures them."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import tips.records as records
+from tips.config import ConfigError, Dataset, load_study
+from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
+from tips.interim import average, flow
+from tips.interim.generator import InterimGenerator, interpolate_clip
+from tips.interim.true import has_true_frames, true_frames
+from tips.ops.image import NumberedImages, psnr, write_jpeg
+from tips.paths import Paths, study_paths
+from tips.stages._progress import track
+
+GENERATORS: Final[dict[str, Callable[[], InterimGenerator]]] = {
+    "average": average.build,
+    "flow": flow.build,
+}
+TRUE: Final = "true"  # read, not generated
+
+
+def run(generator: str, scale: str = "desk", root: str = "") -> None:
+    """Interpolates train and val with one generator; writes psnr.json last.
+
+    A clip of T frames gives T - 1 interim frames, frame w between w and w + 1. The PSNR is the mean
+    over frames of each frame's, against the true in-between frames where the dataset has them.
+
+    Args:
+        generator: average, flow or true.
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+
+    Raises:
+        ConfigError: unknown generator.
+        RecordError: a frame is missing or unreadable, or the dataset has no true frames.
+    """
+    if generator != TRUE and generator not in GENERATORS:
+        known = ", ".join([*GENERATORS, TRUE])
+        raise ConfigError(f"unknown interim generator '{generator}'; known: {known}")
+    cv2.setNumThreads(1)  # one process per core; equal frames on every machine
+    study = load_study(scale, Path("experiments"), root or None)
+    dataset, paths = study.scale.dataset, study_paths(study.scale)
+    report: dict[str, Any] = {"generator": generator}
+    for split in ("train", "val"):
+        annotations = records.read(records.Annotations, paths.annotations(split))
+        sources = _sources(generator, dataset, paths, annotations)
+        for sequence in track(annotations.sequences, f"interim {generator}, {split}"):
+            _write(sources(sequence), dataset, paths.interim(generator) / split, sequence.name)
+        report[split] = {"mean": None, "n": 0}
+        if generator != TRUE and has_true_frames(paths.root, split):
+            made = open_interim(dataset, paths, generator, split)
+            report[split] = _measure(made, true_frames(paths.root, split), annotations)
+    records.write_json(report, paths.interim(generator) / "psnr.json")
+
+
+def _sources(
+    generator: str, dataset: Dataset, paths: Paths, annotations: records.Annotations
+) -> Callable[[records.Sequence], Iterator[NDArray[np.uint8]]]:
+    """How the interim frames of one sequence come about."""
+    if generator == TRUE:
+        truth = true_frames(paths.root, annotations.split)
+        return lambda sequence: (truth(sequence.name, w) for w in range(len(sequence.frames) - 1))
+    make = GENERATORS[generator]()
+    frames = open_frames(dataset, paths, annotations)
+    return lambda sequence: interpolate_clip(
+        make, partial(frames, sequence.name), len(sequence.frames)
+    )
+
+
+def _write(images: Iterator[NDArray[np.uint8]], dataset: Dataset, folder: Path, name: str) -> None:
+    if dataset.frames == "packed":
+        write_packed(images, folder / f"{name}.npy")
+        return
+    files = NumberedImages(folder)
+    for w, image in enumerate(images):
+        write_jpeg(image, files.path(name, w))
+
+
+def _measure(
+    made: FrameStore, truth: FrameStore, annotations: records.Annotations
+) -> dict[str, float | int]:
+    """Mean PSNR, dB, of all interim frames of a split, as they are stored."""
+    values = [
+        psnr(made(sequence.name, w), truth(sequence.name, w))
+        for sequence in annotations.sequences
+        for w in range(len(sequence.frames) - 1)
+    ]
+    # A still scene can be met exactly; 8-bit images differ by 48 dB at one level everywhere.
+    finite = [min(value, 100.0) for value in values]
+    return {"mean": round(float(np.mean(finite)), 3), "n": len(values)}

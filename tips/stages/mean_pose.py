@@ -1,0 +1,58 @@
+"""The predictor without a network: the mean training pose, placed in each validation box."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tips import records, skeleton
+from tips.data.windows import keys as labelled_keys
+from tips.records import Annotations, Detections, Pose, Predictions, points_array
+from tips.stages._study import open_study, read_annotations
+from tips.stages.predict import Found, box_keys, gather
+
+NAME = "mean-pose"
+
+
+def run(scale: str = "desk", root: str = "") -> None:
+    """Writes the predictions of `mean-pose`, scored like any row.
+
+    Args:
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+    """
+    opened = open_study(scale, root)
+    mean = mean_pose(read_annotations(opened.paths, "train"))
+    annotations = read_annotations(opened.paths, "val")
+    detections = records.read(Detections, opened.paths.boxes("gt"))
+    keys = box_keys(annotations, detections)
+    found = [Found(pose=_placed(mean, key.box, key.track), between=()) for key in keys]
+    rows = gather(annotations, keys, found)
+    out = opened.paths.predictions(NAME, "0", "gt")
+    records.write(Predictions(variant=NAME, seed=0, boxes="gt", sequences=rows), out)
+
+
+def mean_pose(annotations: Annotations) -> NDArray[np.float64]:
+    """Averages joints in box coordinates over all labelled people; (15, 2) in [0, 1].
+
+    A joint that is never labelled is put at the box's centre.
+    """
+    rows = []
+    for key in labelled_keys(annotations):
+        x, y, w, h = key.box
+        assert key.joints is not None
+        rows.append((points_array(key.joints) - (x, y)) / (w, h))
+    stacked = np.stack(rows)
+    known = ~np.isnan(stacked)
+    count = known.sum(axis=0)
+    mean = np.where(known, stacked, 0).sum(axis=0) / np.maximum(count, 1)
+    return np.where(count > 0, mean, 0.5)
+
+
+def _placed(mean: NDArray[np.float64], box: tuple[float, ...], track: int) -> Pose:
+    x, y, w, h = box
+    joints = mean * (w, h) + (x, y)
+    return Pose(
+        track=track,
+        score=1.0,
+        joints=tuple((round(float(a), 3), round(float(b), 3)) for a, b in joints),
+        scores=(1.0,) * skeleton.COUNT,
+    )

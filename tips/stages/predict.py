@@ -1,0 +1,201 @@
+"""Predicts the validation split with one trained model."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tips import records
+from tips.config import Evaluation, Variant
+from tips.data.windows import Batch, Key, WindowSet, collate, positions, to_device
+from tips.models.interfaces import PoseModel
+from tips.models.synthesizer import interval_points
+from tips.ops import crop as crops
+from tips.ops.heatmap import decode
+from tips.records import (
+    Annotations,
+    Between,
+    Detections,
+    FramePoses,
+    Pose,
+    Predictions,
+    SequencePredictions,
+)
+from tips.stages._progress import track
+from tips.stages._study import open_study, open_windows, read_annotations
+from tips.stages.train import trained_model
+from tips.tensors import Coordinates
+from tips.training.device import choose_device
+
+Points = tuple[tuple[float, float], ...]
+
+
+def run(
+    variant: str,
+    seed: int = 0,
+    boxes: str = "gt",
+    scale: str = "desk",
+    root: str = "",
+    device: str = "auto",
+    threads: int = 1,
+) -> None:
+    """Writes predictions.json: poses of every labelled frame, and the synthesized poses.
+
+    Args:
+        variant: name of a file of experiments/.
+        seed: of the run.
+        boxes: `gt` or `detected`.
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+        device: auto, cpu or cuda.
+        threads: of torch on the CPU.
+    """
+    torch.set_num_threads(threads)
+    opened = open_study(scale, root)
+    chosen = opened.study.variant(variant)
+    annotations = read_annotations(opened.paths, "val")
+    found = records.read(Detections, opened.paths.boxes(boxes))
+    target = choose_device(device)
+    model = trained_model(opened, chosen, seed, target)
+    windows = open_windows(opened, chosen, [annotations])
+    keys = box_keys(annotations, found)
+    settings = opened.study.scale.evaluation
+    predictor = Predictor(model, windows, settings, chosen, target)
+    label = f"{variant} seed {seed}"
+    batches = -(-len(keys) // settings.batch)
+    poses = list(track(predictor(keys), label, batches))
+    rows = gather(annotations, keys, [row for batch in poses for row in batch])
+    path = opened.paths.predictions(variant, str(seed), boxes)
+    records.write(Predictions(variant=variant, seed=seed, boxes=found.source, sequences=rows), path)
+
+
+def box_keys(annotations: Annotations, detections: Detections) -> list[Key]:
+    """One key per box, in file order."""
+    lengths = {sequence.name: len(sequence.frames) for sequence in annotations.sequences}
+    return [
+        Key(
+            annotations.split,
+            box.sequence,
+            box.frame,
+            lengths[box.sequence],
+            box.box,
+            None,
+            -1 if box.track is None else box.track,
+            box.score,
+        )
+        for box in detections.boxes
+    ]
+
+
+class Found(records.Record):
+    """What the model says about one box."""
+
+    pose: Pose
+    between: tuple[Between, ...]
+
+
+class Predictor:
+    """Runs a model over boxes and carries its maps back to image px."""
+
+    def __init__(
+        self,
+        model: PoseModel,
+        windows: WindowSet,
+        settings: Evaluation,
+        variant: Variant,
+        device: torch.device,
+    ) -> None:
+        self.model = model
+        self.windows = windows
+        self.settings = settings
+        self.variant = variant
+        self.device = device
+
+    def __call__(self, keys: Sequence[Key]) -> Iterator[list[Found]]:
+        """Yields one list per batch."""
+        for first in range(0, len(keys), self.settings.batch):
+            chunk = keys[first : first + self.settings.batch]
+            stacked = collate([self.windows(key) for key in chunk])
+            yield self._batch(chunk, to_device(stacked, self.device))
+
+    @torch.inference_mode()
+    def _batch(self, keys: Sequence[Key], batch: Batch) -> list[Found]:
+        output = self.model(*batch.window)
+        joints, scores = decode(output.maps, self.settings.decode)
+        between = self._between(keys, batch, self.model.coordinates(output))
+        return [
+            Found(
+                pose=Pose(
+                    track=key.track,
+                    score=round(key.score, 6),
+                    joints=_image_px(joints[i].cpu().numpy(), batch.affines[i]),
+                    scores=tuple(round(float(s) * key.score, 6) for s in scores[i]),
+                ),
+                between=between[i],
+            )
+            for i, key in enumerate(keys)
+        ]
+
+    def _between(
+        self, keys: Sequence[Key], batch: Batch, coordinates: Coordinates
+    ) -> list[tuple[Between, ...]]:
+        synthesis = self.variant.experiment.synthesis
+        if synthesis is None:
+            return [()] * len(keys)
+        times = interval_points(synthesis.points)
+        R, R_interim = coordinates.R.cpu().numpy(), coordinates.R_interim.cpu().numpy()
+        rows: list[tuple[Between, ...]] = []
+        for i, key in enumerate(keys):
+            if key.track < 0:  # a detected box belongs to nobody whose true motion is known
+                rows.append(())
+                continue
+            frames = positions(key.frame, key.length, self.windows.window)
+            ends = [_image_px(R[i, w], batch.affines[i]) for w in range(len(frames))]
+            rows.append(
+                tuple(
+                    Between(
+                        track=key.track,
+                        left=left,
+                        time=time,
+                        joints=_image_px(R_interim[i, k, w], batch.affines[i]),
+                        ends=(ends[w], ends[w + 1]),
+                        padded=left == right,
+                    )
+                    for k, time in enumerate(times)
+                    for w, (left, right) in enumerate(pairwise(frames))
+                )
+            )
+        return rows
+
+
+def _image_px(points: NDArray[np.floating], affine: NDArray[np.float64]) -> Points:
+    moved = crops.transform(points.astype(np.float64), crops.invert(affine))
+    return tuple((round(float(x), 3), round(float(y), 3)) for x, y in moved)
+
+
+def gather(
+    annotations: Annotations, keys: Sequence[Key], found: Sequence[Found]
+) -> tuple[SequencePredictions, ...]:
+    """Sorts the boxes' poses into sequences and frames, numbering people within each frame."""
+    poses: dict[tuple[str, int], list[Pose]] = defaultdict(list)
+    between: dict[str, list[Between]] = defaultdict(list)
+    for key, row in zip(keys, found, strict=True):
+        people = poses[key.sequence, key.frame]
+        track = key.track if key.track >= 0 else len(people)
+        people.append(row.pose.model_copy(update={"track": track}))
+        between[key.sequence].extend(row.between)
+    return tuple(
+        SequencePredictions(
+            name=sequence.name,
+            frames=tuple(
+                FramePoses(frame=position, poses=tuple(poses[sequence.name, position]))
+                for position, frame in enumerate(sequence.frames)
+                if frame.labelled
+            ),
+            between=tuple(between[sequence.name]),
+        )
+        for sequence in annotations.sequences
+    )

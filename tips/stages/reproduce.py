@@ -1,0 +1,111 @@
+"""Runs the whole workflow for `make reproduce`, after mending what a killed earlier run left."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from tips.config import load_study
+from tips.paths import study_paths
+from tips.records import RecordError
+
+log = logging.getLogger(__name__)
+
+LOCKS: Final = Path(".snakemake/locks")
+SERVERS: Final = ("reproduce", "ui")  # stages that write nothing of the workflow's
+PAUSE = 2.0  # seconds between looks at an orphan
+
+
+def run(scale: str = "desk", root: str = "") -> None:
+    """Makes everything up to the report and says where it lies; goes on after any stop.
+
+    After a SIGKILL of snakemake its folder stays locked and the training it had started runs on.
+    If a snakemake still works here, this refuses; a process that outlived its snakemake is waited
+    for, since it writes complete files or nothing; then the lock is taken off.
+
+    Args:
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+
+    Raises:
+        ConfigError: the study cannot be used.
+        RecordError: another snakemake works in this folder.
+    """
+    study = load_study(scale, Path("experiments"), root or None)
+    report = study_paths(study.scale).reports / "index.html"
+    config = ["--config", f"scale={scale}", *([f"root={root}"] if root else [])]
+    recover(config)
+    code = _snakemake(["--rerun-incomplete", *config])
+    if code:
+        print(f"not finished (code {code}): see the message above; run the same command to go on")
+        sys.exit(1 if code < 0 else code)
+    print(f"The report: {report}")
+
+
+def recover(config: list[str]) -> None:
+    """Waits for orphans and takes a dead snakemake's lock off; refuses beside a live one.
+
+    Args:
+        config: the arguments of snakemake's --config.
+
+    Raises:
+        RecordError: another snakemake works in this folder.
+    """
+    alive = list(_here("snakemake"))
+    if alive:
+        raise RecordError(
+            f"snakemake (process {alive[0].pid}) works in this folder already; wait for it, or end "
+            f"it with: kill {alive[0].pid}"
+        )
+    for process in _here("stage"):
+        log.warning(
+            "waiting for process %d, which a killed run left behind: %s (to stop it: kill %d; its "
+            "work up to the last saved state is kept)",
+            process.pid,
+            " ".join(process.cmdline()[1:]),
+            process.pid,
+        )
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(PAUSE)
+    if LOCKS.is_dir() and any(LOCKS.iterdir()):
+        log.warning("taking off the lock of a snakemake that was killed")
+        _snakemake(["--unlock", *config])
+
+
+def _here(kind: str) -> Iterator[psutil.Process]:
+    """Other live processes of this folder: snakemake itself, or a stage of ours."""
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        try:
+            if process.pid in own or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            words = process.cmdline()
+            if _is_kind(kind, words) and Path(process.cwd()) == Path.cwd():
+                yield process
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+
+
+def _is_kind(kind: str, words: list[str]) -> bool:
+    if kind == "snakemake":
+        return any(Path(word).name == "snakemake" for word in words[:3])
+    pairs = zip(words, words[1:], words[2:], strict=False)
+    return any(a == "tips" and b == "stage" and c not in SERVERS for a, b, c in pairs)
+
+
+def _snakemake(arguments: list[str]) -> int:
+    """Runs snakemake to its end; Ctrl-C reaches it directly and is not this process's matter."""
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    with subprocess.Popen(command) as child:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return child.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)

@@ -1,0 +1,124 @@
+"""Times every variant's inference against the single-frame HRNet in the same process.
+
+Models take turns, so that a drift of the machine meets all of them alike.
+"""
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import NamedTuple
+
+import torch
+
+from tips import records
+from tips.config import BACKBONE, Crop, Study, Variant
+from tips.data.windows import normalise
+from tips.interim import average, flow
+from tips.ops.deform_attn import backend
+from tips.stages._progress import track
+from tips.stages._study import Opened, open_study
+from tips.stages.train import trained_model
+from tips.tensors import Window
+from tips.training.device import choose_device
+
+
+class Timing(NamedTuple):
+    """Medians over the repeats, seconds."""
+
+    wall: float
+    cpu: float
+
+
+def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int = 2) -> None:
+    """Writes speed.json: ratios of time per window to the single-frame HRNet, Table VI.
+
+    Args:
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+        device: auto, cpu or cuda.
+        threads: of torch on the CPU.
+    """
+    torch.set_num_threads(threads)
+    opened = open_study(scale, root)
+    study, paths = opened
+    target = choose_device(device)
+    calls = {name: _call(opened, v, target) for name, v in study.variants.items()}
+    timings = interleaved(calls, study.scale.speed_repeats, target)
+    reference = timings[BACKBONE]
+    crop = study.variants[BACKBONE].experiment.crop
+    records.write_json(
+        {
+            "reference": BACKBONE,
+            "repeats": study.scale.speed_repeats,
+            "threads": torch.get_num_threads(),
+            "device": target.type,
+            "kernels": backend(),
+            "crop": [crop.height, crop.width],
+            "rows": {
+                name: {
+                    "wall_ratio": round(timing.wall / reference.wall, 4),
+                    "cpu_ratio": round(timing.cpu / reference.cpu, 4),
+                    "seconds": round(timing.wall, 6),
+                }
+                for name, timing in timings.items()
+            },
+            "interim": {
+                name: round(seconds / reference.wall, 4)
+                for name, seconds in _generators(study, crop).items()
+            },
+        },
+        paths.speed,
+    )
+
+
+def interleaved(
+    calls: dict[str, Callable[[], object]], repeats: int, device: torch.device
+) -> dict[str, Timing]:
+    """Runs all calls in turn `repeats` times, after one round of warm-up."""
+    walls: dict[str, list[float]] = {name: [] for name in calls}
+    cpus: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in track(range(repeats + 1), "timing"):
+        for name, call in calls.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            call()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            if turn:
+                walls[name].append(time.perf_counter() - wall)
+                cpus[name].append(time.process_time() - cpu)
+    return {name: Timing(median(walls[name]), median(cpus[name])) for name in calls}
+
+
+def _call(opened: Opened, variant: Variant, device: torch.device) -> Callable[[], object]:
+    """One person window through a trained model, interim frames at hand."""
+    model = trained_model(opened, variant, 0, device)
+    experiment = variant.experiment
+    frames = len(experiment.window)
+    size = (experiment.crop.height, experiment.crop.width, 3)
+    generator = torch.Generator().manual_seed(0)
+
+    def pixels(count: int) -> torch.Tensor:
+        shape = (1, count, *size)
+        return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).to(device)
+
+    rough = frames - 1 if experiment.synthesis is not None else 0
+    window = Window(normalise(pixels(frames)), normalise(pixels(rough)))
+
+    @torch.inference_mode()
+    def call() -> object:
+        return model(*window)
+
+    return call
+
+
+def _generators(study: Study, crop: Crop) -> dict[str, float]:
+    """Seconds per interim frame of crop size, for the generators that compute one."""
+    pixels = torch.randint(0, 256, (4, crop.height, crop.width, 3), dtype=torch.uint8).numpy()
+    known = {"average": average.build(), "flow": flow.build()}
+    calls: dict[str, Callable[[], object]] = {
+        name: (lambda generate=generate: generate(*pixels))  # type: ignore[misc]
+        for name, generate in known.items()
+        if name in study.scale.interim
+    }
+    timings = interleaved(calls, study.scale.speed_repeats, torch.device("cpu"))
+    return {name: timing.wall for name, timing in timings.items()}

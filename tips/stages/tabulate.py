@@ -1,0 +1,57 @@
+"""Predictions of all runs -> every CSV and its LaTeX twin."""
+
+from functools import partial
+from pathlib import Path
+
+from tips import records
+from tips.config import load_study
+from tips.paths import study_paths
+from tips.provenance import source_digest
+from tips.reporting import sheets, tables
+from tips.reporting.collect import collect
+from tips.reporting.published import load_tables
+from tips.reporting.results import Points
+from tips.stages._progress import track
+
+MEMORY = "seed-scores.json"  # below results/; no table is made from it while all runs exist
+
+
+def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
+    """Writes results/tables/*.csv, results/figures/figure-4.csv and their .tex twins.
+
+    Everything comes from the predictions files, the annotations and the few side files (truth,
+    groups, speed, PSNR); runs that do not exist are `missing`, runs whose training code is not
+    the present one are `stale`. results/seed-scores.json remembers the scores that the seed
+    variance was pooled from, so that a deleted run changes no interval but those it is part of;
+    it is read only where a run is gone, and dropped when any run scores something else now.
+
+    Args:
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+        seeds: seeds of every variant, 0: as the scale says.
+
+    Raises:
+        ConfigError: the scale or tables.yaml cannot be used.
+        RecordError: annotations or a side file are missing or malformed.
+    """
+    experiments = Path("experiments")
+    study = load_study(scale, experiments, root or None, seeds or None)
+    paths = study_paths(study.scale)
+    published = load_tables(experiments / "tables.yaml")
+    progress = partial(track, label="tabulate")
+    memory = paths.results / MEMORY
+    found = collect(study, paths, published, source_digest(), _remembered(memory), progress)
+    for sheet in sheets.all_sheets(study, paths, published, found):
+        tables.write(sheet, paths)
+    tables.write(sheets.figure_4(published, study, found), paths, "figures")
+    records.write_json(found.results.variance.points, memory)
+
+
+def _remembered(memory: Path) -> Points:
+    if not memory.is_file():
+        return {}
+    stored = records.read_json(memory)
+    return {
+        variant: {int(seed): float(point) for seed, point in seeds.items()}
+        for variant, seeds in stored.items()
+    }

@@ -1,0 +1,38 @@
+"""Brings the MLflow database up to date with the run folders, and says where to look."""
+
+import logging
+from pathlib import Path
+
+from tips.config import load_study
+from tips.paths import study_paths
+from tips.reporting.mlflow_sync import sync
+from tips.reporting.published import load_tables
+from tips.reporting.run_files import read_runs, table_tags
+
+log = logging.getLogger(__name__)
+
+
+def run(scale: str = "desk", root: str = "") -> None:
+    """Syncs results/runs to results/mlflow.db: a parent run per variant, a child per seed.
+
+    Running it again writes nothing twice; deleting the database and running it loses nothing.
+
+    Args:
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+
+    Raises:
+        ConfigError, RecordError: a file of a run, the scale or tables.yaml cannot be used.
+    """
+    experiments = Path("experiments")
+    study = load_study(scale, experiments, root or None)
+    paths = study_paths(study.scale)
+    tags = table_tags(load_tables(experiments / "tables.yaml"))
+    runs = read_runs(paths.results / "runs" / paths.dataset)
+    counts = sync(paths.mlflow, experiment_name(study.scale.name, paths.dataset), runs, tags)
+    log.info("%s: %d runs written, %d kept, %d removed", paths.mlflow, *counts)
+
+
+def experiment_name(scale: str, dataset: str) -> str:
+    """Name of the MLflow experiment of one scale and dataset."""
+    return f"{scale} {dataset}"

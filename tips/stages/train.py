@@ -1,0 +1,203 @@
+"""Trains one variant with one seed; continues after any kill."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tips import provenance, records
+from tips.build import (
+    build_criterion,
+    build_groups,
+    build_model,
+    load_backbone,
+    load_weights,
+    read_checkpoint,
+)
+from tips.config import BACKBONE, Variant, digest
+from tips.data.windows import Key, keys
+from tips.models.interfaces import PoseModel
+from tips.ops.deform_attn import backend
+from tips.records import Annotations, RecordError
+from tips.stages._study import Opened, open_study, open_windows, read_annotations
+from tips.stages.prepare import split_names
+from tips.training.batches import AugmentedWindows, load_batches
+from tips.training.device import choose_device, use_bfloat16
+from tips.training.loop import Job, Outcome, fit
+from tips.training.schedule import Draws
+from tips.training.state import StateFolder
+
+
+def run(
+    variant: str,
+    seed: int = 0,
+    scale: str = "desk",
+    root: str = "",
+    device: str = "auto",
+    threads: int = 1,
+) -> None:
+    """Writes checkpoint.pt, train.jsonl and provenance.json into the run's folder.
+
+    Args:
+        variant: name of a file of experiments/.
+        seed: of weights, sample order and augmentation.
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+        device: auto, cpu or cuda.
+        threads: of torch on the CPU.
+
+    Raises:
+        ConfigError, RecordError, TrainingError: one line with the remedy.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    opened = open_study(scale, root)
+    chosen = opened.study.variant(variant)
+    inputs = input_digests(opened, chosen, seed)
+    key = digest({"config": digest(chosen.experiment), "seed": seed, **inputs})
+    state = StateFolder(opened.paths.state(variant, str(seed)), key)
+    with state.locked():
+        job = build_job(opened, chosen, seed, choose_device(device))
+        outcome = fit(job, state)
+        _save(opened, chosen, seed, job, outcome, state, inputs)
+        state.clear()
+
+
+def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device) -> Job:
+    """Builds model, losses and data of one training."""
+    experiment = variant.experiment
+    autocast = use_bfloat16(experiment.training.precision, device)
+    torch.manual_seed(seed)
+    model, groups = variant_model(opened, variant, autocast)
+    if experiment.model != "single_frame":
+        backbone_seed = opened.study.backbone_seed(seed)
+        load_backbone(model, opened.paths.checkpoint(BACKBONE, str(backbone_seed)))
+    criterion = build_criterion(experiment, model, groups)
+    samples, pools, splits = training_keys(opened, variant)
+    windows = open_windows(opened, variant, splits)
+    dataset = AugmentedWindows(windows, samples, experiment.augmentation, seed)
+    return Job(
+        model=model.to(device),
+        criterion=criterion.to(device),
+        settings=experiment.training,
+        pools=pools,
+        load=lambda order: load_batches(dataset, order, experiment.training.workers),
+        seed=seed,
+        device=device,
+    )
+
+
+def variant_model(
+    opened: Opened, variant: Variant, autocast: bool
+) -> tuple[PoseModel, tuple[tuple[int, ...], ...]]:
+    """Builds a variant's model with fresh weights, and its part groups."""
+    distillation = variant.experiment.distillation
+    groups: tuple[tuple[int, ...], ...] = ()
+    if distillation is not None:
+        spectral = opened.paths.groups(str(distillation.groups.count))
+        groups = build_groups(distillation.groups, spectral)
+    return build_model(variant.experiment, groups, autocast), groups
+
+
+def training_keys(
+    opened: Opened, variant: Variant
+) -> tuple[list[Key], list[Draws], list[Annotations]]:
+    """Lists the samples: windows of the train split, then stills where the variant takes them."""
+    settings = variant.experiment.training
+    splits = [read_annotations(opened.paths, "train")]
+    takes = [settings.windows_per_epoch]
+    if settings.stills_per_epoch and "stills" in split_names(opened):
+        splits.append(read_annotations(opened.paths, "stills"))
+        takes.append(settings.stills_per_epoch)
+    lists = [keys(annotations) for annotations in splits]
+    if not lists[0]:
+        raise RecordError(f"{opened.paths.annotations('train')}: no labelled person to train on")
+    pools = [Draws(len(found), take) for found, take in zip(lists, takes, strict=True)]
+    return [key for found in lists for key in found], pools, splits
+
+
+def input_digests(opened: Opened, variant: Variant, seed: int) -> dict[str, str]:
+    """Digests of everything a training reads besides its configuration."""
+    paths, experiment = opened.paths, variant.experiment
+    found = {"source": provenance.source_digest(), "data": provenance.file_digest(paths.manifest)}
+    if experiment.synthesis is not None:
+        file = paths.interim(experiment.interim) / "psnr.json"
+        found["interim"] = provenance.file_digest(file)
+    if experiment.distillation is not None and experiment.distillation.groups.source == "spectral":
+        file = paths.groups(str(experiment.distillation.groups.count))
+        found["groups"] = provenance.file_digest(file)
+    if experiment.model != "single_frame":
+        backbone = paths.checkpoint(BACKBONE, str(opened.study.backbone_seed(seed)))
+        found["backbone"] = provenance.file_digest(backbone)
+    return found
+
+
+def _save(
+    opened: Opened,
+    variant: Variant,
+    seed: int,
+    job: Job,
+    outcome: Outcome,
+    state: StateFolder,
+    inputs: dict[str, str],
+) -> None:
+    paths = opened.paths
+    folder = paths.run(variant.name, str(seed))
+    folder.mkdir(parents=True, exist_ok=True)
+    with records.atomic_path(paths.checkpoint(variant.name, str(seed))) as temporary:
+        torch.save({"model": job.model.state_dict()}, temporary)
+    with records.atomic(folder / "train.jsonl") as journal:
+        journal.write(state.journal.read_text(encoding="utf-8"))
+    commit, diff = provenance.commit()
+    if diff:
+        with records.atomic(folder / "dirty.diff") as stream:
+            stream.write(diff)
+    records.write_json(
+        _record(opened, variant, seed, job, outcome, inputs)
+        | {"commit": commit, "dirty": bool(diff)},
+        folder / "provenance.json",
+    )
+
+
+def _record(
+    opened: Opened,
+    variant: Variant,
+    seed: int,
+    job: Job,
+    outcome: Outcome,
+    inputs: dict[str, str],
+) -> dict[str, Any]:
+    autocast = use_bfloat16(job.settings.precision, job.device)
+    return {
+        "variant": variant.name,
+        "seed": seed,
+        "scale": opened.study.scale.name,
+        "dataset": opened.paths.dataset,
+        "config": variant.experiment.model_dump(mode="json"),
+        "config_digest": digest(variant.experiment),
+        "source_digest": inputs["source"],
+        "data_digest": inputs["data"],
+        "input_digests": inputs,
+        "device": job.device.type,
+        "precision": "bf16 backbone, fp32 heads" if autocast else "fp32",
+        "kernels": backend(),
+        "threads": torch.get_num_threads(),
+        "versions": provenance.versions(),
+        "machine": provenance.machine(),
+        "steps": outcome.steps,
+        "resumed_at": outcome.resumed,
+        "seconds": round(outcome.seconds, 1),
+        "parameters": sum(p.numel() for p in job.model.parameters()),
+        "criterion_parameters": sum(p.numel() for p in job.criterion.parameters()),
+    }
+
+
+def trained_model(opened: Opened, variant: Variant, seed: int, device: torch.device) -> PoseModel:
+    """Loads a finished run's model, ready to predict."""
+    autocast = use_bfloat16(variant.experiment.training.precision, device)
+    model, _ = variant_model(opened, variant, autocast)
+    path: Path = opened.paths.checkpoint(variant.name, str(seed))
+    load_weights(model, read_checkpoint(path)["model"], path)
+    return model.to(device).eval()

@@ -1,0 +1,45 @@
+"""Serves the MLflow pages of the database and prints where to look."""
+
+import os
+import sys
+from pathlib import Path
+
+from tips.config import load_study
+from tips.paths import study_paths
+from tips.records import RecordError
+from tips.reporting.mlflow_sync import ARTIFACTS, links
+from tips.stages.track import experiment_name
+
+
+def run(scale: str = "desk", root: str = "", port: int = 5000) -> None:
+    """Starts the MLflow server on this machine until Ctrl-C.
+
+    Args:
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+        port: of the pages, on the loopback address only.
+
+    Raises:
+        RecordError: there is no database yet.
+    """
+    study = load_study(scale, Path("experiments"), root or None)
+    paths = study_paths(study.scale)
+    if not paths.mlflow.is_file():
+        raise RecordError(f"{paths.mlflow}: no such file; run `make mlflow` first")
+    address = f"http://127.0.0.1:{port}"
+    for label, page in links(paths.mlflow, experiment_name(study.scale.name, paths.dataset)):
+        print(f"{label}: {address}/{page}")
+    print("The pages come up in some 20 s; Ctrl-C ends the server.", flush=True)
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    os.execve(sys.executable, command(paths.mlflow, port), environment)
+
+
+def command(database: Path, port: int) -> list[str]:
+    """The server's command line; it answers mlflow-artifacts:/ from the folder beside it."""
+    return [
+        *(sys.executable, "-m", "mlflow", "server"),
+        *("--backend-store-uri", f"sqlite:///{database.resolve()}"),
+        *("--registry-store-uri", f"sqlite:///{database.resolve()}"),
+        *("--artifacts-destination", str((database.parent / ARTIFACTS).resolve())),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+    ]

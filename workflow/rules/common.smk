@@ -1,0 +1,124 @@
+# Names that every rule uses. Everything here comes from the package; nothing is computed twice.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+# The console script does not put the repository on the path.
+sys.path.insert(0, str(Path(workflow.basedir).parent))
+
+from tips.config import BACKBONE, ConfigError, digest, load_study
+from tips.paths import study_paths
+from tips.provenance import has_nvidia_driver, source_digest
+from tips.records import read_json
+from tips.stages.mean_pose import NAME as MEAN_POSE
+
+validate(config, "../schemas/config.schema.yaml")
+
+ROOT = config["root"]
+try:
+    STUDY = load_study(
+        config["scale"], Path("experiments"), ROOT or None, config["seeds"] or None
+    )
+except ConfigError as error:
+    raise WorkflowError(f"tips: {error}") from None
+SCALE = STUDY.scale
+PATHS = study_paths(SCALE)
+EMBEDDED = SCALE.dataset.embedded
+# One card trains one model at a time; on CPUs every core does.
+GPU = int(config["device"] == "cuda" or (config["device"] == "auto" and has_nvidia_driver()))
+SPLITS = (
+    ["train", "val", "stills"] if EMBEDDED and EMBEDDED.stills else ["train", "val"]
+)
+RUNS = [
+    (name, str(seed)) for name, v in STUDY.variants.items() for seed in range(v.seeds)
+]
+DETECTED = [name for name in SCALE.evaluation.detected_rows if name in STUDY.variants]
+
+
+wildcard_constraints:
+    variant="|".join(STUDY.variants),
+    seed=r"\d+",
+    generator="|".join(SCALE.interim),
+    n=r"\d+",
+    split="train|val|stills",
+    shard=r"\d+",
+
+
+# All jobs run one stage of the package with the Python that runs Snakemake, `stage NAME ...`,
+# or `study NAME ...` where the stage wants to know which study it works for.
+STAGE = f"stage() {{ '{sys.executable}' -m tips stage \"$@\"; }}; "
+STUDY_STAGE = f"study() {{ stage \"$@\" --scale '{SCALE.name}' --root '{ROOT}'; }}; "
+DEVICE = f"DEVICE={config['device']}; "
+shell.prefix((DEVICE + STAGE + STUDY_STAGE).replace("{", "{{").replace("}", "}}"))
+
+
+def log_file(rule, *parts):
+    return str(PATHS.results / "logs" / "-".join([rule, *parts])) + ".log"
+
+
+def time_file(rule, *parts):
+    return (
+        str(PATHS.results / "benchmarks" / rule / "-".join(parts or ("all",))) + ".tsv"
+    )
+
+
+def shards():
+    """Records of all rendered shards; a dataset of the user's has none."""
+    if EMBEDDED is None:
+        return []
+    return [
+        PATHS.shard(split, str(k))
+        for split in SPLITS
+        for k in range(EMBEDDED.shards[split])
+    ]
+
+
+def given_annotations():
+    """The user's own annotation files, so that a change in them is seen."""
+    if EMBEDDED is not None:
+        return []
+    return sorted((PATHS.root / SCALE.dataset.annotations).glob("*/*.json"))
+
+
+def training_inputs(wildcards):
+    """What a variant's training reads besides the dataset."""
+    experiment = STUDY.variant(wildcards.variant).experiment
+    needed = []
+    if experiment.model != "single_frame":
+        needed.append(
+            PATHS.checkpoint(BACKBONE, str(STUDY.backbone_seed(int(wildcards.seed))))
+        )
+    if experiment.synthesis is not None:
+        needed.append(PATHS.interim(experiment.interim) / "psnr.json")
+    if experiment.distillation and experiment.distillation.groups.source == "spectral":
+        needed.append(PATHS.groups(str(experiment.distillation.groups.count)))
+    return needed
+
+
+def prediction_inputs(wildcards):
+    experiment = STUDY.variant(wildcards.variant).experiment
+    return (
+        [PATHS.interim(experiment.interim) / "psnr.json"]
+        if experiment.synthesis
+        else []
+    )
+
+
+def meaning(wildcards):
+    return digest(STUDY.variant(wildcards.variant).experiment)
+
+
+def training_code(wildcards):
+    """The code a finished run was trained with, so that newer code marks it and no more."""
+    record = PATHS.run(wildcards.variant, wildcards.seed) / "provenance.json"
+    if config["stale"] == "mark" and record.is_file():
+        return read_json(record)["source_digest"]
+    return source_digest()
+
+
+def scored():
+    """(variant, seed, boxes) of everything that is predicted and scored."""
+    rows = [(name, seed, "gt") for name, seed in RUNS] + [(MEAN_POSE, "0", "gt")]
+    return rows + [(name, seed, "detected") for name, seed in RUNS if name in DETECTED]

@@ -1,0 +1,134 @@
+# Data: motion capture, bodies, rendered shards; annotations, packed frames, interim frames, groups.
+rule fetch:
+    output:
+        PATHS.motions,
+    log:
+        log_file("fetch"),
+    benchmark:
+        time_file("fetch")
+    retries: 1
+    conda:
+        "../../environment.yml"
+    params:
+        folder=PATHS.motions.parent,
+    shell:
+        "stage fetch --out {params.folder} 2> >(tee {log} >&2)"
+
+
+if EMBEDDED is not None:
+
+    rule bodies:
+        input:
+            PATHS.motions,
+        output:
+            PATHS.bodies,
+        log:
+            log_file("bodies"),
+        benchmark:
+            time_file("bodies")
+        conda:
+            "../../environment.yml"
+        params:
+            numbers=[EMBEDDED.bodies, EMBEDDED.bodies_seed],
+            settings=f"experiments/scales/{SCALE.name}.yaml",
+            assets=PATHS.motions.parent,
+            code=source_digest(["mocap/bank.py", "mocap/body.py"]),
+        shell:
+            "stage bodies --assets {params.assets} "
+            "--settings {params.settings} --out {output} 2> >(tee {log} >&2)"
+
+    rule render:
+        input:
+            motions=PATHS.motions,
+            bodies=PATHS.bodies,
+        output:
+            PATHS.shard("{split}", "{shard}"),
+        log:
+            log_file("render", "{split}", "{shard}"),
+        benchmark:
+            time_file("render", "{split}", "{shard}")
+        conda:
+            "../../environment.yml"
+        params:
+            meaning=digest(EMBEDDED),
+            settings=f"experiments/scales/{SCALE.name}.yaml",
+            code=source_digest(["mocap"]),
+            motions=PATHS.motions.parent,
+            root=PATHS.root,
+        shell:
+            "stage render --settings {params.settings} --motions {params.motions} "
+            "--bodies {input.bodies} --split {wildcards.split} --shard {wildcards.shard} "
+            "--root {params.root} --out {output} 2> >(tee {log} >&2)"
+
+
+rule prepare:
+    input:
+        shards=shards(),
+        given=given_annotations(),
+    output:
+        annotations=[PATHS.annotations(split) for split in SPLITS],
+        boxes=[PATHS.boxes(source) for source in ("gt", "detected")],
+        manifest=PATHS.manifest,
+    log:
+        log_file("prepare"),
+    benchmark:
+        time_file("prepare")
+    conda:
+        "../../environment.yml"
+    params:
+        dataset=digest(SCALE.dataset),
+        detector=digest(SCALE.evaluation.detector),
+        code=source_digest(["data/posetrack.py", "data/boxes.py", "stages/prepare.py"]),
+    shell:
+        "study prepare 2> >(tee {log} >&2)"
+
+
+rule pack:
+    input:
+        annotations=[PATHS.annotations(split) for split in SPLITS],
+    output:
+        PATHS.packed / "packed.json",
+    log:
+        log_file("pack"),
+    benchmark:
+        time_file("pack")
+    conda:
+        "../../environment.yml"
+    shell:
+        "study pack 2> >(tee {log} >&2)"
+
+
+rule interpolate:
+    input:
+        annotations=[PATHS.annotations(split) for split in ("train", "val")],
+        packed=PATHS.packed / "packed.json",
+    output:
+        PATHS.interim("{generator}") / "psnr.json",
+    log:
+        log_file("interpolate", "{generator}"),
+    benchmark:
+        time_file("interpolate", "{generator}")
+    conda:
+        "../../environment.yml"
+    params:
+        code=source_digest(["interim", "stages/interpolate.py"]),
+    shell:
+        "study interpolate --generator {wildcards.generator} " "2> >(tee {log} >&2)"
+
+
+rule group:
+    input:
+        annotations=PATHS.annotations("train"),
+    output:
+        groups=PATHS.groups("{n}"),
+        picture=PATHS.groups("{n}").with_suffix(".png"),
+    log:
+        log_file("group", "{n}"),
+    benchmark:
+        time_file("group", "{n}")
+    conda:
+        "../../environment.yml"
+    params:
+        code=source_digest(["ops/grouping.py", "stages/group.py"]),
+    shell:
+        "study group --count {wildcards.n} 2> >(tee {log} >&2)"

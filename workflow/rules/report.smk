@@ -1,0 +1,148 @@
+# Metrics, tables, pictures, report, MLflow. Only `speed` and `pictures` import torch.
+rule evaluate:
+    input:
+        predictions=PATHS.predictions("{variant}", "{seed}", "gt"),
+        annotations=PATHS.annotations("val"),
+    output:
+        PATHS.metrics("{variant}", "{seed}", "gt"),
+    log:
+        log_file("evaluate", "{variant}", "{seed}"),
+    benchmark:
+        time_file("evaluate", "{variant}", "{seed}")
+    wildcard_constraints:
+        variant="|".join([*STUDY.variants, MEAN_POSE]),
+    conda:
+        "../../environment.yml"
+    params:
+        settings=digest(SCALE.evaluation),
+        code=source_digest(["evaluation", "stages/evaluate.py", "reporting/measure.py"]),
+        boxes="gt",
+    shell:
+        "study evaluate --variant {wildcards.variant} --seed {wildcards.seed} "
+        "--boxes {params.boxes} 2> >(tee {log} >&2)"
+
+
+use rule evaluate as evaluate_detected with:
+    input:
+        predictions=PATHS.predictions("{variant}", "{seed}", "detected"),
+        annotations=PATHS.annotations("val"),
+    output:
+        PATHS.metrics("{variant}", "{seed}", "detected"),
+    log:
+        log_file("evaluate_detected", "{variant}", "{seed}"),
+    benchmark:
+        time_file("evaluate_detected", "{variant}", "{seed}")
+    params:
+        settings=digest(SCALE.evaluation),
+        code=source_digest(["evaluation", "stages/evaluate.py", "reporting/measure.py"]),
+        boxes="detected",
+
+
+rule speed:
+    input:
+        [PATHS.checkpoint(name, "0") for name in STUDY.variants],
+        [PATHS.groups(str(count)) for count in SCALE.group_counts],
+    output:
+        PATHS.speed,
+    log:
+        log_file("speed"),
+    benchmark:
+        time_file("speed")
+    conda:
+        "../../environment.yml"
+    threads: workflow.cores
+    resources:
+        gpu=GPU,
+    params:
+        repeats=SCALE.speed_repeats,
+    shell:
+        "study speed --device $DEVICE " "--threads {threads} 2> >(tee {log} >&2)"
+
+
+rule pictures:
+    input:
+        [PATHS.checkpoint(name, "0") for name in (BACKBONE, "tips")],
+        [PATHS.predictions(name, "0", "gt") for name in (BACKBONE, "tips")],
+        [PATHS.interim(STUDY.variant("tips").experiment.interim) / "psnr.json"],
+    output:
+        PATHS.reports / "figures" / "pictures.json",
+    log:
+        log_file("pictures"),
+    benchmark:
+        time_file("pictures")
+    conda:
+        "../../environment.yml"
+    params:
+        pictures=SCALE.pictures,
+        code=source_digest(["stages/pictures.py"]),
+    shell:
+        "study pictures 2> >(tee {log} >&2)"
+
+
+TABLES = [f"table-{k}" for k in [*range(2, 12), "S", "C", "subsets", "variants"]]
+
+
+rule tabulate:
+    input:
+        predictions=[PATHS.predictions(*row) for row in scored()],
+        annotations=PATHS.annotations("val"),
+        groups=[PATHS.groups(str(count)) for count in SCALE.group_counts],
+        interim=[PATHS.interim(generator) / "psnr.json" for generator in SCALE.interim],
+        speed=PATHS.speed,
+        published="experiments/tables.yaml",
+    output:
+        [PATHS.table(name) for name in TABLES],
+        PATHS.results / "figures" / "figure-4.csv",
+    log:
+        log_file("tabulate"),
+    benchmark:
+        time_file("tabulate")
+    conda:
+        "../../environment.yml"
+    params:
+        settings=digest(SCALE.evaluation),
+        current=source_digest(),
+        seeds=config["seeds"],
+        code=source_digest(["evaluation", "reporting", "stages/tabulate.py"]),
+    shell:
+        "study tabulate --seeds {params.seeds} 2> >(tee {log} >&2)"
+
+
+rule report:
+    input:
+        [PATHS.table(name) for name in TABLES],
+        PATHS.results / "figures" / "figure-4.csv",
+        PATHS.reports / "figures" / "pictures.json",
+        metrics=[PATHS.metrics(*row) for row in scored()],
+    output:
+        html=report(PATHS.reports / "index.html", category="Report"),
+        markdown=PATHS.reports / "report.md",
+    log:
+        log_file("report"),
+    benchmark:
+        time_file("report")
+    conda:
+        "../../environment.yml"
+    params:
+        code=source_digest(["reporting", "stages/report.py"]),
+        seeds=config["seeds"],
+    shell:
+        "study report --seeds {params.seeds} 2> >(tee {log} >&2)"
+
+
+rule track:
+    input:
+        metrics=[PATHS.metrics(*row) for row in scored()],
+        published="experiments/tables.yaml",
+    output:
+        update(PATHS.mlflow),
+    log:
+        log_file("track"),
+    benchmark:
+        time_file("track")
+    conda:
+        "../../environment.yml"
+    params:
+        code=source_digest(["stages/track.py", "reporting/mlflow_sync.py", "reporting/run_files.py"]),
+    shell:
+        "study track 2> >(tee {log} >&2)"

@@ -1,0 +1,89 @@
+# Training, prediction, evaluation. A variant's YAML is a parameter (its meaning), never an input.
+rule train:
+    input:
+        training_inputs,
+        annotations=[PATHS.annotations(split) for split in SPLITS if split != "val"],
+        manifest=PATHS.manifest,
+        packed=PATHS.packed / "packed.json",
+    output:
+        checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
+        journal=PATHS.run("{variant}", "{seed}") / "train.jsonl",
+        provenance=PATHS.run("{variant}", "{seed}") / "provenance.json",
+    log:
+        log_file("train", "{variant}", "{seed}"),
+    benchmark:
+        time_file("train", "{variant}", "{seed}")
+    priority: 10
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=GPU,
+    params:
+        meaning=meaning,
+        code=training_code,
+    shell:
+        "study train --variant {wildcards.variant} --seed {wildcards.seed} "
+        "--device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
+
+
+rule predict:
+    input:
+        prediction_inputs,
+        annotations=PATHS.annotations("val"),
+        boxes=PATHS.boxes("gt"),
+        packed=PATHS.packed / "packed.json",
+        checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
+    output:
+        PATHS.predictions("{variant}", "{seed}", "gt"),
+    log:
+        log_file("predict", "{variant}", "{seed}"),
+    benchmark:
+        time_file("predict", "{variant}", "{seed}")
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=GPU,
+    params:
+        boxes="gt",
+        settings=digest(SCALE.evaluation),
+        code=source_digest(["stages/predict.py", "ops/heatmap.py", "ops/crop.py"]),
+    shell:
+        "study predict --variant {wildcards.variant} --seed {wildcards.seed} "
+        "--boxes {params.boxes} --device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
+
+
+use rule predict as predict_detected with:
+    input:
+        prediction_inputs,
+        annotations=PATHS.annotations("val"),
+        boxes=PATHS.boxes("detected"),
+        packed=PATHS.packed / "packed.json",
+        checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
+    output:
+        PATHS.predictions("{variant}", "{seed}", "detected"),
+    log:
+        log_file("predict_detected", "{variant}", "{seed}"),
+    benchmark:
+        time_file("predict_detected", "{variant}", "{seed}")
+    params:
+        boxes="detected",
+        settings=digest(SCALE.evaluation),
+        code=source_digest(["stages/predict.py", "ops/heatmap.py", "ops/crop.py"]),
+
+
+rule mean_pose:
+    input:
+        annotations=[PATHS.annotations(split) for split in ("train", "val")],
+        boxes=PATHS.boxes("gt"),
+    output:
+        PATHS.predictions(MEAN_POSE, "0", "gt"),
+    log:
+        log_file("mean_pose"),
+    benchmark:
+        time_file("mean_pose")
+    conda:
+        "../../environment.yml"
+    params:
+        code=source_digest(["stages/mean_pose.py"]),
+    shell:
+        "study mean-pose 2> >(tee {log} >&2)"
