@@ -38,5 +38,5 @@ clean: ## removes what the workflow made (results/, reports/) and caches, not .v
 	git clean -Xdfq results reports .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/installed: requirements.lock
-	$(PYTHON) -m venv --clear .venv && .venv/bin/python -m pip install -q -r requirements.lock
-	.venv/bin/python -m pip install -q --no-deps --no-build-isolation -e . && touch $@
+	@echo "installing requirements.lock into .venv: about 3 minutes and 7 GB (once)" && date +%s > .installing && $(PYTHON) -m venv --clear .venv && .venv/bin/python -m pip install -q --progress-bar on -r requirements.lock
+	.venv/bin/python -m pip install -q --no-deps --no-build-isolation -e . && echo $$(($$(date +%s) - $$(cat .installing))) > $@ && rm .installing

@@ -17,7 +17,8 @@ import typer
 
 PACKAGE = Path(__file__).parent
 STAGES = PACKAGE / "stages"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 cli = typer.Typer(
     name="tips",
@@ -34,7 +35,7 @@ The whole study is one command of the workflow, resumable after any stop:
   snakemake --cores all --config scale=smoke  every rule, in minutes
 
 The verbs below look at what it made, or run one piece of it by hand.""",
-    epilog="""Examples:  tips doctor  ·  tips stage --help  ·  tips stage group --count 5
+    epilog="""Examples:  tips doctor  ·  tips show --count 8  ·  tips stage group --count 5
 
 Mistakes end with one line and exit code 2; TIPS_TRACEBACK=1 shows the place.""",
 )
@@ -55,6 +56,24 @@ def doctor(
     from tips.stages import doctor as stage
 
     stage.run(scale, root)
+
+
+@cli.command()
+def show(
+    scale: Annotated[str, typer.Option(help="Of the dataset.")] = "desk",
+    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
+    split: Annotated[str, typer.Option(help="train or val.")] = "val",
+    count: Annotated[int, typer.Option(min=1, help="Windows to draw.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other windows.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: reports/show.")] = None,
+) -> None:
+    """Draws sample windows of the dataset with their skeletons, and prints the files.
+
+    Example: tips show --scale smoke --split train --count 8
+    """
+    from tips.stages import show as stage
+
+    stage.run(scale, root, split, count, seed, out)
 
 
 @cli.command(
@@ -90,10 +109,13 @@ def app() -> None:
     try:
         cli(prog_name="tips")
     except OSError as error:
-        if os.environ.get("TIPS_TRACEBACK") or error.errno not in NO_SPACE:
+        if os.environ.get("TIPS_TRACEBACK") or error.errno not in (*NO_SPACE, *NO_ACCESS):
             raise
         place = f" ({error.filename})" if error.filename else ""
-        _fail(f"disk full{place}: free some space and run the same command again", 2)
+        if error.errno in NO_SPACE:
+            _fail(f"disk full{place}: free some space and run the same command again", 2)
+        reason = os.strerror(error.errno).lower()
+        _fail(f"{reason}{place}: make it accessible and run the same command again", 2)
     except ValueError as error:
         if os.environ.get("TIPS_TRACEBACK") or not _raised_by_us(error.__traceback__):
             raise

@@ -22,6 +22,7 @@ from tips.models.interfaces import PoseModel
 from tips.models.synthesizer import NoSynthesis, PoseSynthesizer
 from tips.models.tips import Tips
 from tips.training.criterion import Criterion, Weighted
+from tips.training.state import DAMAGE
 
 Parts = tuple[tuple[int, ...], ...]
 
@@ -197,7 +198,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         value = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise records.RecordError(f"{path}: no such file; run the rule that makes it") from error
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
+    except DAMAGE as error:
         raise records.RecordError(
             f"{path}: not a complete checkpoint; delete it and run again"
         ) from error

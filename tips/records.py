@@ -170,7 +170,9 @@ def read(kind: type[R], path: Path) -> R:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise RecordError(f"{path}: {where}: {first['msg']}{more}") from error
+        raise RecordError(
+            f"{path}: {where}: {first['msg']}{more}; delete the file and run again"
+        ) from error
 
 
 def write(record: Record, path: Path) -> None:
@@ -188,6 +190,8 @@ def read_json(path: Path) -> Any:
         raise RecordError(f"{path}: no such file; run the rule that makes it") from error
     except json.JSONDecodeError as error:
         raise RecordError(f"{path}: not JSON at line {error.lineno}: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path}: not JSON: not text at byte {error.start}") from error
 
 
 def write_json(value: Any, path: Path) -> None:

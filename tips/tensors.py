@@ -14,7 +14,7 @@ class Window(NamedTuple):
     """A batch of person windows: what a model sees. Images are normalised RGB."""
 
     images: Float[Tensor, "B T 3 H W"]
-    rough: Float[Tensor, "B T-1 3 H W"]  # interim frames; T-1 may be 0
+    rough: Float[Tensor, "B I 3 H W"]  # interim frames; I = T - 1, or 0 without synthesis
 
 
 class Target(NamedTuple):

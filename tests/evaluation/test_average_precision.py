@@ -10,6 +10,7 @@ from tips.evaluation.average_precision import (
     average_precision,
     columns,
     frame_subset,
+    labelled_columns,
     resampled,
     resampled_totals,
     subset,
@@ -90,6 +91,8 @@ def test_predictions_without_truth_are_nan_and_left_out():
     ap = np.where(np.arange(15) == 4, np.nan, 60.0)
     assert total(ap) == 60
     assert np.isnan(columns(ap)["Knee"])
+    assert labelled_columns(ap)["Knee"] == 60
+    assert np.isnan(labelled_columns(np.full(15, np.nan))["Knee"])
     assert columns(ap)["Head"] == 60
     assert np.isnan(total(np.full(15, np.nan)))
 

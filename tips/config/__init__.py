@@ -17,6 +17,7 @@ from tips.config.experiment import (
 )
 from tips.config.loader import (
     BACKBONE,
+    MEAN_POSE,
     ConfigError,
     Study,
     Variant,
@@ -30,6 +31,7 @@ from tips.config.scale import Dataset, Detector, Evaluation, Scale, Seeds
 
 __all__ = [
     "BACKBONE",
+    "MEAN_POSE",
     "Augmentation",
     "Backbone",
     "ConfigError",

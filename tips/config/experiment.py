@@ -186,6 +186,8 @@ class Experiment(Part):
 
     title: str
     model: Literal["tips", "single_frame"]
+    # Paper: "the length of temporal window is 4" (V-B); here: 5 frames, 4 intervals, because
+    # section IV-A and Table VI say {-2, ..., 2}.
     window: tuple[int, ...]
     crop: Crop
     backbone: Backbone

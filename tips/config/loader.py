@@ -15,6 +15,7 @@ from tips.config.scale import Scale
 
 M = TypeVar("M", bound=BaseModel)
 BACKBONE = "hrnet"  # the variant that is stage one
+MEAN_POSE = "mean-pose"  # the predictor without a network: scored, never trained
 
 
 class ConfigError(ValueError):
@@ -82,9 +83,10 @@ def load_study(
         if name == BACKBONE and chosen.seeds.shared_backbone:
             count = 1
         variants[name] = Variant(name, kind, load_experiment(path, chosen), count)
+    stems = {path.stem: path for path in files}
     for name in [*chosen.variants, *chosen.seeds.more, *(chosen.rows or ())]:
-        if not any(path.stem == name for path in files):
-            raise ConfigError(f"scale {scale}: unknown variant '{name}'{_nearest(name, variants)}")
+        if name not in stems:
+            raise ConfigError(f"scale {scale}: unknown variant '{name}'{_nearest(name, stems)}")
     return Study(chosen, variants)
 
 
@@ -156,7 +158,7 @@ def _yaml(path: Path) -> dict[str, Any]:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: must hold keys and values; got {type(value).__name__}")

@@ -55,6 +55,19 @@ class Evaluation(Part):
     batch: Positive
 
 
+class Contract(Part):
+    """What fixed the rendered data's difficulty, on data seeds other than the study's.
+
+    Only the single-frame network was looked at: its AP, and its AP on frames that are not
+    degraded (the head-room of any temporal model). No variant had been compared.
+    """
+
+    data_seed: int
+    single_frame_ap: float
+    undegraded_ap: float
+    fixed: str  # date
+
+
 class Seeds(Part):
     """How many seeds each variant is trained with."""
 
@@ -68,6 +81,7 @@ class Scale(Part):
 
     name: str
     note: str  # printed at the top of every page
+    contract: Contract | None = None
     dataset: Dataset
     evaluation: Evaluation
     seeds: Seeds

@@ -8,6 +8,8 @@ from tips.config import Detector
 from tips.records import Annotations, Box, Detection, Detections, Frame, Sequence
 
 
+# Paper: boxes of a person detector at validation; here: annotated boxes in the ablation tables, a
+# simulated detector in rows of its own, because no detector is trained on the rendered people.
 def true_boxes(annotations: Annotations) -> Detections:
     """Takes every annotated person of every labelled frame, score 1."""
     boxes = tuple(

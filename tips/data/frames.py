@@ -102,8 +102,11 @@ def write_packed(frames: Iterable[NDArray[np.uint8]], path: Path) -> None:
         shapes = ", ".join(sorted({f"{frame.shape[1]}x{frame.shape[0]}" for frame in block}))
         raise RecordError(f"{path.stem}: a sequence has frames of one size; got {shapes}")
     array = np.stack(block) if block else np.empty((0, 1, 1, 3), np.uint8)
-    with atomic_path(path) as temporary:
-        np.save(temporary, array)
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        # np.save alone hides why a write failed.
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(array.data)
 
 
 def pack(sequence: Sequence, frames: FrameStore, folder: Path) -> None:

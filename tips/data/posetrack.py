@@ -19,7 +19,7 @@ Split = Literal["train", "val", "stills"]
 
 
 class _Image(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     id: int
     file_name: str
     is_labeled: bool = True
@@ -30,7 +30,7 @@ class _Image(BaseModel):
 
 
 class _Annotation(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     image_id: int
     track_id: int
     keypoints: list[float]
@@ -96,7 +96,11 @@ def read_sequence(root: Path, path: Path, motion: str | None = None) -> Sequence
         raise RecordError(f"{path}: {where}: {first['msg']}") from error
     slots = _slots(raw.categories, path)
     people: dict[int, list[Person]] = defaultdict(list)
-    known = {image.id for image in raw.images}
+    known: set[int] = set()
+    for position, image in enumerate(raw.images):
+        if image.id in known:
+            raise RecordError(f"{path}: images.{position}: id {image.id} occurs twice")
+        known.add(image.id)
     for position, row in enumerate(raw.annotations):
         where = f"{path}: annotations.{position}"
         if row.image_id not in known:

@@ -87,6 +87,8 @@ def keys(annotations: Annotations) -> list[Key]:
 
 def positions(frame: int, length: int, window: Rows[int]) -> list[int]:
     """Frame positions of a window, clipped to the sequence."""
+    # Paper: a clip's ends are not mentioned; here: the nearest frame is repeated, because its
+    # ancestors repeat frames too and a window of fixed length must be full.
     return [min(max(frame + offset, 0), length - 1) for offset in window]
 
 

@@ -142,6 +142,18 @@ def columns(ap: Floats) -> dict[str, float]:
     }
 
 
+def labelled_columns(ap: Floats) -> dict[str, float]:
+    """The seven columns over the joints that are not NaN, as `total` counts them.
+
+    Poseval prints NaN for the whole column where one joint is never labelled, such as the nose of
+    some clips; here that column is the mean of its other joints.
+    """
+    return {
+        name: float(total(ap[[skeleton.INDEX[joint] for joint in joints]]))
+        for name, joints in skeleton.COLUMNS.items()
+    }
+
+
 def resampled_totals(evidence: Evidence, weights: Ints) -> Floats:
     """Poseval's "Total" on many resamples of the sequences, (R,), percent."""
     return total(resampled(evidence, weights))

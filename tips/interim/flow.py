@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+# Paper: VFIT interpolates; here: optical flow, because VFIT's weights are not at hand offline and
+# it costs eight backbone passes a frame.
 class Flow:
     """DIS optical flow (preset medium), symmetric warp, mean of both warps."""
 

@@ -31,8 +31,8 @@ def heatmap_error(
 class HeatmapLoss(Loss):
     """Eq. 6: the final maps plus every group's maps."""
 
-    # Paper: the first term of Eq. 6 compares H^ with itself; here: H~ with H^, the only reading
-    # that trains anything.
+    # Paper: the first term of Eq. 6 compares H^ with itself; here: H~ with H^, because no other
+    # reading trains anything.
     name = "heatmap"
 
     def __init__(self, groups: Sequence[Sequence[int]]) -> None:
@@ -42,7 +42,9 @@ class HeatmapLoss(Loss):
     def forward(
         self, output: PoseOutput, coordinates: Coordinates, target: Target
     ) -> Float[Tensor, ""]:
-        """Computes H. Groups are divided by J, not by their size, so N does not weigh it."""
+        """Computes H."""
+        # Paper: a sum over groups without a divisor; here: each group's sum divided by J, not by
+        # its size, because otherwise the groups would weigh 15 times as much at N = 15.
         joints = target.weights.shape[1]
         total = heatmap_error(output.maps, target.maps, target.weights, joints)
         for group, maps in zip(self.groups, output.group_maps, strict=True):

@@ -64,12 +64,14 @@ class ComplementLoss(Loss):
 class RedundancyLoss(Loss):
     """Eq. 9 with Eq. 11 at label level: z~ says about each group what its branch says.
 
-    L_red = sum_i I(H; z_i) - I(z_i; z~). The first term is a detached reference: minimised with
-    gradient it would make the group features less informative.
+    L_red = sum_i I(H; z_i) - I(z_i; z~). The first term is a detached reference that drifts with
+    the groups' maps, so a falling value alone does not say that z~ learns.
     """
 
     # Paper: M between feature maps without an estimator; here: divergences between the heat maps
     # read from them, because that is the variational self-distillation the paper cites.
+    # Paper: no stop-gradient in Eq. 9-11; here: I(H; z_i) and the groups' maps are detached
+    # teachers, because minimising I(H; z_i) would make the group features less informative.
     name = "redundancy"
 
     def __init__(self, groups: Sequence[Sequence[int]], h_z: nn.Module) -> None:
@@ -118,7 +120,10 @@ class FeatureRedundancyLoss(Loss):
 
 
 class ReleasedComplementLoss(Loss):
-    """Eq. 8 as FAMI-Pose's released code would compute it; nearly constant by construction."""
+    """Eq. 8 as FAMI-Pose's released code would compute it; nearly constant by construction.
+
+    Gradient reaches the network's final maps only, never z~ itself; h_z stays at its start.
+    """
 
     name = "complement"
 
@@ -138,7 +143,7 @@ class ReleasedComplementLoss(Loss):
 
 
 class ReleasedRedundancyLoss(Loss):
-    """Eq. 9 as FAMI-Pose's released code would compute it."""
+    """Eq. 9 as FAMI-Pose's released code would compute it. Gradient: final maps and z~."""
 
     name = "redundancy"
 

@@ -28,13 +28,15 @@ def trajectory_loss(
         weights: of the joints at frame t; neighbours carry no labels.
         points: (alpha, beta) of each of the K points.
     """
+    # Paper: every joint of every interval counts; here: joints labelled and inside the crop at t,
+    # repeated frames included, because neighbours carry no labels and a still pose is on its line.
     # Paper: no stop-gradient is mentioned; here: the ends are detached, because "every frame
     # predicts R_t" also makes S_w zero.
     ends = R.detach()
     total = R_interim.new_zeros(())
     for k, (alpha, beta) in enumerate(points):
         line = alpha * ends[:, :-1] + beta * ends[:, 1:]
-        # Paper: the norm is unspecified; here: L1, as integral regression uses it.
+        # Paper: the norm is unspecified; here: L1, because integral regression uses it.
         apart = (line - 2 * R_interim[:, k]).abs().sum(-1)
         total = total + (apart * weights[:, None]).sum()
     return total / (R.shape[0] * R.shape[2] * len(points))
@@ -43,6 +45,8 @@ def trajectory_loss(
 class TrajectoryLoss(Loss):
     """Sum of S_w over the window, px of a 96-high map."""
 
+    # Paper: L_s has no unit and weight 1; here: px of a 96-high map at every resolution, because
+    # the weight must mean the same at every scale.
     name = "trajectory"
 
     def __init__(self, points: Sequence[tuple[float, float]]) -> None:

@@ -18,6 +18,8 @@ class CoordinateHeads(nn.Module):
     # Paper: one operator C in Eq. 2; here: two heads, because F has C channels and F' has D.
     # Paper: C's heat map enters the softmax of Eq. 3; here: heads of their own give logits,
     # because the softmax of a heat map in [0, 1] is flat and its integral the map's centre.
+    # Paper: C is learned from scratch; here: C_real starts as the backbone's sharpened maps,
+    # because otherwise every R_w starts at the map's centre and S_w teaches that.
     def __init__(self, channels: int, width: int, blocks: int, points: int) -> None:
         super().__init__()
         self.points = points

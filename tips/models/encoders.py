@@ -105,6 +105,8 @@ class TransformerEncoder(nn.Module):
         self, width: int, layers: int, heads: int, points: int, feedforward: int, dropout: float
     ) -> None:
         super().__init__()
+        if width % 4:
+            raise ValueError(f"width must be divisible by 4 for sine positions; got {width}")
         # Paper: "the original settings" of Deformable DETR, which has four levels; here: one
         # level, because HRNet's stride-4 branch is a single map.
         self.layers = nn.ModuleList(

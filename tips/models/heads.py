@@ -40,6 +40,8 @@ class Fusion(nn.Module):
 class HeatmapHead(nn.Module):
     """The final encoder on (z~, F_t) and its 1x1 layer."""
 
+    # Paper: a "transformer block", "simple transformer" without z~'s branches, of no stated depth;
+    # here: one encoder layer for both, because that fits the parameters of Table VIII.
     def __init__(self, channels: int, width: int, encoder: nn.Module) -> None:
         super().__init__()
         self.project = nn.Sequential(nn.Conv2d(channels + width, width, 1), group_norm(width))

@@ -1,7 +1,5 @@
 """TIPS: Fig. 2 in order, nothing else."""
 
-from typing import Self
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -43,7 +41,7 @@ class Tips(PoseModel):
         self.coordinate_heads = coordinate_heads
         self.t = t
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "Tips":  # not Self: shapes are checked by beartype
         """Switches everything but the frozen backbone."""
         super().train(mode)
         self.backbone.eval()

@@ -30,7 +30,7 @@ def box_affine(
         height: rows of the crop.
         width: columns of the crop.
         enlarge: factor on the padded box.
-        rotation: degrees, counter-clockwise.
+        rotation: degrees, clockwise as one sees the picture (y points down).
         scale: augmentation factor on the box.
 
     Raises:

@@ -13,17 +13,17 @@ from torchvision.ops import deform_conv2d
 
 def deform_conv(
     x: Float[Tensor, "B C H W"],
-    offset: Float[Tensor, "B 2kk H W"],
+    offset: Float[Tensor, "B moves H W"],
     weight: Float[Tensor, "O C k k"],
-    mask: Float[Tensor, "B kk H W"],
+    mask: Float[Tensor, "B taps H W"],
 ) -> Float[Tensor, "B O H W"]:
     """Applies a k x k deformable convolution, stride 1, padding k // 2, zero outside.
 
     Args:
         x: input map.
-        offset: px, (dy, dx) per tap, taps row by row as torchvision has them.
+        offset: px, (dy, dx) per tap, taps row by row as torchvision has them; 2 k k channels.
         weight: kernel, no bias.
-        mask: modulation per tap.
+        mask: modulation per tap; k k channels.
     """
     if x.is_cuda:
         return deform_conv2d(x, offset, weight, padding=weight.shape[-1] // 2, mask=mask)

@@ -19,7 +19,9 @@ def integral(logits: Float[Tensor, "... H W"]) -> Float[Tensor, "... 2"]:
     """
     # Paper: q in R^{1x1} in Eq. 3; here: q in R^2, because a position in a map has two numbers.
     height, width = logits.shape[-2:]
-    mass = torch.softmax(logits.float().flatten(-2), dim=-1).unflatten(-1, (height, width))
+    at_least_single = torch.promote_types(logits.dtype, torch.float32)  # never bfloat16
+    mass = torch.softmax(logits.flatten(-2), dim=-1, dtype=at_least_single)
+    mass = mass.unflatten(-1, (height, width))
     x = torch.arange(width, dtype=mass.dtype, device=mass.device)
     y = torch.arange(height, dtype=mass.dtype, device=mass.device)
     return torch.stack([(mass.sum(-2) * x).sum(-1), (mass.sum(-1) * y).sum(-1)], dim=-1)

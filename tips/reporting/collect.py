@@ -7,7 +7,7 @@ import numpy as np
 
 from tips import records, skeleton
 from tips.config import BACKBONE, Study
-from tips.evaluation.average_precision import average_precision, columns
+from tips.evaluation.average_precision import average_precision, labelled_columns
 from tips.evaluation.oks import part_oks
 from tips.evaluation.people import from_records
 from tips.evaluation.synthesis import InBetween
@@ -110,7 +110,7 @@ def _parts(
     matching = "track" if group.boxes == "gt" else "best"
     clips = from_records(truth.annotations, predictions)
     oks = part_oks(clips, matching=matching, area_factor=area)  # type: ignore[arg-type]
-    ap = columns(average_precision(measured.evidence).ap)
+    ap = labelled_columns(average_precision(measured.evidence).ap)
     return PartScores(
         {name: oks.parts[name].score for name in skeleton.COLUMNS} | {"Mean": oks.mean},
         ap | {"Mean": float(np.mean(list(ap.values())))},

@@ -17,8 +17,12 @@ class Spent(NamedTuple):
     longest: float
 
 
-def read(benchmarks: Path) -> list[Spent]:
+def read(benchmarks: Path, installed: Path = Path(".venv/installed")) -> list[Spent]:
     """Sums every {rule}/**/*.tsv (or {rule}.tsv) below a folder by rule, longest in sum first.
+
+    Args:
+        benchmarks: the folder.
+        installed: file in which `make` left the seconds of the installation, if it made one.
 
     Raises:
         RecordError: a file lacks the columns `s` and `cpu_time`.
@@ -28,6 +32,9 @@ def read(benchmarks: Path) -> list[Spent]:
         inside = path.relative_to(benchmarks)
         rule = inside.parts[0] if len(inside.parts) > 1 else inside.stem
         times.setdefault(rule, []).extend(_rows(path))
+    text = installed.read_text(encoding="utf-8").strip() if installed.is_file() else ""
+    if text.isdigit():
+        times["install"] = [(float(text), 0.0)]
     spent = [
         Spent(
             rule=rule,

@@ -6,7 +6,7 @@ from typing import Any
 
 from tips import records, skeleton
 from tips.config import load_study
-from tips.evaluation.average_precision import average_precision, columns, total
+from tips.evaluation.average_precision import average_precision, labelled_columns, total
 from tips.evaluation.oks import Matching, part_oks
 from tips.evaluation.people import from_records
 from tips.evaluation.synthesis import synthesis_table
@@ -49,7 +49,7 @@ def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: s
         "seed": seed,
         "boxes": boxes,
         "total": float(total(scores.ap)),
-        "columns": columns(scores.ap),
+        "columns": labelled_columns(scores.ap),
         "joints": {
             name: {field: getattr(scores, field)[j].item() for field in scores._fields}
             for j, name in enumerate(skeleton.JOINTS)

@@ -4,12 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tips import records, skeleton
+from tips.config import MEAN_POSE
 from tips.data.windows import keys as labelled_keys
 from tips.records import Annotations, Detections, Pose, Predictions, points_array
 from tips.stages._study import open_study, read_annotations
 from tips.stages.predict import Found, box_keys, gather
-
-NAME = "mean-pose"
 
 
 def run(scale: str = "desk", root: str = "") -> None:
@@ -26,8 +25,8 @@ def run(scale: str = "desk", root: str = "") -> None:
     keys = box_keys(annotations, detections)
     found = [Found(pose=_placed(mean, key.box, key.track), between=()) for key in keys]
     rows = gather(annotations, keys, found)
-    out = opened.paths.predictions(NAME, "0", "gt")
-    records.write(Predictions(variant=NAME, seed=0, boxes="gt", sequences=rows), out)
+    out = opened.paths.predictions(MEAN_POSE, "0", "gt")
+    records.write(Predictions(variant=MEAN_POSE, seed=0, boxes="gt", sequences=rows), out)
 
 
 def mean_pose(annotations: Annotations) -> NDArray[np.float64]:

@@ -87,6 +87,7 @@ def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         for position, frame in enumerate(sequence.frames)
         if frame.labelled and frame.people
     ]
+    known = _labelled_joints(annotations)
     captions = {}
     for number, (sequence, position) in enumerate(_spread(frames, count, 1)):
         frame = sequence.frames[position]
@@ -94,21 +95,38 @@ def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         if pixels is None:
             raise records.RecordError(f"{opened.paths.root / frame.file}: unreadable image")
         image: Image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-        figure, axes = plt.subplots(
-            1, 1 + len(names), figsize=(4 * (1 + len(names)), 3.3), layout="constrained"
-        )
-        _show(axes[0], image, "annotation")
+        view = _around(frame, image)
+        size = (4 * (1 + len(names)), 0.3 + 4 * (view[3] - view[1]) / (view[2] - view[0]))
+        figure, axes = plt.subplots(1, 1 + len(names), figsize=size, layout="constrained")
+        _show(axes[0], image, "annotation", view)
         for person in frame.people:
             points = person.points
             _bones(axes[0], points, np.isfinite(points[:, 0]))
         for axis, name in zip(axes[1:], names, strict=True):
-            _show(axis, image, name)
+            _show(axis, image, name, view)
             for pose in _poses(found[name], sequence.name, position):
-                _bones(axis, points_array(pose.joints), np.ones(skeleton.COUNT))
+                _bones(axis, points_array(pose.joints), known)
         name = f"overlay-{number}.png"
         _save(figure, folder / name)
         captions[name] = f"{sequence.name}, frame {position}: annotation and predictions, seed 0."
     return captions
+
+
+def _labelled_joints(annotations: records.Annotations) -> NDArray[np.bool_]:
+    """Joints that the split labels anywhere; a network says nothing about the others."""
+    points = [points_array(key.joints) for key in keys(annotations) if key.joints is not None]
+    return np.asarray(np.isfinite(np.stack(points)[..., 0]).any(axis=0))
+
+
+def _around(frame: records.Frame, image: Image) -> tuple[float, float, float, float]:
+    """The part of a frame that holds its people, with a margin: left, top, right, bottom."""
+    boxes = np.array([person.box for person in frame.people])
+    low, high = boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
+    margin = 0.15 * (high - low).max()
+    height, width = image.shape[:2]
+    left, top = np.maximum(low - margin, 0)
+    right, bottom = np.minimum(high + margin, (width, height))
+    return float(left), float(top), float(right), float(bottom)
 
 
 class Interval(NamedTuple):
@@ -139,8 +157,10 @@ def draw_synthesis(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         titles = ("frame w", "synthesized pose", "frame w + 1")
         for axis, image, maps, title in zip(axes, images, row.maps, titles, strict=True):
             _show(axis, image, title)
-            height, width = image.shape[:2]
-            axis.imshow(maps, cmap="jet", alpha=0.45, extent=(0, width, height, 0))
+            # A map px lies at stride times its index, the centre of a crop px.
+            height, width = (size - STRIDE / 2 for size in image.shape[:2])
+            place = (-STRIDE / 2, width, height, -STRIDE / 2)
+            axis.imshow(maps, cmap="jet", alpha=0.45, extent=place)
         left, middle, right = (point * STRIDE for point in row.points)
         axes[0].plot(*left, "o", color="lime", ms=7, mec="k")
         axes[2].plot(*right, "o", color="cyan", ms=7, mec="k")
@@ -211,8 +231,16 @@ def _spread(items: Sequence, count: int, seed: int) -> list:  # type: ignore[typ
     return [items[i] for i in sorted(order)]
 
 
-def _show(axis: plt.Axes, image: Image, title: str) -> None:
-    axis.imshow(image, extent=(0, image.shape[1], image.shape[0], 0))
+def _show(
+    axis: plt.Axes,
+    image: Image,
+    title: str,
+    view: tuple[float, float, float, float] | None = None,
+) -> None:
+    axis.imshow(image)
+    if view is not None:
+        axis.set_xlim(view[0], view[2])
+        axis.set_ylim(view[3], view[1])
     axis.set_title(title, fontsize=8)
     axis.axis("off")
 

@@ -53,7 +53,10 @@ def _with_motion(paths: Paths, split: str, sequence: Sequence) -> Sequence:
     truth = paths.root / "truth" / split / f"{sequence.name}.json"
     if not truth.is_file():
         return sequence
-    return sequence.model_copy(update={"motion": str(records.read_json(truth)["motion"])})
+    found = records.read_json(truth)
+    if not isinstance(found, dict) or "motion" not in found:
+        raise records.RecordError(f"{truth}: motion: this key must be given")
+    return sequence.model_copy(update={"motion": str(found["motion"])})
 
 
 def _manifest(opened: Opened, splits: Mapping[Split, Annotations]) -> dict[str, Any]:

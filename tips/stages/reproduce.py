@@ -44,9 +44,19 @@ def run(scale: str = "desk", root: str = "") -> None:
     recover(config)
     code = _snakemake(["--rerun-incomplete", *config])
     if code:
+        _partial_report(scale, root)
         print(f"not finished (code {code}): see the message above; run the same command to go on")
         sys.exit(1 if code < 0 else code)
     print(f"The report: {report}")
+
+
+def _partial_report(scale: str, root: str) -> None:
+    """Writes tables and report from what is there; unfinished cells say missing or failed."""
+    for stage in ("tabulate", "report"):
+        command = [sys.executable, "-m", "tips", "stage", stage, "--scale", scale, "--root", root]
+        if subprocess.run(command, check=False).returncode:
+            return
+    print("a report of what is finished was written; its other cells say missing or failed")
 
 
 def recover(config: list[str]) -> None:

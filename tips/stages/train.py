@@ -24,9 +24,9 @@ from tips.stages._study import Opened, open_study, open_windows, read_annotation
 from tips.stages.prepare import split_names
 from tips.training.batches import AugmentedWindows, load_batches
 from tips.training.device import choose_device, use_bfloat16
-from tips.training.loop import Job, Outcome, fit
+from tips.training.loop import Job, Outcome, TrainingError, fit
 from tips.training.schedule import Draws
-from tips.training.state import StateFolder
+from tips.training.state import StateFolder, save_tensors
 
 
 def run(
@@ -58,9 +58,15 @@ def run(
     inputs = input_digests(opened, chosen, seed)
     key = digest({"config": digest(chosen.experiment), "seed": seed, **inputs})
     state = StateFolder(opened.paths.state(variant, str(seed)), key)
+    failure = opened.paths.run(variant, str(seed)) / "failed.json"
     with state.locked():
+        failure.unlink(missing_ok=True)
         job = build_job(opened, chosen, seed, choose_device(device))
-        outcome = fit(job, state)
+        try:
+            outcome = fit(job, state)
+        except TrainingError as error:
+            records.write_json({"reason": str(error)}, failure)
+            raise
         _save(opened, chosen, seed, job, outcome, state, inputs)
         state.clear()
 
@@ -146,8 +152,7 @@ def _save(
     paths = opened.paths
     folder = paths.run(variant.name, str(seed))
     folder.mkdir(parents=True, exist_ok=True)
-    with records.atomic_path(paths.checkpoint(variant.name, str(seed))) as temporary:
-        torch.save({"model": job.model.state_dict()}, temporary)
+    save_tensors({"model": job.model.state_dict()}, paths.checkpoint(variant.name, str(seed)))
     with records.atomic(folder / "train.jsonl") as journal:
         journal.write(state.journal.read_text(encoding="utf-8"))
     commit, diff = provenance.commit()

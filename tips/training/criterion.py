@@ -18,10 +18,12 @@ class Weighted(NamedTuple):
 
 
 class Criterion(nn.Module):
-    """Sums its terms and returns each by name."""
+    """Sums its terms and returns each by name. Raises ValueError if there is none."""
 
     def __init__(self, terms: Sequence[Weighted]) -> None:
         super().__init__()
+        if not terms:
+            raise ValueError("losses must hold a term of weight above 0; all are 0, so set one")
         self.losses = nn.ModuleDict({term.loss.name: term.loss for term in terms})
         self.weights = {term.loss.name: term.weight for term in terms}
 

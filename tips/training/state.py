@@ -4,6 +4,7 @@ import fcntl
 import json
 import logging
 import os
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ import torch
 from tips.records import RecordError, atomic_path
 
 log = logging.getLogger(__name__)
+
+# What torch.load raises for files that are cut off or no archive of tensors.
+DAMAGE = (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError)
 
 
 class StateFolder:
@@ -62,8 +66,7 @@ class StateFolder:
 
     def save(self, state: dict[str, Any]) -> None:
         """Writes the state atomically."""
-        with atomic_path(self._file) as temporary:
-            torch.save({**state, "key": self.key}, temporary)
+        save_tensors({**state, "key": self.key}, self._file)
 
     def log(self, line: dict[str, Any]) -> None:
         """Appends one line to the journal."""
@@ -80,7 +83,7 @@ class StateFolder:
             return None
         try:
             state: dict[str, Any] = torch.load(self._file, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, ValueError):
+        except DAMAGE:
             log.warning("%s is damaged: starting anew", self._file)
             return None
         return state
@@ -89,7 +92,21 @@ class StateFolder:
         """Drops lines of steps that will be run again."""
         if not self.journal.is_file():
             return
-        lines = self.journal.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] < step]
+        lines = self.journal.read_text(encoding="utf-8").splitlines(keepends=True)
+        # Only a kill within a write leaves a line without an end, and only the last one.
+        whole = [line for line in lines if line.endswith("\n")]
         with atomic_path(self.journal) as temporary:
-            temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+            kept = "".join(line for line in whole if json.loads(line)["step"] < step)
+            temporary.write_text(kept, encoding="utf-8")
+
+
+def save_tensors(value: dict[str, Any], path: Path) -> None:
+    """Writes a file of tensors atomically. Raises OSError, of a full disk too."""
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        try:
+            torch.save(value, stream)
+        except RuntimeError as error:
+            # torch reports a failed write as a flaw of its own archive.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise

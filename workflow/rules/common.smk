@@ -1,4 +1,5 @@
 # Names that every rule uses. Everything here comes from the package; nothing is computed twice.
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,13 +9,25 @@ from snakemake.utils import validate
 # The console script does not put the repository on the path.
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
-from tips.config import BACKBONE, ConfigError, digest, load_study
+from tips.config import BACKBONE, MEAN_POSE, ConfigError, digest, load_study
 from tips.paths import study_paths
 from tips.provenance import has_nvidia_driver, source_digest
 from tips.records import read_json
-from tips.stages.mean_pose import NAME as MEAN_POSE
 
-validate(config, "../schemas/config.schema.yaml")
+
+def refuse(message):
+    """A user's mistake: one line and exit code 2, as `tips` itself ends."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+try:
+    validate(config, "../schemas/config.schema.yaml")
+except WorkflowError as error:
+    lines = [line for line in str(error).splitlines() if "ValidationError: " in line]
+    refuse(
+        f"--config: {lines[0].partition('ValidationError: ')[2] if lines else error}"
+    )
 
 ROOT = config["root"]
 try:
@@ -22,12 +35,14 @@ try:
         config["scale"], Path("experiments"), ROOT or None, config["seeds"] or None
     )
 except ConfigError as error:
-    raise WorkflowError(f"tips: {error}") from None
+    refuse(error)
 SCALE = STUDY.scale
 PATHS = study_paths(SCALE)
 EMBEDDED = SCALE.dataset.embedded
 # One card trains one model at a time; on CPUs every core does.
-GPU = int(config["device"] == "cuda" or (config["device"] == "auto" and has_nvidia_driver()))
+GPU = int(
+    config["device"] == "cuda" or (config["device"] == "auto" and has_nvidia_driver())
+)
 SPLITS = (
     ["train", "val", "stills"] if EMBEDDED and EMBEDDED.stills else ["train", "val"]
 )
@@ -48,8 +63,9 @@ wildcard_constraints:
 
 # All jobs run one stage of the package with the Python that runs Snakemake, `stage NAME ...`,
 # or `study NAME ...` where the stage wants to know which study it works for.
-STAGE = f"stage() {{ '{sys.executable}' -m tips stage \"$@\"; }}; "
-STUDY_STAGE = f"study() {{ stage \"$@\" --scale '{SCALE.name}' --root '{ROOT}'; }}; "
+STAGE = f'stage() {{ {shlex.quote(sys.executable)} -m tips stage "$@"; }}; '
+OF_STUDY = f"--scale {shlex.quote(SCALE.name)} --root {shlex.quote(ROOT)}"
+STUDY_STAGE = f'study() {{ stage "$@" {OF_STUDY}; }}; '
 DEVICE = f"DEVICE={config['device']}; "
 shell.prefix((DEVICE + STAGE + STUDY_STAGE).replace("{", "{{").replace("}", "}}"))
 
@@ -79,7 +95,12 @@ def given_annotations():
     """The user's own annotation files, so that a change in them is seen."""
     if EMBEDDED is not None:
         return []
-    return sorted((PATHS.root / SCALE.dataset.annotations).glob("*/*.json"))
+    folder = PATHS.root / SCALE.dataset.annotations
+    if not folder.is_dir():
+        refuse(
+            f"{folder}: no such folder; --config root=FOLDER names a dataset in PoseTrack18's layout"
+        )
+    return sorted(folder.glob("*/*.json"))
 
 
 def training_inputs(wildcards):

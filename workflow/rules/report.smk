@@ -79,7 +79,8 @@ rule pictures:
         "study pictures 2> >(tee {log} >&2)"
 
 
-TABLES = [f"table-{k}" for k in [*range(2, 12), "S", "C", "subsets", "variants"]]
+NAMES = [*range(2, 12), "S", "C", "subsets", "variants", "claims", "AA"]
+TABLES = [*(f"table-{name}" for name in NAMES), "interim"]
 
 
 rule tabulate:
@@ -143,6 +144,8 @@ rule track:
     conda:
         "../../environment.yml"
     params:
-        code=source_digest(["stages/track.py", "reporting/mlflow_sync.py", "reporting/run_files.py"]),
+        code=source_digest(
+            ["stages/track.py", "reporting/mlflow_sync.py", "reporting/run_files.py"]
+        ),
     shell:
         "study track 2> >(tee {log} >&2)"

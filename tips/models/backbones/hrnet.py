@@ -35,17 +35,16 @@ class HRNet(Backbone):
         self.channels: int = self.net.feature_info.channels()[0]
         self.final_layer = nn.Conv2d(self.channels, skeleton.COUNT, 1)
         self.autocast = autocast
-        if autocast:
-            self.net.to(memory_format=torch.channels_last)
+        self.layout = torch.channels_last if autocast else torch.contiguous_format
+        self.net.to(memory_format=self.layout)
         nn.init.normal_(self.final_layer.weight, std=0.001)
         assert self.final_layer.bias is not None
         nn.init.zeros_(self.final_layer.bias)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H/4 W/4"]:
         """Computes F. Images are normalised RGB, H and W divisible by 32."""
-        layout = torch.channels_last if self.autocast else torch.contiguous_format
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
-            features: Tensor = self.net(images.contiguous(memory_format=layout))[0]
+            features: Tensor = self.net(images.contiguous(memory_format=self.layout))[0]
         return features.float().contiguous()
 
     def maps(self, F: Float[Tensor, "B C h w"]) -> Float[Tensor, "B J h w"]:

@@ -1,0 +1,254 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tips.config import (
+    ConfigError,
+    digest,
+    load_experiment,
+    load_scale,
+    load_study,
+    overlay,
+)
+
+MINE = "ablation/mine.yaml"
+
+
+def write(experiments: Path, text: str, name: str = MINE) -> Path:
+    path = experiments / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def child(experiments: Path, body: str, name: str = MINE) -> Path:
+    return write(experiments, f"extends: ../tips.yaml\ntitle: mine\n{body}\n", name)
+
+
+def refusal(experiments: Path, scale: str = "smoke", root: str | None = None) -> str:
+    with pytest.raises(ConfigError) as refused:
+        load_study(scale, experiments, root)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+WINDOW = "window must contain 0, the frame whose pose is estimated; got [-2, 2]"
+GROUPS = "distillation: {groups: {source: listed, count: 2, parts: %s}}"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("traning: {epochs: 3}", "traning: unknown key; did you mean 'training'?"),
+        ("training: {epoch: 3}", "training.epoch: unknown key; did you mean 'epochs'?"),
+        (
+            "synthesis: {encoder: {layer: 3}}",
+            "synthesis.encoder.layer: unknown key; did you mean 'layers'?",
+        ),
+        ("losses: {quark: 1}", "losses.quark: unknown key; known: anchor, complement"),
+        ("window: [-2, 2]", f"window: {WINDOW}"),
+        ("window: [-2, 0, 2]", "window: window must be consecutive frames; got [-2, 0, 2]"),
+        ("window: [0]", "the file: synthesis needs two frames or more; window is [0]"),
+        (
+            "synthesis: {points: [[1.5, 1.0]]}",
+            "synthesis.points: alpha + beta must be 2 with both in [0, 2] (Eq. 15); got [1.5, 1.0]",
+        ),
+        ("synthesis: {points: [[3.0, -1.0]]}", "synthesis.points: alpha + beta must be 2"),
+        ("synthesis: {points: []}", "synthesis.points: Tuple should have at least 1 item"),
+        (
+            "distillation: {groups: {count: 4}}",
+            "distillation.groups: Table V has groups for N = 1, 3, 5, 8, 15; got 4",
+        ),
+        (
+            GROUPS % "[[nose], [head_top]]",
+            "groups must hold each of the 15 joints once and none may be empty; twice: none; "
+            "missing: right_ankle, right_knee",
+        ),
+        (GROUPS % "[[nose, nose], [thumb]]", "distillation.groups: unknown joint 'thumb'"),
+        (
+            "distillation: {groups: {source: listed}}",
+            "distillation.groups: `parts` is given exactly when source is `listed`",
+        ),
+        ("training: {epochs: 0}", "training.epochs: Input should be greater than 0 (got 0)"),
+        ("training: {epochs: many}", "training.epochs: Input should be a valid integer"),
+        (
+            "training: {milestones: [0.8, 0.4]}",
+            "training.milestones: milestones are rising shares of all steps in (0, 1); got",
+        ),
+        ("model: single_frame", "the file: model single_frame takes window [0], synthesis null"),
+        ("interim: vfit", "interim: Input should be 'average', 'flow' or 'true' (got \"vfit\")"),
+    ],
+)
+def test_mistakes_are_one_line_with_file_key_and_rule(
+    experiments: Path, body: str, says: str
+) -> None:
+    path = child(experiments, body)
+    message = refusal(experiments)
+    assert message.startswith(f"{path}: ")
+    assert says in message
+
+
+def test_a_crop_is_divisible_by_the_coarsest_stride(experiments: Path) -> None:
+    # The scale's overlay lies below the experiment's own file.
+    path = child(experiments, "crop: {width: 48}")
+    assert refusal(experiments) == (
+        f"{path}: crop.width: must be divisible by 32, the backbone's coarsest stride; got 48"
+    )
+
+
+def test_a_missing_value_is_named(experiments: Path) -> None:
+    path = experiments / "tips.yaml"
+    whole = yaml.safe_load(path.read_text())
+    del whole["head"]["start"]
+    path.write_text(yaml.safe_dump(whole))
+    with pytest.raises(ConfigError, match=r"tips\.yaml: head\.start: this key must be given"):
+        load_experiment(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("window: [1, 2", "not YAML: while parsing a flow sequence"),
+        ("a: b: c", "not YAML: mapping values are not allowed here"),
+        ("- a list", "must hold keys and values; got list"),
+        ("", "must hold keys and values; got NoneType"),
+        ("extends: ../tipps.yaml", "extends: no file ../tipps.yaml"),
+        (
+            "extends: window-3.yaml\ntitle: x",
+            "extends: window-3.yaml extends another file; one level only",
+        ),
+    ],
+)
+def test_files_that_are_no_experiments(experiments: Path, text: str, says: str) -> None:
+    path = write(experiments, text)
+    assert refusal(experiments).startswith(f"{path}: {says}")
+
+
+def test_bytes_that_are_no_text(experiments: Path) -> None:
+    (experiments / MINE).write_bytes(b"title: \xff\xfe")
+    assert "mine.yaml: not YAML: 'utf-8' codec can't decode" in refusal(experiments)
+
+
+def test_two_variants_of_one_name(experiments: Path) -> None:
+    path = child(experiments, "", "controls/window-3.yaml")
+    assert refusal(experiments) == (
+        f"{path}: a variant named 'window-3' exists already; rename the file"
+    )
+
+
+def test_an_unknown_variant_names_the_nearest(experiments: Path) -> None:
+    study = load_study("smoke", experiments)
+    with pytest.raises(ConfigError) as refused:
+        study.variant("conact")
+    assert str(refused.value) == "unknown variant 'conact'; did you mean 'concat'?"
+
+
+def spoil_scale(experiments: Path, name: str, **change: Any) -> None:
+    path = experiments / "scales" / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | change))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"rows": ["hrnet", "tpis"]}, "scale smoke: unknown variant 'tpis'; did you mean 'tips'?"),
+        ({"variants": {"hrnt": {}}}, "scale smoke: unknown variant 'hrnt'; did you mean 'hrnet'?"),
+        ({"resample": 3}, "smoke.yaml: resample: unknown key; did you mean 'resamples'?"),
+        ({"pictures": 0}, "smoke.yaml: pictures: Input should be greater than 0"),
+        (
+            {"variants": {"tips": {"window": [1, 2]}}},
+            "tips.yaml: window: window must contain 0",
+        ),
+    ],
+)
+def test_mistakes_of_a_scale(experiments: Path, change: dict[str, Any], says: str) -> None:
+    spoil_scale(experiments, "smoke", **change)
+    if "resample" in change:
+        path = experiments / "scales/smoke.yaml"
+        raw = yaml.safe_load(path.read_text())
+        del raw["resample"]
+        raw["evaluation"]["resample"] = 3
+        path.write_text(yaml.safe_dump(raw))
+        says = "smoke.yaml: evaluation.resample: unknown key; did you mean 'resamples'?"
+    assert says in refusal(experiments)
+
+
+def test_scales_that_do_not_exist_or_lack_a_dataset(experiments: Path) -> None:
+    assert refusal(experiments, "smokee") == "unknown scale 'smokee'; did you mean 'smoke'?"
+    assert refusal(experiments, "clip") == (
+        f"{experiments}/scales/clip.yaml: dataset.root: scale 'clip' needs a dataset folder; "
+        "add --config root=FOLDER"
+    )
+    assert load_scale("clip", experiments, "/some/where").dataset.root == "/some/where"
+
+
+def test_null_removes_a_part_and_details_do_not_bring_it_back(experiments: Path) -> None:
+    path = child(experiments, "synthesis: null\ndistillation: null")
+    smoke = load_scale("smoke", experiments)
+    assert smoke.experiment["synthesis"] == {
+        "encoder": {"layers": 1, "heads": 2, "feedforward": 32, "dropout": 0.0}
+    }
+    found = load_experiment(path, smoke)
+    assert found.synthesis is None
+    assert found.distillation is None
+    assert found.width == smoke.experiment["width"]
+
+
+def test_layers_lie_in_order(experiments: Path) -> None:
+    """Parent, scale, own file, the scale's word on this one variant."""
+    path = child(experiments, "width: 24\ntraining: {epochs: 7}")
+    smoke = load_scale("smoke", experiments)
+    assert load_experiment(path).training.epochs == 7
+    assert load_experiment(path).blocks == 3
+    on_scale = load_experiment(path, smoke)
+    assert (on_scale.width, on_scale.training.epochs, on_scale.blocks) == (24, 7, 1)
+    last = smoke.model_copy(update={"variants": {"mine": {"training": {"epochs": 9}}}})
+    assert load_experiment(path, last).training.epochs == 9
+
+
+def test_overlay_merges_mappings_and_replaces_the_rest() -> None:
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 3}
+    assert overlay(base, {"a": {"c": [9]}, "e": None}) == {
+        "a": {"b": 1, "c": [9]},
+        "d": 3,
+        "e": None,
+    }
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 3}
+
+
+def test_a_new_file_is_a_new_variant(experiments: Path) -> None:
+    child(experiments, "blocks: 2")
+    study = load_study("smoke", experiments)
+    assert study.variants["mine"].kind == "ablation"
+    assert study.variants["mine"].seeds == 1
+    assert load_study("smoke", experiments, seeds=3).variants["mine"].seeds == 3
+    assert load_study("smoke", experiments, seeds=3).variants["hrnet"].seeds == 1
+
+
+def test_the_digest_is_of_the_meaning(experiments: Path) -> None:
+    first = load_experiment(child(experiments, "blocks: 2\nwidth: 24"))
+    again = load_experiment(
+        write(
+            experiments,
+            "# another comment\nwidth: 24   # and here\nextends: ../tips.yaml\n"
+            "blocks: 2\ntitle: another title\n",
+        )
+    )
+    assert digest(first) == digest(again)
+    other = load_experiment(child(experiments, "blocks: 2\nwidth: 32"))
+    assert digest(first) != digest(other)
+    assert digest({"b": 1, "a": {"d": 2, "c": 3}}) == digest({"a": {"c": 3, "d": 2}, "b": 1})
+    assert digest({"a": 1, "note": "x"}) == digest({"a": 1})
+
+
+def test_every_committed_file_loads_at_every_scale(experiments: Path) -> None:
+    scales = sorted(path.stem for path in (experiments / "scales").glob("*.yaml"))
+    for name in scales:
+        study = load_study(name, experiments, "anywhere")
+        assert "tips" in study.variants
+        # Where heads start from scratch anyhow, that control is the full model itself.
+        same = study.variants["tips"].experiment.head.start == "scratch"
+        digests = {digest(variant.experiment) for variant in study.variants.values()}
+        assert len(digests) == len(study.variants) - same

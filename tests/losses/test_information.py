@@ -1,0 +1,193 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tips.losses.base import Loss
+from tips.losses.divergence import released_divergence
+from tips.losses.information import (
+    ComplementLoss,
+    FeatureRedundancyLoss,
+    RedundancyLoss,
+    ReleasedComplementLoss,
+    ReleasedRedundancyLoss,
+    VarietyLoss,
+    auxiliary_head,
+)
+
+T, CHANNELS, WIDTH = 1, 4, 6
+
+
+def variety(case: Any, z_i: Tensor) -> Tensor:
+    return VarietyLoss()(case.output._replace(z_i=z_i), case.coordinates, case.target)
+
+
+def backbone_head() -> nn.Conv2d:
+    return nn.Conv2d(CHANNELS, 15, 1)
+
+
+class Says(nn.Module):
+    """A head that always answers the same maps."""
+
+    def __init__(self, maps: Tensor) -> None:
+        super().__init__()
+        self.maps = maps
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.maps
+
+
+def value(loss: Loss, case: Any) -> Tensor:
+    return loss(case.output, case.coordinates, case.target)
+
+
+@pytest.mark.parametrize(("groups", "expected"), [(1, 0.0), (2, 1.0), (5, 10.0), (15, 105.0)])
+def test_equal_features_cost_one_per_pair(case: Any, groups: int, expected: float) -> None:
+    z_i = torch.randn(2, 1, 6, 4, 4).expand(-1, groups, -1, -1, -1)
+    assert variety(case, z_i).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_orthogonal_and_opposite_features(case: Any) -> None:
+    z_i = torch.eye(16).view(1, 16, 1, 4, 4)
+    assert variety(case, z_i).item() == pytest.approx(0)
+    opposite = torch.stack([z_i[:, 0], -3 * z_i[:, 0]], 1)
+    assert variety(case, opposite).item() == pytest.approx(-1)
+
+
+def test_variety_never_falls_below_minus_half_n_and_reaches_it(case: Any) -> None:
+    z_i = torch.randn(1, 5, 2, 3, 3, requires_grad=True)
+    optimizer = torch.optim.Adam([z_i], lr=0.1)
+    for _ in range(120):
+        optimizer.zero_grad()
+        loss = variety(case, z_i)
+        assert loss.item() >= -2.5 - 1e-5
+        loss.backward()
+        optimizer.step()
+    assert loss.item() == pytest.approx(-2.5, abs=1e-3)
+
+
+def test_variety_of_zero_features_has_a_finite_gradient(case: Any) -> None:
+    z_i = torch.zeros(1, 3, 2, 3, 3, requires_grad=True)
+    loss = variety(case, z_i)
+    loss.backward()
+    assert loss == 0
+    assert torch.isfinite(z_i.grad).all()
+
+
+def test_complement_is_what_z_knows_less_than_the_frame(case: Any) -> None:
+    """Equal features through equal heads cancel; better ones go below zero."""
+    head, h_z = backbone_head(), auxiliary_head(WIDTH)
+    same = case._replace(output=case.output._replace(z_tilde=case.output.F[:, T]))
+    assert value(ComplementLoss(head, head, T), same).item() == pytest.approx(0, abs=1e-5)
+    known = value(ComplementLoss(head, Says(case.target.maps), T), case)
+    assert known.item() < 0
+    assert torch.isfinite(value(ComplementLoss(head, h_z, T), case))
+
+
+def test_complement_reaches_z_tilde_and_h_z_only(case: Any) -> None:
+    head, h_z = backbone_head(), auxiliary_head(WIDTH)
+    loss = value(ComplementLoss(head, h_z, T), case)
+    assert case.reached(loss) == {"z_tilde"}
+    loss.backward()
+    assert h_z.weight.grad is not None
+    assert h_z.weight.grad.any()
+    assert head.weight.grad is None
+
+
+def test_the_backbone_is_no_part_of_a_term() -> None:
+    head, h_z = backbone_head(), auxiliary_head(WIDTH)
+    for kind in (ComplementLoss, ReleasedComplementLoss):
+        assert sum(p.numel() for p in kind(head, h_z, T).parameters()) == 15 * (WIDTH + 1)
+
+
+def test_redundancy_vanishes_where_z_reads_like_its_branches(case: Any) -> None:
+    """Then only the reference I(H; z_i) is left, which carries no gradient."""
+    student = torch.zeros(2, 15, 16, 16)
+    for group, maps in zip(case.groups, case.output.group_maps, strict=True):
+        student[:, list(group)] = maps.detach()
+    equal = value(RedundancyLoss(case.groups, Says(student)), case)
+    worse = value(RedundancyLoss(case.groups, Says(student.roll(3, -1))), case)
+    assert equal.item() < worse.item()
+    perfect = case._replace(
+        output=case.output._replace(
+            group_maps=tuple(case.target.maps[:, list(group)] for group in case.groups)
+        )
+    )
+    loss = RedundancyLoss(case.groups, Says(case.target.maps))
+    assert value(loss, perfect).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_redundancy_leaves_its_teachers_alone(case: Any) -> None:
+    h_z = auxiliary_head(WIDTH)
+    loss = value(RedundancyLoss(case.groups, h_z), case)
+    assert case.reached(loss) == {"z_tilde"}
+    loss.backward()
+    assert h_z.weight.grad is not None
+    assert h_z.weight.grad.any()
+
+
+def test_feature_redundancy_reaches_z_tilde_and_every_projector(case: Any) -> None:
+    term = FeatureRedundancyLoss(case.groups, WIDTH)
+    loss = value(term, case)
+    assert case.reached(loss) == {"z_tilde"}
+    loss.backward()
+    assert all(p.weight.grad is not None and p.weight.grad.any() for p in term.projectors)
+
+
+def test_released_terms_move_the_final_maps_and_no_head(case: Any) -> None:
+    """As in the code they copy: the first argument is detached, the labels are predictions."""
+    head, h_z = backbone_head(), auxiliary_head(WIDTH)
+    complement = value(ReleasedComplementLoss(head, h_z, T), case)
+    assert case.reached(complement) == {"maps"}
+    assert torch.autograd.grad(
+        complement, list(h_z.parameters()), allow_unused=True, retain_graph=True
+    ) == (None, None)
+    redundancy = value(ReleasedRedundancyLoss(case.groups), case)
+    assert case.reached(redundancy) == {"maps", "z_tilde"}
+    assert abs(complement.item()) < 0.1
+    assert abs(redundancy.item()) < 0.1
+
+
+def test_released_terms_put_the_released_call_where_an_information_stands(case: Any) -> None:
+    head, h_z = backbone_head(), auxiliary_head(WIDTH)
+    maps, output = case.output.maps, case.output
+    complement = released_divergence(head(output.F[:, T]), maps) - released_divergence(
+        h_z(output.z_tilde), maps
+    )
+    assert value(ReleasedComplementLoss(head, h_z, T), case).item() == pytest.approx(
+        complement.item(), rel=1e-4
+    )
+    redundancy = sum(
+        released_divergence(output.group_maps[i], maps[:, list(group)])
+        - released_divergence(output.z_i[:, i], output.z_tilde)
+        for i, group in enumerate(case.groups)
+    )
+    assert value(ReleasedRedundancyLoss(case.groups), case).item() == pytest.approx(
+        float(redundancy), rel=1e-4
+    )
+
+
+def test_group_order_does_not_matter(case: Any) -> None:
+    order = [3, 0, 4, 1, 2]
+    output = case.output._replace(
+        group_maps=tuple(case.output.group_maps[i] for i in order), z_i=case.output.z_i[:, order]
+    )
+    moved = case._replace(output=output, groups=tuple(case.groups[i] for i in order))
+    h_z = auxiliary_head(WIDTH)
+    for make in (
+        lambda groups: VarietyLoss(),
+        lambda groups: RedundancyLoss(groups, h_z),
+        ReleasedRedundancyLoss,
+    ):
+        terms = [value(make(c.groups), c).item() for c in (case, moved)]
+        assert terms[0] == pytest.approx(terms[1], rel=1e-5)
+
+
+def test_nobody_labelled_gives_no_nan(unlabelled: Any) -> None:
+    head, h_z = backbone_head(), auxiliary_head(WIDTH)
+    for term in (ComplementLoss(head, h_z, T), RedundancyLoss(unlabelled.groups, h_z)):
+        loss = value(term, unlabelled)
+        assert loss == 0
+        assert not unlabelled.reached(loss)
+    assert torch.isfinite(value(FeatureRedundancyLoss(unlabelled.groups, WIDTH), unlabelled))

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import torch
+from jaxtyping import TypeCheckError
+
+from tips.ops.heatmap import decode, encode, sigma
+
+ONE = np.ones(1, dtype=np.float32)
+
+
+def drawn(x: float, y: float, height: int = 96, width: int = 72) -> np.ndarray:
+    return encode(np.array([[x, y]], dtype=np.float32), ONE, height, width)[0]
+
+
+@pytest.mark.parametrize(("height", "expected"), [(96, 3), (64, 2), (192, 6), (32, 1), (16, 1)])
+def test_sigma_follows_the_map_and_never_falls_below_one(height: int, expected: float) -> None:
+    assert sigma(height) == expected
+
+
+@pytest.mark.parametrize("height", [96, 64, 32, 16, 24])
+def test_energy_of_a_target_is_pi_sigma_squared(height: int) -> None:
+    target = drawn(height // 2, height // 2, height, height)
+    assert (target.astype(np.float64) ** 2).sum() == pytest.approx(
+        np.pi * sigma(height) ** 2, rel=2e-3
+    )
+
+
+def test_a_target_is_a_gaussian_of_peak_one_in_a_window_of_three_sigma() -> None:
+    target = drawn(20.4, 30.6)
+    assert np.unravel_index(target.argmax(), target.shape) == (31, 20)
+    assert target.max() == 1
+    assert target[31, 23] == pytest.approx(np.exp(-0.5))
+    assert target[34, 23] == pytest.approx(np.exp(-1.0))
+    rows, columns = np.nonzero(target)
+    assert (rows.min(), rows.max()) == (22, 40)
+    assert (columns.min(), columns.max()) == (11, 29)
+
+
+def test_weight_zero_draws_nothing_even_for_nan() -> None:
+    joints = np.array([[5, 5], [np.nan, np.nan]], dtype=np.float32)
+    maps = encode(joints, np.array([0, 0], dtype=np.float32), 16, 16)
+    assert maps.shape == (2, 16, 16)
+    assert maps.dtype == np.float32
+    assert not maps.any()
+
+
+def test_whole_cells_survive_the_round_trip() -> None:
+    rng = np.random.default_rng(0)
+    joints = np.stack([rng.integers(0, 72, 15), rng.integers(0, 96, 15)], -1).astype(np.float32)
+    maps = torch.from_numpy(encode(joints, np.ones(15, dtype=np.float32), 96, 72))[None]
+    for mode in ("plain", "quarter"):
+        found, scores = decode(maps, mode)
+        assert np.array_equal(found[0].numpy(), joints)
+        assert torch.equal(scores, torch.ones(1, 15))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "expected"),
+    [
+        (5, 6, (5.25, 5.75)),  # larger neighbours right and above
+        (1, 6, (1.0, 6.0)),  # one cell from the border: the family shifts neither axis
+        (5, 1, (5.0, 1.0)),
+        (2, 2, (2.25, 1.75)),
+        (14, 14, (14.25, 13.75)),  # the family's rule reaches one cell further at the far end
+        (15, 8, (15.0, 8.0)),
+        (0, 0, (0.0, 0.0)),
+    ],
+)
+def test_quarter_shift_goes_to_the_larger_neighbour(
+    x: int, y: int, expected: tuple[float, float]
+) -> None:
+    maps = torch.zeros(1, 1, 16, 16)
+    if x < 15:
+        maps[0, 0, y, x + 1] = 0.5
+    if y > 0:
+        maps[0, 0, y - 1, x] = 0.5
+    maps[0, 0, y, x] = 1.0
+    assert decode(maps, "quarter")[0][0, 0].tolist() == list(expected)
+    assert decode(maps, "plain")[0][0, 0].tolist() == [x, y]
+
+
+def test_shapes_are_checked_in_tests() -> None:
+    """pyproject.toml has the import hook; without it every annotation could be wrong."""
+    with pytest.raises(TypeCheckError, match="maps"):
+        decode(torch.zeros(3, 16, 16), "plain")
+
+
+def test_equal_neighbours_do_not_shift() -> None:
+    maps = torch.zeros(1, 1, 16, 16)
+    maps[0, 0, 8, 7:10] = torch.tensor([0.5, 1.0, 0.5])
+    assert decode(maps, "quarter")[0][0, 0].tolist() == [8, 8]
+
+
+def test_a_map_without_a_positive_value_decodes_to_the_corner() -> None:
+    maps = torch.full((2, 1, 16, 16), -1.0)
+    maps[0, 0, 4, 4] = 0.0
+    joints, scores = decode(maps, "quarter")
+    assert not joints.any()
+    assert scores.flatten().tolist() == [0.0, -1.0]

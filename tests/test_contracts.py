@@ -1,0 +1,246 @@
+"""What every file of experiments/ promises, at smoke scale: 64 x 64 crops, a batch of two."""
+
+import copy
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_origin
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import jaxtyped
+from torch import Tensor, nn
+
+from tips import skeleton
+from tips.build import build_criterion, build_groups, build_model
+from tips.config import Experiment, load_experiment, load_scale
+from tips.models.interfaces import PoseModel
+from tips.ops.heatmap import encode
+from tips.tensors import Coordinates, PoseOutput, Target, Window
+from tips.training.criterion import Criterion
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+ABOVE = sorted(path for path in EXPERIMENTS.glob("*/*.yaml") if path.parent.name != "scales")
+FILES = [EXPERIMENTS / "tips.yaml", *ABOVE]
+BATCH, CROP, MAP, JOINTS = 2, 64, 16, skeleton.COUNT
+each = pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+
+
+class Built(NamedTuple):
+    experiment: Experiment
+    groups: tuple[tuple[int, ...], ...]
+    model: PoseModel  # fresh
+    window: Window
+    target: Target
+
+
+@cache
+def built(file: Path) -> Built:
+    experiment = load_experiment(file, load_scale("smoke", EXPERIMENTS))
+    groups: tuple[tuple[int, ...], ...] = ()
+    if experiment.distillation is not None:
+        settings = experiment.distillation.groups
+        # Data-driven groups come from a file that a rule writes; any partition does here.
+        known = tuple(skeleton.GROUPS[settings.count].values())
+        groups = known if settings.source == "spectral" else build_groups(settings)
+    torch.manual_seed(0)
+    model = build_model(experiment, groups)
+    return Built(experiment, groups, model, *data(experiment))
+
+
+def data(experiment: Experiment) -> tuple[Window, Target]:
+    draw = torch.Generator().manual_seed(0)
+    frames = len(experiment.window)
+    intervals = frames - 1 if experiment.synthesis is not None else 0
+    images = torch.randn(BATCH, frames, 3, CROP, CROP, generator=draw)
+    rough = torch.randn(BATCH, intervals, 3, CROP, CROP, generator=draw)
+    joints = (MAP - 1) * torch.rand(BATCH, JOINTS, 2, generator=draw)
+    weights = torch.ones(BATCH, JOINTS)
+    weights[0, 3] = 0
+    maps = np.stack(
+        [encode(j, w, MAP, MAP) for j, w in zip(*map(_numpy, (joints, weights)), strict=True)]
+    )
+    padded = torch.zeros(BATCH, frames - 1, dtype=torch.bool)
+    return Window(images, rough), Target(torch.from_numpy(maps), joints, weights, padded)
+
+
+def _numpy(tensor: Tensor) -> Any:
+    return tensor.numpy()
+
+
+@cache
+def answer(file: Path) -> tuple[PoseOutput, Coordinates]:
+    """What the fresh model says in evaluation mode."""
+    model, window = built(file).model.eval(), built(file).window
+    with torch.inference_mode():
+        output = model(*window)
+        return output, model.coordinates(output)
+
+
+def awake(file: Path) -> tuple[PoseModel, Criterion]:
+    """A trained-looking copy: layers that start at zero would hide what lies behind them."""
+    case = built(file)
+    model = copy.deepcopy(case.model)
+    torch.manual_seed(1)
+    criterion = build_criterion(case.experiment, model, case.groups)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    return model, criterion
+
+
+def total(file: Path, model: PoseModel, criterion: Criterion, target: Target) -> Tensor:
+    output = model(*built(file).window)
+    terms: dict[str, Tensor] = criterion(output, model.coordinates(output), target)
+    assert all(torch.isfinite(value) for value in terms.values()), terms
+    return terms["total"]
+
+
+def check_fields(*records: Any) -> None:
+    """Compares named tuples with their annotations, one binding of the axes for all of them."""
+    fields = [
+        (name, kind, getattr(record, name))
+        for record in records
+        for name, kind in type(record).__annotations__.items()
+    ]
+    with jaxtyped("context"):
+        for name, kind, value in fields:
+            if get_origin(kind) is not tuple:
+                assert isinstance(value, kind), f"{name}: {tuple(value.shape)} is not {kind}"
+    for name, kind, value in fields:
+        for part in value if get_origin(kind) is tuple else ():
+            with jaxtyped("context"):  # groups differ in size
+                assert isinstance(part, get_args(kind)[0]), f"{name}: {tuple(part.shape)}"
+
+
+@each
+def test_output_has_the_shapes_that_tensors_annotates(file: Path) -> None:
+    experiment, groups, model, window, target = built(file)
+    output, coordinates = answer(file)
+    check_fields(window, target, output, coordinates)
+    frames, width = len(experiment.window), experiment.width
+    points = len(experiment.synthesis.points) if experiment.synthesis else 0
+    assert output.maps.shape == (BATCH, JOINTS, MAP, MAP)
+    assert [maps.shape[1] for maps in output.group_maps] == [len(group) for group in groups]
+    assert output.F.shape == (BATCH, frames, model.backbone.channels, MAP, MAP)
+    assert output.F_interim.shape[1] == points * (frames - 1)
+    assert output.z_i.shape[1] == len(groups)
+    assert output.z_tilde.shape == output.z.shape
+    assert output.z.shape[1] == (
+        model.backbone.channels if experiment.model == "single_frame" else width
+    )
+    assert coordinates.R.shape == (BATCH, frames, JOINTS, 2)
+    assert coordinates.R_interim.shape[1:3] == (points, frames - 1 if points else 0)
+    assert all(torch.isfinite(tensor).all() for tensor in (*coordinates, output.maps, output.z))
+
+
+@each
+def test_evaluation_is_deterministic_and_samples_do_not_meet(file: Path) -> None:
+    _, _, model, window, _ = built(file)
+    model.eval()
+    output, _ = answer(file)
+    with torch.inference_mode():
+        again = model(*window)
+        alone = model(*(tensor[1:] for tensor in window))
+    assert torch.equal(again.maps, output.maps)
+    assert torch.equal(again.z_tilde, output.z_tilde)
+    for name in ("maps", "F", "F_interim", "z", "z_i", "z_tilde"):
+        found, expected = getattr(alone, name), getattr(output, name)[1:]
+        assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4), name
+
+
+@each
+def test_fresh_maps_start_where_the_configuration_says(file: Path) -> None:
+    experiment, groups, model, _, _ = built(file)
+    output, _ = answer(file)
+    with torch.inference_mode():
+        start = model.backbone.maps(output.F[:, experiment.t])
+    if experiment.head.start == "scratch" and experiment.model == "tips":
+        start = torch.zeros_like(start)
+    assert torch.equal(output.maps, start)
+    for group, maps in zip(groups, output.group_maps, strict=True):
+        assert torch.equal(maps, start[:, list(group)])
+
+
+@each
+def test_interim_frames_matter_exactly_with_synthesis(file: Path) -> None:
+    experiment, _, model, window, _ = built(file)
+    other = torch.randn(BATCH, len(experiment.window) - 1, 3, CROP, CROP)
+    with torch.inference_mode():
+        changed = model.eval()(window.images, other)
+    same = torch.equal(changed.z_tilde, answer(file)[0].z_tilde)
+    assert same == (experiment.synthesis is None)
+
+
+@each
+def test_terms_of_weight_zero_are_not_built(file: Path) -> None:
+    experiment, groups, model, _, _ = built(file)
+    w = experiment.losses
+    expected = {"heatmap": w.heatmap}
+    if experiment.synthesis is not None:
+        expected |= {"trajectory": w.synthesis * w.trajectory, "anchor": w.synthesis * w.anchor}
+    if experiment.distillation is not None:
+        names = ("variety", "complement", "redundancy")
+        expected |= {name: w.information * getattr(w, name) for name in names}
+    criterion = build_criterion(experiment, model, groups)
+    assert criterion.weights == {name: weight for name, weight in expected.items() if weight}
+
+
+def unreached(experiment: Experiment) -> tuple[str, ...]:
+    """Parameters that no loss of a variant trains, each for a reason."""
+    w = experiment.losses
+    names = []
+    if experiment.synthesis is not None and not w.synthesis * w.trajectory:
+        names.append("coordinate_heads.synthesized.")  # C_syn serves S_w alone
+    if experiment.synthesis is not None and not w.synthesis * w.anchor:
+        names.append("coordinate_heads.real")  # C_real serves 2 ||R^ - R|| alone
+    if w.estimator == "fami_released":
+        names.append("losses.complement.h_z.")  # the released call detaches what h_z reads
+    return tuple(names)
+
+
+@cache
+def stepped(file: Path) -> tuple[PoseModel, Criterion, dict[str, Tensor]]:
+    """After one backward pass in training mode: model, criterion, the backbone's state before."""
+    model, criterion = awake(file)
+    before = copy.deepcopy(model.backbone.state_dict())
+    total(file, model.train(), criterion, built(file).target).backward()
+    return model, criterion, before
+
+
+@each
+def test_gradient_reaches_every_trainable_parameter(file: Path) -> None:
+    model, criterion, _ = stepped(file)
+    named = [*model.named_parameters(), *criterion.named_parameters()]
+    trainable = {name: p for name, p in named if p.requires_grad}
+    missed = {name for name, p in trainable.items() if p.grad is None or not p.grad.any()}
+    explained = {name for name in trainable if name.startswith(unreached(built(file).experiment))}
+    assert missed == explained
+    assert all(p.grad is None or torch.isfinite(p.grad).all() for p in trainable.values())
+
+
+@each
+def test_the_backbone_of_stage_two_is_frozen(file: Path) -> None:
+    model, _, before = stepped(file)
+    frozen = built(file).experiment.model == "tips"
+    assert all(module.training != frozen for module in model.backbone.modules())
+    assert all(p.requires_grad != frozen for p in model.backbone.parameters())
+    moved = [k for k, v in model.backbone.state_dict().items() if not torch.equal(v, before[k])]
+    assert bool(moved) != frozen
+    if frozen:
+        assert all(p.grad is None for p in model.backbone.parameters())
+        assert any(m.training for m in model.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+@each
+def test_a_batch_without_any_label_is_harmless(file: Path) -> None:
+    model, criterion = awake(file)
+    target = built(file).target
+    nothing = target._replace(
+        maps=torch.zeros_like(target.maps),
+        joints=torch.full_like(target.joints, torch.nan),
+        weights=torch.zeros_like(target.weights),
+    )
+    total(file, model.train(), criterion, nothing).backward()
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    assert all(torch.isfinite(grad).all() for grad in grads)

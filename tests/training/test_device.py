@@ -1,0 +1,33 @@
+import logging
+
+import pytest
+import torch
+
+from tips.config import ConfigError
+from tips.training import device
+from tips.training.device import choose_device, use_bfloat16
+
+CPU = torch.device("cpu")
+
+
+def test_auto_says_what_it_chose(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        chosen = choose_device("auto")
+    assert chosen.type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert caplog.messages == [f"device auto: {chosen.type}"]
+
+
+def test_cuda_without_a_card_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="device is cuda, but torch finds no CUDA device; use"):
+        choose_device("cuda")
+    with pytest.raises(ConfigError, match="must be auto, cpu or cuda; got 'gpu'"):
+        choose_device("gpu")
+
+
+def test_bfloat16_only_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert use_bfloat16("bf16", CPU)
+    assert not use_bfloat16("fp32", CPU)
+    for has in (True, False):
+        monkeypatch.setattr(device, "cpu_has_amx", lambda has=has: has)
+        assert use_bfloat16("auto", CPU) is has
