@@ -86,6 +86,13 @@ def fake_stage(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     [
         (ConfigError("window must\ncontain 0"), 2, "error: window must contain 0\n"),
         (OSError(errno.ENOSPC, "No space left", "x.npy"), 2, "error: disk full (x.npy): free some"),
+        (OSError(errno.EFBIG, "File too large", "x.pt"), 2, "error: disk full (x.pt): free some"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "x.json"),
+            2,
+            "error: permission denied (x.json): make it accessible and run the same command again",
+        ),
+        (OSError(errno.EROFS, "Read-only", "x"), 2, "error: read-only file system (x): make it"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
@@ -112,6 +119,6 @@ def test_bugs_and_tracebacks_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main, "PACKAGE", ROOT / "elsewhere")  # now the test is a library
     with pytest.raises(ConfigError):
         main.app()
-    fake_stage(monkeypatch, PermissionError(errno.EACCES, "denied", "x"))
-    with pytest.raises(PermissionError):
+    fake_stage(monkeypatch, NotADirectoryError(errno.ENOTDIR, "not a folder", "x"))
+    with pytest.raises(NotADirectoryError):
         main.app()

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tips.ops.image import psnr
+from tips.ops.image import psnr, read_image, write_jpeg
+from tips.records import RecordError
 
 
 def test_psnr_closed_form() -> None:
@@ -14,3 +17,23 @@ def test_psnr_closed_form() -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match="one shape"):
         psnr(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5, 3), np.uint8))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 20, -200])
+def test_an_image_that_was_cut_off_is_refused(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "a.jpg"
+    write_jpeg(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8), path)
+    assert read_image(path).shape == (64, 64, 3)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(RecordError) as refused:
+        read_image(path)
+    assert str(refused.value) == f"{path}: not a readable image; fetch or render it again"
+
+
+def test_other_bytes_and_no_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_text("no image")
+    with pytest.raises(RecordError, match="not a readable image"):
+        read_image(path)
+    with pytest.raises(RecordError, match="no such image; complete the dataset folder"):
+        read_image(tmp_path / "b.png")

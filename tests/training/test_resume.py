@@ -47,6 +47,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train.run("hrnet", scale="tiny", root="people")
     finally:
         os.chdir(before)
+        torch.use_deterministic_algorithms(mode=False)
     return folder
 
 

@@ -1,5 +1,6 @@
 """What one scale is: its dataset, boxes, seeds, and what it changes in every experiment."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -65,7 +66,7 @@ class Contract(Part):
     data_seed: int
     single_frame_ap: float
     undegraded_ap: float
-    fixed: str  # date
+    fixed: date
 
 
 class Seeds(Part):

@@ -7,12 +7,12 @@ Malformed files are refused with the file and the record named.
 from collections import defaultdict
 from collections.abc import Sequence as Rows
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import cv2
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tips import skeleton
+from tips.ops.image import read_image
 from tips.records import Annotations, Box, Frame, Person, Point, RecordError, Sequence
 
 Split = Literal["train", "val", "stills"]
@@ -173,10 +173,8 @@ def _regions(image: _Image, where: str) -> tuple[tuple[Point, ...], ...]:
 def _size(root: Path, image: _Image) -> tuple[int, int]:
     if image.width and image.height:
         return image.width, image.height
-    pixels: Any = cv2.imread(str(root / image.file_name))
-    if pixels is None:
-        raise RecordError(f"{root / image.file_name}: unreadable image")
-    return int(pixels.shape[1]), int(pixels.shape[0])
+    pixels = read_image(root / image.file_name)
+    return pixels.shape[1], pixels.shape[0]
 
 
 def _cut(sequence: Sequence, first: int, last: int) -> Sequence:

@@ -10,14 +10,19 @@ from tips.records import RecordError, atomic_path
 
 Image = NDArray[np.uint8]  # (H, W, 3), RGB
 JPEG_QUALITY = 95
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+JPEG_TAIL = 1024  # bytes; some cameras write a little behind the end
 
 
 def read_image(path: Path) -> Image:
     """Reads one image as RGB (H, W, 3). Raises RecordError naming the file."""
     if not path.is_file():
         raise RecordError(f"{path}: no such image; complete the dataset folder")
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
+    data = path.read_bytes()
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    # OpenCV fills the missing part of a JPEG that was cut off with grey, and says so nowhere.
+    cut_off = data.startswith(JPEG_START) and JPEG_END not in data[-JPEG_TAIL:]
+    if pixels is None or cut_off:
         raise RecordError(f"{path}: not a readable image; fetch or render it again")
     return np.ascontiguousarray(pixels[..., ::-1]).astype(np.uint8, copy=False)
 

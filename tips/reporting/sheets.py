@@ -124,7 +124,8 @@ def synthesis(tables: Tables, study: Study, found: Collected) -> Sheet:
             if row.variant is None or row.variant in seen or not _synthesizes(row.variant, study):
                 continue
             seen.add(row.variant)
-            start = (f"{table.roman} {row.row}", row.label, row.variant)
+            label = row.label + _untrained(row.variant, study)
+            start = (f"{table.roman} {row.row}", label, row.variant)
             status = found.results.status(group)
             by_time = found.between.get(group, {})
             if not by_time:
@@ -147,6 +148,12 @@ def synthesis(tables: Tables, study: Study, found: Collected) -> Sheet:
     header = ("rows", "label", "variant", "time", "source", "quartile", "n", "error", "pckh")
     title = "Table S: error of synthesized poses at the true in-between joints"
     return Sheet("table-S", title, (*header, "status"), tuple(cells))
+
+
+def _untrained(variant: str, study: Study) -> str:
+    """A remark where no loss reaches the head that reads the synthesized poses."""
+    losses = study.variants[variant].experiment.losses
+    return "" if losses.synthesis * losses.trajectory else " (no loss trains this reading)"
 
 
 def _synthesizes(variant: str, study: Study) -> bool:

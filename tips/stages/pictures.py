@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import matplotlib
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from tips.config import BACKBONE, ConfigError
 from tips.data.windows import Key, Sample, WindowSet, collate, keys, to_device
 from tips.models.coordinates import CoordinateHeads
 from tips.models.interfaces import PoseModel
+from tips.ops.image import Image, read_image
 from tips.records import points_array
 from tips.stages._study import STRIDE, Opened, open_study, open_windows, read_annotations
 from tips.stages.train import trained_model
@@ -25,7 +25,6 @@ from matplotlib import pyplot as plt
 
 FULL = "tips"
 COLOURS = {"left": "#ff9f1c", "right": "#2ec4b6", "": "#f1faee"}
-Image = NDArray[np.uint8]
 
 
 def run(scale: str = "desk", root: str = "") -> None:
@@ -91,10 +90,7 @@ def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
     captions = {}
     for number, (sequence, position) in enumerate(_spread(frames, count, 1)):
         frame = sequence.frames[position]
-        pixels = cv2.imread(str(opened.paths.root / frame.file))
-        if pixels is None:
-            raise records.RecordError(f"{opened.paths.root / frame.file}: unreadable image")
-        image: Image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+        image = read_image(opened.paths.root / frame.file)
         view = _around(frame, image)
         size = (4 * (1 + len(names)), 0.3 + 4 * (view[3] - view[1]) / (view[2] - view[0]))
         figure, axes = plt.subplots(1, 1 + len(names), figsize=size, layout="constrained")

@@ -62,6 +62,9 @@ def _with_motion(paths: Paths, split: str, sequence: Sequence) -> Sequence:
 def _manifest(opened: Opened, splits: Mapping[Split, Annotations]) -> dict[str, Any]:
     paths = opened.paths
     files = sorted(_files(paths, opened.study.scale.dataset.annotations, splits))
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise records.RecordError(f"{missing}: no such file; complete the dataset folder")
     return {
         "dataset": paths.dataset,
         "counts": {name: _counts(annotations) for name, annotations in splits.items()},

@@ -127,17 +127,24 @@ def training_keys(
 def input_digests(opened: Opened, variant: Variant, seed: int) -> dict[str, str]:
     """Digests of everything a training reads besides its configuration."""
     paths, experiment = opened.paths, variant.experiment
-    found = {"source": provenance.source_digest(), "data": provenance.file_digest(paths.manifest)}
+    found = {"source": provenance.source_digest(), "data": _file_digest(paths.manifest)}
     if experiment.synthesis is not None:
         file = paths.interim(experiment.interim) / "psnr.json"
-        found["interim"] = provenance.file_digest(file)
+        found["interim"] = _file_digest(file)
     if experiment.distillation is not None and experiment.distillation.groups.source == "spectral":
         file = paths.groups(str(experiment.distillation.groups.count))
-        found["groups"] = provenance.file_digest(file)
+        found["groups"] = _file_digest(file)
     if experiment.model != "single_frame":
         backbone = paths.checkpoint(BACKBONE, str(opened.study.backbone_seed(seed)))
-        found["backbone"] = provenance.file_digest(backbone)
+        found["backbone"] = _file_digest(backbone)
     return found
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        return provenance.file_digest(path)
+    except FileNotFoundError as error:
+        raise RecordError(f"{path}: no such file; run the rule that makes it") from error
 
 
 def _save(

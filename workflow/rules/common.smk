@@ -1,6 +1,7 @@
 # Names that every rule uses. Everything here comes from the package; nothing is computed twice.
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -78,6 +79,22 @@ def time_file(rule, *parts):
     return (
         str(PATHS.results / "benchmarks" / rule / "-".join(parts or ("all",))) + ".tsv"
     )
+
+
+STARTED = time.time()
+
+
+def complaints():
+    """The errors that jobs of this call ended with: their logs' last lines."""
+    for file in sorted((PATHS.results / "logs").glob("*.log")):
+        if file.stat().st_mtime < STARTED:
+            continue
+        text = file.read_text(encoding="utf-8", errors="replace")
+        said = [line for line in text.splitlines() if line.startswith("error: ")]
+        if said:
+            yield f"{said[-1]} (rule {file.stem})"
+        elif " Killed " in text:  # the shell's own word for it
+            yield f"error: killed, by hand or for want of memory (rule {file.stem})"
 
 
 def shards():

@@ -1,0 +1,259 @@
+"""What an edit makes Snakemake do, by dry runs on a copy of the finished smoke study."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+STUDY = "smoke-embedded"
+CODE = ("tips", "workflow", "experiments", "environment.yml")
+# What stands behind any change of a run's numbers.
+TABLES = {"speed", "tabulate", "report", "track", "all"}
+
+pytestmark = pytest.mark.slow
+
+
+def snakemake(folder: Path, *words: str, scale: str = "smoke") -> subprocess.CompletedProcess[str]:
+    # The console script, as users call it, and without this repository on the path.
+    command = [str(Path(sys.executable).with_name("snakemake")), "--config", f"scale={scale}"]
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "COLUMNS")}
+    return subprocess.run(
+        [*command, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def jobs(folder: Path, *words: str) -> Counter[tuple[str, str]]:
+    """(rule, variant) of every job that a dry run announces; variant is '' where there is none."""
+    shown = snakemake(folder, *words, "-n")
+    text = shown.stdout + shown.stderr
+    assert shown.returncode == 0, text
+    found: Counter[tuple[str, str]] = Counter()
+    for block in re.split(r"\n(?=\[)", text):
+        rule = re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE)
+        variant = re.search(r"wildcards: .*variant=([\w-]+)", block)
+        if rule:
+            found[rule.group(1), variant.group(1) if variant else ""] += 1
+    if not found:
+        assert "Nothing to be done" in text
+    return found
+
+
+def rules(found: Counter[tuple[str, str]]) -> set[str]:
+    return {rule for rule, _ in found}
+
+
+def of_variants(found: Counter[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    return {key: count for key, count in found.items() if key[1]}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{path} holds no {old!r}"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def _link(source: str, target: str) -> None:
+    """Heavy files are shared with the original, which no test writes to in place."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    for name in CODE:
+        if (source / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source / name, target / name, ignore=ignored)
+        else:
+            shutil.copy2(source / name, target / name)
+    for name in (f"results/{STUDY}", f"reports/{STUDY}", "results/assets"):
+        shutil.copytree(source / name, target / name, copy_function=_link)
+    ignored = shutil.ignore_patterns("log", "locks", "incomplete")
+    shutil.copytree(source / ".snakemake", target / ".snakemake", ignore=ignored)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository with its smoke study, if that is finished and of this code."""
+    report = REPOSITORY / "reports" / STUDY / "index.html"
+    if not report.is_file():
+        pytest.skip("no finished smoke study: run `make smoke`")
+    folder = tmp_path_factory.mktemp("finished")
+    _copy(REPOSITORY, folder)
+    shown = snakemake(folder, "-n")
+    if shown.returncode == 0 and "Nothing to be done" not in shown.stdout + shown.stderr:
+        pytest.skip("the smoke study is not of this code: run `make smoke`")
+    return folder
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    _copy(finished, tmp_path)
+    return tmp_path
+
+
+def test_a_finished_study_has_nothing_to_do(finished: Path) -> None:
+    began = time.monotonic()
+    shown = snakemake(finished)
+    assert shown.returncode == 0, shown.stderr
+    assert "Nothing to be done" in shown.stdout + shown.stderr
+    assert time.monotonic() - began < 10
+
+
+def test_comments_and_titles_mean_nothing(copy: Path) -> None:
+    variant = copy / "experiments/ablation/window-3.yaml"
+    edit(variant, "title: ", "# A remark.\ntitle: Another ")
+    edit(copy / "experiments/tips.yaml", "title: ", "title: Another ")
+    lines = variant.read_text().splitlines()
+    variant.write_text("\n".join(lines[::-1]) + "\n")  # keys in another order
+    edit(copy / "experiments/scales/smoke.yaml", "# Minutes", "# A remark. Minutes")
+    assert not jobs(copy)
+
+
+def test_docstrings_and_comments_of_the_code_mean_nothing(copy: Path) -> None:
+    for name in (
+        "mocap/scene",
+        "data/windows",
+        "models/tips",
+        "losses/heatmap",
+        "training/loop",
+        "evaluation/oks",
+        "evaluation/average_precision",
+        "reporting/tables",
+        "stages/predict",
+        "stages/evaluate",
+    ):
+        path = copy / "tips" / f"{name}.py"
+        edit(path, '"""', '"""In other words: ')
+        path.write_text(path.read_text() + "\n# A remark.\n")
+    assert not jobs(copy)
+
+
+def test_a_value_edited_reruns_that_variant_alone(copy: Path) -> None:
+    path = copy / "experiments/ablation/window-3.yaml"
+    path.write_text(path.read_text() + "augmentation: {rotation: 30.0}\n")
+    found = jobs(copy)
+    assert of_variants(found) == dict.fromkeys(
+        [("train", "window-3"), ("predict", "window-3"), ("evaluate", "window-3")], 1
+    )
+    assert rules(found) == {"train", "predict", "evaluate", *TABLES}
+
+
+def test_a_new_file_is_a_new_row(copy: Path) -> None:
+    (copy / "experiments/ablation/mine.yaml").write_text(
+        "extends: ../tips.yaml\ntitle: My idea\nlosses: {variety: 0.5}\n"
+    )
+    found = jobs(copy)
+    assert of_variants(found) == dict.fromkeys(
+        [("train", "mine"), ("predict", "mine"), ("evaluate", "mine")], 1
+    )
+    assert rules(found) == {"train", "predict", "evaluate", *TABLES}
+
+
+def test_a_deleted_run_is_made_again_alone(copy: Path) -> None:
+    shutil.rmtree(copy / f"results/{STUDY}/runs/embedded/concat-wide/seed-1")
+    found = jobs(copy)
+    assert of_variants(found) == dict.fromkeys(
+        [("train", "concat-wide"), ("predict", "concat-wide"), ("evaluate", "concat-wide")], 1
+    )
+    assert rules(found) <= {"train", "predict", "evaluate", *TABLES}
+
+
+def test_edited_evaluation_code_trains_nothing(copy: Path) -> None:
+    edit(copy / "tips/evaluation/matching.py", "\nclass ", "\nANOTHER = 1\n\n\nclass ")
+    found = jobs(copy)
+    assert {"evaluate", "evaluate_detected", "tabulate", "report"} <= rules(found)
+    assert not rules(found) & {"train", "predict", "predict_detected", "speed", "pictures"}
+
+
+def test_edited_training_code_marks_and_retrains_only_if_asked(copy: Path) -> None:
+    edit(copy / "tips/losses/trajectory.py", "\nclass ", "\nANOTHER = 1\n\n\nclass ")
+    assert rules(jobs(copy)) == {"tabulate", "report", "all"}
+    found = jobs(copy, "stale=retrain")
+    assert sum(n for (rule, _), n in found.items() if rule == "train") > 30
+    assert not rules(found) & {"render", "prepare", "pack", "interpolate", "group"}
+
+
+def test_edited_tables_train_nothing(copy: Path) -> None:
+    edit(copy / "experiments/tables.yaml", "77.3", "77.4")
+    assert rules(jobs(copy)) == {"tabulate", "report", "track", "all"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        (
+            "ablation/mine.yaml",
+            "extends: ../tips.yaml\ntitle: x\ntraning: {epochs: 3}\n",
+            "error: experiments/ablation/mine.yaml: traning: unknown key; did you mean 'training'?",
+        ),
+        (
+            "ablation/mine.yaml",
+            "extends: ../tips.yaml\ntitle: x\nwindow: [-2, -1]\n",
+            "error: experiments/ablation/mine.yaml: window: window must contain 0",
+        ),
+        ("ablation/mine.yaml", "a: [", "error: experiments/ablation/mine.yaml: not YAML: "),
+        ("scales/smoke.yaml", "name: smoke\n", "error: experiments/scales/smoke.yaml: note: this"),
+    ],
+)
+def test_a_bad_file_is_one_line(copy: Path, name: str, text: str, says: str) -> None:
+    (copy / "experiments" / name).write_text(text)
+    one_line(snakemake(copy, "-n"), says)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("scale=smokee",), "error: unknown scale 'smokee'; did you mean 'smoke'?"),
+        (("sclae=smoke",), "error: --config: Additional properties are not allowed ('sclae' was"),
+        (("device=gpu",), "error: --config: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
+        (("scale=clip",), "error: experiments/scales/clip.yaml: dataset.root: scale 'clip' needs"),
+        (("scale=clip", "root=/gone"), "error: /gone/annotations_pt18: no such folder; --config"),
+    ],
+)
+def test_a_bad_command_is_one_line(finished: Path, words: tuple[str, ...], says: str) -> None:
+    one_line(snakemake(finished, *words, "-n"), says)
+
+
+def one_line(shown: subprocess.CompletedProcess[str], says: str) -> None:
+    assert shown.returncode == 2
+    text = shown.stdout + shown.stderr
+    assert [line.startswith(says) for line in text.splitlines()].count(True) == 1, text
+    assert "Traceback" not in text
+    assert 'File "' not in text
+
+
+@pytest.mark.parametrize("words", [("--lint",), ("--report", "made.html")])
+def test_snakemake_s_own_reports(copy: Path, words: tuple[str, ...]) -> None:
+    shown = snakemake(copy, *words)
+    assert shown.returncode == 0, shown.stderr
+    if words[0] == "--report":
+        assert (copy / "made.html").stat().st_size > 100_000
+
+
+def test_snakefmt_has_nothing_to_change() -> None:
+    shown = subprocess.run(
+        [str(Path(sys.executable).with_name("snakefmt")), "--check", "workflow"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+
+
+def test_the_dag_reads_no_torch(finished: Path) -> None:
+    """Parsing must stay quick: the package's configuration imports nothing heavy."""
+    code = "import sys, tips.paths, tips.provenance, tips.config; sys.exit('torch' in sys.modules)"
+    done: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run
+    assert done([sys.executable, "-c", code], cwd=finished, check=False).returncode == 0
