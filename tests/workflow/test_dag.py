@@ -1,5 +1,6 @@
 """What an edit makes Snakemake do, by dry runs on a copy of the finished smoke study."""
 
+import json
 import os
 import re
 import shutil
@@ -182,6 +183,18 @@ def test_edited_training_code_marks_and_retrains_only_if_asked(copy: Path) -> No
     found = jobs(copy, "stale=retrain")
     assert sum(n for (rule, _), n in found.items() if rule == "train") > 30
     assert not rules(found) & {"render", "prepare", "pack", "interpolate", "group"}
+
+
+def test_a_run_that_newer_code_made_is_up_to_date(copy: Path) -> None:
+    """Data code edited: runs are made anew by other code than their old records name."""
+    record = copy / f"results/{STUDY}/runs/embedded/window-3/seed-0/provenance.json"
+    found = json.loads(record.read_text()) | {"source_digest": "f" * 64}
+    assert "trigger" in found
+    record.unlink()  # a hard link
+    record.write_text(json.dumps(found))
+    assert not jobs(copy)
+    asked = {key for key in of_variants(jobs(copy, "stale=retrain")) if key[0] == "train"}
+    assert asked == {("train", "window-3")}
 
 
 def test_edited_tables_train_nothing(copy: Path) -> None:

@@ -28,6 +28,8 @@ from tips.training.loop import Job, Outcome, TrainingError, fit
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
+RECORD = "provenance.json"
+
 
 def run(
     variant: str,
@@ -36,6 +38,7 @@ def run(
     root: str = "",
     device: str = "auto",
     threads: int = 1,
+    trigger: str = "",
 ) -> None:
     """Writes checkpoint.pt, train.jsonl and provenance.json into the run's folder.
 
@@ -46,6 +49,7 @@ def run(
         root: dataset folder, where the scale leaves it open.
         device: auto, cpu or cuda.
         threads: of torch on the CPU.
+        trigger: noted in provenance.json for the workflow; empty: as noted before.
 
     Raises:
         ConfigError, RecordError, TrainingError: one line with the remedy.
@@ -58,7 +62,8 @@ def run(
     inputs = input_digests(opened, chosen, seed)
     key = digest({"config": digest(chosen.experiment), "seed": seed, **inputs})
     state = StateFolder(opened.paths.state(variant, str(seed)), key)
-    failure = opened.paths.run(variant, str(seed)) / "failed.json"
+    folder = opened.paths.run(variant, str(seed))
+    failure = folder / "failed.json"
     with state.locked():
         failure.unlink(missing_ok=True)
         job = build_job(opened, chosen, seed, choose_device(device))
@@ -67,7 +72,9 @@ def run(
         except TrainingError as error:
             records.write_json({"reason": str(error)}, failure)
             raise
-        _save(opened, chosen, seed, job, outcome, state, inputs)
+        record = _record(opened, chosen, seed, job, outcome, inputs)
+        noted = {"trigger": trigger} if trigger else _noted_trigger(folder)
+        _save(folder, job, state, record | noted)
         state.clear()
 
 
@@ -147,30 +154,25 @@ def _file_digest(path: Path) -> str:
         raise RecordError(f"{path}: no such file; run the rule that makes it") from error
 
 
-def _save(
-    opened: Opened,
-    variant: Variant,
-    seed: int,
-    job: Job,
-    outcome: Outcome,
-    state: StateFolder,
-    inputs: dict[str, str],
-) -> None:
-    paths = opened.paths
-    folder = paths.run(variant.name, str(seed))
+def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) -> None:
+    """Writes the files of a run, the record last."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_tensors({"model": job.model.state_dict()}, paths.checkpoint(variant.name, str(seed)))
+    save_tensors({"model": job.model.state_dict()}, folder / "checkpoint.pt")
     with records.atomic(folder / "train.jsonl") as journal:
         journal.write(state.journal.read_text(encoding="utf-8"))
     commit, diff = provenance.commit()
+    dirty = folder / "dirty.diff"
+    dirty.unlink(missing_ok=True)
     if diff:
-        with records.atomic(folder / "dirty.diff") as stream:
+        with records.atomic(dirty) as stream:
             stream.write(diff)
-    records.write_json(
-        _record(opened, variant, seed, job, outcome, inputs)
-        | {"commit": commit, "dirty": bool(diff)},
-        folder / "provenance.json",
-    )
+    records.write_json(record | {"commit": commit, "dirty": bool(diff)}, folder / RECORD)
+
+
+def _noted_trigger(folder: Path) -> dict[str, str]:
+    """What the workflow had noted about a run that is now made again by hand."""
+    before = records.read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
+    return {"trigger": before["trigger"]} if "trigger" in before else {}
 
 
 def _record(

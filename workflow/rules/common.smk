@@ -148,12 +148,20 @@ def meaning(wildcards):
     return digest(STUDY.variant(wildcards.variant).experiment)
 
 
-def training_code(wildcards):
-    """The code a finished run was trained with, so that newer code marks it and no more."""
+def trigger(wildcards):
+    """What a finished run was started with, so that newer code marks it stale and no more.
+
+    Snakemake compares it with what it noted then, and the run's own record repeats that. The
+    record's source digest would not do: a run made anew for another reason has the newer one.
+    """
     record = PATHS.run(wildcards.variant, wildcards.seed) / "provenance.json"
-    if config["stale"] == "mark" and record.is_file():
-        return read_json(record)["source_digest"]
-    return source_digest()
+    if not record.is_file():
+        return source_digest()
+    found = read_json(record)
+    trained_with = found["source_digest"]
+    if config["stale"] == "retrain" and trained_with != source_digest():
+        return f"{source_digest()} after {trained_with}"
+    return found.get("trigger", trained_with)
 
 
 def scored():

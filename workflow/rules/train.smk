@@ -20,10 +20,10 @@ rule train:
         gpu=GPU,
     params:
         meaning=meaning,
-        code=training_code,
+        trigger=trigger,
     shell:
         "study train --variant {wildcards.variant} --seed {wildcards.seed} "
-        "--device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
+        "--trigger '{params.trigger}' --device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
 
 
 rule predict:
