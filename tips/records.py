@@ -157,10 +157,10 @@ def points_array(joints: tuple[Point | None, ...]) -> NDArray[np.float64]:
     ).reshape(-1, 2)
 
 
-R = TypeVar("R", bound=Record)
+M = TypeVar("M", bound=BaseModel)
 
 
-def read(kind: type[R], path: Path) -> R:
+def read(kind: type[M], path: Path) -> M:
     """Reads one record file. Raises RecordError naming the file and the first bad record."""
     try:
         return kind.model_validate_json(path.read_bytes())

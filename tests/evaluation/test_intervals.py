@@ -123,3 +123,13 @@ def test_the_same_variant_is_rarely_separable():
     assert np.isnan(same_variant([synthetic([1.0])], 1.0).share)
     shared = synthetic([1.0, 5.0], shared=True)
     assert same_variant([shared], 0.1).separable == 1
+
+
+def test_one_sequence_leaves_the_interval_unknown() -> None:
+    alone = Row((0,), np.array([50.0]), np.full((1, 20), 50.0), ("only",))
+    better = Row((0,), np.array([53.0]), np.full((1, 20), 53.0), ("only",))
+    found = interval(better, alone, 0.25)
+    assert found.difference == 3.0
+    assert np.isnan(found.low)
+    assert np.isnan(found.high)
+    assert not found.separable

@@ -41,7 +41,7 @@ class Interval(NamedTuple):
 
     `separable` says that 0 lies outside; it is never said while the variance between seeds is
     unknown (`seed_sd` NaN: no row has three seeds), though `low` and `high` are then given for
-    the sequences alone.
+    the sequences alone. Both are NaN for a single sequence.
     """
 
     difference: float
@@ -163,12 +163,13 @@ def interval(ours: Row, baseline: Row, seed_variance: float) -> Interval:
     bootstrap = float(np.var(resampled, ddof=1))
     known = not np.isnan(seed_variance)
     of_seeds = seed_variance / len(left) if known else 0.0
-    half = _Z * float(np.sqrt(bootstrap + of_seeds))
+    varies = len(ours.sequences) > 1  # one sequence cannot be resampled
+    half = _Z * float(np.sqrt(bootstrap + of_seeds)) if varies else float("nan")
     return Interval(
         difference=difference,
         low=difference - half,
         high=difference + half,
-        separable=known and abs(difference) > half,
+        separable=known and varies and abs(difference) > half,
         bootstrap_sd=float(np.sqrt(bootstrap)),
         seed_sd=float(np.sqrt(seed_variance)),
         n_seeds=len(left),

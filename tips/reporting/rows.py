@@ -1,5 +1,6 @@
 """Rows of the tables: the printed number beside ours, with the gain over the baseline."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -90,7 +91,9 @@ def plain(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """A difference with its sign and two decimals."""
+    """A difference with its sign and two decimals; `unknown` for an end that nothing fixes."""
+    if math.isnan(value):
+        return "unknown"
     return f"{round(value, 2) + 0.0:+.2f}"
 
 

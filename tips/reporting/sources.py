@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tips.records import RecordError
+from tips.records import RecordError, read
 
 
 class Source(BaseModel):
@@ -100,18 +100,6 @@ class Failure(Source):
 
 
 S = TypeVar("S", bound=Source)
-
-
-def read(kind: type[S], path: Path) -> S:
-    """Reads one file. Raises RecordError naming the file and the first bad key."""
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise RecordError(f"{path}: no such file; run the rule that makes it") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{path}: {where}: {first['msg']}; run the rule again") from error
 
 
 def read_if_present(kind: type[S], path: Path) -> S | None:

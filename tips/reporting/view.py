@@ -7,7 +7,11 @@ from pathlib import Path
 from tips.records import RecordError
 
 Row = Mapping[str, str]
-NUMBERLESS = ("missing", "failed")  # a cell that should hold a number and says why it does not
+NUMBERLESS = (
+    "missing",
+    "failed",
+    "unknown",
+)  # a cell that should hold a number and says why it does not
 READINGS = {
     ("above", True): "same sign",
     ("below", True): "opposite sign",
@@ -67,6 +71,8 @@ def gain(row: Row, value: str, low: str, high: str) -> str:
     """A difference with its interval."""
     if not row[value] or row[value] in NUMBERLESS:
         return row[value]
+    if row[low] == "unknown":
+        return f"{row[value]} [interval unknown]"
     return f"{row[value]} [{row[low]}, {row[high]}]"
 
 

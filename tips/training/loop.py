@@ -14,6 +14,7 @@ from tips.config import Training
 from tips.data.windows import Batch, Sample, to_device
 from tips.models.interfaces import PoseModel
 from tips.training.criterion import Criterion
+from tips.training.meter import Meter
 from tips.training.schedule import Draws, batches, rate_factor, steps_per_epoch
 from tips.training.state import StateFolder
 
@@ -55,7 +56,8 @@ def fit(job: Job, state: StateFolder) -> Outcome:
     settings = job.settings
     optimizer = build_optimizer(job.model, job.criterion, settings)
     total = settings.epochs * steps_per_epoch(job.pools, settings.batch)
-    start, spent = _restore(job, optimizer, state)
+    meter = Meter()
+    start, spent = _restore(job, optimizer, meter, state)
     began = time.monotonic()
     todo = batches(
         job.pools, seed=job.seed, epochs=settings.epochs, batch=settings.batch, start=start
@@ -72,14 +74,15 @@ def fit(job: Job, state: StateFolder) -> Outcome:
         if (step + 1) % settings.accumulation == 0 or step + 1 == total:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        if step % settings.log_every == 0 or step + 1 == total:
+        meter.add(terms)
+        if (step + 1) % settings.log_every == 0 or step + 1 == total:
             epoch = step // steps_per_epoch(job.pools, settings.batch)
-            values = {name: round(value.item(), 6) for name, value in terms.items()}
+            values = {name: round(value, 6) for name, value in meter.take().items()}
             whole = values.pop("total")
             state.log({"step": step, "epoch": epoch, "rate": rate, "terms": values, "total": whole})
         if (step + 1) % _saving(settings) == 0 and step + 1 < total:
             seconds = spent + time.monotonic() - began
-            state.save(_snapshot(job, optimizer, step + 1, seconds))
+            state.save(_snapshot(job, optimizer, meter, step + 1, seconds))
     return Outcome(total, start, spent + time.monotonic() - began)
 
 
@@ -94,7 +97,7 @@ def build_optimizer(model: nn.Module, criterion: nn.Module, settings: Training) 
     groups = [{"params": normal, "factor": 1.0}]
     if slow:
         groups.append({"params": slow, "factor": settings.sampling_rate_factor})
-    return torch.optim.Adam(groups, lr=settings.learning_rate)
+    return torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
 
 
 def _step(job: Job, batch: Batch, step: int) -> dict[str, Tensor]:
@@ -121,24 +124,30 @@ def _saving(settings: Training) -> int:
     return -(-settings.checkpoint_every // settings.accumulation) * settings.accumulation
 
 
-def _restore(job: Job, optimizer: torch.optim.Adam, state: StateFolder) -> tuple[int, float]:
+def _restore(
+    job: Job, optimizer: torch.optim.Adam, meter: Meter, state: StateFolder
+) -> tuple[int, float]:
     saved = state.load()
     if saved is None:
         return 0, 0.0
     job.model.load_state_dict(saved["model"])
     job.criterion.load_state_dict(saved["criterion"])
     optimizer.load_state_dict(saved["optimizer"])
+    meter.load_state_dict(saved["meter"])
     log.info("resuming at step %d", saved["step"])
     return int(saved["step"]), float(saved["seconds"])
 
 
-def _snapshot(job: Job, optimizer: torch.optim.Adam, step: int, seconds: float) -> dict[str, Any]:
+def _snapshot(
+    job: Job, optimizer: torch.optim.Adam, meter: Meter, step: int, seconds: float
+) -> dict[str, Any]:
     return {
         "step": step,
         "seconds": seconds,
         "model": job.model.state_dict(),
         "criterion": job.criterion.state_dict(),
         "optimizer": optimizer.state_dict(),
+        "meter": meter.state_dict(),
     }
 
 
