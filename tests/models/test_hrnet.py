@@ -26,7 +26,8 @@ def test_features_are_the_unpruned_networks() -> None:
         "hrnet_w18_small", features_only=True, feature_location="", out_indices=(1,), **ARCH
     ).eval()
     whole.load_state_dict(ours.net.state_dict(), strict=False)
-    images = torch.randn(2, 3, 64, 96)
+    whole.to(memory_format=torch.channels_last)
+    images = torch.randn(2, 3, 64, 96).contiguous(memory_format=torch.channels_last)
     features = ours(images)
     assert features.shape == (2, ours.channels, 16, 24)
     assert torch.equal(features, whole(images)[0])

@@ -29,5 +29,5 @@ def test_bfloat16_only_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert use_bfloat16("bf16", CPU)
     assert not use_bfloat16("fp32", CPU)
     for has in (True, False):
-        monkeypatch.setattr(device, "cpu_has_amx", lambda has=has: has)
+        monkeypatch.setattr(device, "cpu_has_bfloat16", lambda has=has: has)
         assert use_bfloat16("auto", CPU) is has

