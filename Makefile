@@ -7,7 +7,7 @@ STUDY = --scale $(SCALE) --root "$(ROOT)"
 TIPS = .venv/bin/python -m tips
 
 .DELETE_ON_ERROR:
-.PHONY: reproduce test test-full lint types smoke ui mlflow clean
+.PHONY: reproduce test test-full lint types smoke kernels ui mlflow clean
 
 reproduce: .venv/installed ## everything, from first download to report; run it again after any stop
 	$(TIPS) stage reproduce $(STUDY)
@@ -28,6 +28,9 @@ types: .venv/installed ## mypy
 smoke: .venv/installed ## every rule and variant on a handful of clips, minutes
 	$(TIPS) stage reproduce --scale smoke
 
+kernels: .venv/installed ## compiles csrc/, for CUDA too where nvcc is found
+	$(TIPS) stage kernels $(STUDY) --cuda yes
+
 ui: .venv/installed mlflow ## the MLflow pages, links printed
 	$(TIPS) stage ui $(STUDY)
 
@@ -35,7 +38,7 @@ mlflow: .venv/installed ## brings results/mlflow.db up to date with the run fold
 	$(TIPS) stage track $(STUDY)
 
 clean: ## removes what the workflow made (results/, reports/) and caches, not .venv
-	git clean -Xdfq results reports .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	git clean -Xdfq results reports csrc .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/installed: requirements.lock
 	@echo "installing requirements.lock into .venv: about 3 minutes and 7 GB (once)" && date +%s > .installing && $(PYTHON) -m venv --clear .venv && .venv/bin/python -m pip install -q --progress-bar on -r requirements.lock

@@ -69,6 +69,11 @@ class Paths(NamedTuple):
         """Data-driven part groups."""
         return self.results / "groups" / self.dataset / f"{count}.json"
 
+    @property
+    def kernels(self) -> Path:
+        """Which devices compiled kernels serve."""
+        return self.results / "kernels.json"
+
     def run(self, variant: str, seed: str) -> Path:
         """Folder of one training run."""
         return self.results / "runs" / self.dataset / variant / f"seed-{seed}"

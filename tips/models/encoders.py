@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips.models.layers import zeroed
-from tips.ops.deform_attn import deform_attn
+from tips.ops.deform_attn import deform_attn_fused
 from tips.ops.deform_conv import deform_conv
 
 
@@ -57,14 +57,10 @@ class DeformableAttention(nn.Module):
             size: height and width of the map.
         """
         batch, queries, width = tokens.shape
-        height, columns = size
         value = self.value_proj(tokens).view(batch, queries, self.heads, width // self.heads)
         moves = self.sampling_offsets(query).view(batch, queries, self.heads, 1, self.points, 2)
-        locations = centres[None, :, None, None, None] + moves / moves.new_tensor([columns, height])
-        # Points before heads: a softmax over four innermost values costs several times more.
         logits = self.attention_weights(query).view(batch, queries, self.points, self.heads)
-        weights = logits.softmax(2).transpose(2, 3).unsqueeze(3)
-        mixed = deform_attn(value, [size], locations, weights)
+        mixed = deform_attn_fused(value, [size], centres, moves, logits)
         out: Tensor = self.output_proj(mixed)
         return out
 

@@ -1,14 +1,13 @@
-"""Multi-scale deformable attention: the pure-torch reference and the seam for the kernel."""
-
-from collections.abc import Callable
+"""Multi-scale deformable attention: compiled kernels where they are built, else pure torch."""
 
 import torch
 import torch.nn.functional as nnf
 from jaxtyping import Float
 from torch import Tensor
 
+from tips.ops import native
+
 Shapes = list[tuple[int, int]]
-Kernel = Callable[[Tensor, Shapes, Tensor, Tensor], Tensor]
 
 
 def reference(
@@ -46,14 +45,61 @@ def reference(
     return summed.transpose(1, 2).contiguous()
 
 
-_kernel: Kernel = reference
+def reference_fused(
+    value: Float[Tensor, "B S h d"],
+    shapes: Shapes,
+    centres: Float[Tensor, "Q 2"],
+    moves: Float[Tensor, "B Q h L P 2"],
+    logits: Float[Tensor, "B Q LP h"],
+) -> Float[Tensor, "B Q hd"]:
+    """Attends from `centres`: as `reference`, with locations and softmax computed here.
+
+    Args:
+        value: as in `reference`.
+        shapes: (height, width) of each level.
+        centres: where the queries stand, x then y, unit-free in (0, 1).
+        moves: from there to the samples, x then y, px of the sample's level.
+        logits: of the attention; the softmax goes over levels and points. Heads come last,
+            because a softmax over a few innermost values costs several times more.
+    """
+    levels, points = moves.shape[3:5]
+    sizes = moves.new_tensor([[width, height] for height, width in shapes])
+    locations = centres[None, :, None, None, None] + moves / sizes[:, None]
+    weights = logits.softmax(2).transpose(2, 3).unflatten(3, (levels, points))
+    return reference(value, shapes, locations, weights)
 
 
-def backend() -> str:
-    """Names what computes deformable attention; recorded with every run."""
-    return "torch" if _kernel is reference else "cpp"
+SERVED = native.load()
 
 
-def deform_attn(value: Tensor, shapes: Shapes, locations: Tensor, weights: Tensor) -> Tensor:
+def backend(device: str = "cpu") -> str:
+    """Names what computes deformable attention on a device; recorded with every run."""
+    return "cpp" if device in SERVED else "torch"
+
+
+def deform_attn(
+    value: Tensor, shapes: Shapes, locations: Tensor, weights: Tensor
+) -> Float[Tensor, "B Q hd"]:
     """Computes deformable attention with the best kernel at hand; arguments as `reference`."""
-    return _kernel(value, shapes, locations, weights)
+    if value.device.type not in SERVED:
+        return reference(value, shapes, locations, weights)
+    return _compiled(value, shapes, locations, weights, None)
+
+
+def deform_attn_fused(
+    value: Tensor, shapes: Shapes, centres: Tensor, moves: Tensor, logits: Tensor
+) -> Float[Tensor, "B Q hd"]:
+    """Computes fused deformable attention; arguments as `reference_fused`."""
+    if value.device.type not in SERVED:
+        return reference_fused(value, shapes, centres, moves, logits)
+    return _compiled(value, shapes, moves, logits, centres)
+
+
+def _compiled(
+    value: Tensor, shapes: Shapes, locations: Tensor, weights: Tensor, centres: Tensor | None
+) -> Tensor:
+    # A CPU has no arithmetic of its own for half precision.
+    given = value if value.is_cuda else value.to(locations.dtype)
+    flat = [size for shape in shapes for size in shape]
+    out: Tensor = torch.ops.tips.deform_attn(given, flat, locations, weights, centres)
+    return out.to(value.dtype)

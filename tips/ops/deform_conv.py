@@ -1,7 +1,8 @@
-"""Deformable convolution with modulation (Table III), built from grid_sample columns.
+"""Deformable convolution with modulation (Table III).
 
-torchvision's operator is the oracle and the CUDA path; on CPU columns by grid_sample and one
-matrix product are several times faster.
+torchvision's operator is the oracle and the CUDA path. On a CPU it is several times slower than
+sampled columns and one matrix product; columns come from deformable attention, whose heads are
+the offset groups and whose weights are the mask, or from grid_sample where no kernel is built.
 """
 
 import torch
@@ -9,6 +10,8 @@ import torch.nn.functional as nnf
 from jaxtyping import Float
 from torch import Tensor
 from torchvision.ops import deform_conv2d
+
+from tips.ops.deform_attn import backend, deform_attn
 
 
 def deform_conv(
@@ -21,31 +24,53 @@ def deform_conv(
 
     Args:
         x: input map.
-        offset: px, (dy, dx) per tap, taps row by row as torchvision has them; 2 k k channels.
+        offset: px, (dy, dx) per tap, taps row by row as torchvision has them; G 2 k k channels,
+            each of the G groups moving C / G channels.
         weight: kernel, no bias.
-        mask: modulation per tap; k k channels.
+        mask: modulation per tap; G k k channels.
     """
     if x.is_cuda:
         return deform_conv2d(x, offset, weight, padding=weight.shape[-1] // 2, mask=mask)
     batch, channels, height, width = x.shape
     size = weight.shape[-1]
     taps = size * size
+    groups = mask.shape[1] // taps
     step = torch.arange(size, dtype=x.dtype) - size // 2
-    base_y = torch.arange(height, dtype=x.dtype)[None, None, :, None] + step.repeat_interleave(
-        size
-    ).view(1, taps, 1, 1)
-    base_x = torch.arange(width, dtype=x.dtype)[None, None, None, :] + step.repeat(size).view(
-        1, taps, 1, 1
-    )
-    moves = offset.view(batch, taps, 2, height, width)
-    grid = torch.stack(
+    rows = torch.arange(height, dtype=x.dtype)[:, None] + 0.5
+    across = torch.arange(width, dtype=x.dtype)[None, :] + 0.5
+    moves = offset.view(batch, groups, taps, 2, height, width)
+    # Unit-free, with pixel centres at (i + 0.5) / size: (B, G, k k, H, W, 2).
+    locations = torch.stack(
         [
-            (base_x + moves[:, :, 1]) * (2 / width) + (1 / width - 1),
-            (base_y + moves[:, :, 0]) * (2 / height) + (1 / height - 1),
+            (moves[:, :, :, 1] + across + step.repeat(size)[:, None, None]) / width,
+            (moves[:, :, :, 0] + rows + step.repeat_interleave(size)[:, None, None]) / height,
         ],
         dim=-1,
     )
-    columns = nnf.grid_sample(
-        x, grid.view(batch, taps * height, width, 2), padding_mode="zeros", align_corners=False
-    ).view(batch, channels, taps, height, width)
-    return torch.einsum("bcthw,oct->bohw", columns * mask[:, None], weight.flatten(2))
+    masks = mask.view(batch, groups, taps, height, width)
+    sample = _by_attention if backend("cpu") == "cpp" else _by_grid_sample
+    columns = sample(x, locations, masks)
+    kernel = weight.view(weight.shape[0], groups, channels // groups, taps)
+    flat = kernel.permute(3, 1, 2, 0).reshape(taps * channels, weight.shape[0])
+    return (columns @ flat).transpose(1, 2).reshape(batch, -1, height, width)
+
+
+def _by_attention(x: Tensor, locations: Tensor, masks: Tensor) -> Tensor:
+    """Columns (B, H W, k k C): one query per position and tap, one point, groups as heads."""
+    batch, groups, taps, height, width = masks.shape
+    value = x.flatten(2).transpose(1, 2).unflatten(2, (groups, -1))
+    queries = height * width * taps
+    where = locations.permute(0, 3, 4, 2, 1, 5).reshape(batch, queries, groups, 1, 1, 2)
+    weights = masks.permute(0, 3, 4, 2, 1).reshape(batch, queries, groups, 1, 1)
+    columns = deform_attn(value, [(height, width)], where, weights)
+    return columns.view(batch, height * width, -1)
+
+
+def _by_grid_sample(x: Tensor, locations: Tensor, masks: Tensor) -> Tensor:
+    """Columns (B, H W, k k C)."""
+    batch, groups, taps, height, width = masks.shape
+    maps = x.reshape(batch * groups, -1, height, width)
+    grid = (2 * locations - 1).view(batch * groups, taps * height, width, 2)
+    sampled = nnf.grid_sample(maps, grid, padding_mode="zeros", align_corners=False)
+    columns = sampled.view(batch, groups, -1, taps, height, width) * masks[:, :, None]
+    return columns.permute(0, 4, 5, 3, 1, 2).reshape(batch, height * width, -1)

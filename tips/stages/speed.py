@@ -52,7 +52,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
             "repeats": study.scale.speed_repeats,
             "threads": torch.get_num_threads(),
             "device": target.type,
-            "kernels": backend(),
+            "kernels": backend(target.type),
             "crop": [crop.height, crop.width],
             "rows": {
                 name: {

@@ -198,7 +198,7 @@ def _record(
         "input_digests": inputs,
         "device": job.device.type,
         "precision": "bf16 backbone, fp32 heads" if autocast else "fp32",
-        "kernels": backend(),
+        "kernels": backend(job.device.type),
         "threads": torch.get_num_threads(),
         "versions": provenance.versions(),
         "machine": provenance.machine(),

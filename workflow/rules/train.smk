@@ -1,7 +1,24 @@
 # Training, prediction, evaluation. A variant's YAML is a parameter (its meaning), never an input.
+rule kernels:
+    input:
+        sorted(Path("csrc").glob("[a-z]*.*")),
+    output:
+        PATHS.kernels,
+    log:
+        log_file("kernels"),
+    benchmark:
+        time_file("kernels")
+    priority: 20
+    conda:
+        "../../environment.yml"
+    shell:
+        "study kernels 2> >(tee {log} >&2)"
+
+
 rule train:
     input:
         training_inputs,
+        kernels=ancient(PATHS.kernels),
         annotations=[PATHS.annotations(split) for split in SPLITS if split != "val"],
         manifest=PATHS.manifest,
         packed=PATHS.packed / "packed.json",

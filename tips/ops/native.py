@@ -1,0 +1,154 @@
+"""The compiled kernels of csrc/: where they lie, how they are compiled, how torch sees them.
+
+Nothing is built here: `make kernels`, or the workflow's rule, does that. A library belongs to one
+source, one torch and one set of flags, so that a stale one is never loaded.
+"""
+
+import hashlib
+import logging
+import os
+import platform
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from tips.config import ConfigError
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["cpu", "cuda"]
+SOURCES = Path(__file__).parents[2] / "csrc"
+FILES: dict[Kind, tuple[str, ...]] = {
+    "cpu": ("deform_attn.cpp", "attention.h", "arguments.h", "taps.h"),
+    "cuda": ("deform_attn.cu", "deform_attn.cuh", "arguments.h", "taps.h"),
+}
+# LibTorch's stable ABI of torch 2.13: no header of ATen, seconds to compile.
+TORCH_ABI = "-DTORCH_TARGET_VERSION=0x020d000000000000"
+ARCHITECTURES = (80, 86, 90)
+FLAGS: dict[Kind, tuple[str, ...]] = {
+    # No -march: the instruction set is chosen at run time. Contraction and no traps let loops
+    # become vectors; the order of additions is the source's.
+    "cpu": (
+        *("-std=c++20", "-O3", "-fPIC", "-shared", "-fopenmp-simd", "-Wall", "-Wno-psabi"),
+        *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", TORCH_ABI),
+    ),
+    "cuda": (
+        *("-std=c++20", "-O3", "-shared", "-Xcompiler", "-fPIC", "-DUSE_CUDA", TORCH_ABI),
+        *(f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in ARCHITECTURES),
+    ),
+}
+SETTING = "TIPS_KERNELS"
+
+
+@cache
+def library(kind: Kind) -> Path:
+    """Where the library of the present source, torch and flags lies, built or not."""
+    digest = hashlib.sha256()
+    for file in FILES[kind]:
+        digest.update((SOURCES / file).read_bytes())
+    for part in (torch.__version__, platform.machine(), *FLAGS[kind]):
+        digest.update(part.encode() + b"\0")
+    return SOURCES / "build" / digest.hexdigest()[:16] / f"tips_{kind}.so"
+
+
+def load() -> frozenset[str]:
+    """Loads what is built and registers it; TIPS_KERNELS = auto | cpp | torch has a say.
+
+    Returns:
+        The types of device, cpu or cuda, that compiled kernels serve from now on.
+
+    Raises:
+        ConfigError: an unknown setting, or cpp where no library is built.
+    """
+    setting = os.environ.get(SETTING, "auto")
+    if setting not in ("auto", "cpp", "torch"):
+        raise ConfigError(f"{SETTING} must be auto, cpp or torch; got '{setting}'")
+    if setting == "torch":
+        return frozenset()
+    if not (SOURCES.is_dir() and library("cpu").is_file()):
+        if setting == "cpp":
+            raise ConfigError(f"{SETTING}=cpp, but no kernel is built; run `make kernels`")
+        log.warning("deformable attention runs in pure torch; `make kernels` makes it faster")
+        return frozenset()
+    built = [kind for kind in FILES if library(kind).is_file()]
+    for kind in built:
+        torch.ops.load_library(library(kind))
+    _register()
+    return frozenset(built)
+
+
+@cache
+def _register() -> None:
+    """Gives the op and its backward shapes, gradients and autocast."""
+    op, backward_op = "tips::deform_attn", "tips::deform_attn_backward"
+    torch.library.register_fake(op, _shape)
+    torch.library.register_fake(backward_op, _shapes_backward)
+    torch.library.register_autograd(op, _backward, setup_context=_save)
+    torch.library.register_autograd(backward_op, _refuse)
+    for device in ("cpu", "cuda"):
+        torch.library.register_autocast(op, device, torch.float32)
+
+
+def _shape(
+    value: Tensor, shapes: list[int], locations: Tensor, weights: Tensor, centres: Tensor | None
+) -> Tensor:
+    batch, _, heads, width = value.shape
+    return value.new_empty(batch, locations.shape[1], heads * width)
+
+
+def _shapes_backward(
+    grad: Tensor,
+    value: Tensor,
+    shapes: list[int],
+    locations: Tensor,
+    weights: Tensor,
+    centres: Tensor | None,
+    scale: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    sums = torch.int64 if value.is_cuda and scale is not None else locations.dtype
+    return (
+        value.new_empty(value.shape, dtype=sums),
+        torch.empty_like(locations, memory_format=torch.contiguous_format),
+        torch.empty_like(weights, memory_format=torch.contiguous_format),
+    )
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    value, ctx.shapes, locations, weights, centres = inputs
+    ctx.save_for_backward(value, locations, weights, centres)
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    value, locations, weights, centres = ctx.saved_tensors
+    scale = None
+    if value.is_cuda and torch.are_deterministic_algorithms_enabled():
+        scale = fixed_point_scale(grad, weights, fused=centres is not None)
+    sums, grad_locations, grad_weights = torch.ops.tips.deform_attn_backward(
+        grad, value, ctx.shapes, locations, weights, centres, scale
+    )
+    if scale is not None:
+        sums = sums.double() / scale
+    return sums.to(value.dtype), None, grad_locations, grad_weights, None
+
+
+def _refuse(ctx: Any, *grads: Tensor) -> None:
+    raise RuntimeError("the compiled deformable attention has no second derivative")
+
+
+def fixed_point_scale(grad: Tensor, weights: Tensor, fused: bool) -> Tensor:
+    """Scale that keeps any sum of value gradients below 2^62, as a tensor: no synchronisation.
+
+    One cell receives at most all samples of its head, each weighing at most the largest weight;
+    a softmax's samples together weigh 1. NaN gradients make it NaN, and with it all sums.
+
+    Args:
+        grad: of the output (B, Q, h d).
+        weights: attention (B, Q, h, L, P), or logits if fused.
+        fused: whether the kernel takes the softmax.
+    """
+    share = 1.0 if fused else weights.abs().amax().double() * weights[0, 0, 0].numel()
+    most = grad.shape[1] * share * grad.abs().amax().double()
+    return 2.0**62 / most.clamp_min(1e-200)
