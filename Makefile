@@ -7,7 +7,7 @@ STUDY = --scale $(SCALE) --root "$(ROOT)"
 TIPS = .venv/bin/python -m tips
 
 .DELETE_ON_ERROR:
-.PHONY: reproduce test test-full lint types smoke kernels ui mlflow clean
+.PHONY: reproduce test test-full lint types smoke kernels bench ui mlflow clean
 
 reproduce: .venv/installed ## everything, from first download to report; run it again after any stop
 	$(TIPS) stage reproduce $(STUDY)
@@ -30,6 +30,9 @@ smoke: .venv/installed ## every rule and variant on a handful of clips, minutes
 
 kernels: .venv/installed ## compiles csrc/, for CUDA too where nvcc is found
 	$(TIPS) stage kernels $(STUDY) --cuda yes
+
+bench: kernels ## the kernels' speed as ratios: reports/bench/deform_attn.md
+	OMP_WAIT_POLICY=passive $(TIPS) stage bench
 
 ui: .venv/installed mlflow ## the MLflow pages, links printed
 	$(TIPS) stage ui $(STUDY)

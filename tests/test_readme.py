@@ -7,10 +7,11 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+SOURCES = (".py", ".smk", ".h", ".cpp", ".cu", ".cuh")
+
+
 def _lines(path: Path) -> int:
-    files = (
-        [path] if path.is_file() else [p for p in path.rglob("*") if p.suffix in (".py", ".smk")]
-    )
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.suffix in SOURCES]
     return sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
 
 

@@ -1,0 +1,62 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tips.config import ConfigError
+from tips.ops import deform_attn, native
+from tips.stages import bench, kernels
+from tips.stages.bench import Shape
+
+
+@pytest.fixture
+def _built(monkeypatch: pytest.MonkeyPatch) -> None:
+    if kernels.find_compiler("cpu") is None:
+        pytest.skip("no compiler")
+    kernels.build("cpu")
+    monkeypatch.delenv(native.SETTING, raising=False)
+    monkeypatch.setattr(deform_attn, "SERVED", native.load())
+
+
+@pytest.mark.usefixtures("_built")
+def test_the_record_and_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = Shape(1, [(6, 5)], 2, 8)
+    monkeypatch.setattr(bench, "ATTENTION", {"small": small})
+    monkeypatch.setattr(bench, "FUSED", {"small-fused": small})
+    out, report = tmp_path / "bench.json", tmp_path / "bench.md"
+    bench.run(out, report, pairs=2)
+    rows = json.loads(out.read_text())
+    assert [(row["shape"], row["threads"]) for row in rows] == [
+        (name, threads) for threads in (1, 2) for name in ("small", "small-fused", "dcn-c128")
+    ]
+    for row in rows:
+        low, high = row["quartiles"]["forward"]
+        assert 0 < low <= high
+        assert row["forward_ratio"] > 0
+        assert row["forward_backward_ratio"] > 0
+        assert row["pairs"] == 2
+        assert row["milliseconds"]["forward_backward"]["ours"] > 0
+        assert row["reference"]
+    assert report.read_text().count("\n| ") == 1 + len(rows)  # the header and every row
+
+
+def test_both_sides_of_a_duel_compute_the_same() -> None:
+    small = Shape(2, [(6, 5), (3, 2)], 2, 8)
+    for duel in (bench.attention(small), bench.fused(small)):
+        theirs, ours = duel.theirs[1](), duel.ours[1]()
+        assert isinstance(theirs, tuple)
+        assert isinstance(ours, tuple)
+        for a, b in zip(theirs, ours, strict=True):
+            assert (a - b).abs().max() < 1e-3 * a.abs().max()
+
+
+def test_without_a_kernel_there_is_nothing_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deform_attn, "SERVED", frozenset())
+    with pytest.raises(ConfigError, match="no kernel is built; run `make kernels`"):
+        bench.run()
+
+
+@pytest.mark.usefixtures("_built")
+def test_no_pairs_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--pairs must be at least 1; got 0"):
+        bench.run(pairs=0)

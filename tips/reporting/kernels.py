@@ -1,0 +1,41 @@
+"""The page of `make bench`: ratios of the compiled kernels to their references."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tips.reporting import markdown
+
+HEADER = (
+    *("shape", "threads", "reference", "forward", "quartiles"),
+    *("forward + backward", "quartiles", "ours, ms", "of them roofline, ms"),
+)
+
+
+def page(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Renders the records of `tips stage bench` as Markdown."""
+    body = markdown.table(HEADER, [_cells(row) for row in rows], "lllrlrlrr")
+    return (
+        "# Compiled kernels against their references\n\n"
+        "Ratios of process CPU time, reference / ours, both sides in turn in one process: median "
+        "and quartiles. Times are of the forward pass; the roofline is the time to read every "
+        "input and write the output once at the speed of a large copy.\n\n" + body
+    )
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    times = row["milliseconds"]
+    return [
+        row["shape"],
+        str(row["threads"]),
+        row["reference"],
+        f"{row['forward_ratio']:.1f}",
+        _range(row["quartiles"]["forward"]),
+        f"{row['forward_backward_ratio']:.1f}",
+        _range(row["quartiles"]["forward_backward"]),
+        f"{times['forward']['ours']:.2f}",
+        f"{times['roofline_forward']:.2f}",
+    ]
+
+
+def _range(quartiles: Sequence[float]) -> str:
+    return f"{quartiles[0]:.1f} to {quartiles[1]:.1f}"
