@@ -37,7 +37,7 @@ def test_the_record_and_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert row["pairs"] == 2
         assert row["milliseconds"]["forward_backward"]["ours"] > 0
         assert row["reference"]
-    assert report.read_text().count("\n| ") == 1 + len(rows)  # the header and every row
+    assert report.read_text().count("\n| ") == 2 + len(rows)  # header, rule and every row
 
 
 def test_both_sides_of_a_duel_compute_the_same() -> None:
