@@ -69,11 +69,12 @@ def _machine() -> list[Check]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     precision = "bf16" if use_bfloat16("auto", device) else "fp32"
     free = shutil.disk_usage(Path.cwd()).free / 1e9
+    hint = "" if backend(device.type) == "cpp" else " (`make kernels` compiles csrc/)"
     return [
         Check("cores", str(os.cpu_count())),
         Check("device auto", f"{device.type} ({name})"),
         Check("precision auto", f"{precision} on the backbone, fp32 elsewhere"),
-        Check("kernels", backend()),
+        Check("kernels", f"{backend(device.type)}{hint}"),
         Check("free disk", f"{free:.0f} GB", f"a desk study needs {SPACE:.0f}" * (free < SPACE)),
     ]
 
