@@ -132,7 +132,7 @@ def test_pictures_come_with_their_captions(paths: Paths) -> None:
 def test_training_time_provenance_and_deviations_are_filled(paths: Paths) -> None:
     text = source(paths)
     assert "losses-all.png" in section(text, "Training")
-    assert "The single-frame control's loss fell by" in section(text, "Training")
+    assert "in stage two its loss fell by" in section(text, "Training")
     assert "| train | 1 | 1 min 16 s | 1 min 14 s |" in section(text, "Time")
     assert "a test, 2 cores" in section(text, "Provenance")
     assert "tips / 2" in section(text, "Provenance")
