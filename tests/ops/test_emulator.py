@@ -11,7 +11,7 @@ from attention_cases import Case, case
 from torch import Tensor
 
 from tips.ops.deform_attn import reference, reference_fused
-from tips.ops.native import SOURCES
+from tips.ops.native import SOURCES, fixed_point_scale
 
 BARRIER = "__syncthreads();"
 TEXT = (SOURCES / "deform_attn.cuh").read_text(encoding="utf-8")
@@ -129,6 +129,28 @@ def test_fixed_point_sums_depend_on_no_order(emulator: ctypes.CDLL) -> None:
     for run in runs[1:]:
         assert all(torch.equal(a, b) for a, b in zip(runs[0], run, strict=True))
     assert torch.allclose(runs[0][1], expected(given, grad)[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_chosen_scale_neither_overflows_nor_loses_bits(
+    emulator: ctypes.CDLL, fused: bool
+) -> None:
+    given = case(8, queries=40)
+    grad = gradient(given)
+    for size in (1e-30, 1.0, 1e30):
+        weights = given.logits if fused else given.weights
+        scale = fixed_point_scale(grad * size, weights, fused=fused).item()
+        found = emulate(emulator, given, grad * size, fused=fused, scale=scale)[1]
+        wanted = expected(given, grad * size, fused=fused)[1]
+        assert torch.allclose(found / size, wanted / size, atol=1e-12)
+
+
+def test_a_nan_gradient_shows_in_fixed_point_too(emulator: ctypes.CDLL) -> None:
+    given = case(8)
+    grad = gradient(given)
+    grad[0, 0, 0] = float("nan")
+    scale = fixed_point_scale(grad, given.weights, fused=False)
+    assert (torch.ones(3, dtype=torch.float64) / scale).isnan().all()
 
 
 @pytest.mark.parametrize("barrier", range(TEXT.count(BARRIER)))

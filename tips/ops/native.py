@@ -124,7 +124,7 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     value, locations, weights, centres = ctx.saved_tensors
     scale = None
-    if value.is_cuda and torch.are_deterministic_algorithms_enabled():
+    if value.is_cuda and grad.numel() and torch.are_deterministic_algorithms_enabled():
         scale = fixed_point_scale(grad, weights, fused=centres is not None)
     sums, grad_locations, grad_weights = torch.ops.tips.deform_attn_backward(
         grad, value, ctx.shapes, locations, weights, centres, scale
@@ -149,6 +149,7 @@ def fixed_point_scale(grad: Tensor, weights: Tensor, fused: bool) -> Tensor:
         weights: attention (B, Q, h, L, P), or logits if fused.
         fused: whether the kernel takes the softmax.
     """
-    share = 1.0 if fused else weights.abs().amax().double() * weights[0, 0, 0].numel()
+    samples = weights.shape[-2] * weights.shape[-1]
+    share = 1.0 if fused else weights.abs().amax().double() * samples
     most = grad.shape[1] * share * grad.abs().amax().double()
     return 2.0**62 / most.clamp_min(1e-200)
