@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tips.config import MEAN_POSE
 from tips.paths import Paths
 from tips.records import atomic_path, read_json
 from tips.reporting import figures, view
@@ -112,7 +113,8 @@ def _bars(rows: Iterable[Row], names: tuple[str, str, str, str], paper: bool = T
     bars: dict[str, Bar] = {}  # a variant of several tables is drawn once
     for row in rows:
         values = [_number(row[name]) for name in names[:3]]
-        if None in values or row["row"].endswith("detected"):
+        # Detected boxes have a backbone row of their own; a mean pose would set the scale.
+        if None in values or row["row"].endswith("detected") or row["variant"] == MEAN_POSE:
             continue
         value, low, high = (value for value in values if value is not None)
         published = _number(row["gain_paper"]) if paper else None

@@ -93,7 +93,7 @@ def _small(path: Path) -> tuple[bytes, str]:
         small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     forms = {path.suffix: original} if image.width <= WIDTH else {}
     for suffix, kind, image_ in (
-        (".png", "PNG", small.quantize(64)),
+        (".png", "PNG", small.quantize(64, method=Image.Quantize.MAXCOVERAGE)),
         (".jpg", "JPEG", small),
     ):
         stream = io.BytesIO()
