@@ -82,9 +82,13 @@ def _provenance(paths: Paths, name: str, seed: int) -> sources.Provenance | None
 
 
 def _small(path: Path) -> tuple[bytes, str]:
-    """A picture's bytes, the smallest of its forms: as it is, or a narrower JPEG."""
+    """A picture's bytes, the smallest of its forms: as it is, or narrower with fewer colours.
+
+    A drawing may have 64 colours; a photograph would turn into patches, so it becomes a JPEG.
+    """
     drawn = path.with_suffix(".png")
-    if path.suffix == ".svg" and drawn.is_file():
+    drawing = path.suffix == ".svg" and drawn.is_file()
+    if drawing:
         path = drawn
     original = path.read_bytes()
     with Image.open(path) as image:
@@ -92,13 +96,11 @@ def _small(path: Path) -> tuple[bytes, str]:
         size = (width, max(1, round(image.height * width / image.width)))
         small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     forms = {path.suffix: original} if image.width <= WIDTH else {}
-    for suffix, kind, image_ in (
-        (".png", "PNG", small.quantize(64, method=Image.Quantize.MAXCOVERAGE)),
-        (".jpg", "JPEG", small),
-    ):
-        stream = io.BytesIO()
-        image_.save(stream, kind, quality=QUALITY, optimize=True)
-        forms[suffix] = stream.getvalue()
+    few = small.quantize(64, method=Image.Quantize.MAXCOVERAGE) if drawing else small
+    suffix, kind = (".png", "PNG") if drawing else (".jpg", "JPEG")
+    stream = io.BytesIO()
+    few.save(stream, kind, quality=QUALITY, optimize=True)
+    forms[suffix] = min(forms.get(suffix, stream.getvalue()), stream.getvalue(), key=len)
     suffix = min(forms, key=lambda one: len(forms[one]))
     return forms[suffix], suffix
 
