@@ -15,7 +15,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 STUDY = "smoke-embedded"
-CODE = ("tips", "workflow", "experiments", "environment.yml")
+CODE = ("tips", "csrc", "workflow", "experiments", "environment.yml")
 # What stands behind any change of a run's numbers.
 TABLES = {"speed", "tabulate", "report", "track", "all"}
 
@@ -72,7 +72,7 @@ def _link(source: str, target: str) -> None:
 def _copy(source: Path, target: Path) -> None:
     for name in CODE:
         if (source / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
+            ignored = shutil.ignore_patterns("__pycache__", "build")
             shutil.copytree(source / name, target / name, ignore=ignored)
         else:
             shutil.copy2(source / name, target / name)
