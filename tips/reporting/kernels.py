@@ -7,7 +7,7 @@ from tips.reporting import markdown
 
 HEADER = (
     *("shape", "threads", "reference", "forward", "quartiles"),
-    *("forward + backward", "quartiles", "ours, ms", "of them roofline, ms"),
+    *("forward + backward", "quartiles", "ours, ms", "roofline, ms"),
 )
 
 

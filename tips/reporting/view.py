@@ -7,11 +7,8 @@ from pathlib import Path
 from tips.records import RecordError
 
 Row = Mapping[str, str]
-NUMBERLESS = (
-    "missing",
-    "failed",
-    "unknown",
-)  # a cell that should hold a number and says why it does not
+# A cell that should hold a number and says why it does not.
+NUMBERLESS = ("missing", "failed", "unknown")
 READINGS = {
     ("above", True): "same sign",
     ("below", True): "opposite sign",
