@@ -10,6 +10,10 @@ HEADER = (
     *("forward + backward", "quartiles", "ours, ms", "roofline, ms"),
 )
 
+TRAINING_HEADER = (
+    *("model", "threads", "batch", "pure torch, s", "kernels, s", "ratio", "quartiles", "pairs"),
+)
+
 
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """Renders the records of `tips stage bench` as Markdown."""
@@ -20,6 +24,29 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         "and quartiles. Times are of the forward pass; the roofline is the time to read every "
         "input and write the output once at the speed of a large copy.\n\n" + body
     )
+
+
+def training_page(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Renders the records of `tips stage bench-training` as Markdown."""
+    cells = [
+        [
+            row["model"],
+            str(row["threads"]),
+            str(row["batch"]),
+            f"{row['seconds']['reference']:.3f}",
+            f"{row['seconds']['ours']:.3f}",
+            f"{row['ratio']:.2f}",
+            _range(row["quartiles"], 2),
+            str(row["pairs"]),
+        ]
+        for row in rows
+    ]
+    return (
+        "# Training steps with compiled kernels and with pure torch\n\n"
+        "Process CPU seconds of one whole step (forward, losses, backward, Adam), both sides in "
+        "turn in one process. The desk's model includes its frozen backbone; of the model at "
+        "paper size everything behind the backbone is run, on features that are given.\n\n"
+    ) + markdown.table(TRAINING_HEADER, cells, "lrrrrrrr")
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
@@ -37,5 +64,5 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _range(quartiles: Sequence[float]) -> str:
-    return f"{quartiles[0]:.1f} to {quartiles[1]:.1f}"
+def _range(quartiles: Sequence[float], digits: int = 1) -> str:
+    return f"{quartiles[0]:.{digits}f} to {quartiles[1]:.{digits}f}"

@@ -109,7 +109,7 @@ def record(name: str, threads: int, duel: Duel, pairs: int, bandwidth: float) ->
         "pairs": pairs,
         "forward_ratio": round(statistics.median(a / b for a, b in forward), 3),
         "forward_backward_ratio": round(statistics.median(a / b for a, b in both), 3),
-        "quartiles": {"forward": _quartiles(forward), "forward_backward": _quartiles(both)},
+        "quartiles": {"forward": quartiles(forward), "forward_backward": quartiles(both)},
         "milliseconds": {
             "forward": _medians(forward),
             "forward_backward": _medians(both),
@@ -133,7 +133,8 @@ def _seconds(call: Call, repeats: int) -> float:
     return (time.process_time() - began) / repeats
 
 
-def _quartiles(found: list[tuple[float, float]]) -> list[float]:
+def quartiles(found: list[tuple[float, float]]) -> list[float]:
+    """First and third quartile of the ratios of both sides."""
     ratios = [a / b for a, b in found]
     if len(ratios) == 1:
         return [round(ratios[0], 3)] * 2

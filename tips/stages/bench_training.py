@@ -1,0 +1,174 @@
+"""Times whole training steps with the compiled kernels against pure torch, step by step in turn."""
+
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tips import skeleton
+from tips.build import build_criterion, build_groups, build_model
+from tips.config import ConfigError, Experiment, load_experiment, load_study
+from tips.models.interfaces import Backbone, PoseModel
+from tips.ops import deform_attn as ops
+from tips.ops.heatmap import encode
+from tips.records import atomic_path, write_json
+from tips.reporting.kernels import training_page
+from tips.stages._progress import track
+from tips.stages._study import EXPERIMENTS, STRIDE
+from tips.stages.bench import quartiles, timed, using
+from tips.tensors import Target, Window
+from tips.training.loop import build_optimizer
+
+
+class Given(Backbone):
+    """A backbone that is not computed: features of the right shape, drawn once per batch size."""
+
+    stride = STRIDE
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.size = (height // STRIDE, width // STRIDE)
+        self.final_layer = nn.Conv2d(channels, skeleton.COUNT, 1)
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
+        """Gives the same features for every batch of a size."""
+        draw = torch.Generator().manual_seed(images.shape[0])
+        return torch.randn(images.shape[0], self.channels, *self.size, generator=draw)
+
+    def maps(self, F: Float[Tensor, "B C h w"]) -> Float[Tensor, "B J h w"]:
+        """Reads heat maps as a trained backbone's head would."""
+        maps: Tensor = self.final_layer(F)
+        return maps
+
+
+def run(
+    out: Path = Path("results/bench/training_step.json"),
+    report: Path = Path("reports/bench/training_step.md"),
+    pairs: int = 30,
+    paper_pairs: int = 3,
+) -> None:
+    """Writes seconds per training step of the desk's full model and of the paper-size head.
+
+    Args:
+        out: one record per model and number of threads.
+        report: the same as a page.
+        pairs: interleaved pairs of desk steps.
+        paper_pairs: of the paper-size head, whose step without kernels takes about a minute.
+
+    Raises:
+        ConfigError: no compiled kernel, or no pairs.
+    """
+    if "cpu" not in ops.SERVED:
+        raise ConfigError("no kernel is built; run `make kernels`")
+    if min(pairs, paper_pairs) < 1:
+        raise ConfigError(f"--pairs must be at least 1; got {min(pairs, paper_pairs)}")
+    desk = load_study("desk", EXPERIMENTS).variant("tips").experiment
+    cases = {
+        "desk full model": (desk, desk.training.batch, pairs),
+        "paper-size head": (load_experiment(EXPERIMENTS / "tips.yaml"), 1, paper_pairs),
+    }
+    rows = []
+    for threads in (1, 2):
+        with using(threads):
+            for name, (experiment, batch, count) in track(cases.items(), f"{threads} thread", 2):
+                model = _model(experiment, given=name.startswith("paper"))
+                step = training_step(experiment, model, batch)
+                rows.append(record(name, threads, batch, step, count))
+    write_json(rows, out)
+    with atomic_path(report) as temporary:
+        temporary.write_text(training_page(rows), encoding="utf-8")
+
+
+def _model(experiment: Experiment, *, given: bool) -> PoseModel:
+    groups = _groups(experiment)
+    torch.manual_seed(0)
+    model = build_model(experiment, groups)
+    if given:
+        crop = experiment.crop
+        model.backbone = Given(model.backbone.channels, crop.height, crop.width)
+    model.backbone.requires_grad_(False)
+    return model.train()
+
+
+def _groups(experiment: Experiment) -> tuple[tuple[int, ...], ...]:
+    return build_groups(experiment.distillation.groups) if experiment.distillation else ()
+
+
+def training_step(experiment: Experiment, model: PoseModel, batch: int) -> Callable[[], object]:
+    """One step on fixed random windows: forward, every loss, backward, Adam."""
+    criterion = build_criterion(experiment, model, _groups(experiment))
+    optimizer = build_optimizer(model, criterion, experiment.training)
+    window, target = _batch(experiment, batch)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        output = model(*window)
+        criterion(output, model.coordinates(output), target)["total"].backward()
+        optimizer.step()
+
+    return step
+
+
+def _batch(experiment: Experiment, batch: int) -> tuple[Window, Target]:
+    draw = torch.Generator().manual_seed(0)
+    frames = len(experiment.window)
+    height, width = experiment.crop.height, experiment.crop.width
+    size = (height // STRIDE, width // STRIDE)
+    far = torch.tensor([size[1] - 1.0, size[0] - 1.0])
+    joints = torch.rand(batch, skeleton.COUNT, 2, generator=draw) * far
+    weights = torch.ones(batch, skeleton.COUNT)
+    maps = [encode(one.numpy(), weights[0].numpy(), *size) for one in joints]
+    return (
+        Window(
+            torch.randn(batch, frames, 3, height, width, generator=draw),
+            torch.randn(batch, frames - 1, 3, height, width, generator=draw),
+        ),
+        Target(
+            torch.stack([torch.from_numpy(one) for one in maps]),
+            joints,
+            weights,
+            torch.zeros(batch, frames - 1, dtype=torch.bool),
+        ),
+    )
+
+
+def record(
+    name: str, threads: int, batch: int, step: Callable[[], object], pairs: int
+) -> dict[str, Any]:
+    """Times one step with and without kernels; see `run`."""
+
+    def torch_alone() -> None:
+        with _without_kernels():
+            step()
+
+    found = timed(torch_alone, step, pairs)
+    return {
+        "model": name,
+        "threads": threads,
+        "batch": batch,
+        "reference": "the same step with TIPS_KERNELS=torch",
+        "pairs": pairs,
+        "ratio": round(statistics.median(a / b for a, b in found), 3),
+        "quartiles": quartiles(found),
+        "seconds": {
+            "reference": round(statistics.median(a for a, _ in found), 4),
+            "ours": round(statistics.median(b for _, b in found), 4),
+        },
+    }
+
+
+@contextmanager
+def _without_kernels() -> Iterator[None]:
+    """Does for a while what TIPS_KERNELS=torch does for a process."""
+    served = ops.SERVED
+    ops.SERVED = frozenset()
+    try:
+        yield
+    finally:
+        ops.SERVED = served
