@@ -21,6 +21,7 @@ NOISE = {
     "mean-pose": 1.2,
     "hrnet": 0.5,
     "single-frame": 0.48,
+    "single-frame-scratch": 0.52,
     "concat-wide": 0.33,
     "tips": 0.32,
     "groups-1": 0.32,
@@ -28,7 +29,7 @@ NOISE = {
     "synthesis-only": 0.31,
     "my-own-idea": 0.6,
 }
-SEEDS = {"tips": 3, "concat-wide": 3, "single-frame": 3}
+SEEDS = {"tips": 3, "concat-wide": 3, "single-frame": 3, "single-frame-scratch": 3}
 NETWORKS = tuple(name for name in NOISE if name != "mean-pose")
 
 

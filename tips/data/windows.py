@@ -207,7 +207,10 @@ def to_device(stacked: Sample, device: torch.device) -> Batch:
 
 
 def normalise(pixels: Tensor) -> Float[Tensor, "B T 3 H W"]:
-    """Scales uint8 RGB (B, T, H, W, 3) to ImageNet's mean and deviation."""
-    mean = torch.from_numpy(crops.MEAN).to(pixels.device) * 255
-    spread = torch.from_numpy(crops.STD).to(pixels.device) * 255
-    return ((pixels.float() - mean) / spread).permute(0, 1, 4, 2, 3).contiguous()
+    """Scales uint8 RGB (B, T, H, W, 3) to ImageNet's mean and deviation.
+
+    The result is a view with channels last in memory, as the backbone wants them.
+    """
+    scale = 1 / (255 * torch.from_numpy(crops.STD).to(pixels.device))
+    shift = 255 * torch.from_numpy(crops.MEAN).to(pixels.device) * scale
+    return pixels.float().mul_(scale).sub_(shift).permute(0, 1, 4, 2, 3)

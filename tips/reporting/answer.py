@@ -13,6 +13,13 @@ WORDS = {
 }
 ENOUGH_SEQUENCES = 40
 CONTROL = "concat-wide"
+TOO_SHORT = (
+    "**below** the backbone, so second stages are undertrained here and their order means little"
+)
+NOT_REACHED = (
+    "**below** the backbone: in this schedule no head from nothing reaches it, which is why every "
+    "other row starts from the backbone's maps"
+)
 
 
 def answer(sheets: Mapping[str, Sequence[Row]]) -> str:
@@ -69,16 +76,23 @@ def _checks(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
             f"The full model is {abs(above):.1f} points {'above' if above > 0 else 'below'} that "
             "mean pose."
         )
-    if _known(single) and single["verdict"]:
-        words = {
-            "below": "**below** the backbone, so second stages are undertrained here and their "
-            "order means little",
-            "above": "above the backbone: part of every gain below is the longer training",
-            "not separable": "not separable from the backbone, as it should be",
-        }
-        text = view.gain(single, "gain_ours", "low", "high")
-        items.append(f"The single-frame control, {text}, is {words[single['verdict']]}.")
+    items += _control(single, "The single-frame control", TOO_SHORT)
+    scratch = controls["single-frame-scratch"]
+    items += _control(scratch, "The same control with its head from scratch", NOT_REACHED)
     return items
+
+
+def _control(row: Row, name: str, below: str) -> list[str]:
+    """Whether the second stage alone, without a neighbour, moves the result."""
+    if not (_known(row) and row["verdict"]):
+        return []
+    words = {
+        "below": below,
+        "above": "above the backbone: part of every gain below is the longer training",
+        "not separable": "not separable from the backbone, as it should be",
+    }
+    text = view.gain(row, "gain_ours", "low", "high")
+    return [f"{name}, {text}, is {words[row['verdict']]}."]
 
 
 def _verdicts(claims: Sequence[Row]) -> str:
