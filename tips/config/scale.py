@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from tips import skeleton
 from tips.config.embedded import Embedded
 from tips.config.experiment import Part, Positive
 
@@ -25,22 +26,36 @@ class Frames(Part):
     val: tuple[int, int]
 
 
-class Dataset(Part):
-    """Where frames and labels come from. PoseTrack18 layout on disk in every case."""
+Release = Literal["posetrack17", "posetrack18", "posetrack21", "jhmdb"]
 
-    kind: Literal["embedded", "posetrack18"]
+
+class Dataset(Part):
+    """Where frames and labels come from, and how they lie on disk."""
+
+    kind: Literal["embedded", "posetrack17", "posetrack18", "posetrack21", "jhmdb"]
     name: str | None  # null: the name of the root's folder
     root: str | None  # null: made by the DAG (embedded), or given by --config root=...
-    annotations: str  # folder of the per-sequence json, relative to the root
+    annotations: str  # folder of the per-sequence label files, relative to the root
     frames: Literal["packed", "files"]  # packed: decoded once into memory maps
     split: Frames | None  # null: the folders train and val
     embedded: Embedded | None
+    # The published set that this is: its archives below the root are unpacked, its counts and its
+    # licence looked up. Null: a folder as it is.
+    release: Release | None = None
+    fold: Literal[1, 2, 3] | None = None  # of JHMDB's three splits
 
     @model_validator(mode="after")
     def _complete(self) -> "Dataset":
         if (self.kind == "embedded") != (self.embedded is not None):
             raise ValueError("`embedded` settings are given exactly when kind is `embedded`")
+        if (self.kind == "jhmdb") != (self.fold is not None):
+            raise ValueError("`fold` (1, 2 or 3) is given exactly when kind is `jhmdb`")
         return self
+
+    @property
+    def body(self) -> skeleton.Skeleton:
+        """The joints that this dataset labels."""
+        return skeleton.JHMDB if self.kind == "jhmdb" else skeleton.POSETRACK
 
 
 class Evaluation(Part):
