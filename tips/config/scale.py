@@ -62,13 +62,32 @@ class Evaluation(Part):
     """Decoding and scoring, every switch that moves a number."""
 
     boxes: Literal["gt", "detected"]  # of the ablation tables
-    detected_rows: tuple[str, ...]  # variants that are also scored on detected boxes
-    detector: Detector
+    other_rows: tuple[str, ...]  # variants that are also scored on the other boxes
+    # Where detected boxes come from, one of three; files are relative to the dataset's root.
+    detections: str | None  # json of boxes
+    checkpoint: str | None  # weights of torchvision's fasterrcnn_resnet50_fpn_v2
+    detector: Detector | None  # simulated
+    threshold: Annotated[float, Field(ge=0, le=1)]  # least score of a detected box
     enlarge: Annotated[float, Field(gt=0)]  # of a box before it is cropped
-    decode: Literal["plain", "quarter"]  # argmax, or argmax + 0.25 px towards the larger neighbour
+    flip_test: bool  # maps averaged with those of the mirrored crop
+    # argmax; argmax + 0.25 px towards the larger neighbour; Taylor step on the smoothed log (DARK)
+    decode: Literal["plain", "quarter", "dark"]
+    product: bool  # joint score = peak x box score; otherwise the peak alone
     oks_area: Annotated[float, Field(gt=0)]  # area = factor * w * h of the true box
     resamples: Positive
     batch: Positive
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Evaluation":
+        given = [n for n in ("detections", "checkpoint", "detector") if getattr(self, n)]
+        if len(given) > 1:
+            raise ValueError(f"detected boxes come from one source; got {' and '.join(given)}")
+        return self
+
+    @property
+    def other_boxes(self) -> Literal["gt", "detected"]:
+        """The boxes that are not `boxes`."""
+        return "gt" if self.boxes == "detected" else "detected"
 
 
 class Contract(Part):
