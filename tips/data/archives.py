@@ -101,7 +101,7 @@ def check_md5(path: Path, expected: str) -> None:
     if found != expected.lower():
         raise ArchiveError(
             f"{path}: MD5 {found}, published is {expected.lower()}: damaged or another version; "
-            "delete it and run again"
+            f"delete it and run again, or, if you trust it, unpack it by hand into {path.parent}"
         )
 
 
@@ -184,6 +184,8 @@ def _untar_all(stream: IO[bytes], size: int, folder: Path) -> None:
 
     tarfile's own ignore_zeros passes over damaged headers too.
     """
+    if size % BLOCK:
+        raise tarfile.ReadError(f"{size} bytes, no multiple of {BLOCK}")
     position = 0
     while position < size:
         stream.seek(position)

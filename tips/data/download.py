@@ -8,24 +8,22 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 
-from tips.data.archives import ArchiveError, check_md5
+from tips.data.archives import ArchiveError
 
 TIMEOUT: Final = 60  # seconds without a byte
 TRIES: Final = 3
 CHUNK: Final = 1 << 20
 
 
-def download(url: str, path: Path, md5: str) -> None:
+def download(url: str, path: Path) -> None:
     """Fetches a file to `path`, through `path`.part that outlives a broken connection.
 
     Args:
         url: of the file, http or https.
-        path: where it goes; appears only when complete and of that checksum.
-        md5: published checksum.
+        path: where it goes; appears only when complete. Whoever unpacks it checks what it is.
 
     Raises:
-        ArchiveError: no connection, broken off, or another file; a file that is not the published
-            one is removed.
+        ArchiveError: no connection, or broken off.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
@@ -43,11 +41,6 @@ def download(url: str, path: Path, md5: str) -> None:
             f"cannot download {url}: {reason}; run again to go on from there, or put the file into "
             f"{path.parent}"
         )
-    try:
-        check_md5(part, md5)
-    except ArchiveError:
-        part.unlink()
-        raise
     part.replace(path)
 
 

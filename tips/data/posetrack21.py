@@ -8,7 +8,7 @@ box-only people of such an image stay in it as people without joints.
 from collections.abc import Sequence as Rows
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tips.config import Dataset
 from tips.data.posetrack import Annotation, File, Split, labels, read_split
@@ -19,6 +19,11 @@ __all__ = ["labels", "read"]
 
 class _Annotation(Annotation):
     keypoints: list[float] = Field(default_factory=list)
+
+    @field_validator("bbox", "bbox_head", mode="before")
+    @classmethod
+    def _given(cls, value: object) -> object:
+        return value or None
 
     @property
     def box_only(self) -> bool:

@@ -10,6 +10,7 @@ from tips.data.boxes import true_boxes
 from tips.data.kinds import KINDS
 from tips.data.posetrack import Split
 from tips.data.releases import RELEASES, differences
+from tips.evaluation.straightness import straightness
 from tips.paths import Paths
 from tips.provenance import file_digest
 from tips.records import Annotations, Sequence
@@ -17,6 +18,7 @@ from tips.stages._progress import track
 from tips.stages._study import Opened, open_study
 
 log = logging.getLogger(__name__)
+GAPS = (1, 2, 4)  # frames to either side
 
 
 def run(scale: str = "desk", root: str = "") -> None:
@@ -79,12 +81,14 @@ def _manifest(opened: Opened, splits: Mapping[Split, Annotations]) -> dict[str, 
             file.relative_to(paths.root).as_posix(): file_digest(file)
             for file in track(files, "hashing the data")
         },
-        **_published(opened, counts),
+        **_published(opened, splits, counts),
     }
 
 
-def _published(opened: Opened, counts: Mapping[Split, Mapping[str, int]]) -> dict[str, Any]:
-    """What a published set is, and where its counts are not the published ones."""
+def _published(
+    opened: Opened, splits: Mapping[Split, Annotations], counts: Mapping[Split, Mapping[str, int]]
+) -> dict[str, Any]:
+    """What a published set is, where its counts are others, how straight its joints move."""
     name = opened.study.scale.dataset.release
     if name is None:
         return {}
@@ -96,7 +100,12 @@ def _published(opened: Opened, counts: Mapping[Split, Mapping[str, int]]) -> dic
             *(release.title, row["split"], row["what"].replace("_", " ")),
             *(row["expected"], row["source"], row["found"]),
         )
-    return {"release": name, "licence": release.licence, "differences": found}
+    return {
+        "release": name,
+        "licence": release.licence,
+        "differences": found,
+        "straightness": [line._asdict() for line in straightness(splits["train"], GAPS)],
+    }
 
 
 def _frames(paths: Paths, splits: Mapping[Split, Annotations]) -> Iterator[Path]:

@@ -63,6 +63,6 @@ def _bundle(bundle: Bundle, files: list[Path], root: Path) -> dict[str, Any]:
     if not files and not _done(bundle, root):
         path = root / bundle.files[0]
         log.info("downloading %s", bundle.url)
-        download(bundle.url, path, bundle.md5)
+        download(bundle.url, path)
         files = [path]
     return unpack(bundle, files, root / FOLDER)

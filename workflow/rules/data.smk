@@ -120,6 +120,7 @@ rule detect:
         log_file("detect"),
     benchmark:
         time_file("detect")
+    priority: 20  # a missing file is better known before the trainings
     conda:
         "../../environment.yml"
     resources:
