@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tips.records import Annotations, Box, Detection, Detections, RecordError
+from tips.records import Annotations, Box, Detection, Detections, RecordError, first_problem
 
 log = logging.getLogger(__name__)
 PERSON: Final = 1  # COCO's category
@@ -87,9 +87,7 @@ def _rows(path: Path) -> list[_Row]:
             "detector's checkpoint, in the scale's evaluation"
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{path}: record {where}: {first['msg']}") from error
+        raise RecordError(f"{path}: record {first_problem(error)}") from error
 
 
 def _places(path: Path, rows: list[_Row], annotations: Annotations) -> list[Place | None]:

@@ -14,7 +14,16 @@ from tips.data import layout
 from tips.data.boxes import extent
 from tips.data.posetrack import Split
 from tips.ops.image import read_image
-from tips.records import Annotations, Box, Frame, Person, Point, RecordError, Sequence
+from tips.records import (
+    Annotations,
+    Box,
+    Frame,
+    Person,
+    Point,
+    RecordError,
+    Sequence,
+    first_problem,
+)
 from tips.skeleton import Skeleton
 
 ALIASES: Mapping[str, str] = {"head": "face"}  # mmpose's name of JHMDB's face
@@ -71,9 +80,7 @@ def read_merged(
     try:
         raw = _File.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{path}: {where}: {first['msg']}") from error
+        raise RecordError(f"{path}: {first_problem(error)}") from error
     slots = _slots(raw, path, body)
     known = {image.id for image in raw.images}
     people: dict[int, list[Person]] = defaultdict(list)

@@ -16,7 +16,16 @@ from tips.config import Dataset
 from tips.data import layout
 from tips.data.boxes import extent
 from tips.ops.image import read_image
-from tips.records import Annotations, Box, Frame, Person, Point, RecordError, Sequence
+from tips.records import (
+    Annotations,
+    Box,
+    Frame,
+    Person,
+    Point,
+    RecordError,
+    Sequence,
+    first_problem,
+)
 
 Split = Literal["train", "val", "stills"]
 
@@ -127,9 +136,7 @@ def read_sequence(
     try:
         raw = kind.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{path}: {where}: {first['msg']}") from error
+        raise RecordError(f"{path}: {first_problem(error)}") from error
     slots = _slots(raw.categories, path)
     people: dict[int, list[Person]] = defaultdict(list)
     known: set[int] = set()

@@ -127,7 +127,9 @@ def given_boxes():
     """The file that detected boxes come from, where the scale names one."""
     evaluation = SCALE.evaluation
     names = (evaluation.detections, evaluation.checkpoint)
-    return [PATHS.root / name for name in names if name and (PATHS.root / name).exists()]
+    return [
+        PATHS.root / name for name in names if name and (PATHS.root / name).exists()
+    ]
 
 
 def training_inputs(wildcards):
