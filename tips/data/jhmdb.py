@@ -95,7 +95,7 @@ def clips(root: Path, settings: Dataset) -> list[Clip]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if not line.strip():
                 continue
-            entry = re.fullmatch(r"(\S+)\.avi ([12])", line.strip())
+            entry = re.fullmatch(r"(.+)\.avi ([12])", line.strip())
             if entry is None:
                 raise RecordError(f"{path}: line {number}: '<clip>.avi 1|2' expected; got {line!r}")
             if entry[1] in found:
@@ -105,7 +105,7 @@ def clips(root: Path, settings: Dataset) -> list[Clip]:
 
 
 def _split_files(root: Path, settings: Dataset) -> list[Path]:
-    pattern = f"*_test_split_{settings.fold}.txt"
+    pattern = f"[!.]*_test_split_{settings.fold}.txt"  # archives from a Mac have ._ twins
     return sorted(_folder(root, SPLITS, pattern).glob(pattern))
 
 
@@ -125,10 +125,10 @@ def read_clip(root: Path, clip: Clip, joints: Path, masks: Path, images: Path) -
         )
     if mask.shape[2] != positions.shape[2]:
         raise RecordError(
-            f"{mask_path / 'puppet_mask.mat'}: part_mask has {mask.shape[2]} frames, the joints of "
-            f"the clip {positions.shape[2]}"
+            f"{path}: {positions.shape[2]} frames; {mask_path / 'puppet_mask.mat'} has "
+            f"{mask.shape[2]}; copy both again"
         )
-    files = sorted((images / clip.folder).glob("*.png"))
+    files = sorted((images / clip.folder).glob("[!.]*.png"))
     if len(files) < mask.shape[2]:
         raise RecordError(
             f"{images / clip.folder}: {mask.shape[2]} frames *.png needed; got {len(files)}"

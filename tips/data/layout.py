@@ -16,8 +16,8 @@ DEPTH: Final = 3  # folders below the root: unpacked/images/posetrack_data
 def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
     """Walks the root and the folders below it, the nearest first, hidden ones left out."""
     level = [root]
-    for _ in range(depth + 1):
-        yield from level
+    yield from level
+    for _ in range(depth):
         level = [
             child
             for parent in level
@@ -25,6 +25,7 @@ def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
             for child in sorted(parent.iterdir())
             if child.is_dir() and not child.name.startswith(".")
         ]
+        yield from level
 
 
 def find(root: Path, pattern: str) -> Path | None:
