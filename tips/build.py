@@ -36,18 +36,32 @@ ENCODERS: dict[str, Callable[[Encoder, int], nn.Module]] = {
 }
 
 
-def build_groups(groups: Groups, spectral: Path | None = None) -> Parts:
+def build_groups(
+    groups: Groups, spectral: Path | None = None, body: skeleton.Skeleton = skeleton.POSETRACK
+) -> Parts:
     """Resolves part groups to joint ids.
 
     Args:
         groups: the configuration.
         spectral: file of data-driven groups, needed for source `spectral`.
+        body: the dataset's joints.
 
     Raises:
-        ConfigError: if that file does not hold a partition.
+        ConfigError: if that file does not hold a partition, or the joints have no such groups.
     """
     if groups.source == "published":
-        return tuple(skeleton.GROUPS[groups.count].values())
+        if groups.count not in body.groups:
+            known = ", ".join(map(str, body.groups))
+            raise ConfigError(
+                f"these joints have groups for N = {known}; got {groups.count}; leave the variant "
+                "out of the scale's rows"
+            )
+        return tuple(body.groups[groups.count].values())
+    if body is not skeleton.POSETRACK:
+        raise ConfigError(
+            f"groups.source {groups.source} is for PoseTrack's joints; leave the variant out of "
+            "the scale's rows"
+        )
     if groups.source == "listed":
         return partition(groups.parts or ())
     if spectral is None:

@@ -17,7 +17,7 @@ class Paths(NamedTuple):
     results: Path
     reports: Path
     dataset: str
-    root: Path  # the dataset in PoseTrack18 layout
+    root: Path  # the dataset, or its archives
 
     @property
     def data(self) -> Path:
@@ -42,6 +42,11 @@ class Paths(NamedTuple):
     def shard(self, split: str, shard: str) -> Path:
         """Record of one rendered shard."""
         return self.data / "shards" / f"{split}-{shard}.json"
+
+    @property
+    def unpacked(self) -> Path:
+        """Record of a published set's archives."""
+        return self.data / "unpacked.json"
 
     def annotations(self, split: str) -> Path:
         """Internal annotations of a split."""

@@ -167,12 +167,16 @@ def read(kind: type[M], path: Path) -> M:
     except FileNotFoundError as error:
         raise RecordError(f"{path}: no such file; run the rule that makes it") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise RecordError(
-            f"{path}: {where}: {first['msg']}{more}; delete the file and run again"
+            f"{path}: {first_problem(error)}{more}; delete the file and run again"
         ) from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """Says where in a file the first bad record is, and what is wrong with it."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
 
 
 def write(record: Record, path: Path) -> None:

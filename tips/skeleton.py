@@ -1,9 +1,25 @@
 """The 15 body parts: names, order, mirror pairs, OKS sigmas, report columns, part groups.
 
-The order is the PoseTrack evaluator's (ids 0..14) and that of Table V's last row.
+PoseTrack's order is its evaluator's (ids 0..14) and that of Table V's last row. JHMDB has 15 joints
+too, others, so that tensors have one shape and only names, mirror pairs, bones and groups differ:
+`POSETRACK` and `JHMDB` hold them, and the module's own names are PoseTrack's.
 """
 
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+Groups = dict[int, dict[str, tuple[int, ...]]]
+
+
+class Skeleton(NamedTuple):
+    """What depends on a dataset's choice of joints."""
+
+    joints: tuple[str, ...]
+    mirror: tuple[int, ...]  # id of each joint's partner on the other side, or its own
+    bones: tuple[tuple[int, int], ...]  # drawn
+    columns: dict[str, tuple[str, ...]]  # of the published tables, in print order
+    groups: Groups  # by count N
+
 
 JOINTS: Final = (
     "right_ankle",
@@ -52,7 +68,11 @@ def _mirrored(name: str) -> str:
     return {"left": f"right_{rest}", "right": f"left_{rest}"}.get(side, name)
 
 
-MIRROR: Final = tuple(INDEX[_mirrored(name)] for name in JOINTS)
+def _mirror(joints: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(joints.index(_mirrored(name)) for name in joints)
+
+
+MIRROR: Final = _mirror(JOINTS)
 
 # Pairs drawn as bones.
 BONES: Final = tuple(
@@ -111,7 +131,7 @@ _HEAD: Final = ("head_top", "nose", "head_bottom")
 # Paper: Table V names groups in words, and books the shoulders twice for N = 8; here: resolved to
 # 15 joints, N = 8 with the shoulders in the upper arms, because only that reading is a partition
 # that mutual information and spectral clustering produce from real annotations.
-GROUPS: Final[dict[int, dict[str, tuple[int, ...]]]] = {
+GROUPS: Final[Groups] = {
     1: {"all parts": tuple(range(COUNT))},
     3: {
         "head": _ids(*_HEAD),
@@ -146,3 +166,57 @@ GROUPS: Final[dict[int, dict[str, tuple[int, ...]]]] = {
     },
     15: {name: (index,) for index, name in enumerate(JOINTS)},
 }
+
+POSETRACK: Final = Skeleton(JOINTS, MIRROR, BONES, COLUMNS, GROUPS)
+
+
+def _jhmdb() -> Skeleton:
+    joints = (
+        "neck",
+        "belly",
+        "face",
+        "right_shoulder",
+        "left_shoulder",
+        "right_hip",
+        "left_hip",
+        "right_elbow",
+        "left_elbow",
+        "right_knee",
+        "left_knee",
+        "right_wrist",
+        "left_wrist",
+        "right_ankle",
+        "left_ankle",
+    )
+
+    def ids(*names: str) -> tuple[int, ...]:
+        return tuple(joints.index(name) for name in names)
+
+    bones = [("neck", "face"), ("neck", "belly")]
+    for side in ("right", "left"):
+        arm = ["neck", *(f"{side}_{part}" for part in ("shoulder", "elbow", "wrist"))]
+        leg = ["belly", *(f"{side}_{part}" for part in ("hip", "knee", "ankle"))]
+        bones += [*pairwise(arm), *pairwise(leg)]
+    # Paper: gives no groups for JHMDB; here: Table V's five as far as these joints have them, with
+    # the face for nose and head top and the belly with the hips, because that is what is labelled.
+    five = {
+        "head-shoulder": ids("neck", "face", "left_shoulder", "right_shoulder"),
+        "left arm": ids("left_elbow", "left_wrist"),
+        "right arm": ids("right_elbow", "right_wrist"),
+        "belly-hips": ids("belly", "left_hip", "right_hip"),
+        "legs": ids("left_knee", "right_knee", "left_ankle", "right_ankle"),
+    }
+    return Skeleton(
+        joints=joints,
+        mirror=_mirror(joints),
+        bones=tuple((joints.index(a), joints.index(b)) for a, b in bones),
+        columns={**COLUMNS, "Head": ("face",)},
+        groups={
+            1: {"all parts": tuple(range(len(joints)))},
+            5: five,
+            15: {name: (index,) for index, name in enumerate(joints)},
+        },
+    )
+
+
+JHMDB: Final = _jhmdb()

@@ -97,3 +97,38 @@ def test_a_map_without_a_positive_value_decodes_to_the_corner() -> None:
     joints, scores = decode(maps, "quarter")
     assert not joints.any()
     assert scores.flatten().tolist() == [0.0, -1.0]
+
+
+def gaussians(centres: torch.Tensor, height: int, width: int, spread: float) -> torch.Tensor:
+    """Maps (1, J, H, W) of Gaussians that are not rounded to cells."""
+    x = torch.arange(width) - centres[:, 0, None, None]
+    y = torch.arange(height)[:, None] - centres[:, 1, None, None]
+    return torch.exp(-(x**2 + y**2) / (2 * spread**2))[None]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "factor"), [(96, 72, 1.0), (96, 72, 0.7), (96, 72, 1.5), (16, 16, 1.0)]
+)
+def test_dark_finds_the_top_of_a_gaussian(height: int, width: int, factor: float) -> None:
+    spread = sigma(height) * factor
+    margin = 3 * (spread + sigma(height))
+    if 2 * margin >= width:
+        margin = 6.0  # of a small map, whose blur meets the border
+    draw = torch.rand(40, 2, generator=torch.Generator().manual_seed(1))
+    centres = margin + draw * (torch.tensor([width, height]) - 1 - 2 * margin)
+    maps = 0.7 * gaussians(centres, height, width, spread)
+    found, scores = decode(maps, "dark")
+    assert (found[0] - centres).abs().max() < 0.02
+    assert torch.equal(scores, maps.flatten(-2).max(-1).values)
+    plain, _ = decode(maps, "plain")
+    assert (plain[0] - centres).abs().max() > 0.3
+
+
+def test_dark_moves_no_peak_at_the_border_and_none_of_a_flat_map() -> None:
+    centres = torch.tensor([[0.4, 30.0], [70.6, 40.3], [30.2, 1.2], [33.0, 94.4]])
+    maps = gaussians(centres, 96, 72, 3.0)
+    assert torch.equal(decode(maps, "dark")[0], decode(maps, "plain")[0])
+    assert torch.equal(decode(torch.zeros(1, 2, 16, 16), "dark")[0], torch.zeros(1, 2, 2))
+    flat = torch.ones(1, 1, 96, 72)
+    flat[..., 50, 30] = 1.0001
+    assert (decode(flat, "dark")[0] - torch.tensor([30.0, 50.0])).abs().max() < 0.5

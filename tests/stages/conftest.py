@@ -1,17 +1,22 @@
 """A tiny dataset on disk and the study that names it, without any experiments folder."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import miniature
 import numpy as np
 import pytest
+from real_sets import Set
 
-from tips.config import Scale, Study
+from tips.config import Scale, Study, load_study
 from tips.config.embedded import Embedded
 from tips.config.scale import Dataset
 from tips.ops.image import write_jpeg
 from tips.paths import Paths, study_paths
 from tips.records import Annotations, Frame, Sequence, write
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 def moving(shift: float, height: int = 96, width: int = 128) -> np.ndarray:
@@ -66,3 +71,22 @@ def _write_split(paths: Paths, split: str, names: tuple[str, ...], between: bool
         sequences.append(Sequence(name=name, width=128, height=96, motion="walk", frames=frames))
     record = Annotations(dataset="toy", split=split, root=".", sequences=tuple(sequences))
     write(record, paths.annotations(split))
+
+
+@pytest.fixture
+def put_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Set]:
+    """Puts a miniature's archives into a folder, under their real names."""
+    shutil.copytree(EXPERIMENTS, tmp_path / "experiments")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POSETRACK21_TOKEN", miniature.TOKEN)
+    root = tmp_path / "archives"
+    root.mkdir()
+
+    def put(scale: str) -> Set:
+        miniature.MAKERS[scale](root)
+        if scale.startswith("paper-jhmdb"):
+            miniature.own_sums(monkeypatch, root)
+        study = load_study(scale, Path("experiments"), str(root))
+        return Set(scale, root, study_paths(study.scale))
+
+    return put

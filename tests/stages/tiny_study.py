@@ -39,7 +39,7 @@ def write(folder: Path) -> None:
     smoke |= {"name": SCALE, "rows": ["hrnet", "tips"], "interim": ["average"], "seeds": {}}
     smoke["seeds"] = {"default": 1, "more": {}, "shared_backbone": True}
     smoke["experiment"]["interim"] = "average"
-    smoke["evaluation"]["detected_rows"] = []
+    smoke["evaluation"]["other_rows"] = []
     (folder / "experiments/scales" / f"{SCALE}.yaml").write_text(yaml.safe_dump(smoke))
     for split, count in (("train", 3), ("val", 2)):
         for number in range(count):

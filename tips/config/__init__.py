@@ -15,17 +15,16 @@ from tips.config.experiment import (
     Training,
     partition,
 )
+from tips.config.layers import ConfigError, overlay
 from tips.config.loader import (
     BACKBONE,
     MEAN_POSE,
-    ConfigError,
     Study,
     Variant,
     digest,
     load_experiment,
     load_scale,
     load_study,
-    overlay,
 )
 from tips.config.scale import Dataset, Detector, Evaluation, Scale, Seeds
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tips.config.layers import layered
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
 Split = Literal["train", "val", "stills"]
@@ -174,6 +176,8 @@ def load_embedded(path: Path | None) -> Embedded:
         raise EmbeddedError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(fields, dict):
         raise EmbeddedError(f"{path}: settings must be a mapping; got {type(fields).__name__}")
+    if "extends" in fields:
+        fields = layered(path)
     dataset = fields.get("dataset")
     if isinstance(dataset, dict):  # a scale file
         fields = dataset.get("embedded") or {}

@@ -7,19 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from tips.config.experiment import Experiment
+from tips.config.layers import ConfigError, layered, overlay, read_yaml
 from tips.config.scale import Scale
 
 M = TypeVar("M", bound=BaseModel)
 BACKBONE = "hrnet"  # the variant that is stage one
 MEAN_POSE = "mean-pose"  # the predictor without a network: scored, never trained
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; the message names file, key, rule and remedy."""
 
 
 class Variant(NamedTuple):
@@ -96,7 +92,7 @@ def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
     if not path.is_file():
         known = {file.stem: None for file in (experiments / "scales").glob("*.yaml")}
         raise ConfigError(f"unknown scale '{name}'{_nearest(name, known)}")
-    raw = _yaml(path)
+    raw = layered(path)
     dataset = raw.get("dataset")
     if root is not None and isinstance(dataset, dict):
         dataset["root"] = root
@@ -109,14 +105,14 @@ def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
 
 def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
     """Reads one experiment file over its parent and the scale's overlay. Raises ConfigError."""
-    own = _yaml(path)
+    own = read_yaml(path)
     parent_name = own.pop("extends", None)
     base: dict[str, Any] = {}
     if parent_name is not None:
         parent = (path.parent / str(parent_name)).resolve()
         if not parent.is_file():
             raise ConfigError(f"{path}: extends: no file {parent_name}")
-        base = _yaml(parent)
+        base = read_yaml(parent)
         if "extends" in base:
             raise ConfigError(
                 f"{path}: extends: {parent_name} extends another file; one level only"
@@ -130,39 +126,12 @@ def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
     return _validate(Experiment, merged, path)
 
 
-def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """Lays `top` over `base`: mappings merge, anything else replaces; null removes a part.
-
-    A part that `base` has set to null stays null when `top` only details it.
-    """
-    merged = dict(base)
-    for key, value in top.items():
-        below = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
-            merged[key] = overlay(below, value)
-        else:
-            merged[key] = value
-    return merged
-
-
 def digest(value: BaseModel | Mapping[str, Any]) -> str:
     """Sha256 of a configuration's meaning: not of comments, titles or key order."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else dict(value)
     plain.pop("title", None)
     plain.pop("note", None)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: must hold keys and values; got {type(value).__name__}")
-    return value
 
 
 def _validate(kind: type[M], value: dict[str, Any], path: Path) -> M:

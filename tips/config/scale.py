@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from tips import skeleton
 from tips.config.embedded import Embedded
 from tips.config.experiment import Part, Positive
 
@@ -25,35 +26,68 @@ class Frames(Part):
     val: tuple[int, int]
 
 
-class Dataset(Part):
-    """Where frames and labels come from. PoseTrack18 layout on disk in every case."""
+Release = Literal["posetrack17", "posetrack18", "posetrack21", "jhmdb"]
 
-    kind: Literal["embedded", "posetrack18"]
+
+class Dataset(Part):
+    """Where frames and labels come from, and how they lie on disk."""
+
+    kind: Literal["embedded", "posetrack17", "posetrack18", "posetrack21", "jhmdb"]
     name: str | None  # null: the name of the root's folder
     root: str | None  # null: made by the DAG (embedded), or given by --config root=...
-    annotations: str  # folder of the per-sequence json, relative to the root
+    annotations: str  # folder of the per-sequence label files, relative to the root
     frames: Literal["packed", "files"]  # packed: decoded once into memory maps
     split: Frames | None  # null: the folders train and val
     embedded: Embedded | None
+    # The published set that this is: its archives below the root are unpacked, its counts and its
+    # licence looked up. Null: a folder as it is.
+    release: Release | None = None
+    fold: Literal[1, 2, 3] | None = None  # of JHMDB's three splits
 
     @model_validator(mode="after")
     def _complete(self) -> "Dataset":
         if (self.kind == "embedded") != (self.embedded is not None):
             raise ValueError("`embedded` settings are given exactly when kind is `embedded`")
+        if (self.kind == "jhmdb") != (self.fold is not None):
+            raise ValueError("`fold` (1, 2 or 3) is given exactly when kind is `jhmdb`")
         return self
+
+    @property
+    def body(self) -> skeleton.Skeleton:
+        """The joints that this dataset labels."""
+        return skeleton.JHMDB if self.kind == "jhmdb" else skeleton.POSETRACK
 
 
 class Evaluation(Part):
     """Decoding and scoring, every switch that moves a number."""
 
     boxes: Literal["gt", "detected"]  # of the ablation tables
-    detected_rows: tuple[str, ...]  # variants that are also scored on detected boxes
-    detector: Detector
+    other_rows: tuple[str, ...]  # variants that are also scored on the other boxes
+    # Where detected boxes come from, one of three; files are relative to the dataset's root.
+    detections: str | None  # json of boxes
+    checkpoint: str | None  # weights of torchvision's fasterrcnn_resnet50_fpn_v2
+    detector: Detector | None  # simulated
+    threshold: Annotated[float, Field(ge=0, le=1)]  # least score of a detected box
     enlarge: Annotated[float, Field(gt=0)]  # of a box before it is cropped
-    decode: Literal["plain", "quarter"]  # argmax, or argmax + 0.25 px towards the larger neighbour
+    flip_test: bool  # maps averaged with those of the mirrored crop
+    # argmax; argmax + 0.25 px towards the larger neighbour; Taylor step on the smoothed log (DARK)
+    decode: Literal["plain", "quarter", "dark"]
+    product: bool  # joint score = peak x box score; otherwise the peak alone
     oks_area: Annotated[float, Field(gt=0)]  # area = factor * w * h of the true box
     resamples: Positive
     batch: Positive
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Evaluation":
+        given = [n for n in ("detections", "checkpoint", "detector") if getattr(self, n)]
+        if len(given) > 1:
+            raise ValueError(f"detected boxes come from one source; got {' and '.join(given)}")
+        return self
+
+    @property
+    def other_boxes(self) -> Literal["gt", "detected"]:
+        """The boxes that are not `boxes`."""
+        return "gt" if self.boxes == "detected" else "detected"
 
 
 class Contract(Part):

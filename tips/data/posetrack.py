@@ -12,8 +12,20 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tips import skeleton
+from tips.config import Dataset
+from tips.data import layout
+from tips.data.boxes import extent
 from tips.ops.image import read_image
-from tips.records import Annotations, Box, Frame, Person, Point, RecordError, Sequence
+from tips.records import (
+    Annotations,
+    Box,
+    Frame,
+    Person,
+    Point,
+    RecordError,
+    Sequence,
+    first_problem,
+)
 
 Split = Literal["train", "val", "stills"]
 
@@ -29,13 +41,20 @@ class _Image(BaseModel):
     ignore_regions_y: list[list[float]] = []
 
 
-class _Annotation(BaseModel):
+class Annotation(BaseModel):
+    """One person of one frame, as the file has it."""
+
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     image_id: int
     track_id: int
     keypoints: list[float]
     bbox: Box | None = None
     bbox_head: Box | None = None
+
+    @property
+    def box_only(self) -> bool:
+        """Whether the person has a box and no keypoints."""
+        return False
 
 
 class _Category(BaseModel):
@@ -44,11 +63,24 @@ class _Category(BaseModel):
     keypoints: list[str]
 
 
-class _File(BaseModel):
+class File(BaseModel):
+    """One sequence file."""
+
     model_config = ConfigDict(extra="ignore")
     images: list[_Image]
-    annotations: list[_Annotation]
+    annotations: Rows[Annotation]
     categories: list[_Category]
+
+
+def read(root: Path, settings: Dataset, split: Split, dataset: str) -> Annotations:
+    """Reads a split as the settings say; see `read_split`."""
+    cut = getattr(settings.split, split) if settings.split is not None else None
+    return read_split(root, settings.annotations, split, dataset, cut=cut)
+
+
+def labels(root: Path, settings: Dataset) -> list[Path]:
+    """The label files of all splits."""
+    return sorted(_folder(root, settings.annotations).glob("*/*.json"))
 
 
 def read_split(
@@ -58,42 +90,53 @@ def read_split(
     dataset: str,
     *,
     cut: tuple[int, int] | None = None,
+    kind: type[File] = File,
 ) -> Annotations:
     """Reads one split of a dataset in PoseTrack18 layout.
 
     Args:
         root: the dataset's folder.
-        annotations: folder of the per-sequence json below it.
+        annotations: folder of the per-sequence json below it, or below a folder in it.
         split: `train`, `val` or `stills`.
         dataset: its name.
         cut: first and last frame position; then the split is this part of every sequence found
             below `annotations`, whichever folder it lies in. Frames outside are kept, unlabelled,
             as neighbours only when they lie before the cut's end.
+        kind: what a file holds.
 
     Raises:
         RecordError: naming file and record.
     """
-    folder = root / annotations
-    if not folder.is_dir():
-        raise RecordError(f"{folder}: no such folder; the dataset needs PoseTrack18's layout there")
+    folder = _folder(root, annotations)
     pattern = "*/*.json" if cut else f"{split}/*.json"
     files = sorted(folder.glob(pattern))
     if not files:
         raise RecordError(f"{folder}: no file {pattern}; is this PoseTrack18's layout?")
-    sequences = [read_sequence(root, file) for file in files]
+    sequences = [read_sequence(root, file, kind=kind) for file in files]
     if cut is not None:
         sequences = [_cut(sequence, *cut) for sequence in sequences]
     return Annotations(dataset=dataset, split=split, root=str(root), sequences=tuple(sequences))
 
 
-def read_sequence(root: Path, path: Path, motion: str | None = None) -> Sequence:
+def _folder(root: Path, annotations: str) -> Path:
+    found = layout.find(root, f"{annotations}/*/*.json")
+    if found is not None:
+        return found / annotations
+    if (root / annotations).is_dir():
+        return root / annotations
+    raise RecordError(
+        f"{root / annotations}: no such folder; the dataset needs PoseTrack18's layout there"
+    )
+
+
+def read_sequence(
+    root: Path, path: Path, motion: str | None = None, kind: type[File] = File
+) -> Sequence:
     """Reads one sequence file. Raises RecordError naming the file and the record."""
     try:
-        raw = _File.model_validate_json(path.read_bytes())
+        raw = kind.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{path}: {where}: {first['msg']}") from error
+        raise RecordError(f"{path}: {first_problem(error)}") from error
     slots = _slots(raw.categories, path)
     people: dict[int, list[Person]] = defaultdict(list)
     known: set[int] = set()
@@ -110,10 +153,11 @@ def read_sequence(root: Path, path: Path, motion: str | None = None) -> Sequence
             people[row.image_id].append(person)
     if not raw.images:
         raise RecordError(f"{path}: images: no frame")
-    width, height = _size(root, raw.images[0])
+    base = layout.prefix(root, raw.images[0].file_name)
+    width, height = _size(root / base, raw.images[0])
     frames = tuple(
         Frame(
-            file=image.file_name,
+            file=base + image.file_name,
             id=image.id,
             labelled=image.is_labeled,
             ignore=_regions(image, f"{path}: images.{position}"),
@@ -137,7 +181,9 @@ def _slots(categories: Rows[_Category], path: Path) -> list[int | None]:
     return [skeleton.INDEX.get(name) for name in names]
 
 
-def _person(row: _Annotation, slots: list[int | None], where: str) -> Person | None:
+def _person(row: Annotation, slots: list[int | None], where: str) -> Person | None:
+    if row.box_only:
+        slots = []
     if len(row.keypoints) != 3 * len(slots):
         raise RecordError(
             f"{where}: keypoints: {3 * len(slots)} numbers expected; got {len(row.keypoints)}"
@@ -148,19 +194,10 @@ def _person(row: _Annotation, slots: list[int | None], where: str) -> Person | N
         # The evaluator's rule: a joint is absent only if all three numbers are zero.
         if joint is not None and (x, y, v) != (0, 0, 0):
             joints[joint] = (x, y)
-    box = row.bbox or _extent([point for point in joints if point is not None])
+    box = row.bbox or extent([point for point in joints if point is not None])
     if box is None or box[2] <= 0 or box[3] <= 0:
         return None
     return Person(track=row.track_id, box=box, head=row.bbox_head, joints=tuple(joints))
-
-
-def _extent(points: list[Point]) -> Box | None:
-    """Box of the joints, enlarged 1.2 times about its centre as the family's tools do."""
-    if len(points) < 2:
-        return None
-    xs, ys = [p[0] for p in points], [p[1] for p in points]
-    width, height = max(xs) - min(xs) + 1, max(ys) - min(ys) + 1
-    return (min(xs) - 0.1 * width, min(ys) - 0.1 * height, 1.2 * width, 1.2 * height)
 
 
 def _regions(image: _Image, where: str) -> tuple[tuple[Point, ...], ...]:

@@ -102,6 +102,7 @@ class WindowSet:
         stride: of the heat maps.
         enlarge: factor on the box.
         interim: whether interim frames are read.
+        mirror: each joint's partner on the other side.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class WindowSet:
         enlarge: float,
         *,
         interim: bool,
+        mirror: Rows[int] = skeleton.MIRROR,
     ) -> None:
         self.stores = stores
         self.window = tuple(window)
@@ -120,6 +122,7 @@ class WindowSet:
         self.stride = stride
         self.enlarge = enlarge
         self.interim = interim
+        self.mirror = tuple(mirror)
 
     def __call__(self, key: Key, draw: Draw = NONE) -> Sample:
         """Builds the window of one person."""
@@ -176,7 +179,7 @@ class WindowSet:
         else:
             points = crops.transform(points_array(key.joints), crops.to_map(affine, self.stride))
         if flip:
-            points = points[list(skeleton.MIRROR)]
+            points = points[list(self.mirror)]
         inside = (
             (points[:, 0] >= 0)
             & (points[:, 0] <= width - 1)

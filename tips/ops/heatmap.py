@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as nnf
 
 PAPER_HEIGHT = 96  # map height of the paper; sigma and losses are stated in its px
 
@@ -44,17 +45,19 @@ def encode(
 
 
 def decode(
-    maps: Float[Tensor, "B J H W"], mode: Literal["plain", "quarter"]
+    maps: Float[Tensor, "B J H W"], mode: Literal["plain", "quarter", "dark"]
 ) -> tuple[Float[Tensor, "B J 2"], Float[Tensor, "B J"]]:
     """Finds each map's peak.
 
     `quarter` shifts the peak by 0.25 px towards the larger neighbour on each axis, where the peak
-    is not within one cell of the border (the family's rule). A map without a positive value
-    decodes to (0, 0).
+    is not within one cell of the border (the family's rule). `dark` smooths the map with the
+    targets' Gaussian and takes one Newton step on its logarithm, exact on a Gaussian, where the
+    peak is not within two cells of the border (DARK, Zhang et al., CVPR 2020). A map without a
+    positive value decodes to (0, 0).
 
     Args:
         maps: predicted heat maps.
-        mode: `plain` or `quarter`.
+        mode: `plain`, `quarter` or `dark`.
 
     Returns:
         Joints in map px (x then y) and the peak values.
@@ -65,14 +68,49 @@ def decode(
     joints = torch.stack([x, y], dim=-1).to(maps.dtype)
     if mode == "quarter":
         inside = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
-        cx, cy = x.clamp(1, width - 2), y.clamp(1, height - 2)
-        rows = maps.flatten(-2)
-
-        def at(column: Tensor, row: Tensor) -> Tensor:
-            return rows.gather(-1, (row * width + column)[..., None])[..., 0]
-
-        shift = torch.stack(
-            [at(cx + 1, cy) - at(cx - 1, cy), at(cx, cy + 1) - at(cx, cy - 1)], dim=-1
-        )
+        at = _Around(maps, x.clamp(1, width - 2), y.clamp(1, height - 2))
+        shift = torch.stack([at(1, 0) - at(-1, 0), at(0, 1) - at(0, -1)], dim=-1)
         joints = joints + 0.25 * torch.sign(shift) * inside[..., None]
+    if mode == "dark":
+        inside = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
+        smooth = torch.log(_smoothed(maps).clamp(min=1e-10))
+        step = _newton_step(_Around(smooth, x.clamp(2, width - 3), y.clamp(2, height - 3)))
+        joints = joints + step * inside[..., None]
     return joints * (scores > 0)[..., None], scores
+
+
+class _Around:
+    """Values of maps (B, J, H, W) at an offset from one cell of each map."""
+
+    def __init__(self, maps: Tensor, x: Tensor, y: Tensor) -> None:
+        self.rows, self.width = maps.flatten(-2), maps.shape[-1]
+        self.x, self.y = x, y
+
+    def __call__(self, dx: int, dy: int) -> Tensor:
+        place = (self.y + dy) * self.width + self.x + dx
+        return self.rows.gather(-1, place[..., None])[..., 0]
+
+
+def _smoothed(maps: Tensor) -> Tensor:
+    """Maps blurred by the Gaussian that targets are drawn with, zero outside."""
+    spread = sigma(maps.shape[-2])
+    radius = int(3 * spread)
+    line = torch.arange(-radius, radius + 1, device=maps.device, dtype=maps.dtype)
+    kernel = torch.exp(-(line**2) / (2 * spread**2))
+    kernel = kernel / kernel.sum()
+    flat = maps.flatten(0, 1)[:, None]
+    flat = nnf.conv2d(flat, kernel[None, None, :, None], padding=(radius, 0))
+    flat = nnf.conv2d(flat, kernel[None, None, None, :], padding=(0, radius))
+    return flat.view_as(maps)
+
+
+def _newton_step(at: _Around) -> Tensor:
+    """The step to the top of the parabola through a peak's neighbours; 0 where there is none."""
+    dx, dy = (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2
+    dxx = (at(2, 0) - 2 * at(0, 0) + at(-2, 0)) / 4
+    dyy = (at(0, 2) - 2 * at(0, 0) + at(0, -2)) / 4
+    dxy = (at(1, 1) - at(-1, 1) - at(1, -1) + at(-1, -1)) / 4
+    curvature = dxx * dyy - dxy**2
+    peak = (curvature > 0) & (dxx < 0)
+    step = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], dim=-1)
+    return step / torch.where(peak, curvature, 1)[..., None] * peak[..., None]

@@ -42,11 +42,12 @@ def wanted(study: Study, tables: Tables) -> dict[Group, int]:
         study: the scale with its variants.
         tables: adds predictors without a network, which have no experiment file.
     """
-    default = study.scale.evaluation.boxes
+    evaluation = study.scale.evaluation
+    default = evaluation.boxes
     groups = {Group(name, default): variant.seeds for name, variant in study.variants.items()}
-    for name in study.scale.evaluation.detected_rows:
+    for name in evaluation.other_rows:
         if name in study.variants:
-            groups[Group(name, "detected")] = study.variants[name].seeds
+            groups[Group(name, evaluation.other_boxes)] = study.variants[name].seeds
     for table in tables.tables:
         for row in table.rows:
             if row.variant is not None and not row.network:

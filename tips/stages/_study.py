@@ -54,4 +54,5 @@ def open_windows(opened: Opened, variant: Variant, splits: list[Annotations]) ->
         STRIDE,
         study.scale.evaluation.enlarge,
         interim=interim,
+        mirror=dataset.body.mirror,
     )

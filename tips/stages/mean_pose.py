@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from tips import records, skeleton
 from tips.config import MEAN_POSE
+from tips.data.windows import Key
 from tips.data.windows import keys as labelled_keys
 from tips.records import Annotations, Detections, Pose, Predictions, points_array
 from tips.stages._study import open_study, read_annotations
@@ -21,12 +22,13 @@ def run(scale: str = "desk", root: str = "") -> None:
     opened = open_study(scale, root)
     mean = mean_pose(read_annotations(opened.paths, "train"))
     annotations = read_annotations(opened.paths, "val")
-    detections = records.read(Detections, opened.paths.boxes("gt"))
+    boxes = opened.study.scale.evaluation.boxes
+    detections = records.read(Detections, opened.paths.boxes(boxes))
     keys = box_keys(annotations, detections)
-    found = [Found(pose=_placed(mean, key.box, key.track), between=()) for key in keys]
+    found = [Found(pose=_placed(mean, key), between=()) for key in keys]
     rows = gather(annotations, keys, found)
-    out = opened.paths.predictions(MEAN_POSE, "0", "gt")
-    records.write(Predictions(variant=MEAN_POSE, seed=0, boxes="gt", sequences=rows), out)
+    out = opened.paths.predictions(MEAN_POSE, "0", boxes)
+    records.write(Predictions(variant=MEAN_POSE, seed=0, boxes=boxes, sequences=rows), out)
 
 
 def mean_pose(annotations: Annotations) -> NDArray[np.float64]:
@@ -46,12 +48,12 @@ def mean_pose(annotations: Annotations) -> NDArray[np.float64]:
     return np.where(count > 0, mean, 0.5)
 
 
-def _placed(mean: NDArray[np.float64], box: tuple[float, ...], track: int) -> Pose:
-    x, y, w, h = box
+def _placed(mean: NDArray[np.float64], key: Key) -> Pose:
+    x, y, w, h = key.box
     joints = mean * (w, h) + (x, y)
     return Pose(
-        track=track,
-        score=1.0,
+        track=key.track,
+        score=key.score,
         joints=tuple((round(float(a), 3), round(float(b), 3)) for a, b in joints),
-        scores=(1.0,) * skeleton.COUNT,
+        scores=(key.score,) * skeleton.COUNT,
     )

@@ -51,6 +51,7 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
     if variant is None:
         raise ConfigError(f"pictures need the variant '{FULL}' among the scale's rows")
     windows = open_windows(opened, variant, [annotations])
+    body = opened.study.scale.dataset.body
     chosen = _spread(keys(annotations), count, seed)
     captions = {}
     for number, key in enumerate(chosen):
@@ -60,7 +61,7 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
         for w, image in enumerate(sample.images):
             _show(axes[0, w], image, f"t{variant.experiment.window[w]:+d}")
             axes[1, w].axis("off")
-        _bones(axes[0, variant.experiment.t], sample.joints * STRIDE, sample.weights)
+        _bones(axes[0, variant.experiment.t], sample.joints * STRIDE, sample.weights, body)
         for w, image in enumerate(sample.rough):
             _show(axes[1, w], image, f"between t{variant.experiment.window[w]:+d} and next")
         name = f"windows-{number}.png"
@@ -76,8 +77,9 @@ def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
     """Draws predictions of the full model and of the backbone beside the annotation."""
     annotations = read_annotations(opened.paths, "val")
     names = [name for name in (BACKBONE, FULL) if name in opened.study.variants]
+    boxes = opened.study.scale.evaluation.boxes
     found = {
-        name: records.read(records.Predictions, opened.paths.predictions(name, "0", "gt"))
+        name: records.read(records.Predictions, opened.paths.predictions(name, "0", boxes))
         for name in names
     }
     frames = [
@@ -86,7 +88,7 @@ def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         for position, frame in enumerate(sequence.frames)
         if frame.labelled and frame.people
     ]
-    known = _labelled_joints(annotations)
+    known, body = _labelled_joints(annotations), opened.study.scale.dataset.body
     captions = {}
     for number, (sequence, position) in enumerate(_spread(frames, count, 1)):
         frame = sequence.frames[position]
@@ -97,11 +99,11 @@ def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         _show(axes[0], image, "annotation", view)
         for person in frame.people:
             points = person.points
-            _bones(axes[0], points, np.isfinite(points[:, 0]))
+            _bones(axes[0], points, np.isfinite(points[:, 0]), body)
         for axis, name in zip(axes[1:], names, strict=True):
             _show(axis, image, name, view)
             for pose in _poses(found[name], sequence.name, position):
-                _bones(axis, points_array(pose.joints), known)
+                _bones(axis, points_array(pose.joints), known, body)
         name = f"overlay-{number}.png"
         _save(figure, folder / name)
         captions[name] = f"{sequence.name}, frame {position}: annotation and predictions, seed 0."
@@ -143,6 +145,7 @@ def draw_synthesis(opened: Opened, folder: Path, count: int) -> dict[str, str]:
     variant = opened.study.variant(FULL)
     windows = open_windows(opened, variant, [annotations])
     model = trained_model(opened, variant, 0, torch.device("cpu"))
+    body = opened.study.scale.dataset.body
     pool = _spread(keys(annotations), 24 * count, 2)
     intervals = [_fastest(model, windows, key) for key in pool]
     intervals.sort(key=lambda interval: -interval.speed)
@@ -167,7 +170,7 @@ def draw_synthesis(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         name = f"synthesis-{number}.png"
         _save(figure, folder / name)
         captions[name] = (
-            f"{skeleton.JOINTS[row.joint].replace('_', ' ')} of {row.key.sequence}, person "
+            f"{body.joints[row.joint].replace('_', ' ')} of {row.key.sequence}, person "
             f"{row.key.track}: heat maps read from both frames and from the synthesized features; "
             "green and cyan: the joint in the neighbours; star: the synthesized joint; arrow: the "
             "linear trajectory. Fastest predicted motions among a seeded sample."
@@ -241,10 +244,15 @@ def _show(
     axis.axis("off")
 
 
-def _bones(axis: plt.Axes, points: NDArray[np.floating], known: NDArray[np.generic]) -> None:
-    for a, b in skeleton.BONES:
+def _bones(
+    axis: plt.Axes,
+    points: NDArray[np.floating],
+    known: NDArray[np.generic],
+    body: skeleton.Skeleton,
+) -> None:
+    for a, b in body.bones:
         if known[a] and known[b]:
-            names = (skeleton.JOINTS[a], skeleton.JOINTS[b])
+            names = (body.joints[a], body.joints[b])
             side = next((s for s in ("left", "right") if all(s in n for n in names)), "")
             axis.plot(points[[a, b], 0], points[[a, b], 1], "-", color=COLOURS[side], lw=1.6)
     seen = np.asarray(known, dtype=bool)

@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as nnf
 
 from tips import records
 from tips.config import Evaluation, Variant
@@ -25,7 +27,7 @@ from tips.records import (
     SequencePredictions,
 )
 from tips.stages._progress import track
-from tips.stages._study import open_study, open_windows, read_annotations
+from tips.stages._study import STRIDE, open_study, open_windows, read_annotations
 from tips.stages.train import trained_model
 from tips.tensors import Coordinates
 from tips.training.device import choose_device
@@ -124,20 +126,27 @@ class Predictor:
     @torch.inference_mode()
     def _batch(self, keys: Sequence[Key], batch: Batch) -> list[Found]:
         output = self.model(*batch.window)
-        joints, scores = decode(output.maps, self.settings.decode)
+        maps = self._with_mirrored(output.maps, batch) if self.settings.flip_test else output.maps
+        joints, scores = decode(maps, self.settings.decode)
         between = self._between(keys, batch, self.model.coordinates(output))
+        factors = [key.score if self.settings.product else 1.0 for key in keys]
         return [
             Found(
                 pose=Pose(
                     track=key.track,
                     score=round(key.score, 6),
                     joints=_image_px(joints[i].cpu().numpy(), batch.affines[i]),
-                    scores=tuple(round(float(s) * key.score, 6) for s in scores[i]),
+                    scores=tuple(round(float(s) * factors[i], 6) for s in scores[i]),
                 ),
                 between=between[i],
             )
             for i, key in enumerate(keys)
         ]
+
+    def _with_mirrored(self, maps: Tensor, batch: Batch) -> Tensor:
+        """Averages the maps with those of the mirrored crops (flip test)."""
+        mirrored = self.model(*(mirrored_crops(part, STRIDE) for part in batch.window)).maps
+        return (maps + mirrored.flip(-1)[:, list(self.windows.mirror)]) / 2
 
     def _between(
         self, keys: Sequence[Key], batch: Batch, coordinates: Coordinates
@@ -169,6 +178,16 @@ class Predictor:
                 )
             )
         return rows
+
+
+def mirrored_crops(images: Tensor, stride: int) -> Tensor:
+    """Mirrors crops (..., W) so that their maps are the mirror images of the maps.
+
+    A map px lies at `stride` times its index (`crop.to_map`), so that the middle of a map is not
+    the middle of its crop: mirrored crops are shifted by stride - 1 px to the left. HRNet's code
+    mirrors the pixels alone and then moves the maps by one px, which leaves 1 / stride px.
+    """
+    return nnf.pad(images.flip(-1)[..., stride - 1 :], (0, stride - 1))
 
 
 def _image_px(points: NDArray[np.floating], affine: NDArray[np.float64]) -> Points:

@@ -1,21 +1,31 @@
-"""Reads the dataset once: annotations per split, validation boxes, and a manifest of the data."""
+"""Reads the dataset once: annotations per split, true boxes, and a manifest of the data."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tips import records
-from tips.data.boxes import detected_boxes, true_boxes
-from tips.data.posetrack import Split, read_split
+from tips.data.boxes import true_boxes
+from tips.data.kinds import KINDS
+from tips.data.posetrack import Split
+from tips.data.releases import RELEASES, differences
+from tips.evaluation.straightness import straightness
 from tips.paths import Paths
 from tips.provenance import file_digest
 from tips.records import Annotations, Sequence
 from tips.stages._progress import track
 from tips.stages._study import Opened, open_study
 
+log = logging.getLogger(__name__)
+GAPS = (1, 2, 4)  # frames to either side
+
 
 def run(scale: str = "desk", root: str = "") -> None:
-    """Writes annotations-{split}.json, boxes-{gt,detected}.json and, last, manifest.json.
+    """Writes annotations-{split}.json, boxes-gt.json and, last, manifest.json.
+
+    A published set's counts are compared with the published ones. A difference is printed and
+    noted in the manifest and stops nothing: part of a set, or a newer version, is still data.
 
     Args:
         scale: name of a file of experiments/scales.
@@ -25,12 +35,11 @@ def run(scale: str = "desk", root: str = "") -> None:
         RecordError: a folder or file is missing or malformed; names it.
     """
     opened = open_study(scale, root)
-    paths, evaluation = opened.paths, opened.study.scale.evaluation
+    paths = opened.paths
     splits = {name: _read(opened, name) for name in split_names(opened)}
     for name, annotations in splits.items():
         records.write(annotations, paths.annotations(name))
     records.write(true_boxes(splits["val"]), paths.boxes("gt"))
-    records.write(detected_boxes(splits["val"], evaluation.detector), paths.boxes("detected"))
     records.write_json(_manifest(opened, splits), paths.manifest)
 
 
@@ -42,8 +51,7 @@ def split_names(opened: Opened) -> list[Split]:
 
 def _read(opened: Opened, split: Split) -> Annotations:
     dataset, paths = opened.study.scale.dataset, opened.paths
-    cut = getattr(dataset.split, split) if dataset.split is not None else None
-    read = read_split(paths.root, dataset.annotations, split, paths.dataset, cut=cut)
+    read = KINDS[dataset.kind].read(paths.root, dataset, split, paths.dataset)
     strata = tuple(_with_motion(paths, split, sequence) for sequence in read.sequences)
     return read.model_copy(update={"sequences": strata})
 
@@ -60,24 +68,48 @@ def _with_motion(paths: Paths, split: str, sequence: Sequence) -> Sequence:
 
 
 def _manifest(opened: Opened, splits: Mapping[Split, Annotations]) -> dict[str, Any]:
-    paths = opened.paths
-    files = sorted(_files(paths, opened.study.scale.dataset.annotations, splits))
+    paths, dataset = opened.paths, opened.study.scale.dataset
+    files = sorted({*KINDS[dataset.kind].labels(paths.root, dataset), *_frames(paths, splits)})
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise records.RecordError(f"{missing}: no such file; complete the dataset folder")
+    counts = {name: _counts(annotations) for name, annotations in splits.items()}
     return {
         "dataset": paths.dataset,
-        "counts": {name: _counts(annotations) for name, annotations in splits.items()},
+        "counts": counts,
         "files": {
             file.relative_to(paths.root).as_posix(): file_digest(file)
             for file in track(files, "hashing the data")
         },
+        **_published(opened, splits, counts),
     }
 
 
-def _files(paths: Paths, folder: str, splits: Mapping[Split, Annotations]) -> Iterator[Path]:
-    """Annotation files and the frames they name; of a rendered set its shard records instead."""
-    yield from (paths.root / folder).glob("*/*.json")
+def _published(
+    opened: Opened, splits: Mapping[Split, Annotations], counts: Mapping[Split, Mapping[str, int]]
+) -> dict[str, Any]:
+    """What a published set is, where its counts are others, how straight its joints move."""
+    name = opened.study.scale.dataset.release
+    if name is None:
+        return {}
+    release = RELEASES[name]
+    found = differences(release, counts)
+    for row in found:
+        log.warning(
+            "%s, %s: %s expected are %d (%s), found %d",
+            *(release.title, row["split"], row["what"].replace("_", " ")),
+            *(row["expected"], row["source"], row["found"]),
+        )
+    return {
+        "release": name,
+        "licence": release.licence,
+        "differences": found,
+        "straightness": [line._asdict() for line in straightness(splits["train"], GAPS)],
+    }
+
+
+def _frames(paths: Paths, splits: Mapping[Split, Annotations]) -> Iterator[Path]:
+    """The frames that the annotations name; of a rendered set its shard records instead."""
     shards = list((paths.root / "shards").glob("*.json"))
     if shards:
         yield from shards

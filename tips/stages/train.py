@@ -112,7 +112,8 @@ def variant_model(
     groups: tuple[tuple[int, ...], ...] = ()
     if distillation is not None:
         spectral = opened.paths.groups(str(distillation.groups.count))
-        groups = build_groups(distillation.groups, spectral)
+        body = opened.study.scale.dataset.body
+        groups = build_groups(distillation.groups, spectral, body)
     return build_model(variant.experiment, groups, autocast), groups
 
 

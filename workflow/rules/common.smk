@@ -50,7 +50,8 @@ SPLITS = (
 RUNS = [
     (name, str(seed)) for name, v in STUDY.variants.items() for seed in range(v.seeds)
 ]
-DETECTED = [name for name in SCALE.evaluation.detected_rows if name in STUDY.variants]
+BOXES = SCALE.evaluation.boxes
+OTHER_BOXES = SCALE.evaluation.other_boxes
 
 
 wildcard_constraints:
@@ -65,7 +66,7 @@ wildcard_constraints:
 # All jobs run one stage of the package with the Python that runs Snakemake, `stage NAME ...`,
 # or `study NAME ...` where the stage wants to know which study it works for.
 STAGE = f'stage() {{ {shlex.quote(sys.executable)} -m tips stage "$@"; }}; '
-OF_STUDY = f"--scale {shlex.quote(SCALE.name)} --root {shlex.quote(ROOT)}"
+OF_STUDY = f"--scale {shlex.quote(config['scale'])} --root {shlex.quote(ROOT)}"
 STUDY_STAGE = f'study() {{ stage "$@" {OF_STUDY}; }}; '
 DEVICE = f"DEVICE={config['device']}; "
 shell.prefix((DEVICE + STAGE + STUDY_STAGE).replace("{", "{{").replace("}", "}}"))
@@ -109,15 +110,26 @@ def shards():
 
 
 def given_annotations():
-    """The user's own annotation files, so that a change in them is seen."""
+    """The user's own annotation files, so that a change in them is seen; or what unpacks them."""
     if EMBEDDED is not None:
         return []
+    if SCALE.dataset.release is not None:
+        return [PATHS.unpacked]
     folder = PATHS.root / SCALE.dataset.annotations
     if not folder.is_dir():
         refuse(
             f"{folder}: no such folder; --config root=FOLDER names a dataset in PoseTrack18's layout"
         )
-    return sorted(folder.glob("*/*.json"))
+    return sorted([*folder.glob("*/*.json"), *folder.glob("*/*.mat")])
+
+
+def given_boxes():
+    """The file that detected boxes come from, where the scale names one."""
+    evaluation = SCALE.evaluation
+    names = (evaluation.detections, evaluation.checkpoint)
+    return [
+        PATHS.root / name for name in names if name and (PATHS.root / name).exists()
+    ]
 
 
 def training_inputs(wildcards):
@@ -166,5 +178,6 @@ def trigger(wildcards):
 
 def scored():
     """(variant, seed, boxes) of everything that is predicted and scored."""
-    rows = [(name, seed, "gt") for name, seed in RUNS] + [(MEAN_POSE, "0", "gt")]
-    return rows + [(name, seed, "detected") for name, seed in RUNS if name in DETECTED]
+    rows = [(name, seed, BOXES) for name, seed in [*RUNS, (MEAN_POSE, "0")]]
+    others = [run for run in RUNS if run[0] in SCALE.evaluation.other_rows]
+    return rows + [(name, seed, OTHER_BOXES) for name, seed in others]

@@ -1,4 +1,13 @@
 # Data: motion capture, bodies, rendered shards; annotations, packed frames, interim frames, groups.
+READERS = [
+    f"data/{name}.py"
+    for name in (
+        *("kinds", "layout", "posetrack", "posetrack17", "posetrack21"),
+        *("jhmdb", "matlab", "merged", "releases"),
+    )
+]
+
+
 rule fetch:
     output:
         PATHS.motions,
@@ -30,7 +39,7 @@ if EMBEDDED is not None:
             "../../environment.yml"
         params:
             numbers=[EMBEDDED.bodies, EMBEDDED.bodies_seed],
-            settings=f"experiments/scales/{SCALE.name}.yaml",
+            settings=f"experiments/scales/{config['scale']}.yaml",
             assets=PATHS.motions.parent,
             code=source_digest(["mocap/bank.py", "mocap/body.py"]),
         shell:
@@ -51,7 +60,7 @@ if EMBEDDED is not None:
             "../../environment.yml"
         params:
             meaning=digest(EMBEDDED),
-            settings=f"experiments/scales/{SCALE.name}.yaml",
+            settings=f"experiments/scales/{config['scale']}.yaml",
             code=source_digest(["mocap"]),
             motions=PATHS.motions.parent,
             root=PATHS.root,
@@ -61,13 +70,31 @@ if EMBEDDED is not None:
             "--root {params.root} --out {output} 2> >(tee {log} >&2)"
 
 
+if SCALE.dataset.release is not None:
+
+    rule unpack:
+        output:
+            PATHS.unpacked,
+        log:
+            log_file("unpack"),
+        benchmark:
+            time_file("unpack")
+        conda:
+            "../../environment.yml"
+        params:
+            release=SCALE.dataset.release,
+            root=PATHS.root,
+        shell:
+            "study unpack 2> >(tee {log} >&2)"
+
+
 rule prepare:
     input:
         shards=shards(),
         given=given_annotations(),
     output:
         annotations=[PATHS.annotations(split) for split in SPLITS],
-        boxes=[PATHS.boxes(source) for source in ("gt", "detected")],
+        boxes=PATHS.boxes("gt"),
         manifest=PATHS.manifest,
     log:
         log_file("prepare"),
@@ -77,10 +104,36 @@ rule prepare:
         "../../environment.yml"
     params:
         dataset=digest(SCALE.dataset),
-        detector=digest(SCALE.evaluation.detector),
-        code=source_digest(["data/posetrack.py", "data/boxes.py", "stages/prepare.py"]),
+        code=source_digest([*READERS, "data/boxes.py", "stages/prepare.py"]),
     shell:
         "study prepare 2> >(tee {log} >&2)"
+
+
+rule detect:
+    input:
+        given_boxes(),
+        annotations=PATHS.annotations("val"),
+        packed=PATHS.packed / "packed.json",
+    output:
+        PATHS.boxes("detected"),
+    log:
+        log_file("detect"),
+    benchmark:
+        time_file("detect")
+    priority: 20  # a missing file is better known before the trainings
+    conda:
+        "../../environment.yml"
+    resources:
+        gpu=GPU if SCALE.evaluation.checkpoint else 0,
+    params:
+        settings=digest(
+            SCALE.evaluation.model_dump(
+                include={"detections", "checkpoint", "detector", "threshold"}
+            )
+        ),
+        code=source_digest(["data/boxes.py", "data/detections.py", "stages/detect.py"]),
+    shell:
+        "study detect --device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
 
 
 rule pack:

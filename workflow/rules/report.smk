@@ -62,7 +62,7 @@ rule speed:
 rule pictures:
     input:
         [PATHS.checkpoint(name, "0") for name in (BACKBONE, "tips")],
-        [PATHS.predictions(name, "0", "gt") for name in (BACKBONE, "tips")],
+        [PATHS.predictions(name, "0", BOXES) for name in (BACKBONE, "tips")],
         [PATHS.interim(STUDY.variant("tips").experiment.interim) / "psnr.json"],
     output:
         PATHS.reports / "figures" / "pictures.json",

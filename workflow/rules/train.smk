@@ -91,9 +91,9 @@ use rule predict as predict_detected with:
 rule mean_pose:
     input:
         annotations=[PATHS.annotations(split) for split in ("train", "val")],
-        boxes=PATHS.boxes("gt"),
+        boxes=PATHS.boxes(BOXES),
     output:
-        PATHS.predictions(MEAN_POSE, "0", "gt"),
+        PATHS.predictions(MEAN_POSE, "0", BOXES),
     log:
         log_file("mean_pose"),
     benchmark:

@@ -1,0 +1,53 @@
+"""YAML files as layers: one file over the file that it extends."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message names file, key, rule and remedy."""
+
+
+def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Lays `top` over `base`: mappings merge, anything else replaces; null removes a part.
+
+    A part that `base` has set to null stays null when `top` only details it.
+    """
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = overlay(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def layered(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Reads a file over the one that its `extends` names, and so on. Raises ConfigError."""
+    own = read_yaml(path)
+    name = own.pop("extends", None)
+    if name is None:
+        return own
+    parent = path.parent / str(name)
+    if not parent.is_file():
+        raise ConfigError(f"{path}: extends: no file {name}")
+    if parent.resolve() in (path.resolve(), *above):
+        raise ConfigError(f"{path}: extends: {name} extends this file in turn")
+    return overlay(layered(parent, (path.resolve(), *above)), own)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Reads one file of keys and values. Raises ConfigError."""
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: must hold keys and values; got {type(value).__name__}")
+    return value

@@ -1,0 +1,261 @@
+"""Unpacks a set's archives once: checked, into a folder that appears only when complete.
+
+Archives may come in parts whose bytes belong together (`.aa`, `.ab`, ... or `.batch00`, ...), as
+tar, tar.gz or zip, the latter possibly with a password.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final, NamedTuple
+
+from tips.records import read_json, write_json
+
+BLOCK: Final = 512  # of a tar file
+CHUNK: Final = 1 << 20
+SPARE: Final = 1 << 28  # bytes that stay free
+_DAMAGE: Final = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile)
+
+
+class ArchiveError(ValueError):
+    """An archive that cannot be had or used; one line with the remedy."""
+
+
+class Bundle(NamedTuple):
+    """Archives that are unpacked together, under their published names."""
+
+    name: str  # of the folder they are unpacked into
+    files: tuple[str, ...]  # one archive, or its parts in order
+    holds: str  # pattern of what a folder has in it that is unpacked already
+    md5: str = ""  # of the only file
+    url: str = ""  # where it may be downloaded from
+    password: str = ""  # environment variable that holds it
+
+
+def present(bundle: Bundle, root: Path) -> list[Path]:
+    """The bundle's archives in a folder, all or none.
+
+    Raises:
+        ArchiveError: some parts are there and others not.
+    """
+    files = [root / name for name in bundle.files]
+    missing = [path.name for path in files if not path.is_file()]
+    if missing and len(missing) < len(files):
+        raise ArchiveError(
+            f"{root}: {', '.join(missing)} missing; all {len(files)} parts are needed, the others "
+            "are there"
+        )
+    return [] if missing else files
+
+
+def unpack(bundle: Bundle, files: Sequence[Path], folder: Path) -> dict[str, Any]:
+    """Unpacks a bundle into folder/{name} unless that is complete.
+
+    Args:
+        bundle: what to unpack.
+        files: its archives, in order; empty where only what is unpacked is left.
+        folder: holds {name}/ and {name}.json, which is written last and says from what it came.
+
+    Returns:
+        The content of {name}.json.
+
+    Raises:
+        ArchiveError: wrong checksum, damaged, no space, no or a wrong password, unsafe names.
+    """
+    marker, target = folder / f"{bundle.name}.json", folder / bundle.name
+    source = {path.name: path.stat().st_size for path in files}
+    if marker.is_file() and target.is_dir():
+        noted = read_json(marker)
+        if not source or noted["archives"] == source:
+            return dict(noted)
+    if bundle.md5:
+        check_md5(files[0], bundle.md5)
+    marker.unlink(missing_ok=True)
+    partial = folder / f".{bundle.name}.partial"
+    for rest in (target, partial):
+        shutil.rmtree(rest, ignore_errors=True)
+    partial.mkdir(parents=True)
+    with _refusing_damage(files):
+        if files[0].suffix == ".zip":
+            _unzip(bundle, files[0], partial)
+        else:
+            _untar(files, partial)
+    partial.replace(target)
+    record = {"archives": source, "files": sum(path.is_file() for path in target.rglob("*"))}
+    write_json(record, marker)
+    return record
+
+
+def check_md5(path: Path, expected: str) -> None:
+    """Compares a file with its published MD5. Raises ArchiveError."""
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "md5").hexdigest()
+    if found != expected.lower():
+        raise ArchiveError(
+            f"{path}: MD5 {found}, published is {expected.lower()}: damaged or another version; "
+            f"delete it and run again, or, if you trust it, unpack it by hand into {path.parent}"
+        )
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Refuses to unpack what would fill the disk. Raises ArchiveError."""
+    free = shutil.disk_usage(folder).free
+    if free < needed + SPARE:
+        raise ArchiveError(
+            f"{folder}: unpacking needs {(needed + SPARE) / 1e9:.1f} GB, {free / 1e9:.1f} GB are "
+            "free; free some space, or keep archives and data on a larger disk"
+        )
+
+
+@contextmanager
+def _refusing_damage(files: Sequence[Path]) -> Iterator[None]:
+    name = str(files[0]) if len(files) == 1 else f"{files[0]} ... {files[-1].name}"
+    try:
+        yield
+    except tarfile.FilterError as error:
+        raise ArchiveError(f"{name}: unsafe member, nothing was kept: {error}") from error
+    except _DAMAGE as error:
+        raise ArchiveError(
+            f"{name}: truncated or damaged ({error}); copy or download it again"
+        ) from error
+
+
+def _unzip(bundle: Bundle, path: Path, folder: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        check_space(folder, sum(member.file_size for member in members))
+        for member in members:
+            place = PurePosixPath(member.filename.replace("\\", "/"))
+            if place.is_absolute() or ".." in place.parts:
+                raise ArchiveError(f"{path}: unsafe member {member.filename}, nothing was kept")
+        locked = any(member.flag_bits & 1 for member in members)
+        key = _password(bundle, path) if locked else None
+        try:
+            archive.extractall(folder, pwd=key)
+        except (RuntimeError, NotImplementedError) as error:
+            raise ArchiveError(
+                f"{path}: {error}; mend the password in {bundle.password or 'its archive'}, or "
+                f"unpack it by hand into {path.parent}"
+            ) from error
+
+
+def _password(bundle: Bundle, path: Path) -> bytes:
+    """Reads it from the environment, or from the file that the environment names; never kept."""
+    value, file = os.environ.get(bundle.password), os.environ.get(f"{bundle.password}_FILE")
+    if not value and file and Path(file).is_file():
+        value = Path(file).read_text(encoding="utf-8").strip()
+    if not value:
+        raise ArchiveError(
+            f"{path}: has a password; put it into the environment as {bundle.password}=..., or a "
+            f"file that holds it as {bundle.password}_FILE=..., and run again"
+        )
+    return value.encode()
+
+
+def _untar(files: Sequence[Path], folder: Path) -> None:
+    with io.BufferedReader(_Joined(files), CHUNK) as joined:
+        packed = joined.peek(2)[:2] == b"\x1f\x8b"
+        # Reading to the end checks the sum that gzip keeps there, and says what it unpacks to.
+        size = _length(joined) if packed else sum(path.stat().st_size for path in files)
+        check_space(folder, size)
+        joined.seek(0)
+        if packed:
+            with tarfile.open(fileobj=joined, mode="r|gz") as archive:
+                archive.extractall(folder, filter="data")
+        else:
+            _untar_all(joined, size, folder)
+
+
+def _length(stream: IO[bytes]) -> int:
+    with gzip.GzipFile(fileobj=stream) as unpacked:
+        return sum(len(chunk) for chunk in iter(lambda: unpacked.read(CHUNK), b""))
+
+
+def _untar_all(stream: IO[bytes], size: int, folder: Path) -> None:
+    """Unpacks tar files that follow one another, as `tar --ignore-zeros` would.
+
+    tarfile's own ignore_zeros passes over damaged headers too.
+    """
+    if size % BLOCK:
+        raise tarfile.ReadError(f"{size} bytes, no multiple of {BLOCK}")
+    position = 0
+    while position < size:
+        stream.seek(position)
+        with tarfile.open(fileobj=stream, mode="r:") as archive:
+            archive.extractall(folder, filter="data")
+            end = archive.offset
+        stream.seek(end)
+        if stream.read(BLOCK) != bytes(BLOCK) or end == position:
+            raise tarfile.ReadError(f"no end of the tar file at byte {end}")
+        position = _next_block(stream, end + BLOCK)
+
+
+def _next_block(stream: IO[bytes], position: int) -> int:
+    """Start of the next block that is not all zero, or the end."""
+    while block := stream.read(BLOCK):
+        if block.strip(b"\0"):
+            return position
+        position += len(block)
+    return position
+
+
+class _Joined(io.RawIOBase):
+    """Files one after the other, read as one."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        super().__init__()
+        self.files = list(files)
+        self.ends: list[int] = []
+        for path in files:
+            self.ends.append(path.stat().st_size + (self.ends[-1] if self.ends else 0))
+        self.position = 0
+        self.current: IO[bytes] | None = None
+        self.index = -1
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.position, os.SEEK_END: self.ends[-1]}[whence]
+        self.position = start + offset
+        return self.position
+
+    def tell(self) -> int:
+        return self.position
+
+    def readinto(self, buffer: Any) -> int:
+        index = next((k for k, end in enumerate(self.ends) if self.position < end), None)
+        if index is None:
+            return 0
+        start = self.ends[index - 1] if index else 0
+        view = memoryview(buffer)[: self.ends[index] - self.position]
+        stream = self._open(index)
+        stream.seek(self.position - start)
+        count = int(stream.readinto(view))  # type: ignore[attr-defined]
+        self.position += count
+        return count
+
+    def _open(self, index: int) -> IO[bytes]:
+        if self.current is None or self.index != index:
+            self.close_current()
+            self.current, self.index = self.files[index].open("rb"), index
+        return self.current
+
+    def close_current(self) -> None:
+        if self.current is not None:
+            self.current.close()
+
+    def close(self) -> None:
+        self.close_current()
+        super().close()

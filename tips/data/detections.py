@@ -1,0 +1,170 @@
+"""Person boxes from a file of the user's -> Detections.
+
+Three forms are known, each a json list of `bbox` (x, y, width, height), `score` and `category_id`:
+PoseWarper's and DCPose's val_boxes.json say the frame by `image_name`; mmpose's detection files and
+COCO results by `image_id`.
+"""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from tips.records import Annotations, Box, Detection, Detections, RecordError, first_problem
+
+log = logging.getLogger(__name__)
+PERSON: Final = 1  # COCO's category
+
+
+class Place(NamedTuple):
+    """A frame of the split."""
+
+    sequence: str
+    frame: int
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    bbox: Box
+    score: float
+    category_id: int = PERSON
+    image_name: str | None = None
+    image_id: int | None = None
+
+
+_ROWS: Final = TypeAdapter(list[_Row])
+
+
+def read_detections(path: Path, annotations: Annotations, threshold: float) -> Detections:
+    """Reads the boxes of people on labelled frames.
+
+    Boxes of other frames, of other categories, without an area, or of a lower score are left out.
+
+    Args:
+        path: the json.
+        annotations: the split that the boxes are of.
+        threshold: least score.
+
+    Raises:
+        RecordError: malformed, naming the record; or no box belongs to a frame of the split.
+    """
+    rows = _rows(path)
+    places = _places(path, rows, annotations)
+    labelled = {
+        Place(sequence.name, position)
+        for sequence in annotations.sequences
+        for position, frame in enumerate(sequence.frames)
+        if frame.labelled
+    }
+    boxes = [
+        Detection(sequence=place.sequence, frame=place.frame, box=row.bbox, score=row.score)
+        for row, place in zip(rows, places, strict=True)
+        if place in labelled
+        and row.category_id == PERSON
+        and row.score >= threshold
+        and min(row.bbox[2:]) > 0
+    ]
+    if not boxes:
+        raise RecordError(
+            f"{path}: no box of score {threshold:g} or more on a labelled frame of "
+            f"{annotations.dataset} {annotations.split}; is it of this split?"
+        )
+    without = len(labelled) - len({(box.sequence, box.frame) for box in boxes})
+    log.info("%s: %d of %d boxes; %d frames without one", path, len(boxes), len(rows), without)
+    return Detections(source="detected", boxes=tuple(boxes))
+
+
+def _rows(path: Path) -> list[_Row]:
+    try:
+        return _ROWS.validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise RecordError(
+            f"{path}: no such file; put the person boxes there, or name another file, or a "
+            "detector's checkpoint, in the scale's evaluation"
+        ) from error
+    except ValidationError as error:
+        raise RecordError(f"{path}: record {first_problem(error)}") from error
+
+
+def _places(path: Path, rows: list[_Row], annotations: Annotations) -> list[Place | None]:
+    ids, names = _by_id(annotations), _by_name(annotations)
+    renamed = _renamed(rows, annotations)
+    found: list[Place | None] = []
+    for number, row in enumerate(rows):
+        if row.image_name is not None:
+            found.append(_named(row.image_name, renamed, names))
+        elif row.image_id is None:
+            raise RecordError(f"{path}: record {number}: image_name or image_id must be given")
+        elif not ids:
+            raise RecordError(
+                f"{path}: record {number}: image_id says nothing here, because the frames of "
+                f"{annotations.dataset} have no ids of their own; give image_name"
+            )
+        else:
+            found.append(ids.get(row.image_id))
+    return found
+
+
+def _by_id(annotations: Annotations) -> dict[int, Place]:
+    """Frames by id; empty where ids are not unique over the split."""
+    found: dict[int, Place] = {}
+    count = 0
+    for sequence in annotations.sequences:
+        for position, frame in enumerate(sequence.frames):
+            found[frame.id] = Place(sequence.name, position)
+            count += 1
+    return found if len(found) == count else {}
+
+
+def _by_name(annotations: Annotations) -> dict[str, Place]:
+    """Frames by every ending of their path that is one frame's alone."""
+    found: dict[str, Place] = {}
+    seen: Counter[str] = Counter()
+    for sequence in annotations.sequences:
+        for position, frame in enumerate(sequence.frames):
+            for ending in _endings(frame.file):
+                found[ending] = Place(sequence.name, position)
+                seen[ending] += 1
+    return {ending: place for ending, place in found.items() if seen[ending] == 1}
+
+
+def _endings(name: str) -> list[str]:
+    """`a/b/c.jpg` -> a/b/c.jpg, b/c.jpg, c.jpg; the longest first."""
+    parts = PurePosixPath(name).parts
+    return ["/".join(parts[first:]) for first in range(len(parts))]
+
+
+def _named(name: str, renamed: Mapping[str, Place], names: Mapping[str, Place]) -> Place | None:
+    for known in (renamed, names):
+        for ending in _endings(name):
+            if ending in known:
+                return known[ending]
+    return None
+
+
+def _renamed(rows: list[_Row], annotations: Annotations) -> dict[str, Place]:
+    """Frames under the names that the family's tools give PoseTrack17: %08d.jpg, from 1 in order.
+
+    Only clips whose own names are others, and whose boxes all keep to that range, are meant.
+    """
+    used: dict[str, set[int]] = {}
+    for row in rows:
+        entry = re.fullmatch(r"(?:.*/)?([^/]+)/(\d{8})\.jpg", row.image_name or "")
+        if entry:
+            used.setdefault(entry[1], set()).add(int(entry[2]))
+    found: dict[str, Place] = {}
+    for sequence in annotations.sequences:
+        folder = PurePosixPath(sequence.frames[0].file).parent
+        numbers = used.get(folder.name, set())
+        if not numbers or not 1 <= min(numbers) <= max(numbers) <= len(sequence.frames):
+            continue
+        for position in range(len(sequence.frames)):
+            # Clips of two folders may share their name, so that the folder above counts too.
+            found[f"{folder.parent.name}/{folder.name}/{position + 1:08d}.jpg"] = Place(
+                sequence.name, position
+            )
+    return found

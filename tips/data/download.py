@@ -1,0 +1,68 @@
+"""Downloads one file; a transfer that broke off goes on where it stopped."""
+
+import shutil
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
+from typing import Final
+
+from tips.data.archives import ArchiveError
+
+TIMEOUT: Final = 60  # seconds without a byte
+TRIES: Final = 3
+CHUNK: Final = 1 << 20
+
+
+def download(url: str, path: Path) -> None:
+    """Fetches a file to `path`, through `path`.part that outlives a broken connection.
+
+    Args:
+        url: of the file, http or https.
+        path: where it goes; appears only when complete. Whoever unpacks it checks what it is.
+
+    Raises:
+        ArchiveError: no connection, or broken off.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    reason = ""
+    for _ in range(TRIES):
+        try:
+            _transfer(url, part)
+            break
+        except (OSError, HTTPException) as error:
+            if getattr(error, "errno", None) is not None and not _of_network(error):
+                raise
+            reason = str(getattr(error, "reason", error)) or type(error).__name__
+    else:
+        raise ArchiveError(
+            f"cannot download {url}: {reason}; run again to go on from there, or put the file into "
+            f"{path.parent}"
+        )
+    part.replace(path)
+
+
+def _of_network(error: BaseException) -> bool:
+    return isinstance(error, urllib.error.URLError | ConnectionError | TimeoutError)
+
+
+def _transfer(url: str, part: Path) -> None:
+    """Fetches what is missing of the file. Raises OSError or HTTPException."""
+    have = part.stat().st_size if part.is_file() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if have and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing is missing
+        raise
+    with answer:
+        resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
+        length = answer.headers.get("Content-Length")
+        with part.open("ab" if resumed else "wb") as stream:
+            shutil.copyfileobj(answer, stream, CHUNK)
+    found = part.stat().st_size - (have if resumed else 0)
+    if length is not None and found != int(length):
+        raise ConnectionError(f"broke off after {found} of {length} bytes")

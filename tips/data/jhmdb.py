@@ -1,0 +1,174 @@
+"""JHMDB and sub-JHMDB -> Annotations: one person a clip, 15 joints of its own, three splits.
+
+From the set's archives: Rename_Images/CLASS/CLIP/%05d.png, joint_positions/.../joint_positions.mat
+(`pos_img`, 2 x 15 x frames, 1-based px), puppet_mask/.../puppet_mask.mat (`part_mask`, H x W x
+frames) and sub_splits/CLASS_test_split_N.txt, lines `CLIP.avi 1|2`, 1 training, 2 testing. Or from
+mmpose's conversion, Sub{1,2,3}_{train,test}.json in the label folder beside Rename_Images.
+"""
+
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tips import skeleton
+from tips.config import Dataset
+from tips.data import layout
+from tips.data.matlab import read_array
+from tips.data.merged import read_merged
+from tips.data.posetrack import Split
+from tips.records import Annotations, Box, Frame, Person, RecordError, Sequence
+
+IMAGES: Final = "Rename_Images"
+MASKS: Final = "puppet_mask"
+SPLITS: Final = "sub_splits"
+_SIDE: Final = {"1": "train", "2": "val"}
+
+
+class Clip(NamedTuple):
+    """One line of a split file."""
+
+    action: str
+    name: str
+    split: str
+
+    @property
+    def folder(self) -> str:
+        """Below each of the archives' folders."""
+        return f"{self.action}/{self.name}"
+
+
+def read(root: Path, settings: Dataset, split: Split, dataset: str) -> Annotations:
+    """Reads the clips of one split of `settings.fold`; testing is `val`.
+
+    Raises:
+        RecordError: naming file and record.
+    """
+    merged = _merged(root, settings)
+    if split in merged:
+        return read_merged(merged[split], root, split, dataset, skeleton.JHMDB, origin=1)
+    folder = _folder(root, settings.annotations, "*/*/joint_positions.mat")
+    masks = _folder(root, MASKS, "*/*/puppet_mask.mat")
+    images = _folder(root, IMAGES, "*/*/*.png")
+    sequences = tuple(
+        read_clip(root, clip, folder, masks, images)
+        for clip in clips(root, settings)
+        if clip.split == split
+    )
+    if not sequences:
+        raise RecordError(f"{root}: {SPLITS} name no clip for {split}, split {settings.fold}")
+    return Annotations(dataset=dataset, split=split, root=str(root), sequences=sequences)
+
+
+def labels(root: Path, settings: Dataset) -> list[Path]:
+    """The split files, and the joints and masks of the clips that they name."""
+    merged = _merged(root, settings)
+    if merged:
+        return list(merged.values())
+    found = clips(root, settings)
+    folder = _folder(root, settings.annotations, "*/*/joint_positions.mat")
+    masks = _folder(root, MASKS, "*/*/puppet_mask.mat")
+    return [
+        *_split_files(root, settings),
+        *(folder / clip.folder / "joint_positions.mat" for clip in found),
+        *(masks / clip.folder / "puppet_mask.mat" for clip in found),
+    ]
+
+
+def _merged(root: Path, settings: Dataset) -> dict[Split, Path]:
+    """The conversion's file of each split, where it is there."""
+    folder = root / settings.annotations
+    wanted: dict[Split, Path] = {
+        "train": folder / f"Sub{settings.fold}_train.json",
+        "val": folder / f"Sub{settings.fold}_test.json",
+    }
+    return {split: path for split, path in wanted.items() if path.is_file()}
+
+
+def clips(root: Path, settings: Dataset) -> list[Clip]:
+    """Every clip that the split files name, sorted. Raises RecordError naming file and line."""
+    found: dict[str, Clip] = {}
+    for path in _split_files(root, settings):
+        action = path.name.partition("_test_split_")[0]
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if not line.strip():
+                continue
+            entry = re.fullmatch(r"(.+)\.avi ([12])", line.strip())
+            if entry is None:
+                raise RecordError(f"{path}: line {number}: '<clip>.avi 1|2' expected; got {line!r}")
+            if entry[1] in found:
+                raise RecordError(f"{path}: line {number}: clip {entry[1]} occurs twice")
+            found[entry[1]] = Clip(action, entry[1], _SIDE[entry[2]])
+    return sorted(found.values())
+
+
+def _split_files(root: Path, settings: Dataset) -> list[Path]:
+    pattern = f"[!.]*_test_split_{settings.fold}.txt"  # archives from a Mac have ._ twins
+    return sorted(_folder(root, SPLITS, pattern).glob(pattern))
+
+
+def _folder(root: Path, name: str, pattern: str) -> Path:
+    return layout.find_labels(root, name, (pattern,))
+
+
+def read_clip(root: Path, clip: Clip, joints: Path, masks: Path, images: Path) -> Sequence:
+    """Reads one clip. Raises RecordError naming the file and the frame."""
+    path, mask_path = joints / clip.folder / "joint_positions.mat", masks / clip.folder
+    positions = read_array(path, "pos_img").astype(np.float64) - 1  # MATLAB counts from 1
+    mask = read_array(mask_path / "puppet_mask.mat", "part_mask").astype(bool)
+    if positions.shape[:2] != (2, skeleton.COUNT) or not np.isfinite(positions).all():
+        raise RecordError(
+            f"{path}: pos_img: finite numbers, 2 x {skeleton.COUNT} x frames, expected; "
+            f"got {' x '.join(map(str, positions.shape))}"
+        )
+    if mask.shape[2] != positions.shape[2]:
+        raise RecordError(
+            f"{path}: {positions.shape[2]} frames; {mask_path / 'puppet_mask.mat'} has "
+            f"{mask.shape[2]}; copy both again"
+        )
+    files = sorted((images / clip.folder).glob("[!.]*.png"))
+    if len(files) < mask.shape[2]:
+        raise RecordError(
+            f"{images / clip.folder}: {mask.shape[2]} frames *.png needed; got {len(files)}"
+        )
+    return Sequence(
+        name=clip.name,
+        width=mask.shape[1],
+        height=mask.shape[0],
+        motion=clip.action,
+        frames=tuple(
+            Frame(
+                file=file.relative_to(root).as_posix(),
+                id=k + 1,
+                labelled=k < mask.shape[2],
+                people=_people(positions, mask, k, mask_path),
+            )
+            for k, file in enumerate(files)
+        ),
+    )
+
+
+def _people(
+    positions: NDArray[np.float64], mask: NDArray[np.bool_], frame: int, where: Path
+) -> tuple[Person, ...]:
+    if frame >= mask.shape[2]:
+        return ()
+    points = positions[:, :, frame].T
+    joints = tuple((float(x), float(y)) for x, y in points)
+    box = _tight(mask[:, :, frame], f"{where / 'puppet_mask.mat'}: part_mask: frame {frame + 1}")
+    return (Person(track=0, box=box, head=None, joints=joints),)
+
+
+def _tight(mask: NDArray[np.bool_], where: str) -> Box:
+    """First to last column and row of the puppet, both included."""
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    if not len(columns):
+        raise RecordError(f"{where} is empty; it must show the person")
+    return (
+        float(columns[0]),
+        float(rows[0]),
+        float(columns[-1] - columns[0] + 1),
+        float(rows[-1] - rows[0] + 1),
+    )

@@ -1,0 +1,55 @@
+"""MATLAB files as plain dicts, lists and arrays; damaged ones are refused by name."""
+
+import zlib
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+from scipy.io.matlab import MatReadError
+
+from tips.records import RecordError
+
+# What scipy raises on damaged files, by the place of the damage.
+DAMAGE: Final = (MatReadError, ValueError, TypeError, NotImplementedError, OSError, zlib.error)
+
+
+def read_structs(path: Path, name: str) -> Any:
+    """Reads one variable: structs become dicts, arrays lists, at every depth.
+
+    MATLAB gives a struct where there is one element and an empty array where there is none.
+
+    Raises:
+        RecordError: the file is damaged or lacks the variable.
+    """
+    return _plain(_read(path, name, squeeze_me=True, struct_as_record=False))
+
+
+def read_array(path: Path, name: str) -> NDArray[np.generic]:
+    """Reads one numeric variable as an array of three axes, the last dropped by MATLAB if 1.
+
+    Raises:
+        RecordError: the file is damaged or lacks the variable.
+    """
+    return np.atleast_3d(np.asarray(_read(path, name)))
+
+
+def _read(path: Path, name: str, **options: bool) -> Any:
+    if not path.is_file():
+        raise RecordError(f"{path}: no such file; complete the dataset folder")
+    try:
+        found = scipy.io.loadmat(path, variable_names=[name], **options)
+    except DAMAGE as error:
+        raise RecordError(f"{path}: not a readable MATLAB file: {error}; copy it again") from error
+    if name not in found:
+        raise RecordError(f"{path}: holds no variable '{name}'")
+    return found[name]
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "_fieldnames"):
+        return {name: _plain(getattr(value, name)) for name in value._fieldnames}
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value.ravel()]
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,159 @@
+"""COCO-style json of a whole split -> Annotations: mmpose's conversions, COCO's own.
+
+One file holds `images` and `annotations` of many sequences. A sequence is what shares a folder of
+`file_name` and, in COCO, each image by itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tips.data import layout
+from tips.data.boxes import extent
+from tips.data.posetrack import Split
+from tips.ops.image import read_image
+from tips.records import (
+    Annotations,
+    Box,
+    Frame,
+    Person,
+    Point,
+    RecordError,
+    Sequence,
+    first_problem,
+)
+from tips.skeleton import Skeleton
+
+ALIASES: Mapping[str, str] = {"head": "face"}  # mmpose's name of JHMDB's face
+
+
+class _Image(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    id: int
+    file_name: str
+    is_labeled: bool = True
+    width: int | None = None
+    height: int | None = None
+
+
+class _Annotation(BaseModel):
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    image_id: int
+    keypoints: list[float]
+    bbox: Box
+    bbox_head: Box | None = None
+    track_id: int = 0
+    iscrowd: int = 0
+
+
+class _Category(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    keypoints: list[str] = []
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
+
+
+def read_merged(
+    path: Path, root: Path, split: Split, dataset: str, body: Skeleton, origin: int = 0
+) -> Annotations:
+    """Reads one file of a whole split.
+
+    Args:
+        path: the json.
+        root: of the dataset; `file_name` is relative to it or to a folder in it.
+        split: of the result.
+        dataset: its name.
+        body: the joints wanted; joints that the file does not name are absent.
+        origin: of the file's pixel coordinates, 1 where they are MATLAB's.
+
+    Raises:
+        RecordError: naming file and record.
+    """
+    try:
+        raw = _File.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise RecordError(f"{path}: {first_problem(error)}") from error
+    slots = _slots(raw, path, body)
+    known = {image.id for image in raw.images}
+    people: dict[int, list[Person]] = defaultdict(list)
+    for position, row in enumerate(raw.annotations):
+        where = f"{path}: annotations.{position}"
+        if row.image_id not in known:
+            raise RecordError(f"{where}: image_id {row.image_id} is not among the images")
+        if not row.iscrowd:
+            people[row.image_id].append(_person(row, slots, where, len(body.joints), origin))
+    if not raw.images:
+        raise RecordError(f"{path}: images: no frame")
+    base = layout.prefix(root, raw.images[0].file_name)
+    clips: dict[str, list[_Image]] = defaultdict(list)
+    for image in raw.images:
+        clips[_sequence_name(image.file_name)].append(image)
+    return Annotations(
+        dataset=dataset,
+        split=split,
+        root=str(root),
+        sequences=tuple(_sequence(root, base, name, clip, people) for name, clip in clips.items()),
+    )
+
+
+def _sequence_name(file: str) -> str:
+    """The folder of the frame; of a file without one, its own name."""
+    path = PurePosixPath(file)
+    return path.stem if path.parent.name == "" else path.parent.name
+
+
+def _sequence(
+    root: Path, base: str, name: str, clip: list[_Image], people: Mapping[int, list[Person]]
+) -> Sequence:
+    first = clip[0]
+    width, height = first.width, first.height
+    if not width or not height:
+        height, width = read_image(root / base / first.file_name).shape[:2]
+    frames = tuple(
+        Frame(
+            file=base + image.file_name,
+            id=image.id,
+            labelled=image.is_labeled,
+            people=tuple(people.get(image.id, ())),
+        )
+        for image in sorted(clip, key=lambda image: image.file_name)
+    )
+    return Sequence(name=name, width=width, height=height, motion=name, frames=frames)
+
+
+def _slots(raw: _File, path: Path, body: Skeleton) -> list[int | None]:
+    """Joint id of each keypoint slot, by name; None for names outside the skeleton."""
+    named = next((row.keypoints for row in raw.categories if row.keypoints), None)
+    if named is None:
+        raise RecordError(f"{path}: categories: a category with `keypoints` expected")
+    places = {name: joint for joint, name in enumerate(body.joints)}
+    return [places.get(name, places.get(ALIASES.get(name, ""))) for name in named]
+
+
+def _person(
+    row: _Annotation, slots: list[int | None], where: str, count: int, origin: int
+) -> Person:
+    if len(row.keypoints) != 3 * len(slots):
+        raise RecordError(
+            f"{where}: keypoints: {3 * len(slots)} numbers expected; got {len(row.keypoints)}"
+        )
+    joints: list[Point | None] = [None] * count
+    for slot, joint in enumerate(slots):
+        x, y, v = row.keypoints[3 * slot : 3 * slot + 3]
+        if joint is not None and (x, y, v) != (0, 0, 0):
+            joints[joint] = (x - origin, y - origin)
+    x, y, width, height = row.bbox
+    box: Box | None = (x - origin, y - origin, width, height)
+    if width <= 0 or height <= 0:
+        box = extent([point for point in joints if point is not None])
+    if box is None:
+        raise RecordError(f"{where}: bbox: width and height must be above 0; got {list(row.bbox)}")
+    return Person(track=row.track_id, box=box, head=row.bbox_head, joints=tuple(joints))
