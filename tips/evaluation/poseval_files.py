@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tips import records, skeleton
-from tips.evaluation.people import counted
+from tips.evaluation.people import counted, file_name
 from tips.records import RecordError, write_json
 
 # poseval parses the folder (number, source) and the frame number, below 10,000, of every file.
@@ -49,11 +49,6 @@ def write_truth_18(annotations: records.Annotations, folder: Path) -> None:
             for frame in sequence.frames
         ]
         _write(folder, index, sequence, people, annotations)
-
-
-def file_name(sequence: str) -> str:
-    """The json file of a sequence; folders of its name become part of the file's."""
-    return sequence.replace("/", "__") + ".json"
 
 
 def _write(
