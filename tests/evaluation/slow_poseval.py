@@ -27,7 +27,9 @@ def to_frames(data):
     for image in data["images"]:
         own = [a for a in data["annotations"] if a["image_id"] == image["id"]]
         x, y = image.get("ignore_regions_x"), image.get("ignore_regions_y")
-        regions = [] if x is None or y is None else [list(zip(*ring)) for ring in zip(x, y)]
+        regions = []
+        if x is not None and y is not None:
+            regions = [list(zip(*ring, strict=True)) for ring in zip(x, y, strict=True)]
         labelled = image.get("is_labeled")
         frames.append(([person_18(a, names) for a in own], regions, labelled))
     return frames
@@ -68,7 +70,7 @@ def frame_17(frame):
 
 def counted_frames(truth, found, kit):
     assert len(truth) == len(found)
-    for (people, regions, labelled), (guesses, _, _) in zip(truth, found):
+    for (people, regions, labelled), (guesses, _, _) in zip(truth, found, strict=True):
         if labelled if kit else len(people) > 0:
             real = [person for person in people if person[0] is not None]
             made = [person for person in guesses if person[0] is not None]
@@ -104,36 +106,40 @@ def by_joint(points):
     return result
 
 
+def is_near(person, head, guess, joint, threshold, factor):
+    if joint not in person or joint not in guess:
+        return False
+    unit = factor * np.linalg.norm(np.subtract(head[2:], head[:2]))
+    with np.errstate(all="ignore"):
+        gap = np.linalg.norm(np.subtract(person[joint][:2], guess[joint][:2])) / unit
+    return bool(gap <= threshold)
+
+
+def owners(truth, near, found):
+    """Predicted person -> annotated person: each prediction's best, then each person's best."""
+    pck = np.zeros((found, len(truth)))
+    for q, p in np.ndindex(pck.shape):
+        if truth[p][0]:
+            pck[q, p] = sum(near[q, p, j] for j in range(15)) / len(truth[p][0])
+    for q, p in np.ndindex(pck.shape):
+        if p != int(np.argmax(pck[q])):
+            pck[q, p] = 0
+    return {int(np.argmax(pck[:, p])): p for p in range(len(truth)) if pck[:, p].max() > 0}
+
+
 def label_frame(real, made, threshold, factor):
     """(joint, score, label) of every predicted joint."""
     truth = [(by_joint(points), head) for points, head in real]
     found = [by_joint(points) for points, _ in made]
     if not truth or not found:
         return [(j, guess[j][2], False) for guess in found for j in sorted(guess)]
-    near = {}
-    for q, guess in enumerate(found):
-        for p, (person, head) in enumerate(truth):
-            unit = factor * np.linalg.norm(np.subtract(head[2:], head[:2]))
-            for j in range(15):
-                hit = False
-                if j in guess and j in person:
-                    with np.errstate(all="ignore"):
-                        gap = np.linalg.norm(np.subtract(person[j][:2], guess[j][:2])) / unit
-                    hit = bool(gap <= threshold)
-                near[q, p, j] = hit
-    pck = np.zeros((len(found), len(truth)))
-    for q, p in np.ndindex(pck.shape):
-        if truth[p][0]:
-            pck[q, p] = sum(near[q, p, j] for j in range(15)) / len(truth[p][0])
-    for q in range(len(found)):
-        best = int(np.argmax(pck[q]))
-        for p in range(len(truth)):
-            if p != best:
-                pck[q, p] = 0
-    owner = {}
-    for p in range(len(truth)):
-        if pck[:, p].max() > 0:
-            owner[int(np.argmax(pck[:, p]))] = p
+    near = {
+        (q, p, j): is_near(person, head, guess, j, threshold, factor)
+        for q, guess in enumerate(found)
+        for p, (person, head) in enumerate(truth)
+        for j in range(15)
+    }
+    owner = owners(truth, near, len(found))
     return [
         (j, guess[j][2], q in owner and near[q, owner[q], j])
         for q, guess in enumerate(found)
@@ -175,9 +181,8 @@ def slow_evaluation(sequences, *, threshold=0.5, factor=0.6, kit=False):
         ranked = sorted(samples[joint], key=lambda s: -math.inf if math.isnan(s[0]) else -s[0])
         ranked.sort(key=lambda s: not math.isnan(s[0]))  # NaN before infinity
         labels = [label for _, label in ranked]
-        for values, value in zip(
-            (ap, precision, recall), area_under_envelope(labels, n_truth[joint], kit)
-        ):
+        area = area_under_envelope(labels, n_truth[joint], kit)
+        for values, value in zip((ap, precision, recall), area, strict=True):
             values.append(value)
     known = [value for value in ap if not math.isnan(value)]
     return {

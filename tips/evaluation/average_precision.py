@@ -66,7 +66,7 @@ def average_precision(evidence: Evidence, weights: Ints | None = None) -> Scores
 
 
 def _percent(area: Floats, n_truth: Ints, n_found: Ints, rule: Rule) -> Floats:
-    """100 area / n_truth; NaN where there are predictions only (kit21: 0), 0 where there are none."""
+    """100 area / n_truth; with predictions only NaN (kit21: 0), without predictions 0."""
     result = np.where((n_found > 0) & (rule == "poseval"), np.nan, 0.0)
     np.divide(100 * area, n_truth, out=result, where=(n_found > 0) & (n_truth > 0))
     return result

@@ -13,8 +13,7 @@ def inside(points: Floats, rings: Sequence[Floats]) -> Bools:
     flat = points.reshape(1, -1, 2)
     filled = [ring for ring in rings if len(ring)]
     pairs = inside_pairs(flat.repeat(len(filled), axis=0), filled, np.arange(len(filled)))
-    result: Bools = pairs.any(axis=0).reshape(points.shape[:-1])
-    return result
+    return np.asarray(pairs.any(axis=0).reshape(points.shape[:-1]), dtype=np.bool_)
 
 
 def inside_pairs(points: Floats, rings: Sequence[Floats], ring: Ints) -> Bools:

@@ -48,7 +48,7 @@ class _People(NamedTuple):
     frame: Ints  # (n,)
     place: Ints  # (n,) in the frame's list
     first: Ints  # (frames,)
-    count: Ints  # (frames,)
+    size: Ints  # (frames,)
 
 
 def match(clips: Sequence[Clip], threshold: float = THRESHOLD, rule: Rule = "poseval") -> Evidence:
@@ -60,12 +60,18 @@ def match(clips: Sequence[Clip], threshold: float = THRESHOLD, rule: Rule = "pos
         rule: under "kit21" joints exist only where both coordinates are positive.
     """
     parts = [_match(batch, clips, threshold, rule) for batch in _batches(clips)]
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    truth = columns.pop()
+    joint, score, hit, sequence, frame, person, truth = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     return Evidence(
-        tuple(clip.name for clip in clips),
-        tuple(clip.stratum for clip in clips),
-        *columns,
+        names=tuple(clip.name for clip in clips),
+        strata=tuple(clip.stratum for clip in clips),
+        joint=joint,
+        score=score,
+        hit=hit,
+        sequence=sequence,
+        frame=frame,
+        person=person,
         truth=truth,
         n_truth=count_truth(truth, len(clips)),
         rule=rule,
@@ -160,7 +166,7 @@ def _match(
     truth, found = _stacked([f.joints for f in truths]), _stacked([f.joints for f in founds])
     truth, found = _seen(truth, truths, rule), _seen(found, truths, rule)
     annotated, present = ~np.isnan(truth.joints[..., 0]), ~np.isnan(found.joints[..., 0])
-    pair_found, pair_truth = _ranges(truth.first[found.frame], truth.count[found.frame])
+    pair_found, pair_truth = _ranges(truth.first[found.frame], truth.size[found.frame])
     heads = np.concatenate([np.empty(0), *(frame.heads for frame in truths)])
     near = hits(truth.joints[pair_truth], heads[pair_truth], found.joints[pair_found], threshold)
     share = near.sum(axis=1) / np.maximum(annotated.sum(axis=1), 1)[pair_truth]
@@ -222,7 +228,7 @@ def _ignored(people: _People, truths: Sequence[TruthFrame]) -> Bools:
             if len(ring):
                 frame_of.append(frame)
                 rings.append(ring)
-    first, count = people.first[frame_of], people.count[frame_of]
+    first, count = people.first[frame_of], people.size[frame_of]
     ring_of, person = _ranges(first, count)
     pair, joint = np.nonzero(inside_pairs(people.joints[person], rings, ring_of))
     result[person[pair], joint] = True

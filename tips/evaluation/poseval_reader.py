@@ -54,9 +54,7 @@ def pairs(truth: Path, found: Path) -> tuple[Pair, ...]:
     """
     for path in (truth, found):
         if not path.exists():
-            raise RecordError(
-                f"{path}: no such file or folder; give ground truth, then predictions"
-            )
+            raise RecordError(f"{path}: no such file or folder; give truth, then predictions")
     if truth.is_dir() != found.is_dir():
         raise RecordError(
             f"{truth} and {found}: one is a folder, the other a file; give two folders or two files"
@@ -182,14 +180,14 @@ def _check_tracks(side: Side) -> None:
 
 def _check_truth(side: Side) -> None:
     joints = ~np.isnan(side.joints[..., 0])
-    bad = (~np.isfinite(side.joints).all(axis=-1) & joints).any(axis=1)
-    _refuse(side, bad, "joint coordinates")
+    infinite = ~np.isfinite(side.joints).all(axis=-1)
+    _refuse(side, np.asarray((infinite & joints).any(axis=1)), "joint coordinates")
     for what, rectangle in (("bbox_head", side.heads), ("bbox", side.boxes)):
         _refuse(side, _not_finite(rectangle), f"{what} (x1, y1, x2, y2 in PoseTrack17)")
 
 
 def _not_finite(rectangle: Rectangles) -> Bools:
-    return ~np.isfinite(rectangle.values).all(axis=1) & rectangle.given
+    return np.asarray(rectangle.given & ~np.isfinite(rectangle.values).all(axis=1))
 
 
 def _refuse(side: Side, bad: Bools, what: str) -> None:
