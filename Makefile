@@ -31,8 +31,9 @@ smoke: .venv/installed ## every rule and variant on a handful of clips, minutes
 kernels: .venv/installed ## compiles csrc/, for CUDA too where nvcc is found
 	$(TIPS) stage kernels $(STUDY) --cuda yes
 
-bench: kernels ## the kernels' speed as ratios: reports/bench/deform_attn.md
+bench: kernels ## speed of the kernels and of the evaluation: reports/bench/
 	OMP_WAIT_POLICY=passive $(TIPS) stage bench
+	$(TIPS) stage bench-evaluation
 
 ui: .venv/installed mlflow ## the MLflow pages, links printed
 	$(TIPS) stage ui $(STUDY)

@@ -93,8 +93,7 @@ def resampled(evidence: Evidence, weights: Ints) -> Floats:
     area = np.zeros((len(weights), skeleton.COUNT))
     n_found = np.zeros((len(weights), skeleton.COUNT), dtype=np.int64)
     counts = weights.astype(np.float64)
-    for joint in range(skeleton.COUNT):
-        rows = np.flatnonzero(evidence.joint == joint)
+    for joint, rows in enumerate(_by_joint(evidence.joint)):
         rows = rows[_descending(evidence.score[rows])]
         sequence, hit = evidence.sequence[rows], evidence.hit[rows]
         n_found[:, joint] = weights @ np.bincount(sequence, minlength=weights.shape[1])
@@ -102,6 +101,12 @@ def resampled(evidence: Evidence, weights: Ints) -> Floats:
             part = slice(start, start + _CHUNK)
             area[part, joint] = _area(counts[part], sequence, hit)
     return _percent(area, n_truth, n_found, evidence.rule)
+
+
+def _by_joint(joint: Ints) -> list[Ints]:
+    """Rows of each of the 15 joints, in order."""
+    order = np.argsort(joint.astype(np.int8), kind="stable")  # bytes are sorted by radix
+    return np.split(order, np.cumsum(np.bincount(joint, minlength=skeleton.COUNT))[:-1])
 
 
 def _descending(scores: Floats) -> Ints:

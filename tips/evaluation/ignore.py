@@ -38,7 +38,7 @@ def inside_pairs(points: Floats, rings: Sequence[Floats], ring: Ints) -> Bools:
     low, high = np.minimum.reduceat(corners, starts), np.maximum.reduceat(corners, starts)
     # Most joints are far from every region: only those in its bounding box are worth asking for.
     near = ((points > low[ring, None]) & (points < high[ring, None])).all(axis=-1)
-    group, _ = np.nonzero(near)
+    group, _ = places(near)
     asked, which = np.unique(ring[group], return_inverse=True)
     if len(asked):
         keep = np.repeat(np.isin(np.arange(len(rings)), asked), sizes)
@@ -48,3 +48,9 @@ def inside_pairs(points: Floats, rings: Sequence[Floats], ring: Ints) -> Bools:
         x, y = points[near].T
         result[near] = shapely.contains_xy(regions[which], x, y)
     return result
+
+
+def places(mask: Bools) -> tuple[Ints, Ints]:
+    """Row and column of every True of a matrix, in order; several times quicker than `nonzero`."""
+    rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    return rows, columns

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tips import skeleton
-from tips.evaluation.ignore import inside_pairs
+from tips.evaluation.ignore import inside_pairs, places
 from tips.evaluation.people import Bools, Clip, Floats, Ints, Rule, TruthFrame, lengths
 
 THRESHOLD = 0.5  # of a head size, inclusive
-_PAIRS = 16_000  # of people at a time: the working arrays stay in the cache
+_PAIRS = 8_000  # of people at a time: the working arrays stay in the cache
 
 
 class Evidence(NamedTuple):
@@ -111,7 +111,9 @@ def hits(truth: Floats, heads: Floats, found: Floats, threshold: float = THRESHO
         (pairs, 15)
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        near: Bools = lengths(truth - found) / heads[:, None] <= threshold
+        distance = lengths(truth - found)
+        distance /= heads[:, None]
+        near: Bools = distance <= threshold
     return near
 
 
@@ -179,9 +181,9 @@ def _match(
     sequence = np.repeat(np.array(batch, np.int64), [len(clip.truth) for clip in chosen])
     number = np.array([i for clip in chosen for i in range(len(clip.truth))], dtype=np.int64)
     scores = np.concatenate([np.empty((0, skeleton.COUNT)), *(frame.scores for frame in founds)])
-    who, joint = np.nonzero(present)
+    who, joint = places(present)
     at = found.frame[who]
-    true_who, true_joint = np.nonzero(annotated)
+    true_who, true_joint = places(annotated)
     true_at = truth.frame[true_who]
     true_rows = (sequence[true_at], number[true_at], truth.place[true_who], true_joint)
     return (
@@ -230,6 +232,6 @@ def _ignored(people: _People, truths: Sequence[TruthFrame]) -> Bools:
                 rings.append(ring)
     first, count = people.first[frame_of], people.size[frame_of]
     ring_of, person = _ranges(first, count)
-    pair, joint = np.nonzero(inside_pairs(people.joints[person], rings, ring_of))
+    pair, joint = places(inside_pairs(people.joints[person], rings, ring_of))
     result[person[pair], joint] = True
     return result

@@ -60,7 +60,8 @@ def lengths(vectors: Floats) -> Floats:
     Its dot product fuses multiply and add where the CPU can; a distance that lies exactly on the
     threshold must fall on poseval's side.
     """
-    return np.asarray(np.sqrt(np.vecdot(vectors, vectors)), dtype=np.float64)
+    squares = np.asarray(np.vecdot(vectors, vectors), dtype=np.float64)
+    return np.sqrt(squares, out=squares)
 
 
 def head_sizes(corners: Floats, factor: float = HEAD_FACTOR) -> Floats:
