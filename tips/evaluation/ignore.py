@@ -37,7 +37,8 @@ def inside_pairs(points: Floats, rings: Sequence[Floats], ring: Ints) -> Bools:
     starts = np.cumsum(sizes) - sizes
     low, high = np.minimum.reduceat(corners, starts), np.maximum.reduceat(corners, starts)
     # Most joints are far from every region: only those in its bounding box are worth asking for.
-    near = ((points > low[ring, None]) & (points < high[ring, None])).all(axis=-1)
+    boxed = (points > low[ring, None]) & (points < high[ring, None])
+    near = np.asarray(boxed.all(axis=-1), dtype=np.bool_)
     group, _ = places(near)
     asked, which = np.unique(ring[group], return_inverse=True)
     if len(asked):

@@ -63,12 +63,8 @@ def run(
         raise ConfigError(f"--pairs must be at least 1; got {pairs}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        result = {
-            "ratios": [
-                ratio(PROMISED, style, folder / f"ratio-{style}", pairs) for style in STYLES
-            ],
-            "validation": whole(VALIDATION, folder / "validation"),
-        }
+        ratios = [ratio(PROMISED, style, folder / f"posetrack{style}", pairs) for style in STYLES]
+        result = {"ratios": ratios, "validation": whole(VALIDATION, folder / "validation")}
     write_json(result, out)
     text = page(result)
     with atomic_path(report) as temporary:
@@ -108,19 +104,12 @@ def ratio(crowd: Crowd, style: Style, folder: Path, pairs: int) -> dict[str, Any
 def whole(crowd: Crowd, folder: Path) -> dict[str, Any]:
     """Time and peak memory of `tips evaluate` in a process of its own."""
     write(crowd, folder, 18)
-    words = [
-        "-m",
-        "tips",
-        "evaluate",
-        folder / "gt",
-        folder / "pred",
-        "--json",
-        folder / "out.json",
-    ]
-    command = [sys.executable, *map(str, words)]
+    files = [folder / "gt", folder / "pred", "--json", folder / "out.json"]
+    command = [sys.executable, "-m", "tips", "evaluate", *map(str, files)]
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)  # the only call that tells one child's memory
+    # Tells one child's memory, or this process's where that is larger (it starts as our copy).
+    _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - began
     if process.returncode != 0:
@@ -171,10 +160,7 @@ def _sequence(
                 id=10_000_000_000 + 10_000 * index + f,
                 labelled=labelled,
                 ignore=(_points(ring),) if f % 2 else (),
-                people=tuple(
-                    _person(track, joints, draw)
-                    for track, joints in enumerate(real if labelled else ())
-                ),
+                people=tuple(_person(*item, draw) for item in enumerate(real) if labelled),
             )
         )
         wrong = _people(int(crowd.vary) * n // 2, draw)
