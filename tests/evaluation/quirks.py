@@ -124,9 +124,10 @@ def _write_18(rng, scene, number, *, predicted):
     if _chance(rng, 0.5):
         rng.shuffle(names)
     images, annotations = [], []
+    ids = (rng.permutation(len(scene)) + 100 * number + 1000 * predicted).tolist()
     for index, (real, made, regions, labelled) in enumerate(scene):
         image = {
-            "id": 100 * number + index,
+            "id": ids[index],
             "file_name": f"images/val/{number:06d}_bonn_test/{index:06d}.jpg",
         }
         if not predicted:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slow_poseval import slow_evaluation
 
 from tips import records, skeleton
 from tips.evaluation.average_precision import average_precision
@@ -15,6 +16,9 @@ from tips.records import RecordError
 
 seeds = st.integers(0, 10_000)
 styles = pytest.mark.parametrize("style", [17, 18])
+
+
+NOBODY = (records.Person(track=7, box=(0, 0, 9, 9), head=None, joints=(None,) * 15),)
 
 
 def odd(annotations, predictions):
@@ -34,6 +38,7 @@ def odd(annotations, predictions):
                     person.model_copy(update={"track": person.track + 12_000})
                     for person in frame.people
                 )
+                + NOBODY * (frame.people != ())
             }
         )
         for frame in sequence.frames
@@ -58,6 +63,9 @@ def test_round_trip_keeps_every_number(scenes, tmp_path_factory, style, seed):
     read = average_precision(match(read_folders(folder / "gt", folder / "pred")))
     for one, other in zip(direct, read, strict=True):
         np.testing.assert_array_equal(one, other)
+    slow = slow_evaluation(list(zip(files(folder / "gt"), files(folder / "pred"), strict=True)))
+    np.testing.assert_allclose(slow["ap"], direct.ap, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(slow["precision"], direct.precision, rtol=0, atol=1e-9)
 
 
 @styles
@@ -196,6 +204,17 @@ def test_frames_of_one_file_are_one_video(scenes, tmp_path):
     write_truth(annotations, tmp_path)
     images = json.loads((tmp_path / "000000_mpii_test.json").read_text())["images"]
     assert {image["file_name"].split("/")[2] for image in images} == {"000000_bonn_test"}
+
+
+def test_refuses_joints_without_head(scenes, tmp_path):
+    annotations, _ = scenes.random_records(np.random.default_rng(3), sequences=1)
+    (sequence,) = annotations.sequences
+    frame = sequence.frames[2]
+    headless = frame.people[1].model_copy(update={"head": None})
+    frame = frame.model_copy(update={"people": (frame.people[0], headless)})
+    sequence = sequence.model_copy(update={"frames": (*sequence.frames[:2], frame)})
+    with pytest.raises(RecordError, match=r"000002\.jpg: track 1 has joints but no head"):
+        write_truth(annotations.model_copy(update={"sequences": (sequence,)}), tmp_path)
 
 
 def test_refuses_names_and_ids_that_repeat(scenes, tmp_path):

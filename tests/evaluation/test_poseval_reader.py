@@ -91,6 +91,13 @@ def test_17_needs_no_track(read):
     assert read(annolist(frame_17(person)), annolist(frame_17(person))).found[0].tracks == (-1,)
 
 
+def test_17_plain_numbers_where_poseval_does_not_look(read):
+    person = person_17([(0, 1, 2, {})], score=0.25, track_id=4)
+    frame = frame_17(person, is_labeled=True)
+    (found,) = read(annolist(frame), annolist(frame)).found
+    assert (found.people.tolist(), found.tracks) == ([0.25], (4,))
+
+
 def test_18_absent_means_all_three_zero(read):
     keypoints = [0, 0, 0, 0, 0, 1, 5, 0, 0] + [4, 4, 1] * 14
     data = file_18([full_18(keypoints=keypoints)])

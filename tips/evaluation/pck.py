@@ -10,20 +10,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from tips import skeleton
 from tips.evaluation.people import Floats, Ints, lengths
 
 THRESHOLD = 0.2
 TORSO = ("left_shoulder", "right_hip")
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "Head": ("face",),
-    "Shoulder": ("left_shoulder", "right_shoulder"),
-    "Elbow": ("left_elbow", "right_elbow"),
-    "Wrist": ("left_wrist", "right_wrist"),
-    "Hip": ("left_hip", "right_hip"),
-    "Knee": ("left_knee", "right_knee"),
-    "Ankle": ("left_ankle", "right_ankle"),
-}
+COLUMNS: Mapping[str, tuple[str, ...]] = {**skeleton.COLUMNS, "Head": ("face",)}
 
 Size = Literal["bbox", "torso"]
 Edge = Literal["<=", "<"]

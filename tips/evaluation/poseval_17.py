@@ -80,9 +80,11 @@ def read_17(data: Mapping[str, Any], file: Path, *, predicted: bool) -> Side:
 
 
 def _only(record: Mapping[str, Any], key: str) -> Any:
-    """The number of a list of one; None where key or number are missing."""
-    values = record.get(key)
-    return values[0] if values else None
+    """The number of a list of one, or a plain one; None where key or number are missing."""
+    value = record.get(key)
+    if isinstance(value, list):
+        return value[0] if value else None
+    return value
 
 
 def _regions(record: Mapping[str, Any], frame: str) -> list[Floats]:

@@ -67,18 +67,30 @@ def write_truth(annotations: records.Annotations, folder: Path, style: Style = 1
     """Writes the truth of `write_found`; frames that do not count hold no people.
 
     Raises:
-        RecordError: as `write_found`.
+        RecordError: as `write_found`, or joints without a head rectangle.
     """
     for sequence in annotations.sequences:
         track = _tracks(sequence)
         people = [
             [
-                _Written(track(person.track), person.joints, head=person.head, box=person.box)
+                _Written(
+                    track(person.track), person.joints, head=_head(person, frame), box=person.box
+                )
                 for person in (frame.people if counted(frame) else ())
             ]
             for frame in sequence.frames
         ]
         _write(folder, sequence, people, annotations, style)
+
+
+def _head(person: records.Person, frame: records.Frame) -> records.Box:
+    """Poseval asks everybody for a head; people without joints get one of size zero."""
+    if person.head is None and any(point is not None for point in person.joints):
+        raise RecordError(
+            f"{frame.file}: track {person.track} has joints but no head rectangle, the unit of "
+            "every distance; annotate the head"
+        )
+    return person.head or (0.0, 0.0, 0.0, 0.0)
 
 
 def _tracks(sequence: records.Sequence) -> Callable[[int], int]:
