@@ -31,9 +31,10 @@ smoke: .venv/installed ## every rule and variant on a handful of clips, minutes
 kernels: .venv/installed ## compiles csrc/, for CUDA too where nvcc is found
 	$(TIPS) stage kernels $(STUDY) --cuda yes
 
-bench: kernels ## speed as ratios: reports/bench/
+bench: kernels ## speed of the kernels and of the evaluation: reports/bench/
 	OMP_WAIT_POLICY=passive $(TIPS) stage bench
 	OMP_WAIT_POLICY=passive $(TIPS) stage bench-training
+	$(TIPS) stage bench-evaluation
 
 ui: .venv/installed mlflow ## the MLflow pages, links printed
 	$(TIPS) stage ui $(STUDY)

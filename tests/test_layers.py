@@ -42,6 +42,7 @@ WITHOUT_TORCH = [
     "tips.paths",
     "tips.provenance",
     *(f"tips.stages.{name}" for name in ("tabulate", "report", "evaluate", "track")),
+    *(f"tips.stages.{name}" for name in ("evaluate_files", "export", "bench_evaluation")),
     *(
         f"tips.{folder}.{path.stem}"
         for folder in ("evaluation", "reporting")

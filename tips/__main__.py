@@ -76,6 +76,28 @@ def show(
     stage.run(scale, root, split, count, seed, out)
 
 
+@cli.command()
+def evaluate(
+    truth: Annotated[Path, typer.Argument(metavar="GT", help="Folder or file of ground truth.")],
+    found: Annotated[Path, typer.Argument(metavar="PRED", help="The predictions, same names.")],
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes all rows.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes the numbers.")] = None,
+    rule: Annotated[str, typer.Option(help="poseval, or kit21 for PoseTrack21's kit.")] = "poseval",
+    threshold: Annotated[float, typer.Option(help="Of a hit, in head sizes.")] = 0.5,
+    head_factor: Annotated[float, typer.Option(help="Head size / diagonal of its box.")] = 0.6,
+    oks: Annotated[bool, typer.Option("--oks", help="Part OKS and COCO AP too.")] = False,
+    sigmas: Annotated[str, typer.Option(help="Of OKS: pifpaf or mmpose.")] = "pifpaf",
+    area_factor: Annotated[float, typer.Option(help="Of OKS: a person's area / box.")] = 0.53,
+) -> None:
+    """Scores any predictions in PoseTrack17's or 18's json with PoseTrack's own numbers.
+
+    Example: tips evaluate annotations/val predictions --json scores.json
+    """
+    from tips.stages import evaluate_files as stage
+
+    stage.run(truth, found, csv, json, rule, threshold, head_factor, oks, sigmas, area_factor)
+
+
 @cli.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

@@ -205,6 +205,15 @@ def write_json(value: Any, path: Path) -> None:
         stream.write("\n")
 
 
+def without_nan(value: Any) -> Any:
+    """JSON has no NaN: null says that there is nothing to compute the number from."""
+    if isinstance(value, dict):
+        return {key: without_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [without_nan(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[str]]:
     """Opens a text file that appears under its name only when complete; makes its folder."""

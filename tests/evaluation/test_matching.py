@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from tips.evaluation.matching import assign, clean, hits, inside, match
+from tips.evaluation import matching
+from tips.evaluation.matching import assign, clean, hits, match
 
 SQUARE = np.array([(90.0, 90.0), (160.0, 90.0), (160.0, 170.0), (90.0, 170.0)])
 
@@ -39,29 +38,38 @@ def test_absent_prediction_is_no_sample_and_infinite_one_is_a_miss(scenes):
     assert not evidence.hit[evidence.joint == 5].any()
 
 
-def test_greedy_loser_stays_unmatched(scenes):
+def owners(share):
+    """Who each predicted person (rows) stands for, of the annotated ones (columns)."""
+    share = np.array(share, dtype=np.float64)
+    found, truth = np.indices(share.shape).reshape(2, -1)
+    stand = assign(share.ravel(), found, truth)
+    result = np.full(len(share), -1)
+    result[found[stand]] = truth[stand]
+    return result.tolist()
+
+
+def test_greedy_loser_stays_unmatched():
     # Both predictions fit person 0 best; the loser would fit person 1 too, yet gets nobody.
-    near = np.zeros((1, 2, 2, 15), dtype=bool)
-    near[0, 0, 0, :10] = True
-    near[0, 1, 0, :8] = True
-    near[0, 1, 1, :5] = True
-    assert assign(near, np.array([[15, 15]])).tolist() == [[0, -1]]
+    assert owners([[10 / 15, 0], [8 / 15, 5 / 15]]) == [0, -1]
+
+
+def test_assignment_ties_go_to_the_first():
+    assert owners([[1, 1], [1, 1]]) == [0, -1]
+    assert owners([[0.2, 0.5], [0.4, 0.4], [0.5, 0.1]]) == [1, -1, 0]
+
+
+def test_nothing_near_is_nobody():
+    assert owners([[0.0, 0.0]]) == [-1]
+    assert owners(np.empty((0, 3))) == []
 
 
 def test_share_is_of_the_persons_own_joints(scenes):
-    near = np.zeros((1, 1, 2, 15), dtype=bool)
-    near[0, 0, 0, :5] = True  # 5 of 15
-    near[0, 0, 1, :3] = True  # 3 of 3
-    assert assign(near, np.array([[15, 3]])).tolist() == [[1]]
-
-
-def test_assignment_ties_go_to_the_first(scenes):
-    same = np.ones((1, 2, 2, 15), dtype=bool)
-    assert assign(same, np.array([[15, 15]])).tolist() == [[0, -1]]
-
-
-def test_nothing_near_is_nobody(scenes):
-    assert assign(np.zeros((1, 1, 1, 15), dtype=bool), np.array([[15]])).tolist() == [[-1]]
+    few = np.full((15, 2), np.nan)
+    few[:3] = scenes.GRID[:3]
+    found = scenes.GRID.copy()
+    found[5:] += 500  # 5 of 15 of the first person, 3 of 3 of the second
+    truth = scenes.truth_frame(scenes.GRID, few)
+    assert set(labels(scenes, truth, scenes.found_frame(found)).person) == {1}
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.0])
@@ -119,34 +127,6 @@ def test_truth_that_vanishes_leaves_misses(scenes):
     assert not evidence.hit.any()
 
 
-def test_edges_and_corners_are_outside():
-    on_edge = np.array([(90.0, 90.0), (120.0, 90.0), (160.0, 130.0), (np.nan, 100.0)])
-    assert not inside(on_edge, [SQUARE]).any()
-    assert inside(np.array([(90.0001, 90.0001)]), [SQUARE]).all()
-    assert not inside(on_edge, [np.empty((0, 2))]).any()
-
-
-def test_a_ring_that_crosses_itself_is_filled_even_odd():
-    angles = np.pi / 2 + np.arange(5) * 4 * np.pi / 5  # pentagram
-    star = 100 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    assert not inside(np.array([0.0, 0.0]), [star])
-    assert inside(np.array([0.0, 60.0]), [star])
-
-
-coordinates = st.integers(0, 12).map(float)
-
-
-@settings(deadline=None, derandomize=True)
-@given(
-    ring=hnp.arrays(np.float64, st.tuples(st.integers(3, 9), st.just(2)), elements=coordinates),
-    points=hnp.arrays(np.float64, (12, 2), elements=coordinates),
-)
-def test_inside_equals_one_contains_per_point(ring, points):
-    region = shapely.Polygon(ring)
-    expected = [region.contains(shapely.Point(*point)) for point in points]
-    assert inside(points, [ring]).tolist() == expected
-
-
 def slow_near(truth, found):
     near = np.zeros((len(found.joints), len(truth.joints), 15), dtype=bool)
     for q, p, j in np.ndindex(near.shape):
@@ -197,6 +177,28 @@ def test_equals_the_slow_reading(scenes, seed):
 
 
 def test_hits_shapes():
-    near = hits(np.zeros((2, 3, 15, 2)), np.ones((2, 3)), np.zeros((2, 4, 15, 2)))
-    assert near.shape == (2, 4, 3, 15)
+    near = hits(np.zeros((6, 15, 2)), np.ones(6), np.zeros((6, 15, 2)))
+    assert near.shape == (6, 15)
     assert near.all()
+
+
+@pytest.mark.parametrize("size", [1, 40, 10**9])
+def test_any_size_of_batch_gives_the_same(scenes, monkeypatch, size):
+    rng = np.random.default_rng(3)
+    clips = [scenes.random_clip(rng, f"s{i}") for i in range(5)]
+    clips.insert(2, scenes.clip([], [], "nothing"))
+    whole = match(clips)
+    monkeypatch.setattr(matching, "_PAIRS", size)
+    for one, other in zip(whole, match(clips), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_kit21_sees_positive_coordinates_only(scenes):
+    truth, found = scenes.GRID.copy(), scenes.GRID.copy()
+    truth[0], truth[1], found[2], found[3] = (-1, 5), (0, 5), (5, 0), -np.inf
+    clip = scenes.clip([scenes.truth_frame(truth)], [scenes.found_frame(found)])
+    evidence = match([clip], rule="kit21")
+    assert evidence.joint.tolist() == [0, 1, *range(4, 15)]
+    assert evidence.hit.tolist() == [False, False] + [True] * 11
+    assert evidence.n_truth[0].tolist() == [0, 0] + [1] * 13
+    assert match([clip]).joint.tolist() == list(range(15))

@@ -4,7 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tips import skeleton
-from tips.evaluation.oks import AREA_FACTOR, PARTS, part_oks, similarities
+from tips.evaluation.oks import (
+    AREA_FACTOR,
+    PARTS,
+    SIGMAS,
+    coco_ap,
+    part_oks,
+    person_scores,
+    similarities,
+)
 from tips.records import RecordError
 
 AREA = AREA_FACTOR * 250 * 200  # of the conftest's boxes
@@ -128,3 +136,57 @@ def test_refuses_people_without_area_and_tracks_that_repeat(scenes):
     boxless = truth._replace(boxes=np.full((1, 4), np.nan))
     with pytest.raises(RecordError, match="a, frame 0: a person with joints has no box"):
         part_oks([scenes.clip([boxless], [found])])
+
+
+def own_coco_ap(clip):
+    """AP, AP50, AP75, recall by COCO's recipe, for people that do not repeat scores."""
+    rows, n = {t: [] for t in range(10)}, 0
+    for truth, found in zip(clip.truth, clip.found, strict=True):
+        n += len(truth.joints)
+        for t in range(10):
+            free = set(range(len(truth.joints)))
+            for q in np.argsort(-found.people, kind="stable"):
+                guess = np.nan_to_num(found.joints[q], nan=1e9)
+                oks = {p: closed_form(truth.joints[p], AREA, guess, range(15)) for p in free}
+                best = max(oks, key=oks.get, default=None)
+                hit = best is not None and oks[best] >= 0.5 + 0.05 * t
+                free -= {best} if hit else set()
+                rows[t].append((found.people[q], hit))
+    aps, recalls = [], []
+    for t in range(10):
+        hits = np.cumsum([hit for _, hit in sorted(rows[t], key=lambda r: -r[0])])
+        precision = np.maximum.accumulate((hits / np.arange(1, len(hits) + 1))[::-1])[::-1]
+        at = np.searchsorted(hits / n, np.linspace(0, 1, 101), side="left")
+        aps.append(np.mean([precision[i] if i < len(hits) else 0.0 for i in at]))
+        recalls.append(hits[-1] / n)
+    return [100 * value for value in (np.mean(aps), aps[0], aps[5], np.mean(recalls))]
+
+
+@settings(deadline=None, derandomize=True, max_examples=20)
+@given(seed=st.integers(0, 10_000))
+def test_coco_ap_equals_its_recipe(scenes, seed):
+    clip = scenes.random_clip(np.random.default_rng(seed), noise=20.0)
+    if any(len(frame.joints) for frame in clip.found):
+        assert list(coco_ap([clip])) == pytest.approx(own_coco_ap(clip), abs=1e-9)
+
+
+def test_coco_ap_of_nothing(scenes):
+    truth, nobody = scenes.truth_frame(scenes.GRID), scenes.found_frame()
+    assert coco_ap([scenes.clip([truth], [nobody])]) == (0, 0, 0, 0)
+    assert np.isnan(coco_ap([scenes.clip([scenes.truth_frame()], [nobody])])).all()
+
+
+def test_people_without_a_score_rank_by_their_joints(scenes):
+    joints = np.stack([scenes.GRID, scenes.GRID])
+    joints[0, 0] = np.nan
+    found = scenes.found_frame(*joints, scores=np.linspace(0, 1.4, 15) * np.ones((2, 1)))
+    found = found._replace(people=np.array([np.nan, 0.25]))
+    assert person_scores(found).tolist() == pytest.approx([10.5 / 14, 0.25])
+
+
+def test_sigmas_of_both_flavours():
+    differ = [a != b for a, b in zip(SIGMAS["mmpose"], SIGMAS["pifpaf"], strict=True)]
+    assert np.flatnonzero(differ).tolist() == [12, 14]
+    listed = [0.089, 0.087, 0.107, 0.107, 0.087, 0.089, 0.062, 0.072]
+    listed += [0.079, 0.079, 0.072, 0.062, 0.025, 0.026, 0.025]
+    assert list(SIGMAS["mmpose"]) == listed

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tips import records
-from tips.evaluation.people import box_head_size, from_records, head_size
+from tips.evaluation.people import box_head_size, from_records, head_sizes, lengths
 from tips.records import RecordError
 
 
@@ -12,8 +12,20 @@ def split(scenes):
 
 
 def test_head_size_is_06_of_the_diagonal():
-    assert head_size(0, 0, 30, 40) == pytest.approx(30)
+    assert head_sizes(np.array([[0.0, 0, 30, 40]])) == pytest.approx(30)
+    assert head_sizes(np.array([10.0, 0, 40, 40]), 1.0) == pytest.approx(50)
     assert box_head_size((10, 10, 30, 40)) == pytest.approx(30)
+
+
+def test_lengths_are_those_of_norm_to_the_last_bit():
+    vectors = np.random.default_rng(0).normal(0, 50, (2000, 2))
+    assert lengths(vectors).tolist() == [np.linalg.norm(vector) for vector in vectors]
+
+
+def test_kit21_counts_every_labelled_frame(split):
+    clips = from_records(*split, rule="kit21")
+    assert [clip.positions for clip in clips] == [(0, 2, 3), (0, 2, 3), (0, 2, 3)]
+    assert clips[0].truth[2].joints.shape == (0, 15, 2)
 
 
 def test_counts_labelled_frames_with_people(split):

@@ -11,7 +11,7 @@ import numpy as np
 
 from tips import skeleton
 from tips.evaluation.matching import Evidence, count_truth
-from tips.evaluation.people import Bools, Clip, Floats, Ints
+from tips.evaluation.people import Bools, Clip, Floats, Ints, Rule
 
 _CHUNK = 64  # resamples at a time: the working arrays stay in the cache
 
@@ -42,7 +42,7 @@ def average_precision(evidence: Evidence, weights: Ints | None = None) -> Scores
     """Average precision of every joint, with its last precision and recall and its counts.
 
     A joint without predictions scores 0 and counts; a joint without truth but with predictions
-    scores NaN and does not.
+    scores NaN and does not (rule kit21: 0, and counts).
 
     Args:
         evidence: from `match` or `subset`.
@@ -58,16 +58,16 @@ def average_precision(evidence: Evidence, weights: Ints | None = None) -> Scores
     return Scores(
         ap=resampled(evidence, once[None])[0],
         precision=100 * np.divide(n_hit, n_found, out=np.zeros(skeleton.COUNT), where=n_found > 0),
-        recall=_percent(n_hit.astype(np.float64), n_truth, n_found),
+        recall=_percent(n_hit.astype(np.float64), n_truth, n_found, evidence.rule),
         n_truth=n_truth,
         n_found=n_found,
         n_hit=n_hit,
     )
 
 
-def _percent(area: Floats, n_truth: Ints, n_found: Ints) -> Floats:
-    """100 area / n_truth; NaN where there are predictions only, 0 where there are none."""
-    result = np.where(n_found > 0, np.nan, 0.0)
+def _percent(area: Floats, n_truth: Ints, n_found: Ints, rule: Rule) -> Floats:
+    """100 area / n_truth; with predictions only NaN (kit21: 0), without predictions 0."""
+    result = np.where((n_found > 0) & (rule == "poseval"), np.nan, 0.0)
     np.divide(100 * area, n_truth, out=result, where=(n_found > 0) & (n_truth > 0))
     return result
 
@@ -93,20 +93,26 @@ def resampled(evidence: Evidence, weights: Ints) -> Floats:
     area = np.zeros((len(weights), skeleton.COUNT))
     n_found = np.zeros((len(weights), skeleton.COUNT), dtype=np.int64)
     counts = weights.astype(np.float64)
-    for joint in range(skeleton.COUNT):
-        rows = np.flatnonzero(evidence.joint == joint)
+    for joint, rows in enumerate(_by_joint(evidence.joint)):
         rows = rows[_descending(evidence.score[rows])]
         sequence, hit = evidence.sequence[rows], evidence.hit[rows]
         n_found[:, joint] = weights @ np.bincount(sequence, minlength=weights.shape[1])
         for start in range(0, len(weights), _CHUNK):
             part = slice(start, start + _CHUNK)
             area[part, joint] = _area(counts[part], sequence, hit)
-    return _percent(area, n_truth, n_found)
+    return _percent(area, n_truth, n_found, evidence.rule)
+
+
+def _by_joint(joint: Ints) -> list[Ints]:
+    """Rows of each of the 15 joints, in order."""
+    order = np.argsort(joint.astype(np.int8), kind="stable")  # bytes are sorted by radix
+    return np.split(order, np.cumsum(np.bincount(joint, minlength=skeleton.COUNT))[:-1])
 
 
 def _descending(scores: Floats) -> Ints:
     """Places of the scores from high to low, NaN first, equal scores in file order."""
-    return np.lexsort((-scores, ~np.isnan(scores)))
+    order = np.argsort(-scores, kind="stable")  # numpy puts NaN last
+    return np.roll(order, np.isnan(scores).sum())
 
 
 def _area(weights: Floats, sequence: Ints, hit: Bools) -> Floats:

@@ -1,19 +1,23 @@
-"""Which predicted joint is a hit: poseval's ignore step, distances, assignment and labels.
+"""Which predicted joint is a hit: the ignore step, distances, assignment and labels of poseval.
 
 Reference: poseval, commit 4258a15. Everything here happens once per run; average precision on
 subsets and on bootstrap resamples is then computed from the resulting `Evidence`.
+
+People lie under each other in arrays without a frame axis; `_ranges` makes the pairs (predicted
+person, annotated person) and (ignore region, person) of equal frames.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import shapely
 
 from tips import skeleton
-from tips.evaluation.people import Bools, Clip, Floats, Ints
+from tips.evaluation.ignore import inside_pairs, places
+from tips.evaluation.people import Bools, Clip, Floats, Ints, Rule, TruthFrame, lengths
 
 THRESHOLD = 0.5  # of a head size, inclusive
+_PAIRS = 8_000  # of people at a time: the working arrays stay in the cache
 
 
 class Evidence(NamedTuple):
@@ -34,29 +38,43 @@ class Evidence(NamedTuple):
     person: Ints  # (n,)
     truth: Ints  # (m, 4): sequence, frame, person, joint
     n_truth: Ints  # (sequences, 15)
+    rule: Rule = "poseval"
 
 
-def match(clips: Sequence[Clip], threshold: float = THRESHOLD) -> Evidence:
+class _People(NamedTuple):
+    """Own copies of people of several frames under each other; a frame's are neighbours."""
+
+    joints: Floats  # (n, 15, 2)
+    frame: Ints  # (n,)
+    place: Ints  # (n,) in the frame's list
+    first: Ints  # (frames,)
+    size: Ints  # (frames,)
+
+
+def match(clips: Sequence[Clip], threshold: float = THRESHOLD, rule: Rule = "poseval") -> Evidence:
     """Labels every predicted joint hit or miss and counts the annotated joints.
 
     Args:
-        clips: truth and predictions; ignore regions are applied here.
+        clips: truth and predictions, read under the same rule; ignore regions are applied here.
         threshold: largest distance of a hit, in head sizes.
+        rule: under "kit21" joints exist only where both coordinates are positive.
     """
-    rows = [_match_clip(index, clean(clip), threshold) for index, clip in enumerate(clips)]
-    found = np.concatenate([row[0] for row in rows] or [np.empty((0, 5), np.int64)])
-    truth = np.concatenate([row[2] for row in rows] or [np.empty((0, 4), np.int64)])
+    parts = [_match(batch, clips, threshold, rule) for batch in _batches(clips)]
+    joint, score, hit, sequence, frame, person, truth = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     return Evidence(
         names=tuple(clip.name for clip in clips),
         strata=tuple(clip.stratum for clip in clips),
-        joint=found[:, 2],
-        score=np.concatenate([row[1] for row in rows] or [np.empty(0)]),
-        hit=found[:, 4].astype(np.bool_),
-        sequence=found[:, 0],
-        frame=found[:, 1],
-        person=found[:, 3],
+        joint=joint,
+        score=score,
+        hit=hit,
+        sequence=sequence,
+        frame=frame,
+        person=person,
         truth=truth,
         n_truth=count_truth(truth, len(clips)),
+        rule=rule,
     )
 
 
@@ -71,110 +89,149 @@ def clean(clip: Clip) -> Clip:
     """Deletes every annotated and predicted joint strictly inside an ignore region."""
     if not any(frame.ignore for frame in clip.truth):
         return clip
-    truth, found = [], []
-    for annotated, predicted in zip(clip.truth, clip.found, strict=True):
-        truth.append(annotated._replace(joints=_outside(annotated.joints, annotated.ignore)))
-        found.append(predicted._replace(joints=_outside(predicted.joints, annotated.ignore)))
-    return clip._replace(truth=tuple(truth), found=tuple(found))
-
-
-def _outside(joints: Floats, ignore: Sequence[Floats]) -> Floats:
-    if not ignore or joints.size == 0:
-        return joints
-    return np.where(inside(joints, ignore)[..., None], np.nan, joints)
-
-
-def inside(points: Floats, polygons: Sequence[Floats]) -> Bools:
-    """Whether points (..., 2) lie strictly inside any polygon; edges and vertices are outside.
-
-    A ring that crosses itself is filled even-odd, as shapely's `contains` has it.
-    """
-    result = np.zeros(points.shape[:-1], dtype=np.bool_)
-    finite = np.isfinite(points).all(axis=-1)
-    x, y = points[finite].T
-    for ring in polygons:
-        if len(ring):
-            region = shapely.Polygon(ring)
-            shapely.prepare(region)
-            result[finite] |= shapely.contains_xy(region, x, y)
-    return result
+    truth = _seen(_stacked([frame.joints for frame in clip.truth]), clip.truth, "poseval")
+    found = _seen(_stacked([frame.joints for frame in clip.found]), clip.truth, "poseval")
+    left, right = (np.split(side.joints, side.first[1:]) for side in (truth, found))
+    return clip._replace(
+        truth=tuple(f._replace(joints=j) for f, j in zip(clip.truth, left, strict=True)),
+        found=tuple(f._replace(joints=j) for f, j in zip(clip.found, right, strict=True)),
+    )
 
 
 def hits(truth: Floats, heads: Floats, found: Floats, threshold: float = THRESHOLD) -> Bools:
-    """Whether each predicted joint lies within the threshold of each person's joint.
+    """Whether each joint of a predicted person lies within the threshold of an annotated one's.
 
     Args:
-        truth: annotated joints (F, P, 15, 2), image px, NaN where absent.
-        heads: head sizes (F, P), image px; a head of size zero is never hit.
-        found: predicted joints (F, Q, 15, 2), image px, NaN where absent.
+        truth: annotated joints (pairs, 15, 2), image px, NaN where absent.
+        heads: head sizes (pairs,), image px; a head of size zero is never hit.
+        found: predicted joints (pairs, 15, 2), image px, NaN where absent.
         threshold: largest distance of a hit, in head sizes.
 
     Returns:
-        (F, Q, P, 15)
+        (pairs, 15)
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        offset = truth[:, None] - found[:, :, None]
-        distance = np.sqrt(offset[..., 0] ** 2 + offset[..., 1] ** 2)
-        near: Bools = distance / heads[:, None, :, None] <= threshold
+        distance = lengths(truth - found)
+        distance /= heads[:, None]
+        near: Bools = distance <= threshold
     return near
 
 
-def assign(near: Bools, annotated: Ints) -> Ints:
-    """Gives each predicted person the annotated person it stands for, or -1.
+def assign(share: Floats, found: Ints, truth: Ints) -> Ints:
+    """Gives predicted people the annotated people they stand for.
 
     Every prediction keeps only the person on whom most joints hit (share of that person's
     annotated joints, first on ties); every person then takes the best of the predictions that
     kept it. There is no second round, and scores play no part.
 
     Args:
-        near: (F, Q, P, 15) from `hits`.
-        annotated: joints per person (F, P).
+        share: of each pair (pairs,).
+        found: its predicted person (pairs,), ascending.
+        truth: its annotated person (pairs,), ascending among pairs of one predicted person.
 
     Returns:
-        place of the person (F, Q), -1 where none.
+        The pairs that stand, as places in the arguments; others are assigned to nobody.
     """
-    frames, predicted, people, _ = near.shape
-    person = np.full((frames, predicted), -1, dtype=np.int64)
-    if not near.size:
-        return person
-    share = near.sum(axis=-1) / np.maximum(annotated, 1)[:, None, :]
-    best = share.argmax(axis=2)
-    kept = np.where(np.arange(people) == best[..., None], share, 0.0)
-    winner = kept.argmax(axis=1)
-    frame, taken = np.nonzero(kept.max(axis=1) > 0)
-    person[frame, winner[frame, taken]] = taken
-    return person
+    kept = _first_best(found, share)
+    won = kept[_first_best(truth[kept], share[kept])]
+    return won[share[won] > 0]
 
 
-def _match_clip(index: int, clip: Clip, threshold: float) -> tuple[Ints, Floats, Ints]:
-    if not clip.truth:
-        return np.empty((0, 5), np.int64), np.empty(0), np.empty((0, 4), np.int64)
-    truth = _padded([frame.joints for frame in clip.truth])
-    heads = _padded([frame.heads for frame in clip.truth])
-    found = _padded([frame.joints for frame in clip.found])
-    scores = _padded([frame.scores for frame in clip.found])
-    present = ~np.isnan(found).any(axis=-1)
-    annotated = ~np.isnan(truth).any(axis=-1)
-    near = hits(truth, heads, found, threshold)
-    person = assign(near, annotated.sum(axis=-1))
-    if near.size:
-        chosen = np.maximum(person, 0)[:, :, None, None]
-        hit = np.take_along_axis(near, chosen, axis=2)[:, :, 0] & (person >= 0)[..., None]
-    else:
-        hit = np.zeros_like(present)
-    frame, who, joint = np.nonzero(present)
-    rows = np.stack(
-        [np.full_like(frame, index), frame, joint, person[frame, who], hit[present]], axis=1
+def _first_best(group: Ints, value: Floats) -> Ints:
+    """Place of the largest value of every group, the first on ties."""
+    order = np.lexsort((-value, group))
+    return order[np.diff(group[order], prepend=-1) > 0]
+
+
+def _batches(clips: Sequence[Clip]) -> Iterator[range]:
+    """Clips in order, several at a time, so that all pairs of a batch fit into memory."""
+    start = pairs = 0
+    for index, clip in enumerate(clips):
+        own = sum(
+            len(truth.joints) * len(found.joints)
+            for truth, found in zip(clip.truth, clip.found, strict=True)
+        )
+        if index > start and pairs + own > _PAIRS:
+            yield range(start, index)
+            start, pairs = index, 0
+        pairs += own
+    yield range(start, len(clips))
+
+
+def _match(
+    batch: range, clips: Sequence[Clip], threshold: float, rule: Rule
+) -> tuple[Ints, Floats, Bools, Ints, Ints, Ints, Ints]:
+    """Columns of `Evidence` from `joint` to `truth`."""
+    chosen = [clips[index] for index in batch]
+    truths = [frame for clip in chosen for frame in clip.truth]
+    founds = [frame for clip in chosen for frame in clip.found]
+    truth, found = _stacked([f.joints for f in truths]), _stacked([f.joints for f in founds])
+    truth, found = _seen(truth, truths, rule), _seen(found, truths, rule)
+    annotated, present = ~np.isnan(truth.joints[..., 0]), ~np.isnan(found.joints[..., 0])
+    pair_found, pair_truth = _ranges(truth.first[found.frame], truth.size[found.frame])
+    heads = np.concatenate([np.empty(0), *(frame.heads for frame in truths)])
+    near = hits(truth.joints[pair_truth], heads[pair_truth], found.joints[pair_found], threshold)
+    share = near.sum(axis=1) / np.maximum(annotated.sum(axis=1), 1)[pair_truth]
+    pairs = assign(share, pair_found, pair_truth)
+    person = np.full(len(found.joints), -1)
+    person[pair_found[pairs]] = truth.place[pair_truth[pairs]]
+    hit = np.zeros(present.shape, dtype=np.bool_)
+    hit[pair_found[pairs]] = near[pairs]
+    # Frames are counted per clip, not per batch.
+    sequence = np.repeat(np.array(batch, np.int64), [len(clip.truth) for clip in chosen])
+    number = np.array([i for clip in chosen for i in range(len(clip.truth))], dtype=np.int64)
+    scores = np.concatenate([np.empty((0, skeleton.COUNT)), *(frame.scores for frame in founds)])
+    who, joint = places(present)
+    at = found.frame[who]
+    true_who, true_joint = places(annotated)
+    true_at = truth.frame[true_who]
+    true_rows = (sequence[true_at], number[true_at], truth.place[true_who], true_joint)
+    return (
+        joint,
+        scores[present],
+        hit[present],
+        sequence[at],
+        number[at],
+        person[who],
+        np.stack(true_rows, axis=1),
     )
-    frames, people, joints = np.nonzero(annotated)
-    true_rows = np.stack([np.full_like(frames, index), frames, people, joints], axis=1)
-    return rows, scores[present], true_rows
 
 
-def _padded(frames: Sequence[Floats]) -> Floats:
-    """Arrays (P_f, ...) of several frames as one (F, max P, ...), NaN where there is nobody."""
-    most = max(len(frame) for frame in frames)
-    result = np.full((len(frames), most, *frames[0].shape[1:]), np.nan)
-    for row, frame in zip(result, frames, strict=True):
-        row[: len(frame)] = frame
+def _stacked(frames: Sequence[Floats]) -> _People:
+    count = np.array([len(frame) for frame in frames], dtype=np.int64)
+    first = np.cumsum(count) - count
+    frame, row = _ranges(first, count)
+    joints = np.concatenate([np.empty((0, skeleton.COUNT, 2)), *frames])
+    return _People(joints, frame, row - first[frame], first, count)
+
+
+def _ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:
+    """Counts up from every `first` as often as `count` says; also who each number belongs to."""
+    owner = np.repeat(np.arange(len(count)), count)
+    before = np.cumsum(count) - count
+    return owner, (first - before)[owner] + np.arange(len(owner))
+
+
+def _seen(people: _People, truths: Sequence[TruthFrame], rule: Rule) -> _People:
+    """The people without the joints that do not count, which become NaN."""
+    gone = _ignored(people, truths) | np.isnan(people.joints).any(axis=-1)
+    if rule == "kit21":
+        gone |= ~(people.joints > 0).all(axis=-1)
+    people.joints[gone] = np.nan
+    return people
+
+
+def _ignored(people: _People, truths: Sequence[TruthFrame]) -> Bools:
+    """Which joints lie strictly inside an ignore region of their frame, (n, 15)."""
+    result = np.zeros(people.joints.shape[:2], dtype=np.bool_)
+    frame_of, rings = [], []
+    for frame, truth in enumerate(truths):
+        for ring in truth.ignore:
+            if len(ring):
+                frame_of.append(frame)
+                rings.append(ring)
+    first, count = people.first[frame_of], people.size[frame_of]
+    ring_of, person = _ranges(first, count)
+    pair, joint = places(inside_pairs(people.joints[person], rings, ring_of))
+    result[person[pair], joint] = True
     return result

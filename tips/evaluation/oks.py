@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from tips import skeleton
 from tips.evaluation.matching import clean
-from tips.evaluation.people import Bools, Clip, Floats
+from tips.evaluation.people import Bools, Clip, Floats, FoundFrame
 from tips.records import RecordError
 
 # Paper: Fig. 4 shows "OKS values of 7 symmetric parts" and defines no OKS for PoseTrack; here:
@@ -23,10 +23,20 @@ from tips.records import RecordError
 # proper (part AP is tabulated beside it) and no match changes from part to part.
 AREA_FACTOR = 0.53  # of the box, as mmpose has it: PoseTrack has no segmentation areas
 MATCH_FROM = 0.5  # smallest full-body OKS of a match, COCO's first threshold
+THRESHOLD_50, THRESHOLD_75 = 0, 5  # places among COCO's thresholds .50:.05:.95
 _FAR = 1e9  # px; where pycocotools sees a joint that was not predicted
 PARTS = {
     name: tuple(skeleton.INDEX[joint] for joint in joints)
     for name, joints in skeleton.COLUMNS.items()
+}
+
+# mmpose's flavour has the eyes' .025 for head_bottom and head_top; see skeleton.SIGMAS.
+SIGMAS = {
+    "pifpaf": skeleton.SIGMAS,
+    "mmpose": tuple(
+        0.025 if name.startswith("head_") else sigma
+        for name, sigma in zip(skeleton.JOINTS, skeleton.SIGMAS, strict=True)
+    ),
 }
 
 Matching = Literal["track", "best"]
@@ -40,6 +50,15 @@ class PartOks(NamedTuple):
     ap: float  # COCOeval's AP (.50:.95) on the truth restricted to the part
     n: int
     n_matched: int
+
+
+class CocoAp(NamedTuple):
+    """COCO's keypoint AP of whole people, percent, at OKS thresholds .50:.95, .50 and .75."""
+
+    ap: float
+    ap50: float
+    ap75: float
+    ar: float  # mean recall over the thresholds
 
 
 class OksResult(NamedTuple):
@@ -95,6 +114,30 @@ def part_oks(
     )
 
 
+def coco_ap(
+    clips: Sequence[Clip],
+    sigmas: Sequence[float] = skeleton.SIGMAS,
+    area_factor: float = AREA_FACTOR,
+) -> CocoAp:
+    """COCO's keypoint AP on the frames and joints that poseval counts, all sizes of people.
+
+    COCO keeps the 20 predictions of a frame with the highest scores; here all are kept, because
+    PoseTrack's frames hold more people.
+
+    Args:
+        clips: truth with person boxes, and predictions.
+        sigmas: COCO's sigma of each of the 15 joints.
+        area_factor: area of a person as a share of the box.
+
+    Raises:
+        RecordError: a person with joints has no box or a box without area.
+    """
+    images = [
+        image for clip in clips for image in _images(clean(clip), "none", sigmas, area_factor)
+    ]
+    return _evaluate(images, range(skeleton.COUNT), sigmas)[0]
+
+
 def similarities(
     truth: Floats, areas: Floats, found: Floats, sigmas: Sequence[float] = skeleton.SIGMAS
 ) -> Floats:
@@ -115,25 +158,36 @@ def similarities(
 
 
 def _images(
-    clip: Clip, matching: Matching, sigmas: Sequence[float], area_factor: float
+    clip: Clip,
+    matching: Matching | Literal["none"],
+    sigmas: Sequence[float],
+    area_factor: float,
 ) -> list[_Image]:
     images = []
     for position, truth, found in zip(clip.positions, clip.truth, clip.found, strict=True):
         where = np.flatnonzero(_has_joint(truth.joints))
         areas = area_factor * truth.boxes[where, 2] * truth.boxes[where, 3]
-        if not (areas > 0).all():
+        if not ((areas > 0) & (areas < np.inf)).all():
             raise RecordError(
                 f"{clip.name}, frame {position}: a person with joints has no box of positive "
                 "area, which OKS divides by; annotate the box"
             )
-        joints, placed = truth.joints[where], _placed(found.joints)
+        joints, placed, people = truth.joints[where], _placed(found.joints), person_scores(found)
+        pairs: list[tuple[int, int]] = []
         if matching == "track":
             tracks = [truth.tracks[row] for row in where]
             pairs = _by_track(tracks, found.tracks, f"{clip.name}, frame {position}")
-        else:
-            pairs = _best(similarities(joints, areas, placed, sigmas), found.people)
-        images.append(_Image(joints, areas, truth.boxes[where], placed, found.people, pairs))
+        elif matching == "best":
+            pairs = _best(similarities(joints, areas, placed, sigmas), people)
+        images.append(_Image(joints, areas, truth.boxes[where], placed, people, pairs))
     return images
+
+
+def person_scores(found: FoundFrame) -> Floats:
+    """One score per predicted person; where a file gives none, the mean of the joints' scores."""
+    listed = ~np.isnan(found.joints).any(axis=-1)
+    mean = np.where(listed, found.scores, 0.0).sum(axis=1) / np.maximum(listed.sum(axis=1), 1)
+    return np.where(np.isnan(found.people), mean, found.people)
 
 
 def _has_joint(joints: Floats) -> Bools:
@@ -165,7 +219,7 @@ def _best(oks: Floats, people: Floats) -> list[tuple[int, int]]:
 
 
 def _part(images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float]) -> PartOks:
-    ap, tables = _evaluate(images, ids, sigmas)
+    coco, tables = _evaluate(images, ids, sigmas)
     labelled = [_has_joint(image.joints[:, ids]) for image in images]
     n = int(sum(has.sum() for has in labelled))
     values = [
@@ -177,7 +231,7 @@ def _part(images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float])
     return PartOks(
         score=100 * float(np.sum(values)) / n if n else float("nan"),
         matched=100 * float(np.mean(values)) if values else float("nan"),
-        ap=ap,
+        ap=coco.ap,
         n=n,
         n_matched=len(values),
     )
@@ -185,15 +239,15 @@ def _part(images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float])
 
 def _evaluate(
     images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float]
-) -> tuple[float, list[Floats]]:
-    """COCOeval on some joints: AP in percent, and (Q, P) similarities per image.
+) -> tuple[CocoAp, list[Floats]]:
+    """COCOeval on some joints: AP, and (Q, P) similarities per image.
 
     People without a labelled joint among `ids` are left out; their columns are NaN.
     """
     truth, found, columns = _annotations(images, ids)
     result = [np.full((len(image.found), len(image.joints)), np.nan) for image in images]
     if not truth or not found:
-        return (0.0 if truth else float("nan")), result
+        return CocoAp(*[0.0 if truth else float("nan")] * 4), result
     with contextlib.redirect_stdout(io.StringIO()):
         run = COCOeval(_coco(truth, len(images)), _coco(found, len(images)), "keypoints")
         run.params.kpt_oks_sigmas = np.asarray(sigmas, dtype=np.float64)
@@ -207,8 +261,9 @@ def _evaluate(
             # pycocotools orders detections by score; its own sort is stable as well.
             order = np.argsort(-image.people, kind="stable")
             result[index][np.ix_(order, np.array(people))] = table
-    precision = run.eval["precision"]
-    return 100 * float(precision[precision > -1].mean()), result
+    precision, recall = run.eval["precision"], run.eval["recall"]
+    at = [precision, precision[THRESHOLD_50], precision[THRESHOLD_75], recall]
+    return CocoAp(*(100 * float(part[part > -1].mean()) for part in at)), result
 
 
 def _annotations(

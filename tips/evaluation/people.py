@@ -1,11 +1,11 @@
 """Truth and predictions side by side as arrays: what every number of this folder is made from.
 
-Coordinates are image px. NaN means absent. A predicted joint that exists but has no finite
-coordinates is infinite: it stays a sample of its own and can never be a hit.
+Coordinates are image px. NaN means absent. A predicted joint that exists but has a coordinate that
+is no number lies at `NOWHERE`: it stays a sample of its own and can never be a hit.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,11 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 HEAD_FACTOR = 0.6  # head size = 0.6 x diagonal of the head rectangle, as poseval has it
+NOWHERE = -np.inf
+
+# Whose rules: poseval's, or those of PoseTrack21's kit, which counts frames by `is_labeled`, sees
+# joints at positive coordinates only and gives AP 0 where there are predictions but no truth.
+Rule = Literal["poseval", "kit21"]
 
 
 class TruthFrame(NamedTuple):
@@ -49,15 +54,25 @@ class Clip(NamedTuple):
     found: tuple[FoundFrame, ...]
 
 
-def head_size(x1: float, y1: float, x2: float, y2: float) -> float:
-    """Head size in px of a head rectangle given by two corners (PoseTrack's PCKh unit)."""
-    return float(HEAD_FACTOR * np.linalg.norm(np.subtract([x2, y2], [x1, y1])))
+def lengths(vectors: Floats) -> Floats:
+    """Lengths of vectors (..., 2), to the last bit those that `np.linalg.norm` gives one by one.
+
+    Its dot product fuses multiply and add where the CPU can; a distance that lies exactly on the
+    threshold must fall on poseval's side.
+    """
+    squares = np.asarray(np.vecdot(vectors, vectors), dtype=np.float64)
+    return np.sqrt(squares, out=squares)
+
+
+def head_sizes(corners: Floats, factor: float = HEAD_FACTOR) -> Floats:
+    """Head sizes in px (PoseTrack's PCKh unit) of head rectangles (..., 4) = x1, y1, x2, y2."""
+    return factor * lengths(corners[..., 2:] - corners[..., :2])
 
 
 def box_head_size(head: records.Box) -> float:
     """Head size in px of a head rectangle (x, y, width, height)."""
     x, y, width, height = head
-    return head_size(x, y, x + width, y + height)
+    return float(head_sizes(np.array([x, y, x + width, y + height], dtype=np.float64)))
 
 
 def no_people() -> FoundFrame:
@@ -67,13 +82,15 @@ def no_people() -> FoundFrame:
 
 
 def from_records(
-    annotations: records.Annotations, predictions: records.Predictions
+    annotations: records.Annotations,
+    predictions: records.Predictions,
+    rule: Rule = "poseval",
 ) -> tuple[Clip, ...]:
     """Pairs a run's predictions with the truth, sequences by name and frames by position.
 
-    Counted frames are the labelled ones with at least one annotated person; a sequence or frame
-    that the predictions do not mention has no predicted people. Clips come sorted by name, which
-    settles ties between scores.
+    Counted frames are the labelled ones, under poseval's rules those with at least one annotated
+    person; a sequence or frame that the predictions do not mention has no predicted people. Clips
+    come sorted by the name of their file, which settles ties between scores.
 
     Raises:
         RecordError: predictions name a sequence or frame that does not exist or name it twice, a
@@ -94,9 +111,14 @@ def from_records(
             raise RecordError(f"{who}: sequence {item.name} is listed twice; write it once")
         found[item.name] = item
     return tuple(
-        _clip(sequence, found.get(sequence.name), who)
-        for sequence in sorted(annotations.sequences, key=lambda sequence: sequence.name)
+        _clip(sequence, found.get(sequence.name), who, rule)
+        for sequence in sorted(annotations.sequences, key=lambda item: file_name(item.name))
     )
+
+
+def file_name(sequence: str) -> str:
+    """The json file of a sequence; folders of its name become part of the file's."""
+    return sequence.replace("/", "__") + ".json"
 
 
 def counted(frame: records.Frame) -> bool:
@@ -104,8 +126,14 @@ def counted(frame: records.Frame) -> bool:
     return frame.labelled and len(frame.people) > 0
 
 
-def _clip(sequence: records.Sequence, found: records.SequencePredictions | None, who: str) -> Clip:
-    positions = tuple(i for i, frame in enumerate(sequence.frames) if counted(frame))
+def _clip(
+    sequence: records.Sequence, found: records.SequencePredictions | None, who: str, rule: Rule
+) -> Clip:
+    positions = tuple(
+        i
+        for i, frame in enumerate(sequence.frames)
+        if counted(frame) or (rule == "kit21" and frame.labelled)
+    )
     by_frame: dict[int, records.FramePoses] = {}
     for item in found.frames if found else ():
         if not 0 <= item.frame < len(sequence.frames):
@@ -147,7 +175,7 @@ def _found(frame: records.FramePoses, who: str) -> FoundFrame:
                 f"scores; got {len(pose.joints)} and {len(pose.scores)}"
             )
     joints = stack_joints(np.array(pose.joints, dtype=np.float64) for pose in frame.poses)
-    joints[~np.isfinite(joints).all(axis=-1)] = np.inf
+    joints[np.isnan(joints).any(axis=-1)] = NOWHERE
     scores = np.array([pose.scores for pose in frame.poses], dtype=np.float64)
     return FoundFrame(
         joints,

@@ -1,88 +1,126 @@
-"""Writes PoseTrack18 json that the real poseval accepts: `evaluateAP -g TRUTH/ -p FOUND/`."""
+"""Writes PoseTrack's json that the real poseval accepts: `evaluateAP -g TRUTH/ -p FOUND/`."""
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from tips import records, skeleton
-from tips.evaluation.people import counted
-from tips.records import RecordError, write_json
+from tips.evaluation.people import counted, file_name
+from tips.records import RecordError, atomic
 
+Style = Literal[17, 18]
+MAX_TRACK = 10_000  # poseval refuses ids from here on
 # poseval parses the folder (number, source) and the frame number, below 10,000, of every file.
 _FRAME_NAME = re.compile(r"(?:.*/)?(\d+)_(?:mpii|bonn|mpiinew)(?:_[^/]*)?/0*\d{1,4}\.\w+")
 
 
-def write_18(
-    predictions: records.Predictions, annotations: records.Annotations, folder: Path
+class _Written(NamedTuple):
+    """One person of one frame, of either side."""
+
+    track: int
+    joints: tuple[records.Point | None, ...]
+    scores: tuple[float, ...] = ()  # of predictions
+    score: float | None = None
+    head: records.Box | None = None  # of the truth
+    box: records.Box | None = None
+
+
+# Paper: public PoseTrack17 writers give a frame without people a joint at (0, 0) of score -100;
+# here: a person without joints, because that joint would count as a false positive.
+_DUMMY = _Written(0, (None,) * skeleton.COUNT, (0.0,) * skeleton.COUNT, -100.0)
+
+
+def write_found(
+    predictions: records.Predictions,
+    annotations: records.Annotations,
+    folder: Path,
+    style: Style = 18,
 ) -> None:
     """Writes one file per annotated sequence: every frame in order, predicted people in order.
 
-    A frame without people holds one dummy without joints, as every public PoseTrack code base
-    writes it; it is no sample of any joint.
+    Track ids count a frame's people, all 15 joints of everybody are written, and a frame without
+    people holds one dummy without joints, which is no sample of any joint.
 
     Raises:
         RecordError: two sequences of one file name, or two frames of one id.
     """
     found = {item.name: item for item in predictions.sequences}
-    for index, sequence in enumerate(annotations.sequences):
+    for sequence in annotations.sequences:
         poses = {
             item.frame: item.poses
             for item in (found[sequence.name].frames if sequence.name in found else ())
         }
         people = [
-            [_found_person(track, pose) for track, pose in enumerate(poses.get(position, ()))]
-            or [_dummy()]
+            [
+                _Written(track, pose.joints, pose.scores, pose.score)
+                for track, pose in enumerate(poses.get(position, ()))
+            ]
+            or [_DUMMY]
             for position in range(len(sequence.frames))
         ]
-        _write(folder, index, sequence, people, annotations)
+        _write(folder, sequence, people, annotations, style)
 
 
-def write_truth_18(annotations: records.Annotations, folder: Path) -> None:
-    """Writes the truth of `write_18`; frames that do not count hold no people.
+def write_truth(annotations: records.Annotations, folder: Path, style: Style = 18) -> None:
+    """Writes the truth of `write_found`; frames that do not count hold no people.
 
     Raises:
-        RecordError: as `write_18`.
+        RecordError: as `write_found`, or joints without a head rectangle.
     """
-    for index, sequence in enumerate(annotations.sequences):
+    for sequence in annotations.sequences:
+        track = _tracks(sequence)
         people = [
-            [_true_person(person) for person in frame.people] if counted(frame) else []
+            [
+                _Written(
+                    track(person.track), person.joints, head=_head(person, frame), box=person.box
+                )
+                for person in (frame.people if counted(frame) else ())
+            ]
             for frame in sequence.frames
         ]
-        _write(folder, index, sequence, people, annotations)
+        _write(folder, sequence, people, annotations, style)
 
 
-def file_name(sequence: str) -> str:
-    """The json file of a sequence; folders of its name become part of the file's."""
-    return sequence.replace("/", "__") + ".json"
+def _head(person: records.Person, frame: records.Frame) -> records.Box:
+    """Poseval asks everybody for a head; people without joints get one of size zero."""
+    if person.head is None and any(point is not None for point in person.joints):
+        raise RecordError(
+            f"{frame.file}: track {person.track} has joints but no head rectangle, the unit of "
+            "every distance; annotate the head"
+        )
+    return person.head or (0.0, 0.0, 0.0, 0.0)
+
+
+def _tracks(sequence: records.Sequence) -> Callable[[int], int]:
+    """The sequence's own track ids where poseval accepts them, else numbers from 0."""
+    ids = sorted({person.track for frame in sequence.frames for person in frame.people})
+    if not ids or (ids[0] >= 0 and ids[-1] < MAX_TRACK):
+        return int
+    return {track: index for index, track in enumerate(ids)}.__getitem__
 
 
 def _write(
     folder: Path,
-    index: int,
     sequence: records.Sequence,
-    people: list[list[dict[str, Any]]],
+    people: list[list[_Written]],
     annotations: records.Annotations,
+    style: Style,
 ) -> None:
     names = [file_name(other.name) for other in annotations.sequences]
-    if names.count(names[index]) > 1:
-        raise RecordError(
-            f"{annotations.dataset}: two sequences would be {names[index]}; rename one"
-        )
+    name = file_name(sequence.name)
+    if names.count(name) > 1:
+        raise RecordError(f"{annotations.dataset}: two sequences would be {name}; rename one")
     ids = [frame.id for frame in sequence.frames]
     if len(set(ids)) != len(ids):
         raise RecordError(
             f"{annotations.dataset}: {sequence.name}: frame ids repeat; make them unique"
         )
-    images: list[dict[str, Any]] = []
-    listed: list[dict[str, Any]] = []
-    files = _frame_names(sequence, index)
-    for frame, name, present in zip(sequence.frames, files, people, strict=True):
-        images.append(_image(frame, name, index, len(ids)))
-        for person in present:
-            listed.append(person | {"id": len(listed) + 1, "image_id": frame.id, "category_id": 1})
-    category = {"id": 1, "name": "person", "keypoints": list(skeleton.SLOTS_17)}
-    data = {"images": images, "annotations": listed, "categories": [category]}
-    write_json(data, folder / names[index])
+    index = names.index(name)
+    data = (_old if style == 17 else _new)(sequence, people, index)
+    with atomic(folder / name) as stream:
+        stream.write(json.dumps(data))
 
 
 def _frame_names(sequence: records.Sequence, index: int) -> list[str]:
@@ -94,56 +132,86 @@ def _frame_names(sequence: records.Sequence, index: int) -> list[str]:
     return [f"images/val/{index:06d}_bonn_test/{i % 10_000:06d}.jpg" for i in range(len(names))]
 
 
-def _image(frame: records.Frame, name: str, sequence: int, frames: int) -> dict[str, Any]:
-    return {
-        "id": frame.id,
-        "frame_id": frame.id,
-        "vid_id": f"{sequence:06d}",
-        "nframes": frames,
-        "is_labeled": counted(frame),
-        "file_name": name,
-        "ignore_regions_x": [[x for x, _ in ring] for ring in frame.ignore],
-        "ignore_regions_y": [[y for _, y in ring] for ring in frame.ignore],
-    }
+# PoseTrack18.
 
 
-def _found_person(track: int, pose: records.Pose) -> dict[str, Any]:
-    scores = [0.0] * len(skeleton.SLOTS_17)
-    for joint, score in zip(skeleton.JOINTS, pose.scores, strict=True):
-        scores[skeleton.SLOTS_17.index(joint)] = score
-    return {
-        "track_id": track,
-        "keypoints": _keypoints(pose.joints),
-        "scores": scores,
-        "score": pose.score,
-    }
+def _new(sequence: records.Sequence, people: list[list[_Written]], index: int) -> dict[str, Any]:
+    names = _frame_names(sequence, index)
+    images: list[dict[str, Any]] = []
+    listed: list[dict[str, Any]] = []
+    for frame, name, present in zip(sequence.frames, names, people, strict=True):
+        images.append(
+            {
+                "id": frame.id,
+                "frame_id": frame.id,
+                "vid_id": f"{index:06d}",
+                "nframes": len(names),
+                "is_labeled": counted(frame),
+                "file_name": name,
+                "ignore_regions_x": [[x for x, _ in ring] for ring in frame.ignore],
+                "ignore_regions_y": [[y for _, y in ring] for ring in frame.ignore],
+            }
+        )
+        for person in present:
+            ids = {"id": len(listed) + 1, "image_id": frame.id, "category_id": 1}
+            listed.append(ids | _new_person(person))
+    category = {"id": 1, "name": "person", "keypoints": list(skeleton.SLOTS_17)}
+    return {"images": images, "annotations": listed, "categories": [category]}
 
 
-def _dummy() -> dict[str, Any]:
-    return {
-        "track_id": 0,
-        "keypoints": _keypoints((None,) * skeleton.COUNT),
-        "scores": [0.0] * len(skeleton.SLOTS_17),
-        "score": -100.0,
-    }
-
-
-def _true_person(person: records.Person) -> dict[str, Any]:
+def _new_person(person: _Written) -> dict[str, Any]:
+    """All 17 slots; the ears, and joints that are absent, are (0, 0, 0)."""
+    keypoints = [0.0] * (3 * len(skeleton.SLOTS_17))
+    scores = [0.0] * len(skeleton.SLOTS_17) if person.scores else []
+    for joint, name in enumerate(skeleton.JOINTS):
+        slot, point = skeleton.SLOTS_17.index(name), person.joints[joint]
+        if point is not None:
+            keypoints[3 * slot : 3 * slot + 3] = [*point, 1.0]
+        if person.scores:
+            scores[slot] = person.scores[joint]
     result: dict[str, Any] = {
         "track_id": person.track,
-        "keypoints": _keypoints(person.joints),
-        "bbox": list(person.box),
-        "scores": [],
+        "keypoints": keypoints,
+        "scores": scores,
+        "score": person.score,
+        "bbox": person.box,
+        "bbox_head": person.head,
     }
-    if person.head is not None:
-        result["bbox_head"] = list(person.head)
-    return result
+    return {key: value for key, value in result.items() if value is not None}
 
 
-def _keypoints(joints: tuple[records.Point | None, ...]) -> list[float]:
-    values = [0.0] * (3 * len(skeleton.SLOTS_17))
-    for name, point in zip(skeleton.JOINTS, joints, strict=True):
+# PoseTrack17.
+
+
+def _old(sequence: records.Sequence, people: list[list[_Written]], index: int) -> dict[str, Any]:
+    names = _frame_names(sequence, index)
+    frames = []
+    for number, (frame, name, present) in enumerate(
+        zip(sequence.frames, names, people, strict=True), start=1
+    ):
+        rings = [[{"x": [x], "y": [y]} for x, y in ring] for ring in frame.ignore]
+        frames.append(
+            {
+                "image": [{"name": name}],
+                "imgnum": [number],
+                "is_labeled": [int(counted(frame))],
+                "ignore_regions": [{"point": ring} for ring in rings],
+                "annorect": [_old_person(person) for person in present],
+            }
+        )
+    return {"annolist": frames}
+
+
+def _old_person(person: _Written) -> dict[str, Any]:
+    points = []
+    for joint, point in enumerate(person.joints):
         if point is not None:
-            at = 3 * skeleton.SLOTS_17.index(name)
-            values[at : at + 3] = [*point, 1.0]
-    return values
+            values: dict[str, list[float]] = {"id": [joint], "x": [point[0]], "y": [point[1]]}
+            points.append(values | ({"score": [person.scores[joint]]} if person.scores else {}))
+    result: dict[str, Any] = {"track_id": [person.track], "annopoints": [{"point": points}]}
+    if person.score is not None:
+        result["score"] = [person.score]
+    if person.head is not None:
+        x, y, width, height = person.head
+        result |= {"x1": [x], "y1": [y], "x2": [x + width], "y2": [y + height]}
+    return result

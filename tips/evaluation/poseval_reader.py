@@ -1,285 +1,225 @@
-"""Reads folders in PoseTrack's own two json forms, the way poseval reads them.
+"""Pairs files in PoseTrack's own two json forms, the way poseval reads them.
 
 The form is told per file: "annolist" (PoseTrack17) or images / annotations / categories
-(PoseTrack18 and 21). Files pair by name, frames by position. More lenient than poseval in three
-points that change no number: track ids and the `<number>_<source>` form of folder names are not
-required, and a head rectangle is required only of people that have joints.
+(PoseTrack18 and 21). Files pair by name, frames by position. More lenient than poseval in points
+that change no number: further joint names and any folder and file names are fine, track ids may
+be missing or large, and a head rectangle is needed only where a distance is measured.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from tips import skeleton
-from tips.evaluation.matching import inside
+from tips.evaluation.ignore import inside
+from tips.evaluation.matching import clean
 from tips.evaluation.people import (
+    HEAD_FACTOR,
+    Bools,
     Clip,
     Floats,
     FoundFrame,
+    Rule,
     TruthFrame,
     check_heads,
-    head_size,
+    head_sizes,
     polygon,
 )
+from tips.evaluation.poseval_17 import read_17
+from tips.evaluation.poseval_18 import read_18
+from tips.evaluation.poseval_side import Rectangles, Side
 from tips.records import RecordError, read_json
 
-NO_SCORE = -9999.0
+
+class Pair(NamedTuple):
+    """The two files of a sequence."""
+
+    truth: Path
+    found: Path
 
 
-class _Frame(NamedTuple):
-    """One frame of either form and either side."""
-
-    joints: Floats  # (P, 15, 2)
-    scores: Floats  # (P, 15)
-    heads: Floats  # (P,)
-    boxes: Floats  # (P, 4)
-    people: Floats  # (P,)
-    tracks: tuple[int, ...]
-    ignore: tuple[Floats, ...]
-    counted: bool  # the list of people is not empty, be they without any joint
+def read_folders(
+    truth: Path, found: Path, rule: Rule = "poseval", head_factor: float = HEAD_FACTOR
+) -> tuple[Clip, ...]:
+    """Reads all sequences of two folders, or one of two files; see `pairs` and `read_pair`."""
+    return tuple(read_pair(pair, rule, head_factor) for pair in pairs(truth, found))
 
 
-def read_folders(truth: Path, found: Path) -> tuple[Clip, ...]:
-    """Reads a folder of ground truth and the predictions of the same file names.
+def pairs(truth: Path, found: Path) -> tuple[Pair, ...]:
+    """The files of two folders by name, or two files; in the order of names, which settles ties.
 
     Raises:
-        RecordError: a folder without json files, a missing prediction file, another number of
-            frames, or a malformed record; file and record are named.
+        RecordError: nothing there, a folder and a file, or a file without its partner.
     """
-    files = sorted(truth.glob("*.json"), key=lambda path: path.stem)
-    if not files:
-        raise RecordError(f"{truth}: no *.json here; give the folder of the truth's sequences")
-    return tuple(_clip(file, found / file.name) for file in files)
-
-
-def _clip(truth_file: Path, found_file: Path) -> Clip:
-    truth, found = _read(truth_file), _read(found_file)
-    if len(truth) != len(found):
+    for path in (truth, found):
+        if not path.exists():
+            raise RecordError(f"{path}: no such file or folder; give truth, then predictions")
+    if truth.is_dir() != found.is_dir():
         raise RecordError(
-            f"{found_file}: {len(found)} frames where {truth_file} has {len(truth)}; "
-            "frames pair by position, so write every frame"
+            f"{truth} and {found}: one is a folder, the other a file; give two folders or two files"
         )
-    positions = tuple(i for i, frame in enumerate(truth) if frame.counted)
-    for i in positions:
-        check_heads(truth[i].joints, truth[i].heads, f"{truth_file}: frame {i}")
-        if not np.isfinite(truth[i].joints[~np.isnan(truth[i].joints)]).all():
-            raise RecordError(f"{truth_file}: frame {i}: joint coordinates must be finite")
-    return Clip(
-        name=truth_file.stem,
-        stratum=truth_file.stem,
-        positions=positions,
-        truth=tuple(
-            TruthFrame(f.joints, f.heads, f.ignore, f.boxes, f.tracks)
-            for f in (truth[i] for i in positions)
-        ),
-        found=tuple(
-            FoundFrame(f.joints, f.scores, f.people, f.tracks)
-            for f in (found[i] for i in positions)
-        ),
+    if not truth.is_dir():
+        return (Pair(truth, found),)
+    names, others = _names(truth), _names(found)
+    if not names:
+        raise RecordError(f"{truth}: no *.json here; give the folder of the truth's sequences")
+    for name in sorted(names ^ others):
+        there, missing = (truth, found) if name in names else (found, truth)
+        raise RecordError(
+            f"{missing / name}: no such file, the partner of {there / name}; both folders need "
+            "the same names"
+        )
+    return tuple(Pair(truth / name, found / name) for name in sorted(names))
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("*.json") if not path.name.startswith(".")}
+
+
+def read_pair(pair: Pair, rule: Rule = "poseval", head_factor: float = HEAD_FACTOR) -> Clip:
+    """Reads truth and predictions of one sequence and keeps the frames that the rule counts.
+
+    Args:
+        pair: two files, each in either form.
+        rule: "poseval" counts frames that list people; "kit21" those with `is_labeled`.
+        head_factor: head size / diagonal of the head rectangle.
+
+    Raises:
+        RecordError: another number of frames, a track id twice in a predicted frame, truth that
+            is not finite, or a malformed record; file and record are named.
+    """
+    truth, found = _read(pair.truth, predicted=False), _read(pair.found, predicted=True)
+    if len(truth.ignore) != len(found.ignore):
+        raise RecordError(
+            f"{pair.found}: {len(found.ignore)} frames where {pair.truth} has "
+            f"{len(truth.ignore)}; frames pair by position, so write every frame"
+        )
+    _check_tracks(found)
+    _check_truth(truth)
+    frames = range(len(truth.ignore))
+    if rule == "kit21":
+        _check_kit21(truth)
+        positions = [frame for frame in frames if truth.labelled[frame]]
+    else:
+        positions = [frame for frame in frames if truth.starts[frame] < truth.starts[frame + 1]]
+    regions = {
+        frame: tuple(polygon(ring, truth.frame_name(frame)) for ring in truth.ignore[frame] or ())
+        for frame in positions
+    }
+    for side in (truth, found):
+        _uncover(side, regions)
+    heads = head_sizes(truth.heads.values, head_factor)
+    clip = Clip(
+        name=pair.truth.stem,
+        stratum=pair.truth.stem,
+        positions=tuple(positions),
+        truth=tuple(_truth_frame(truth, heads, regions[i], _people(truth, i)) for i in positions),
+        found=tuple(_found_frame(found, _people(found, i)) for i in positions),
     )
+    _check_heads(clip, truth)
+    return clip
 
 
-@contextmanager
-def _naming(where: str) -> Iterator[None]:
-    try:
-        yield
-    except RecordError:
-        raise
-    except KeyError as error:
-        raise RecordError(f"{where}: no {error.args[0]!r}; every such record has it") from error
-    except (IndexError, TypeError, ValueError, AttributeError) as error:
-        raise RecordError(f"{where}: malformed ({error}); compare PoseTrack's format") from error
-
-
-def _read(file: Path) -> list[_Frame]:
+def _read(file: Path, *, predicted: bool) -> Side:
+    if file.is_dir():
+        raise RecordError(f"{file}: a folder; a sequence is a json file")
     data = read_json(file)
     if not isinstance(data, dict):
         raise RecordError(f"{file}: holds a {type(data).__name__}; a sequence is a json object")
-    if "annolist" in data:
-        frames = []
-        for index, record in enumerate(data["annolist"]):
-            with _naming(f"{file}: annolist[{index}]"):
-                frames.append(_frame_17(record, f"{file}: annolist[{index}]"))
-        return frames
-    return _frames_18(data, file)
+    read = read_17 if "annolist" in data else read_18
+    return read(data, file, predicted=predicted)
 
 
-# PoseTrack17: every number sits in a list of its own.
+def _people(side: Side, frame: int) -> slice:
+    return slice(side.starts[frame], side.starts[frame + 1])
 
 
-def _frame_17(record: Mapping[str, Any], where: str) -> _Frame:
-    ignore = tuple(
-        polygon([(p["x"][0], p["y"][0]) for p in region["point"]], where)
-        for region in record.get("ignore_regions", ())
-    )
-    people = record["annorect"]
-    values = [_points_17(person, ignore) for person in people]
-    array = np.array(values, dtype=np.float64).reshape(-1, skeleton.COUNT, 3)
-    return _frame(
-        array[..., :2],
-        array[..., 2],
-        heads=[_head_17(person) for person in people],
-        boxes=[(np.nan,) * 4] * len(people),
-        people=[_first(person.get("score"), NO_SCORE) for person in people],
-        tracks=[_first(person.get("track_id"), -1) for person in people],
-        ignore=ignore,
+def _truth_frame(
+    side: Side, heads: Floats, ignore: tuple[Floats, ...], people: slice
+) -> TruthFrame:
+    return TruthFrame(
+        side.joints[people], heads[people], ignore, side.boxes.values[people], _tracks(side, people)
     )
 
 
-def _first(values: Any, default: float) -> Any:
-    return values[0] if values else default
+def _found_frame(side: Side, people: slice) -> FoundFrame:
+    return FoundFrame(
+        side.joints[people], side.scores[people], side.people[people], _tracks(side, people)
+    )
 
 
-def _head_17(person: Mapping[str, Any]) -> float:
-    if "x1" not in person:
-        return float("nan")
-    return head_size(*(person[key][0] for key in ("x1", "y1", "x2", "y2")))
+def _tracks(side: Side, people: slice) -> tuple[int, ...]:
+    return tuple(int(track) if np.isfinite(track) else -1 for track in side.tracks[people])
 
 
-_ABSENT = (float("nan"), float("nan"), float("nan"))
+def _uncover(side: Side, regions: dict[int, tuple[Floats, ...]]) -> None:
+    """Of a joint listed several times the first outside every ignore region counts."""
+    for again in side.again:
+        frame = int(np.searchsorted(side.starts, again.person, side="right")) - 1
+        at = (again.person, again.joint)
+        if inside(side.joints[at], regions.get(frame, ())):
+            side.joints[at], side.scores[at] = again.point, again.score
 
 
-def _points_17(person: Mapping[str, Any], ignore: tuple[Floats, ...]) -> list[Any]:
-    """(x, y, score) of the 15 joints. Of a joint listed twice the first outside ignores counts."""
-    rows: list[Any] = [_ABSENT] * skeleton.COUNT
-    annopoints = person.get("annopoints")
-    if not annopoints or not annopoints[0] or "point" not in annopoints[0]:
-        return rows
-    for point in annopoints[0]["point"]:
-        joint = point["id"][0] if point["id"] is not None else -1
-        if not 0 <= joint < skeleton.COUNT:
-            continue
-        if rows[joint] is not _ABSENT and not inside(np.array(rows[joint][:2]), ignore):
-            continue
-        score = point["score"][0] if "score" in point else NO_SCORE
-        rows[joint] = (*_placed(point["x"][0], point["y"][0]), score)
-    return rows
-
-
-def _placed(x: float, y: float) -> tuple[float, float]:
-    """A listed point without numbers exists all the same: infinitely far away."""
-    return (x, y) if x == x and y == y else (float("inf"), float("inf"))
-
-
-# PoseTrack18 and 21.
-
-
-def _frames_18(data: Mapping[str, Any], file: Path) -> list[_Frame]:
-    with _naming(f"{file}: the file"):
-        images, annotations = data["images"], data["annotations"]
-        slots = _slots(data["categories"], file)
-    of_image: dict[Any, list[int]] = {}
-    for index, image in enumerate(images):
-        with _naming(f"{file}: images[{index}]"):
-            if image["id"] in of_image:
-                raise RecordError(f"{file}: images[{index}]: id {image['id']} repeats")
-            of_image[image["id"]] = []
-    for index, annotation in enumerate(annotations):
-        with _naming(f"{file}: annotations[{index}]"):
-            if annotation["image_id"] not in of_image:
+def _check_tracks(side: Side) -> None:
+    """Refuses what poseval refuses: one id for two predicted people of a frame."""
+    for frame in range(len(side.ignore)):
+        seen: set[float] = set()
+        for person in range(side.starts[frame], side.starts[frame + 1]):
+            track = float(side.tracks[person])
+            if track in seen:
                 raise RecordError(
-                    f"{file}: annotations[{index}]: no image has id {annotation['image_id']}"
+                    f"{side.person_name(person)}: track_id {track:g} occurs twice in "
+                    f"{side.frame_name(frame).rpartition(': ')[2]}; predicted people of a frame "
+                    "need different ids"
                 )
-            of_image[annotation["image_id"]].append(index)
-    joints, scores = _keypoints_18(annotations, slots, file)
-    frames = []
-    for index, image in enumerate(_first_video(images, file)):
-        rows = of_image[image["id"]]
-        people = [annotations[row] for row in rows]
-        where = f"{file}: images[{index}]"
-        with _naming(where):
-            frames.append(
-                _frame(
-                    joints[rows],
-                    scores[rows],
-                    heads=[_head_18(person) for person in people],
-                    boxes=[person.get("bbox", (np.nan,) * 4) for person in people],
-                    people=[person.get("score", NO_SCORE) for person in people],
-                    tracks=[person.get("track_id", -1) for person in people],
-                    ignore=_ignore_18(image, where),
-                )
-            )
-    return frames
+            if not np.isnan(track):
+                seen.add(track)
 
 
-def _slots(categories: Any, file: Path) -> list[int]:
-    """Place of each of the 15 joints among the file's own keypoint names."""
-    if len(categories) != 1 or categories[0]["name"] != "person":
-        raise RecordError(f"{file}: categories must be exactly one, named person")
-    names = categories[0]["keypoints"]
-    missing = [name for name in skeleton.JOINTS if name not in names]
-    if len(names) not in (15, 17) or missing:
+def _check_truth(side: Side) -> None:
+    joints = ~np.isnan(side.joints[..., 0])
+    infinite = ~np.isfinite(side.joints).all(axis=-1)
+    _refuse(side, np.asarray((infinite & joints).any(axis=1)), "joint coordinates")
+    for what, rectangle in (("bbox_head", side.heads), ("bbox", side.boxes)):
+        _refuse(side, _not_finite(rectangle), f"{what} (x1, y1, x2, y2 in PoseTrack17)")
+
+
+def _not_finite(rectangle: Rectangles) -> Bools:
+    return np.asarray(rectangle.given & ~np.isfinite(rectangle.values).all(axis=1))
+
+
+def _refuse(side: Side, bad: Bools, what: str) -> None:
+    if bad.any():
         raise RecordError(
-            f"{file}: categories[0].keypoints must be the 15 joints, or 17 with the ears; "
-            f"got {len(names)}, missing {missing or 'none'}"
+            f"{side.person_name(int(np.argmax(bad)))}: NaN or infinity in the truth's {what}; "
+            "leave out what is not annotated"
         )
-    return [names.index(name) for name in skeleton.JOINTS] + [len(names)]
 
 
-def _first_video(images: list[Any], file: Path) -> list[Any]:
-    """Poseval evaluates the first video of a file only; videos are told by their folder."""
-
-    def video(image: Mapping[str, Any]) -> str:
-        return PurePosixPath(image["file_name"]).parent.name.split("_")[0]
-
-    with _naming(f"{file}: images"):
-        return [image for image in images if video(image) == video(images[0])]
-
-
-def _keypoints_18(annotations: list[Any], slots: list[int], file: Path) -> tuple[Floats, Floats]:
-    *places, size = slots
-    values, scores = [], []
-    for index, annotation in enumerate(annotations):
-        with _naming(f"{file}: annotations[{index}]"):
-            if len(annotation["keypoints"]) != 3 * size:
-                raise RecordError(
-                    f"{file}: annotations[{index}]: keypoints need {3 * size} numbers; "
-                    f"got {len(annotation['keypoints'])}"
-                )
-            values.append(np.array(annotation["keypoints"], dtype=np.float64))
-            listed = annotation.get("scores") or [NO_SCORE] * size
-            scores.append([float(listed[place]) for place in places])
-    array = np.array(values).reshape(-1, size, 3)[:, places]
-    joints = np.where(np.isnan(array[..., :2]).any(axis=-1, keepdims=True), np.inf, array[..., :2])
-    joints[(array == 0).all(axis=-1)] = np.nan
-    return joints, np.array(scores, dtype=np.float64).reshape(-1, skeleton.COUNT)
+def _check_kit21(side: Side) -> None:
+    """PoseTrack21's kit reads these of every image and person."""
+    missing: Sequence[tuple[str, int]] = [
+        (key, values.index(None))
+        for key, values in (
+            ("is_labeled", side.labelled),
+            ("ignore_regions_x and ignore_regions_y", side.ignore),
+        )
+        if None in values
+    ]
+    for key, frame in missing:
+        raise RecordError(f"{side.frame_name(frame)}: no {key}; rule kit21 reads it")
+    if not side.heads.given.all():
+        person = int(np.argmin(side.heads.given))
+        raise RecordError(f"{side.person_name(person)}: no head rectangle; rule kit21 reads it")
 
 
-def _head_18(person: Mapping[str, Any]) -> float:
-    if "bbox_head" not in person:
-        return float("nan")
-    x, y, width, height = person["bbox_head"]
-    return head_size(x, y, x + width, y + height)
-
-
-def _ignore_18(image: Mapping[str, Any], where: str) -> tuple[Floats, ...]:
-    if "ignore_regions_x" not in image or "ignore_regions_y" not in image:
-        return ()
-    return tuple(
-        polygon(list(zip(xs, ys, strict=False)), where)
-        for xs, ys in zip(image["ignore_regions_x"], image["ignore_regions_y"], strict=False)
-    )
-
-
-def _frame(
-    joints: Floats,
-    scores: Floats,
-    heads: list[float],
-    boxes: list[Any],
-    people: list[Any],
-    tracks: list[Any],
-    ignore: tuple[Floats, ...],
-) -> _Frame:
-    return _Frame(
-        joints=joints,
-        scores=scores,
-        heads=np.array(heads, dtype=np.float64),
-        boxes=np.array(boxes, dtype=np.float64).reshape(-1, 4),
-        people=np.array(people, dtype=np.float64),
-        tracks=tuple(int(track) for track in tracks),
-        ignore=ignore,
-        counted=len(heads) > 0,
-    )
+def _check_heads(clip: Clip, side: Side) -> None:
+    """A distance needs a head size: where both sides still have joints after the ignore step."""
+    if side.heads.given.all():
+        return
+    left = clean(clip)
+    for position, truth, found in zip(left.positions, left.truth, left.found, strict=True):
+        if not np.isnan(found.joints).all():
+            check_heads(truth.joints, truth.heads, side.frame_name(position))

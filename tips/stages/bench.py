@@ -1,7 +1,6 @@
 """Times the compiled kernels against pure torch and torchvision, interleaved in one process."""
 
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from tips.ops.deform_conv import deform_conv
 from tips.records import atomic_path, write_json
 from tips.reporting.kernels import page
 from tips.stages._progress import track
+from tips.stages._timing import Call, quartiles, seconds, timed
 
 PYRAMID = [(96, 72), (48, 36), (24, 18)]
 
@@ -39,7 +39,6 @@ ATTENTION = {
     "24x18-d8": Shape(1, [(24, 18)], 8, 8),
 }
 FUSED = {"b1-96x72-fused": ATTENTION["b1-96x72"], "24x18-d8-fused": ATTENTION["24x18-d8"]}
-Call = Callable[[], object]
 
 
 class Duel(NamedTuple):
@@ -109,7 +108,10 @@ def record(name: str, threads: int, duel: Duel, pairs: int, bandwidth: float) ->
         "pairs": pairs,
         "forward_ratio": round(statistics.median(a / b for a, b in forward), 3),
         "forward_backward_ratio": round(statistics.median(a / b for a, b in both), 3),
-        "quartiles": {"forward": quartiles(forward), "forward_backward": quartiles(both)},
+        "quartiles": {
+            "forward": quartiles([a / b for a, b in forward]),
+            "forward_backward": quartiles([a / b for a, b in both]),
+        },
         "milliseconds": {
             "forward": _medians(forward),
             "forward_backward": _medians(both),
@@ -117,29 +119,6 @@ def record(name: str, threads: int, duel: Duel, pairs: int, bandwidth: float) ->
             "roofline_forward": round(1e3 * duel.traffic / bandwidth, 4),
         },
     }
-
-
-def timed(theirs: Call, ours: Call, pairs: int) -> list[tuple[float, float]]:
-    """Process CPU seconds of both sides in turn, after one pair of warm-up."""
-    repeats = max(1, round(0.005 / max(_seconds(ours, 3), 1e-6)))  # short calls: several at a time
-    found = [(_seconds(theirs, repeats), _seconds(ours, repeats)) for _ in range(pairs + 1)]
-    return found[1:]
-
-
-def _seconds(call: Call, repeats: int) -> float:
-    began = time.process_time()
-    for _ in range(repeats):
-        call()
-    return (time.process_time() - began) / repeats
-
-
-def quartiles(found: list[tuple[float, float]]) -> list[float]:
-    """First and third quartile of the ratios of both sides."""
-    ratios = [a / b for a, b in found]
-    if len(ratios) == 1:
-        return [round(ratios[0], 3)] * 2
-    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    return [round(low, 3), round(high, 3)]
 
 
 def _medians(found: list[tuple[float, float]]) -> dict[str, float]:
@@ -153,8 +132,8 @@ def copy_bandwidth() -> float:
     """Bytes read and written per second by copying 64 MB."""
     source = torch.zeros(16 * 2**20)
     target = torch.empty_like(source)
-    seconds = min(_seconds(lambda: target.copy_(source), 1) for _ in range(5))
-    return 2 * source.numel() * source.element_size() / seconds
+    fastest = min(seconds(lambda: target.copy_(source)) for _ in range(5))
+    return 2 * source.numel() * source.element_size() / fastest
 
 
 def _with_gradients(call: Callable[..., Tensor], leaves: list[Tensor]) -> tuple[Call, Call]:

@@ -20,7 +20,8 @@ from tips.records import atomic_path, write_json
 from tips.reporting.kernels import training_page
 from tips.stages._progress import track
 from tips.stages._study import EXPERIMENTS, STRIDE
-from tips.stages.bench import quartiles, timed, using
+from tips.stages._timing import quartiles, timed
+from tips.stages.bench import using
 from tips.tensors import Target, Window
 from tips.training.loop import build_optimizer
 
@@ -148,14 +149,15 @@ def record(
             step()
 
     found = timed(torch_alone, step, pairs)
+    ratios = [a / b for a, b in found]
     return {
         "model": name,
         "threads": threads,
         "batch": batch,
         "reference": "the same step with TIPS_KERNELS=torch",
         "pairs": pairs,
-        "ratio": round(statistics.median(a / b for a, b in found), 3),
-        "quartiles": quartiles(found),
+        "ratio": round(statistics.median(ratios), 3),
+        "quartiles": quartiles(ratios),
         "seconds": {
             "reference": round(statistics.median(a for a, _ in found), 4),
             "ours": round(statistics.median(b for _, b in found), 4),

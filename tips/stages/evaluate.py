@@ -1,6 +1,5 @@
 """Predictions of one run -> metrics.json."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +67,4 @@ def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: s
         },
     }
     out = paths.metrics(variant, str(seed), boxes)
-    records.write_json(_without_nan(metrics), out)
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN: null says that there is nothing to compute the number from."""
-    if isinstance(value, dict):
-        return {key: _without_nan(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(part) for part in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    records.write_json(records.without_nan(metrics), out)

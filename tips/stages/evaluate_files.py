@@ -1,0 +1,193 @@
+"""Ground truth and predictions in PoseTrack's own files -> table, CSV, JSON (`tips evaluate`)."""
+
+import csv as csv_file
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from tips import records, skeleton
+from tips.config import ConfigError
+from tips.evaluation.average_precision import Scores, average_precision
+from tips.evaluation.matching import THRESHOLD, match
+from tips.evaluation.oks import AREA_FACTOR, SIGMAS, coco_ap, part_oks
+from tips.evaluation.people import HEAD_FACTOR, Clip, Rule
+from tips.evaluation.poseval_reader import pairs, read_pair
+from tips.evaluation.poseval_side import NO_SCORE
+from tips.reporting import evaluation
+from tips.stages._progress import track
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    truth: Path,
+    found: Path,
+    csv: Path | None = None,
+    json: Path | None = None,
+    rule: str = "poseval",
+    threshold: float = THRESHOLD,
+    head_factor: float = HEAD_FACTOR,
+    oks: bool = False,
+    sigmas: str = "pifpaf",
+    area_factor: float = AREA_FACTOR,
+) -> None:
+    """Prints AP per joint and column, as poseval has it; every switch goes into the output.
+
+    Args:
+        truth: folder of ground truth, or one file; PoseTrack17's or 18's json.
+        found: folder of predictions with the same file names, or one file.
+        csv: file for the rows of both tables.
+        json: file for the numbers.
+        rule: poseval, or kit21 (PoseTrack21's kit).
+        threshold: largest distance of a hit, in head sizes.
+        head_factor: head size as a share of the diagonal of the head rectangle.
+        oks: part OKS and COCO keypoint AP too; the truth needs person boxes.
+        sigmas: pifpaf or mmpose, OKS's sigma of every joint.
+        area_factor: area of a person as a share of the box, for OKS.
+
+    Raises:
+        ConfigError: a switch has no such value.
+        RecordError: files are missing or malformed; file and record are named.
+    """
+    _one_of("--rule", rule, get_args(Rule))
+    _one_of("--sigmas", sigmas, SIGMAS)
+    _positive("--threshold", threshold)
+    _positive("--head-factor", head_factor)
+    _positive("--area-factor", area_factor)
+    chosen = cast(Rule, rule)
+    files = pairs(truth, found)
+    clips = [read_pair(pair, chosen, head_factor) for pair in track(files, "reading")]
+    _warn(clips)
+    scores = average_precision(match(clips, threshold, chosen))
+    switches: dict[str, Any] = {
+        "rule": rule,
+        "threshold": threshold,
+        "head_factor": head_factor,
+        "ties": "file order",
+        "joints": list(skeleton.JOINTS),
+    }
+    result = evaluation.as_json(scores)
+    if oks:
+        switches |= {"sigmas": list(SIGMAS[sigmas]), "area_factor": area_factor}
+        result["oks"] = _oks(clips, SIGMAS[sigmas], area_factor)
+    if json is not None:
+        records.write_json(result | {"switches": switches}, json)
+    if csv is not None:
+        _write_csv(scores, switches, csv)
+    frames = sum(len(clip.positions) for clip in clips)
+    _print(scores, f"{len(clips)} sequences, {frames} frames counted, {_in_words(switches)}")
+    if oks:
+        _print_oks(result["oks"], f"sigmas {sigmas}, area {area_factor:g} x box")
+
+
+def _one_of(option: str, value: str, known: Sequence[str] | Mapping[str, object]) -> None:
+    if value not in known:
+        raise ConfigError(f"{option} must be one of {', '.join(known)}; got {value!r}")
+
+
+def _positive(option: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise ConfigError(f"{option} must be a positive number; got {value:g}")
+
+
+def _warn(clips: Sequence[Clip]) -> None:
+    """Says how often predictions hold what counts, but hardly on purpose."""
+    places = [
+        (clip.name, position, frame)
+        for clip in clips
+        for position, frame in zip(clip.positions, clip.found, strict=True)
+    ]
+    listed = [~np.isnan(frame.joints).any(axis=-1) for *_, frame in places]
+    for what, marks in (
+        (
+            "predicted joints without finite coordinates count as misses",
+            [np.isinf(frame.joints).any(axis=-1) for *_, frame in places],
+        ),
+        (
+            "predicted joints with NaN for a score come first in the ranking",
+            [np.isnan(frame.scores) for *_, frame in places],
+        ),
+        (
+            f"predicted joints without a score get {NO_SCORE:g}",
+            [frame.scores == NO_SCORE for *_, frame in places],
+        ),
+    ):
+        counts = [int((mark & has).sum()) for mark, has in zip(marks, listed, strict=True)]
+        if any(counts):
+            name, position, _ = places[int(np.argmax(np.array(counts) > 0))]
+            log.warning("%d %s, first in %s, frame %d", sum(counts), what, name, position)
+
+
+def _oks(clips: Sequence[Clip], sigmas: Sequence[float], area_factor: float) -> dict[str, Any]:
+    parts = part_oks(clips, "best", sigmas, area_factor)
+    result: dict[str, Any] = records.without_nan(
+        {
+            "coco": coco_ap(clips, sigmas, area_factor)._asdict(),
+            "parts": {name: part._asdict() for name, part in parts.parts.items()},
+            "mean": parts.mean,
+            "mean_by_joint": parts.mean_by_joint,
+            "matching": parts.matching,
+        }
+    )
+    return result
+
+
+def _write_csv(scores: Scores, switches: Mapping[str, Any], path: Path) -> None:
+    """One row per joint, column and total; the switches repeat in every row."""
+    names = ("rule", "threshold", "head_factor", "ties")
+    with records.atomic(path) as stream:
+        rows = csv_file.writer(stream, lineterminator="\n")
+        rows.writerow([*evaluation.HEADER, *names])
+        for row in [*evaluation.joint_rows(scores), *evaluation.column_rows(scores)]:
+            cells = ["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in row]
+            rows.writerow([*cells, *(switches[name] for name in names)])
+
+
+def _in_words(switches: Mapping[str, Any]) -> str:
+    return (
+        f"rule {switches['rule']}, hits within {switches['threshold']:g} head sizes, head size = "
+        f"{switches['head_factor']:g} x diagonal"
+    )
+
+
+def _print(scores: Scores, caption: str) -> None:
+    totals = evaluation.column_rows(scores)
+    wide = Table(title="AP")
+    for name, *_ in totals:
+        wide.add_column(name, justify="right")
+    wide.add_row(*(_cell(ap) for _, ap, *_ in totals))
+    by_joint = Table("joint", caption=caption)
+    for name in evaluation.HEADER[1:]:
+        by_joint.add_column({"ap": "AP"}.get(name, name), justify="right")
+    for joint, *values in [*evaluation.joint_rows(scores), totals[-1]]:
+        by_joint.add_row(joint, *map(_cell, values), end_section=joint == skeleton.JOINTS[-1])
+    console = Console()
+    console.print(wide)
+    console.print(by_joint)
+
+
+def _print_oks(oks: Mapping[str, Any], caption: str) -> None:
+    table = Table("part", title="OKS", caption=caption)
+    for name in ("OKS", "matched only", "AP .50:.95", "people"):
+        table.add_column(name, justify="right")
+    for part, values in oks["parts"].items():
+        cells = [values["score"], values["matched"], values["ap"], values["n"]]
+        table.add_row(part, *map(_cell, cells))
+    coco = oks["coco"]
+    table.add_section()
+    table.add_row("mean of parts", _cell(oks["mean"]), "", "", "")
+    for key, name in (("ap", "whole people"), ("ap50", "at .50"), ("ap75", "at .75")):
+        table.add_row(name, "", "", _cell(coco[key]), "")
+    Console().print(table)
+
+
+def _cell(value: float | None) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.2f}"

@@ -1,0 +1,48 @@
+"""Predictions of one run -> PoseTrack17's or 18's json, as poseval itself reads it."""
+
+from pathlib import Path
+
+from tips import records
+from tips.config import ConfigError, load_study
+from tips.evaluation.poseval_files import Style, write_found, write_truth
+from tips.paths import study_paths
+
+STYLES: dict[str, Style] = {"17": 17, "18": 18}
+
+
+def run(
+    variant: str,
+    seed: int,
+    boxes: str = "gt",
+    style: str = "18",
+    out: Path | None = None,
+    scale: str = "desk",
+    root: str = "",
+) -> None:
+    """Writes folders `truth` and `predictions`, a file per sequence, for any PoseTrack evaluator.
+
+    `tips evaluate OUT/truth OUT/predictions` prints the numbers of the run's metrics.json.
+
+    Args:
+        variant: file stem of the experiment.
+        seed: of the run.
+        boxes: gt or detected.
+        style: 17 (annolist) or 18 (images, annotations, categories).
+        out: folder; beside the predictions by default.
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+
+    Raises:
+        ConfigError: no such style.
+        RecordError: predictions or annotations are missing or malformed.
+    """
+    if style not in STYLES:
+        raise ConfigError(f"--style must be 17 or 18; got {style!r}")
+    paths = study_paths(load_study(scale, Path("experiments"), root or None).scale)
+    annotations = records.read(records.Annotations, paths.annotations("val"))
+    file = paths.predictions(variant, str(seed), boxes)
+    predictions = records.read(records.Predictions, file)
+    folder = file.parent / f"posetrack{style}" if out is None else out
+    write_truth(annotations, folder / "truth", STYLES[style])
+    write_found(predictions, annotations, folder / "predictions", STYLES[style])
+    print(f"tips evaluate {folder / 'truth'} {folder / 'predictions'}")
