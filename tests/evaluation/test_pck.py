@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tips.evaluation.pck import COLUMNS, bbox_sizes, pck, torso_sizes
+from tips import skeleton
+from tips.evaluation.pck import bbox_sizes, pck, torso_sizes
 
 SHARED = Path(os.environ.get("TIPS_SHARED", Path(__file__).parents[2] / "../shared"))
 CASES = sorted(SHARED.glob("oracles/average-precision/pck/*.json"))
@@ -14,7 +15,9 @@ NAMES = (
     "neck belly face right_shoulder left_shoulder right_hip left_hip right_elbow left_elbow "
     "right_knee left_knee right_wrist left_wrist right_ankle left_ankle"
 ).split()
-PRINTED = dict(zip(("Head", "Sho", "Elb", "Wri", "Hip", "Knee", "Ank"), COLUMNS, strict=True))
+PRINTED = dict(
+    zip(("Head", "Sho", "Elb", "Wri", "Hip", "Knee", "Ank"), skeleton.JHMDB.columns, strict=True)
+)
 
 
 def oracle(case):

@@ -1,5 +1,6 @@
-"""From the archives of a real set to predictions, with networks that train in a second."""
+"""From the archives of a real set to its table, with networks that train in a second."""
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,21 @@ import yaml
 from tips import records
 from tips.config import load_study
 from tips.paths import study_paths
-from tips.records import Predictions
-from tips.stages import detect, interpolate, mean_pose, pack, pictures, predict, prepare, train
+from tips.records import Predictions, read_json
+from tips.stages import (
+    detect,
+    evaluate,
+    interpolate,
+    mean_pose,
+    pack,
+    pictures,
+    predict,
+    prepare,
+    report,
+    tabulate,
+    track,
+    train,
+)
 from tips.stages import unpack as unpacking
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -31,17 +45,19 @@ def write_scale(base: str, evaluation: dict[str, object]) -> None:
         "experiment": experiment,
         "rows": ["hrnet", "tips"],
         "interim": ["average"],
+        "group_counts": [],
         "variants": {"hrnet": {"training": stage_one}},
     }
     Path("experiments/scales/mine.yaml").write_text(yaml.safe_dump(mine))
 
 
 @pytest.mark.parametrize(
-    ("base", "evaluation"),
+    ("base", "own", "evaluation"),
     [
-        ("paper-jhmdb-1", {"flip_test": True}),
+        ("paper-jhmdb-1", "11", {"flip_test": True}),
         (
             "paper-posetrack17",
+            "8",
             {
                 "detections": None,
                 "detector": {"jitter": 0.06, "miss": 0.0, "false_per_frame": 0.3, "seed": 0},
@@ -52,8 +68,12 @@ def write_scale(base: str, evaluation: dict[str, object]) -> None:
         ),
     ],
 )
-def test_archives_become_predictions_and_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str, evaluation: dict[str, object]
+def test_archives_become_a_row_of_their_table(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    base: str,
+    own: str,
+    evaluation: dict[str, object],
 ) -> None:
     shutil.copytree(EXPERIMENTS, tmp_path / "experiments")
     monkeypatch.chdir(tmp_path)
@@ -77,6 +97,26 @@ def test_archives_become_predictions_and_pictures(
         assert [row.name for row in found.sequences]
         assert any(frame.poses for row in found.sequences for frame in row.frames)
     mean_pose.run("mine", str(root))
-    assert paths.predictions("mean-pose", "0", boxes).is_file()
+    for variant in ("hrnet", "tips", "mean-pose"):
+        evaluate.run(variant, 0, boxes, "mine", str(root))
+    tabulate.run("mine", str(root))
+    metrics = read_json(paths.metrics("tips", "0", boxes))
+    for number in ("8", "9", "10", "11"):
+        with paths.table(f"table-{number}").open(encoding="utf-8") as stream:
+            rows = {row["row"]: row for row in csv.DictReader(stream)}
+        if number != own:
+            assert {row["status"] for row in rows.values()} == {"published"}
+            assert not any(row["ours_Head"] for row in rows.values())
+            continue
+        assert rows["ours"]["ours"] == f"{metrics['total']:.2f}"
+        assert rows["ours"]["ours_Wrist"] == f"{metrics['columns']['Wrist']:.2f}"
+        assert rows["FAMI-Pose"]["ours"] == ""
+    if own == "11":
+        assert metrics["total"] == pytest.approx(metrics["pck"]["bbox"]["mean_15"])
+        assert metrics["columns"] == pytest.approx(metrics["pck"]["bbox"]["columns"])
+    track.run("mine", str(root))
     pictures.run("mine", str(root))
     assert (paths.reports / "figures/pictures.json").is_file()
+    report.run("mine", str(root))
+    page = (paths.reports / "report.md").read_text(encoding="utf-8")
+    assert page.count("*here: tips*") == 1

@@ -53,6 +53,11 @@ class Dataset(Part):
         return self
 
     @property
+    def metric(self) -> Literal["AP", "PCK"]:
+        """What its benchmark counts: PoseTrack's AP, or JHMDB's PCK."""
+        return "PCK" if self.kind == "jhmdb" else "AP"
+
+    @property
     def body(self) -> skeleton.Skeleton:
         """The joints that this dataset labels."""
         return skeleton.JHMDB if self.kind == "jhmdb" else skeleton.POSETRACK

@@ -148,16 +148,29 @@ def columns(ap: Floats) -> dict[str, float]:
     }
 
 
-def labelled_columns(ap: Floats) -> dict[str, float]:
+def labelled_columns(ap: Floats, body: skeleton.Skeleton = skeleton.POSETRACK) -> dict[str, float]:
     """The seven columns over the joints that are not NaN, as `total` counts them.
 
     Poseval prints NaN for the whole column where one joint is never labelled, such as the nose of
     some clips; here that column is the mean of its other joints.
     """
     return {
-        name: float(total(ap[[skeleton.INDEX[joint] for joint in joints]]))
-        for name, joints in skeleton.COLUMNS.items()
+        name: float(total(ap[[body.joints.index(joint) for joint in joints]]))
+        for name, joints in body.columns.items()
     }
+
+
+def without_false_alarms(evidence: Evidence) -> Evidence:
+    """The hits alone, whose AP is the share of annotated joints that were hit (PCK)."""
+    kept = evidence.hit
+    return evidence._replace(
+        joint=evidence.joint[kept],
+        score=evidence.score[kept],
+        hit=evidence.hit[kept],
+        sequence=evidence.sequence[kept],
+        frame=evidence.frame[kept],
+        person=evidence.person[kept],
+    )
 
 
 def resampled_totals(evidence: Evidence, weights: Ints) -> Floats:

@@ -10,13 +10,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from tips import skeleton
+from tips import records, skeleton
 from tips.evaluation.people import Floats, Ints, lengths
 
 THRESHOLD = 0.2
 TORSO = ("left_shoulder", "right_hip")
-
-COLUMNS: Mapping[str, tuple[str, ...]] = {**skeleton.COLUMNS, "Head": ("face",)}
 
 Size = Literal["bbox", "torso"]
 Edge = Literal["<=", "<"]
@@ -45,7 +43,7 @@ def pck(
     size: Size = "bbox",
     threshold: float = THRESHOLD,
     edge: Edge = "<=",
-    columns: Mapping[str, Sequence[str]] = COLUMNS,
+    columns: Mapping[str, Sequence[str]] = skeleton.JHMDB.columns,
 ) -> Pck:
     """Share of the annotated joints that lie within `threshold` sizes.
 
@@ -92,6 +90,41 @@ def pck(
         threshold=threshold,
         edge=edge,
     )
+
+
+def by_both_sizes(
+    annotations: records.Annotations, predictions: records.Predictions, names: Sequence[str]
+) -> dict[Size, Pck]:
+    """Scores a run on true boxes by either size; a person it does not predict is missed.
+
+    Args:
+        annotations: the split.
+        predictions: on its true boxes, people by their track.
+        names: of the dataset's joints.
+    """
+    found = {
+        (sequence.name, frame.frame, pose.track): pose.joints
+        for sequence in predictions.sequences
+        for frame in sequence.frames
+        for pose in frame.poses
+    }
+    people = [
+        (person, found.get((sequence.name, position, person.track)))
+        for sequence in annotations.sequences
+        for position, frame in enumerate(sequence.frames)
+        if frame.labelled
+        for person in frame.people
+    ]
+    shape = (len(people), len(names), 2)
+    truth = np.array([person.points for person, _ in people], dtype=np.float64).reshape(shape)
+    missed = np.full(shape[1:], np.nan)
+    ours = np.array([missed if joints is None else joints for _, joints in people]).reshape(shape)
+    boxes = np.array([person.box for person, _ in people], dtype=np.float64).reshape(-1, 4)
+    sizes: dict[Size, Floats] = {
+        "bbox": bbox_sizes(boxes),
+        "torso": np.nan_to_num(torso_sizes(truth, ours, names)),
+    }
+    return {size: pck(truth, ours, values, names, size=size) for size, values in sizes.items()}
 
 
 def bbox_sizes(boxes: Floats) -> Floats:

@@ -23,13 +23,15 @@ NOWHERE = -np.inf
 # Whose rules: poseval's, or those of PoseTrack21's kit, which counts frames by `is_labeled`, sees
 # joints at positive coordinates only and gives AP 0 where there are predictions but no truth.
 Rule = Literal["poseval", "kit21"]
+# What a distance is measured in: PoseTrack's head size, or the longer side of the person's box.
+Unit = Literal["head", "box"]
 
 
 class TruthFrame(NamedTuple):
     """Annotated people of one counted frame, in file order."""
 
     joints: Floats  # (P, 15, 2)
-    heads: Floats  # (P,) head size, NaN where there is no head rectangle
+    heads: Floats  # (P,) head size, or another unit of distance; NaN where there is none
     ignore: tuple[Floats, ...] = ()  # polygons (n, 2)
     boxes: Floats = np.empty((0, 4))  # (P, 4) x, y, width, height, NaN where unknown
     tracks: tuple[int, ...] = ()  # person ids, -1 where unknown
@@ -85,6 +87,7 @@ def from_records(
     annotations: records.Annotations,
     predictions: records.Predictions,
     rule: Rule = "poseval",
+    unit: Unit = "head",
 ) -> tuple[Clip, ...]:
     """Pairs a run's predictions with the truth, sequences by name and frames by position.
 
@@ -111,7 +114,7 @@ def from_records(
             raise RecordError(f"{who}: sequence {item.name} is listed twice; write it once")
         found[item.name] = item
     return tuple(
-        _clip(sequence, found.get(sequence.name), who, rule)
+        _clip(sequence, found.get(sequence.name), who, rule, unit)
         for sequence in sorted(annotations.sequences, key=lambda item: file_name(item.name))
     )
 
@@ -127,7 +130,11 @@ def counted(frame: records.Frame) -> bool:
 
 
 def _clip(
-    sequence: records.Sequence, found: records.SequencePredictions | None, who: str, rule: Rule
+    sequence: records.Sequence,
+    found: records.SequencePredictions | None,
+    who: str,
+    rule: Rule,
+    unit: Unit,
 ) -> Clip:
     positions = tuple(
         i
@@ -148,7 +155,9 @@ def _clip(
         name=sequence.name,
         stratum=sequence.motion,
         positions=positions,
-        truth=tuple(_truth(sequence.frames[i], f"{sequence.name}, frame {i}") for i in positions),
+        truth=tuple(
+            _truth(sequence.frames[i], f"{sequence.name}, frame {i}", unit) for i in positions
+        ),
         found=tuple(
             _found(by_frame[i], f"{who}: {sequence.name}") if i in by_frame else no_people()
             for i in positions
@@ -156,15 +165,19 @@ def _clip(
     )
 
 
-def _truth(frame: records.Frame, where: str) -> TruthFrame:
+def _truth(frame: records.Frame, where: str, unit: Unit) -> TruthFrame:
     joints = stack_joints(person.points for person in frame.people)
-    heads = np.array(
-        [np.nan if person.head is None else box_head_size(person.head) for person in frame.people]
-    )
-    check_heads(joints, heads, where)
+    sizes = np.array([_size(person, unit) for person in frame.people])
+    check_heads(joints, sizes, where)
     ignore = tuple(polygon(ring, where) for ring in frame.ignore)
     boxes = np.array([person.box for person in frame.people], dtype=np.float64).reshape(-1, 4)
-    return TruthFrame(joints, heads, ignore, boxes, tuple(p.track for p in frame.people))
+    return TruthFrame(joints, sizes, ignore, boxes, tuple(p.track for p in frame.people))
+
+
+def _size(person: records.Person, unit: Unit) -> float:
+    if unit == "box":
+        return max(person.box[2:])
+    return np.nan if person.head is None else box_head_size(person.head)
 
 
 def _found(frame: records.FramePoses, who: str) -> FoundFrame:

@@ -39,6 +39,7 @@ class Collected(NamedTuple):
     subsets: dict[Group, list[dict[str, float]]]
     between: dict[Group, dict[float, InBetween]]  # seeds concatenated
     parts: dict[Group, list[PartScores]]
+    columns: dict[Group, list[dict[str, float]]]  # of the usual boxes: column -> percent
     sequences: int
 
 
@@ -68,6 +69,7 @@ def collect(
     subsets: dict[Group, list[dict[str, float]]] = {}
     between: dict[Group, list[dict[float, InBetween]]] = {}
     parts: dict[Group, list[PartScores]] = {}
+    columns: dict[Group, list[dict[str, float]]] = {}
     for file in progress(files):
         opened = _open(file, truth)
         checked.append(opened if isinstance(opened, RunFile) else file)
@@ -79,9 +81,13 @@ def collect(
         subsets.setdefault(group, []).append(measured.subsets)
         if group.variant in synthesis and measured.between:
             between.setdefault(group, []).append(measured.between)
-        if group.variant in figure_4 and group.boxes == study.scale.evaluation.boxes:
+        if group.boxes != study.scale.evaluation.boxes:
+            continue
+        ap = average_precision(measured.evidence).ap
+        columns.setdefault(group, []).append(labelled_columns(ap, study.scale.dataset.body))
+        if group.variant in figure_4 and study.scale.dataset.metric == "AP":
             area = study.scale.evaluation.oks_area
-            parts.setdefault(group, []).append(_parts(predictions, measured, truth, area, group))
+            parts.setdefault(group, []).append(_parts(predictions, columns[group][-1], truth, area))
     shared = {row.variant for table in tables.tables for row in table.rows if not row.network}
     if study.scale.seeds.shared_backbone:
         shared.add(BACKBONE)
@@ -89,7 +95,7 @@ def collect(
     results = score(checked, evidence, alike, study.scale.evaluation, remembered)
     joined = {group: _joined(seeds) for group, seeds in between.items()}
     count = len(truth.annotations.sequences)
-    return Collected(results, tuple(checked), subsets, joined, parts, count)
+    return Collected(results, tuple(checked), subsets, joined, parts, columns, count)
 
 
 def _open(file: RunFile, truth: Truth) -> RunFile | tuple[Predictions, Measured]:
@@ -104,13 +110,10 @@ def _open(file: RunFile, truth: Truth) -> RunFile | tuple[Predictions, Measured]
         return file._replace(state="failed", reason=reason)
 
 
-def _parts(
-    predictions: Predictions, measured: Measured, truth: Truth, area: float, group: Group
-) -> PartScores:
-    matching = "track" if group.boxes == "gt" else "best"
+def _parts(predictions: Predictions, ap: dict[str, float], truth: Truth, area: float) -> PartScores:
+    matching = "track" if predictions.boxes == "gt" else "best"
     clips = from_records(truth.annotations, predictions)
     oks = part_oks(clips, matching=matching, area_factor=area)  # type: ignore[arg-type]
-    ap = labelled_columns(average_precision(measured.evidence).ap)
     return PartScores(
         {name: oks.parts[name].score for name in skeleton.COLUMNS} | {"Mean": oks.mean},
         ap | {"Mean": float(np.mean(list(ap.values())))},

@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tips import records
-from tips.config import Study
-from tips.evaluation import synthesis, true_motion
-from tips.evaluation.average_precision import Subset, average_precision, subset, total
+from tips.config import Dataset, Study
+from tips.evaluation import pck, synthesis, true_motion
+from tips.evaluation.average_precision import (
+    Subset,
+    average_precision,
+    subset,
+    total,
+    without_false_alarms,
+)
 from tips.evaluation.matching import Evidence, match
 from tips.evaluation.people import Clip, from_records
 from tips.evaluation.synthesis import InBetween
@@ -22,6 +28,7 @@ SUBSETS = ("clean", "degraded", "hidden")
 class Truth(NamedTuple):
     """The validation split: labels, person sizes, and the true motion where it was rendered."""
 
+    dataset: Dataset
     annotations: Annotations
     scales: synthesis.Scales
     motion: Mapping[str, TrueMotion] | None
@@ -56,11 +63,16 @@ def load_truth(study: Study, paths: Paths) -> Truth:
             )
             for sequence in annotations.sequences
         }
-    return Truth(annotations, synthesis.person_scales(annotations, height), motion)
+    return Truth(
+        study.scale.dataset, annotations, synthesis.person_scales(annotations, height), motion
+    )
 
 
 def measure(predictions: Predictions, truth: Truth) -> Measured:
     """Compares one run with the truth. Raises RecordError."""
+    if truth.dataset.metric == "PCK":
+        people = from_records(truth.annotations, predictions, unit="box")
+        return Measured(without_false_alarms(match(people, pck.THRESHOLD)), {}, {})
     clips = from_records(truth.annotations, predictions)
     evidence = match(clips)
     if truth.motion is None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from tips import skeleton
 from tips.config import ConfigError
+from tips.config.scale import Release
 
 PARTS = tuple(skeleton.COLUMNS)
 TOTAL = "Total"
@@ -48,6 +49,7 @@ class Table(Part):
     roman: str
     title: str
     dataset: str | None
+    release: Release | None = None  # the set that rows of ours must be measured on; None: any
     columns: tuple[str, ...]
     value: str | None  # the printed column that is compared
     baseline: str | None  # variant
@@ -139,11 +141,21 @@ class Check(NamedTuple):
     holds: bool
 
 
-def load_tables(path: Path) -> Tables:
-    """Reads tables.yaml. Raises ConfigError naming file and record."""
+def load_tables(path: Path, release: Release | None = None) -> Tables:
+    """Reads tables.yaml for a study of one dataset.
+
+    Args:
+        path: of the file.
+        release: the published set that the study was measured on, None for another dataset. Rows
+            of tables that ask for another set are quoted only.
+
+    Raises:
+        ConfigError: naming file and record.
+    """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Tables.model_validate(raw)
+        tables = Tables.model_validate(raw).tables
+        return Tables(tables=tuple(_measured_on(table, release) for table in tables))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; restore it from the repository") from error
     except yaml.YAMLError as error:
@@ -152,6 +164,13 @@ def load_tables(path: Path) -> Tables:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise ConfigError(f"{path}: {where}: {first['msg']}") from error
+
+
+def _measured_on(table: Table, release: Release | None) -> Table:
+    if table.release in (None, release):
+        return table
+    quoted = tuple(row.model_copy(update={"variant": None}) for row in table.rows)
+    return table.model_copy(update={"rows": quoted})
 
 
 def printed_difference(ours: str, other: str) -> str:

@@ -15,7 +15,7 @@ from tips.reporting.sources import Step
 from tips.reporting.view import Row
 
 RESULTS = (
-    *(f"table-{number}" for number in range(2, 8)),
+    *(f"table-{number}" for number in range(2, 12)),
     "table-C",
     "table-variants",
     "table-S",
@@ -72,7 +72,7 @@ def build(
         background.grouping(counts, paths, drawn.groups(counts, paths)),
         background.pictures(drawn.left(page)),
         background.training(curves, drawn.losses(curves, page)),
-        sections.state_of_the_art(tables),
+        sections.state_of_the_art(tables, sheets),
         background.deviations(departures, os.path.relpath(root, page)),
         background.time(ledger.read(paths.results / "benchmarks")),
         background.provenance(_records(study, paths), page),

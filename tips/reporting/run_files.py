@@ -51,15 +51,18 @@ def read_runs(runs: Path) -> list[RunFiles]:
     Raises:
         RecordError: a file is malformed.
     """
-    folders = sorted(path.parent for path in runs.glob("*/seed-*/metrics.json"))
-    return [read_run(folder) for folder in folders]
+    found = [*runs.glob("*/seed-*/metrics.json"), *runs.glob("*/seed-*/detected/metrics.json")]
+    own = {runs.joinpath(*path.relative_to(runs).parts[:2]) for path in found}
+    return [read_run(folder) for folder in sorted(own)]
 
 
 def read_run(folder: Path) -> RunFiles:
     """Reads one run folder. Raises RecordError naming a malformed file."""
-    metrics = dict(_numbers(read_json(folder / "metrics.json")))
-    for path in sorted(folder.glob("*/metrics.json")):  # other boxes
-        metrics |= dict(_numbers(read_json(path), path.parent.name))
+    scores = [*folder.glob("detected/metrics.json"), *folder.glob("metrics.json")]
+    metrics: dict[str, float] = {}
+    for path in scores:
+        other = "" if path.parent == folder else path.parent.name
+        metrics |= dict(_numbers(read_json(path), other))
     provenance: dict[str, Any] = {}
     if (folder / "provenance.json").is_file():
         provenance = read_json(folder / "provenance.json")
@@ -90,7 +93,7 @@ def read_run(folder: Path) -> RunFiles:
         artifacts=artifacts,
         data=(str(provenance.get("dataset", "")), str(provenance.get("data_digest", ""))[:12]),
         duration=int(1000 * float(provenance.get("seconds", 0))),
-        time=int((folder / "metrics.json").stat().st_mtime * 1000),
+        time=int(1000 * scores[-1].stat().st_mtime),
         key=digest.hexdigest(),
     )
 

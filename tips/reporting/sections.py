@@ -269,13 +269,19 @@ def interim(rows: Sequence[Row]) -> Section:
     return Section("The rough interim frames", body)
 
 
-def state_of_the_art(tables: Tables) -> Section:
-    """Tables VIII-XI as printed, and the check of their totals."""
+def state_of_the_art(tables: Tables, sheets: Sheets) -> Section:
+    """Tables VIII-XI as printed with our rows on that dataset, and the check of their totals."""
     shown = [table for table in tables.paper if int(table.name) >= 8]
     checks = [check for table in shown for check in check_totals(table)]
     failing = [check for check in checks if not check.holds]
+    ours = any(row.variant for table in shown for row in table.rows)
     body = (
-        "As printed; nothing of ours stands beside these rows.\n\n"
+        "As printed; rows marked *here* are ours, on the same dataset.\n\n"
+        if ours
+        else "As printed; nothing of ours stands beside these rows, because this study's dataset "
+        "is none of theirs.\n\n"
+    )
+    body += (
         "PoseTrack's total is the mean of 15 joints, so Total = (3 Head + 2 (the six others)) / "
         f"15. Of {len(checks)} complete rows of Tables VIII-X {len(checks) - len(failing)} agree "
         "within rounding (0.1)"
@@ -289,8 +295,24 @@ def state_of_the_art(tables: Tables) -> Section:
         body += f", these do not: {listed}"
     body += ". Table XI has other joints.\n"
     for table in shown:
-        rows = markdown.table(table.columns, [row.printed for row in table.rows], "l" + "r")
+        lines = _with_ours(table, sheets[f"table-{table.name}"])
+        rows = markdown.table(table.columns, lines, "l" + "r")
         if table.notes:
             rows += "\n" + markdown.bullets(table.notes)
         body += "\n" + markdown.folded(f"Table {table.roman}: {table.dataset}", rows)
-    return Section("Tables VIII-XI, published only", body)
+    return Section("Tables VIII-XI", body)
+
+
+def _with_ours(table: Table, rows: Sequence[Row]) -> list[Sequence[str]]:
+    """The printed rows, each with our own below it where a variant fills it."""
+    lines: list[Sequence[str]] = []
+    for printed, row in zip(table.rows, rows, strict=True):
+        lines.append(printed.printed)
+        if printed.variant:
+            own = {part: row[f"ours_{part}"] for part in skeleton.COLUMNS}
+            own |= {
+                table.columns[0]: f"*here: {printed.variant}*",
+                str(table.value): view.ours(row),
+            }
+            lines.append([own.get(column, "") for column in table.columns])
+    return lines

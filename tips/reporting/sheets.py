@@ -11,12 +11,12 @@ from tips.reporting import rows, sources, view
 from tips.reporting.collect import FIGURE_4, SYNTHESIS, Collected
 from tips.reporting.measure import SUBSETS
 from tips.reporting.published import Table, Tables
-from tips.reporting.rows import plain, signed, verdict
+from tips.reporting.rows import Line, plain, signed, verdict
 from tips.reporting.runs import Group
 from tips.reporting.tables import Sheet
 
 SPEED = "6"
-PUBLISHED_ONLY = 8  # from this table on
+STATE_OF_THE_ART = 8  # from this table on
 EFFECTS = {"above": "shows", "below": "opposite sign"}
 
 
@@ -37,11 +37,11 @@ def all_sheets(study: Study, paths: Paths, tables: Tables, found: Collected) -> 
 def compared(table: Table, study: Study, paths: Paths, found: Collected) -> Sheet:
     """One of Tables II-XI, C and `variants`: the columns of decisions.md 27, then its own."""
     lines = rows.lines(table, study, found.results)
-    header, extra = _extra(table, paths)
+    header, extra = _extra(table, paths, lines, found)
     cells = tuple((*line.cells(), *more) for line, more in zip(lines, extra, strict=True))
     title = f"Table {table.roman}: {table.title}" if table.roman else table.title
     columns = (*rows.COLUMNS, *header)
-    if table.name.isdigit() and int(table.name) >= PUBLISHED_ONLY:
+    if table.name.isdigit() and int(table.name) >= STATE_OF_THE_ART:
         reader = (table.columns, tuple(row.printed for row in table.rows))
     else:
         shown = (view.compared(dict(zip(columns, row, strict=True))) for row in cells)
@@ -49,7 +49,9 @@ def compared(table: Table, study: Study, paths: Paths, found: Collected) -> Shee
     return Sheet(f"table-{table.name}", title, columns, cells, *reader)
 
 
-def _extra(table: Table, paths: Paths) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def _extra(
+    table: Table, paths: Paths, lines: Sequence[Line], found: Collected
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Columns that only some tables have."""
     if table.name == SPEED:
         return ("fps_paper", "speed_ours", "cpu_ours"), _speed(table, paths)
@@ -57,9 +59,24 @@ def _extra(table: Table, paths: Paths) -> tuple[tuple[str, ...], list[tuple[str,
         return ("groups", "joints", "ARI"), [
             _grouping(int(row.printed[0]), paths) for row in table.rows
         ]
-    if not table.name.isdigit() or int(table.name) < PUBLISHED_ONLY:
+    if not table.name.isdigit() or int(table.name) < STATE_OF_THE_ART:
         return (), [()] * len(table.rows)
-    return table.columns[1:], [row.printed[1:] for row in table.rows]
+    ours = tuple(f"ours_{part}" for part in skeleton.COLUMNS)
+    cells = [
+        (*row.printed[1:], *_columns(line, found))
+        for row, line in zip(table.rows, lines, strict=True)
+    ]
+    return (*table.columns[1:], *ours), cells
+
+
+def _columns(line: Line, found: Collected) -> tuple[str, ...]:
+    """Our seven columns of one row, mean over seeds; empty where the row is quoted only."""
+    if line.group is None:
+        return ("",) * len(skeleton.COLUMNS)
+    seeds = found.columns.get(line.group)
+    if not seeds:
+        return (line.status,) * len(skeleton.COLUMNS)
+    return tuple(_number(_mean([seed[part] for seed in seeds]), 2) for part in skeleton.COLUMNS)
 
 
 def _speed(table: Table, paths: Paths) -> list[tuple[str, ...]]:
@@ -230,9 +247,10 @@ def figure_4(tables: Tables, study: Study, found: Collected) -> Sheet:
         group = Group(str(row.variant), study.scale.evaluation.boxes)
         seeds = found.parts.get(group, [])
         status = found.results.status(group)
+        word = status if status in view.NUMBERLESS else "missing"  # JHMDB's runs have no OKS
         for part in (*skeleton.COLUMNS, "Mean"):
-            oks = _number(_mean([seed.oks[part] for seed in seeds]), 2) if seeds else status
-            ap = _number(_mean([seed.ap[part] for seed in seeds]), 2) if seeds else status
+            oks = _number(_mean([seed.oks[part] for seed in seeds]), 2) if seeds else word
+            ap = _number(_mean([seed.ap[part] for seed in seeds]), 2) if seeds else word
             cells.append((row.printed[0], part, oks, ap, str(len(seeds)), status))
     header = ("groups", "part", "oks", "ap", "n", "status")
     return Sheet("figure-4", "Fig. 4: OKS and AP over the number of groups", header, tuple(cells))

@@ -27,7 +27,7 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: str = ""
     experiments = Path("experiments")
     study = load_study(scale, experiments, root or None, seeds or None)
     paths = study_paths(study.scale)
-    tables = load_tables(experiments / "tables.yaml")
+    tables = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
     repository = Path(tips.__file__).parents[1]
     departures = deviations.collect(repository)
     sections = report.build(study, paths, tables, departures, Path())

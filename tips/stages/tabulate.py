@@ -37,7 +37,7 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     experiments = Path("experiments")
     study = load_study(scale, experiments, root or None, seeds or None)
     paths = study_paths(study.scale)
-    published = load_tables(experiments / "tables.yaml")
+    published = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
     progress = partial(track, label="tabulate")
     memory = paths.results / MEMORY
     found = collect(study, paths, published, source_digest(), _remembered(memory), progress)

@@ -27,7 +27,7 @@ def run(scale: str = "desk", root: str = "") -> None:
     experiments = Path("experiments")
     study = load_study(scale, experiments, root or None)
     paths = study_paths(study.scale)
-    tags = table_tags(load_tables(experiments / "tables.yaml"))
+    tags = table_tags(load_tables(experiments / "tables.yaml", study.scale.dataset.release))
     runs = read_runs(paths.results / "runs" / paths.dataset)
     counts = sync(paths.mlflow, experiment_name(study.scale.name, paths.dataset), runs, tags)
     log.info("%s: %d runs written, %d kept, %d removed", paths.mlflow, *counts)
