@@ -32,9 +32,8 @@ kernels: .venv/installed ## compiles csrc/, for CUDA too where nvcc is found
 	$(TIPS) stage kernels $(STUDY) --cuda yes
 
 bench: kernels ## speed of the kernels and of the evaluation: reports/bench/
-	OMP_WAIT_POLICY=passive $(TIPS) stage bench
-	OMP_WAIT_POLICY=passive $(TIPS) stage bench-training
-	$(TIPS) stage bench-evaluation
+	for part in bench bench-training bench-evaluation; do \
+	  OMP_WAIT_POLICY=passive $(TIPS) stage $$part || exit; done
 
 ui: .venv/installed mlflow ## the MLflow pages, links printed
 	$(TIPS) stage ui $(STUDY)

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from tips.config import load_study
+
 REPOSITORY = Path(__file__).parents[2]
+EVERY = len(load_study("paper", REPOSITORY / "experiments", "anywhere").variants)
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
     ("scale", "jobs"),
     [
-        ("paper-posetrack17", {"unpack": 1, "detect": 1, "predict_detected": 33, "predict": 2}),
-        ("paper-posetrack18-mmpose", {"unpack": 1, "detect": 1, "predict_detected": 33}),
-        ("paper-posetrack21", {"unpack": 1, "detect": 1, "predict_detected": 33}),
+        ("paper-posetrack17", {"unpack": 1, "detect": 1, "predict_detected": EVERY, "predict": 2}),
+        ("paper-posetrack18-mmpose", {"unpack": 1, "detect": 1, "predict_detected": EVERY}),
+        ("paper-posetrack21", {"unpack": 1, "detect": 1, "predict_detected": EVERY}),
         ("paper-jhmdb-2", {"unpack": 1, "train": 2, "predict": 2, "mean_pose": 1}),
     ],
 )
