@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from tips import records, skeleton
@@ -21,8 +20,8 @@ from tips.models.heads import BackboneStart, Fusion, HeatmapHead, ScratchStart
 from tips.models.interfaces import PoseModel
 from tips.models.synthesizer import NoSynthesis, PoseSynthesizer
 from tips.models.tips import Tips
+from tips.models.weights import load_published, load_weights, read_checkpoint
 from tips.training.criterion import Criterion, Weighted
-from tips.training.state import DAMAGE
 
 Parts = tuple[tuple[int, ...], ...]
 
@@ -161,6 +160,12 @@ def _information(e: Experiment, model: PoseModel, groups: Parts) -> list[Weighte
     ]
 
 
+def load_pretrained(model: PoseModel, checkpoint: Path) -> None:
+    """Starts a backbone from a published checkpoint. Raises RecordError naming a misfit key."""
+    backbone = model.backbone
+    load_published(backbone, backbone.published(), backbone.unused, checkpoint)
+
+
 def load_backbone(model: PoseModel, checkpoint: Path) -> None:
     """Loads stage one's backbone into a second-stage model and starts C_real from it.
 
@@ -172,36 +177,5 @@ def load_backbone(model: PoseModel, checkpoint: Path) -> None:
     own = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
     load_weights(model.backbone, own, checkpoint)
     heads = dict(model.named_children()).get("coordinate_heads")
-    if isinstance(heads, CoordinateHeads) and isinstance(model.backbone, HRNet):
+    if isinstance(heads, CoordinateHeads):
         heads.start_from(model.backbone.final_layer)
-
-
-def load_weights(module: nn.Module, state: dict[str, torch.Tensor], source: Path) -> None:
-    """Loads a state dict strictly. Raises RecordError naming the first key that does not fit."""
-    own = module.state_dict()
-    for key in [*own, *state]:
-        if key not in state:
-            raise records.RecordError(f"{source}: key '{key}' is missing")
-        if key not in own:
-            raise records.RecordError(f"{source}: key '{key}' is not part of this model")
-        if own[key].shape != state[key].shape:
-            raise records.RecordError(
-                f"{source}: '{key}' has shape {tuple(state[key].shape)}, "
-                f"the model wants {tuple(own[key].shape)}"
-            )
-    module.load_state_dict(state)
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint onto the CPU. Raises RecordError if it is missing or truncated."""
-    try:
-        value = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise records.RecordError(f"{path}: no such file; run the rule that makes it") from error
-    except DAMAGE as error:
-        raise records.RecordError(
-            f"{path}: not a complete checkpoint; delete it and run again"
-        ) from error
-    if not isinstance(value, dict) or "model" not in value:
-        raise records.RecordError(f"{path}: holds no 'model'; delete it and run again")
-    return value

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from tips.config.experiment import Experiment
+from tips.config.experiment import Backbone, Experiment
 from tips.config.scale import Scale
 
 M = TypeVar("M", bound=BaseModel)
@@ -43,9 +43,29 @@ class Study(NamedTuple):
             raise ConfigError(f"unknown variant '{name}'{_nearest(name, self.variants)}")
         return self.variants[name]
 
+    def stage_one(self, name: str) -> str:
+        """Names the single-frame variant whose trained backbone a second stage builds on.
+
+        Raises:
+            ConfigError: no single-frame variant of the study has that backbone.
+        """
+        wanted = _network(self.variant(name))
+        singles = [v for v in self.variants.values() if v.experiment.model == "single_frame"]
+        for single in sorted(singles, key=lambda single: single.name != BACKBONE):
+            if _network(single) == wanted:
+                return single.name
+        raise ConfigError(
+            f"variant '{name}': no single-frame variant trains its backbone '{wanted.name}'; "
+            "give one the same `backbone`"
+        )
+
     def backbone_seed(self, seed: int) -> int:
         """The stage-one seed that a second-stage seed builds on."""
         return 0 if self.scale.seeds.shared_backbone else seed
+
+
+def _network(variant: Variant) -> Backbone:
+    return variant.experiment.backbone.model_copy(update={"weights": None})
 
 
 def load_study(

@@ -12,12 +12,12 @@ from tips.build import (
     build_groups,
     build_model,
     load_backbone,
-    load_weights,
-    read_checkpoint,
+    load_pretrained,
 )
-from tips.config import BACKBONE, Variant, digest
+from tips.config import Variant, digest
 from tips.data.windows import Key, keys
 from tips.models.interfaces import PoseModel
+from tips.models.weights import load_weights, read_checkpoint
 from tips.ops.deform_attn import backend
 from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, open_study, open_windows, read_annotations
@@ -87,8 +87,9 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
     torch.manual_seed(seed)
     model, groups = variant_model(opened, variant, autocast)
     if experiment.model != "single_frame":
-        backbone_seed = opened.study.backbone_seed(seed)
-        load_backbone(model, opened.paths.checkpoint(BACKBONE, str(backbone_seed)))
+        load_backbone(model, _stage_one(opened, variant, seed))
+    elif experiment.backbone.weights is not None:
+        load_pretrained(model, Path(experiment.backbone.weights))
     criterion = build_criterion(experiment, model, groups)
     samples, pools, splits = training_keys(opened, variant)
     windows = open_windows(opened, variant, splits)
@@ -144,9 +145,15 @@ def input_digests(opened: Opened, variant: Variant, seed: int) -> dict[str, str]
         file = paths.groups(str(experiment.distillation.groups.count))
         found["groups"] = _file_digest(file)
     if experiment.model != "single_frame":
-        backbone = paths.checkpoint(BACKBONE, str(opened.study.backbone_seed(seed)))
-        found["backbone"] = _file_digest(backbone)
+        found["backbone"] = _file_digest(_stage_one(opened, variant, seed))
+    elif experiment.backbone.weights is not None:
+        found["weights"] = _file_digest(Path(experiment.backbone.weights))
     return found
+
+
+def _stage_one(opened: Opened, variant: Variant, seed: int) -> Path:
+    study = opened.study
+    return opened.paths.checkpoint(study.stage_one(variant.name), str(study.backbone_seed(seed)))
 
 
 def _file_digest(path: Path) -> str:
