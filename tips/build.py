@@ -8,7 +8,10 @@ from typing import Any
 from torch import nn
 
 from tips import records, skeleton
-from tips.config import ConfigError, Encoder, Experiment, Groups, partition
+from tips.config import ConfigError, Encoder, Experiment, Groups, Scale, partition
+from tips.interim import average, flow
+from tips.interim.generator import InterimGenerator
+from tips.interim.vfit import Vfit
 from tips.losses import heatmap, information, trajectory
 from tips.losses.base import Loss
 from tips.models.backbones.hrnet import HRNet
@@ -20,10 +23,33 @@ from tips.models.heads import BackboneStart, Fusion, HeatmapHead, ScratchStart
 from tips.models.interfaces import PoseModel
 from tips.models.synthesizer import NoSynthesis, PoseSynthesizer
 from tips.models.tips import Tips
-from tips.models.weights import load_published, load_weights, read_checkpoint
+from tips.models.vfit.network import VFIT
+from tips.models.vfit.sizes import SIZES
+from tips.models.weights import load_published, load_weights, own_names, read_checkpoint
 from tips.training.criterion import Criterion, Weighted
+from tips.training.device import choose_device
 
 Parts = tuple[tuple[int, ...], ...]
+
+
+def _vfit(scale: Scale) -> InterimGenerator:
+    settings = scale.vfit
+    if settings is None or settings.weights is None:
+        raise ConfigError(
+            "interim 'vfit' needs a checkpoint; name it as vfit.weights in "
+            f"experiments/scales/{scale.name}.yaml, or use 'flow'"
+        )
+    network = VFIT(SIZES[settings.size])
+    load_published(network, own_names(network), "", Path(settings.weights))
+    device = choose_device("auto")
+    return Vfit(network.to(device).eval(), device)
+
+
+GENERATORS: dict[str, Callable[[Scale], InterimGenerator]] = {
+    "average": lambda scale: average.build(),
+    "flow": lambda scale: flow.build(),
+    "vfit": _vfit,
+}
 
 BACKBONES: dict[str, type[HRNet]] = {"hrnet": HRNet}
 STARTS: dict[str, type[nn.Module]] = {"backbone": BackboneStart, "scratch": ScratchStart}

@@ -56,6 +56,13 @@ class Evaluation(Part):
     batch: Positive
 
 
+class Vfit(Part):
+    """The interim generator `vfit`: its size and the checkpoint it needs."""
+
+    size: Literal["base", "small", "tiny"]
+    weights: str | None  # null: `vfit` is refused
+
+
 class Contract(Part):
     """What fixed the rendered data's difficulty, on data seeds other than the study's.
 
@@ -88,6 +95,7 @@ class Scale(Part):
     seeds: Seeds
     rows: tuple[str, ...] | None  # null: every variant
     interim: tuple[str, ...]  # generators that are made and measured
+    vfit: Vfit | None = None
     group_counts: tuple[int, ...]
     pictures: Positive
     speed_repeats: Positive

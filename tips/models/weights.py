@@ -32,6 +32,13 @@ class Published(NamedTuple):
     adapt: Callable[[Tensor], Tensor]
 
 
+def own_names(module: nn.Module) -> dict[str, Published]:
+    """Says that a published file has a module's own names and shapes."""
+    return {
+        key: Published(key, tuple(value.shape), as_is) for key, value in module.state_dict().items()
+    }
+
+
 def as_is(value: Tensor) -> Tensor:
     """Leaves a published tensor unchanged."""
     return value
@@ -54,7 +61,8 @@ def load_published(
         module: receives the tensors; what the file does not know keeps its start.
         expected: name in the file -> where it belongs.
         unused: prefix of names that may be in the file and are not wanted; "" for none.
-        path: the file: a state dict, alone or under `state_dict`, with or without `module.`.
+        path: the file: a state dict, alone or under `state_dict` or `model`, with or without
+            `module.` before its names.
 
     Raises:
         RecordError: naming the first key that is missing, unknown or of another shape.
@@ -119,7 +127,7 @@ def _published_state(path: Path) -> dict[str, Tensor]:
     remedy = "fetch it again"
     value = _read(path, "fetch it, or mend the path in the configuration", remedy)
     if isinstance(value, dict):
-        value = value.get("state_dict", value)
+        value = value.get("state_dict", value.get("model", value))
     if not isinstance(value, dict) or not all(torch.is_tensor(one) for one in value.values()):
         raise RecordError(f"{path}: holds no state dict of tensors; {remedy}")
     return {name.removeprefix("module."): one for name, one in value.items()}

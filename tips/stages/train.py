@@ -138,7 +138,7 @@ def input_digests(opened: Opened, variant: Variant, seed: int) -> dict[str, str]
     """Digests of everything a training reads besides its configuration."""
     paths, experiment = opened.paths, variant.experiment
     found = {"source": provenance.source_digest(), "data": _file_digest(paths.manifest)}
-    if experiment.synthesis is not None:
+    if experiment.rough_frames:
         file = paths.interim(experiment.interim) / "psnr.json"
         found["interim"] = _file_digest(file)
     if experiment.distillation is not None and experiment.distillation.groups.source == "spectral":

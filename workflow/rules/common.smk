@@ -134,7 +134,7 @@ def training_inputs(wildcards):
         needed.append(PATHS.checkpoint(STAGE_ONE[wildcards.variant], str(seed)))
     elif experiment.backbone.weights is not None:
         needed.append(experiment.backbone.weights)
-    if experiment.synthesis is not None:
+    if experiment.rough_frames:
         needed.append(PATHS.interim(experiment.interim) / "psnr.json")
     if experiment.distillation and experiment.distillation.groups.source == "spectral":
         needed.append(PATHS.groups(str(experiment.distillation.groups.count)))
@@ -145,9 +145,16 @@ def prediction_inputs(wildcards):
     experiment = STUDY.variant(wildcards.variant).experiment
     return (
         [PATHS.interim(experiment.interim) / "psnr.json"]
-        if experiment.synthesis
+        if experiment.rough_frames
         else []
     )
+
+
+def interpolator(wildcards):
+    """The checkpoint of an interim generator that has one."""
+    vfit = SCALE.vfit
+    named = wildcards.generator == "vfit" and vfit is not None and vfit.weights
+    return [vfit.weights] if named else []
 
 
 def meaning(wildcards):
