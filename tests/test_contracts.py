@@ -51,7 +51,7 @@ def built(file: Path) -> Built:
 def data(experiment: Experiment) -> tuple[Window, Target]:
     draw = torch.Generator().manual_seed(0)
     frames = len(experiment.window)
-    intervals = frames - 1 if experiment.synthesis is not None else 0
+    intervals = frames - 1 if experiment.rough_frames else 0
     images = torch.randn(BATCH, frames, 3, CROP, CROP, generator=draw)
     rough = torch.randn(BATCH, intervals, 3, CROP, CROP, generator=draw)
     joints = (MAP - 1) * torch.rand(BATCH, JOINTS, 2, generator=draw)
@@ -169,7 +169,7 @@ def test_interim_frames_matter_exactly_with_synthesis(file: Path) -> None:
     with torch.inference_mode():
         changed = model.eval()(window.images, other)
     same = torch.equal(changed.z_tilde, answer(file)[0].z_tilde)
-    assert same == (experiment.synthesis is None)
+    assert same == (not experiment.rough_frames)
 
 
 @each

@@ -15,13 +15,15 @@ from tips.interim.vfit import Vfit
 from tips.losses import heatmap, information, trajectory
 from tips.losses.base import Loss
 from tips.models.backbones.hrnet import HRNet
+from tips.models.backbones.hrnet_ms import MultiStageHRNet
+from tips.models.backbones.vitpose import ViTPose
 from tips.models.baselines.single_frame import SingleFrame
 from tips.models.coordinates import CoordinateHeads, NoCoordinates
 from tips.models.distiller import NoDistillation, PoseDistiller
 from tips.models.encoders import ConvEncoder, TransformerEncoder
 from tips.models.heads import BackboneStart, Fusion, HeatmapHead, ScratchStart
-from tips.models.interfaces import PoseModel
-from tips.models.synthesizer import NoSynthesis, PoseSynthesizer
+from tips.models.interfaces import Backbone, PoseModel
+from tips.models.synthesizer import FromFeatures, FromImages, NoSynthesis, PoseSynthesizer
 from tips.models.tips import Tips
 from tips.models.vfit.network import VFIT
 from tips.models.vfit.sizes import SIZES
@@ -51,7 +53,13 @@ GENERATORS: dict[str, Callable[[Scale], InterimGenerator]] = {
     "vfit": _vfit,
 }
 
-BACKBONES: dict[str, type[HRNet]] = {"hrnet": HRNet}
+BACKBONES: dict[str, Callable[[Experiment, dict[str, Any], bool], Backbone]] = {
+    "hrnet": lambda e, arch, autocast: HRNet(e.backbone.name, arch, autocast),
+    "hrnet_ms": lambda e, arch, autocast: MultiStageHRNet(e.backbone.name, arch, autocast),
+    "vitpose": lambda e, arch, autocast: ViTPose(
+        e.backbone.name, arch, (e.crop.height, e.crop.width), autocast
+    ),
+}
 STARTS: dict[str, type[nn.Module]] = {"backbone": BackboneStart, "scratch": ScratchStart}
 ENCODERS: dict[str, Callable[[Encoder, int], nn.Module]] = {
     "transformer": lambda e, width: TransformerEncoder(
@@ -123,9 +131,9 @@ def build_encoder(encoder: Encoder, width: int) -> nn.Module:
     return ENCODERS[encoder.kind](encoder, width)
 
 
-def _backbone(e: Experiment, autocast: bool) -> HRNet:
-    arch: dict[str, Any] | None = json.loads(json.dumps(e.backbone.arch))
-    return BACKBONES[e.backbone.kind](e.backbone.name, arch, autocast)
+def _backbone(e: Experiment, autocast: bool) -> Backbone:
+    arch: dict[str, Any] = json.loads(json.dumps(e.backbone.arch or {}))
+    return BACKBONES[e.backbone.kind](e, arch, autocast)
 
 
 def _synthesis(e: Experiment, channels: int) -> tuple[nn.Module, nn.Module, int]:
@@ -133,7 +141,8 @@ def _synthesis(e: Experiment, channels: int) -> tuple[nn.Module, nn.Module, int]
         return NoSynthesis(e.width), NoCoordinates(), 0
     count = len(e.synthesis.points)
     encoder = build_encoder(e.synthesis.encoder, e.width)
-    synthesizer = PoseSynthesizer(channels, e.width, count, encoder)
+    rough = FromImages() if e.rough_frames else FromFeatures(channels, e.width, e.blocks)
+    synthesizer = PoseSynthesizer(rough, channels, e.width, count, encoder)
     heads = CoordinateHeads(channels, e.width, e.blocks, count)
     return synthesizer, heads, count * (len(e.window) - 1)
 

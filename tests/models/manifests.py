@@ -33,3 +33,8 @@ def parameters(name: str) -> int:
         for key, shape in shapes(name).items()
         if not key.endswith(buffers)
     )
+
+
+def listed(name: str, key: str) -> Any:
+    """One entry of a manifest that is no list of shapes."""
+    return json.loads((MANIFESTS / f"{name}.json").read_text())[key]

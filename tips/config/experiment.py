@@ -20,7 +20,7 @@ class Part(BaseModel):
 class Backbone(Part):
     """The single-frame feature extractor. `arch` overrides timm's table for small networks."""
 
-    kind: Literal["hrnet"]
+    kind: Literal["hrnet", "hrnet_ms", "vitpose"]
     name: str
     arch: dict[str, object] | None
     weights: str | None  # checkpoint to start stage one from; null builds offline

@@ -96,7 +96,8 @@ def load_study(
         name = path.stem
         if name in variants:
             raise ConfigError(f"{path}: a variant named '{name}' exists already; rename the file")
-        if chosen.rows is not None and name not in chosen.rows:
+        listed = chosen.rows is None or name in chosen.rows
+        if not listed or path.parent.name in chosen.without:
             continue
         kind = "paper" if path.parent == experiments else path.parent.name
         count = seeds or chosen.seeds.more.get(name, chosen.seeds.default)

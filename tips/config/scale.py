@@ -94,6 +94,7 @@ class Scale(Part):
     evaluation: Evaluation
     seeds: Seeds
     rows: tuple[str, ...] | None  # null: every variant
+    without: tuple[str, ...] = ()  # folders of experiments/ that are not read
     interim: tuple[str, ...]  # generators that are made and measured
     vfit: Vfit | None = None
     group_counts: tuple[int, ...]

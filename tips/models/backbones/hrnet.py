@@ -46,14 +46,17 @@ class HRNet(Backbone):
         self.final_layer = nn.Conv2d(self.channels, joints, 1)
         self.autocast = autocast
         # Channels last takes a quarter off the convolutions' time on a CPU, with or without bf16.
-        self.net.to(memory_format=torch.channels_last)
+        # As net.to(memory_format=...) does it; fake tensors refuse that.
+        for parameter in self.net.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         nn.init.normal_(self.final_layer.weight, std=0.001)
         assert self.final_layer.bias is not None
         nn.init.zeros_(self.final_layer.bias)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H/4 W/4"]:
         """Computes F. Images are normalised RGB, H and W divisible by 32."""
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
+        with self.precision(images):
             features: Tensor = self.net(images.contiguous(memory_format=torch.channels_last))[0]
         return features.float().contiguous()
 
