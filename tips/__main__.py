@@ -76,6 +76,22 @@ def show(
     stage.run(scale, root, split, count, seed, out)
 
 
+@cli.command()
+def cost(
+    json: Annotated[Path, typer.Option(help="The record.")] = Path("results/cost/cost.json"),
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Memory and speed too; takes minutes.")
+    ] = False,
+) -> None:
+    """Counts parameters and multiply-adds of every network at the paper's size.
+
+    Example: tips cost --json cost.json
+    """
+    from tips.stages import cost as stage
+
+    stage.run(json, measure=measure)
+
+
 @cli.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

@@ -5,6 +5,7 @@ import pytest
 import torch
 from manifests import needs_manifests
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tips.models.vfit.attention import SepSTSBlock, WindowAttention, joined, partition
 from tips.models.vfit.network import VFIT
@@ -74,6 +75,13 @@ def test_every_parameter_is_trained() -> None:
     torch.stack([image.square().mean() for image in made]).sum().backward()
     missed = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert not missed
+
+
+def test_nothing_is_left_on_the_cpu() -> None:
+    with FakeTensorMode():
+        with torch.device("cuda"):
+            network, frames = VFIT(SIZES["tiny"]), torch.empty(1, 4, 3, 50, 66)
+        assert {image.device.type for image in network(frames)} == {"cuda"}
 
 
 def test_windows_are_cut_and_joined() -> None:

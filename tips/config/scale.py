@@ -100,5 +100,6 @@ class Scale(Part):
     group_counts: tuple[int, ...]
     pictures: Positive
     speed_repeats: Positive
+    checkpointing: bool = False  # encoder layers are computed twice and held once
     experiment: dict[str, Any]  # laid over every experiment, below its own YAML
     variants: dict[str, dict[str, Any]]  # laid over one experiment, above its own YAML

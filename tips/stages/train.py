@@ -25,6 +25,7 @@ from tips.stages.prepare import split_names
 from tips.training.batches import AugmentedWindows, load_batches
 from tips.training.device import choose_device, use_bfloat16
 from tips.training.loop import Job, Outcome, TrainingError, fit
+from tips.training.memory import checkpoint_activations
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
@@ -90,6 +91,8 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
         load_backbone(model, _stage_one(opened, variant, seed))
     elif experiment.backbone.weights is not None:
         load_pretrained(model, Path(experiment.backbone.weights))
+    if opened.study.scale.checkpointing:
+        checkpoint_activations(model)
     criterion = build_criterion(experiment, model, groups)
     samples, pools, splits = training_keys(opened, variant)
     windows = open_windows(opened, variant, splits)
