@@ -150,7 +150,8 @@ def input_digests(opened: Opened, variant: Variant, seed: int) -> dict[str, str]
     if experiment.model != "single_frame":
         found["backbone"] = _file_digest(_stage_one(opened, variant, seed))
     elif experiment.backbone.weights is not None:
-        found["weights"] = _file_digest(Path(experiment.backbone.weights))
+        weights = Path(experiment.backbone.weights)
+        found["weights"] = _file_digest(weights, "fetch it, or mend backbone.weights")
     return found
 
 
@@ -159,11 +160,11 @@ def _stage_one(opened: Opened, variant: Variant, seed: int) -> Path:
     return opened.paths.checkpoint(study.stage_one(variant.name), str(study.backbone_seed(seed)))
 
 
-def _file_digest(path: Path) -> str:
+def _file_digest(path: Path, remedy: str = "run the rule that makes it") -> str:
     try:
         return provenance.file_digest(path)
     except FileNotFoundError as error:
-        raise RecordError(f"{path}: no such file; run the rule that makes it") from error
+        raise RecordError(f"{path}: no such file; {remedy}") from error
 
 
 def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) -> None:

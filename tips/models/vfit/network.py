@@ -21,7 +21,7 @@ class Interpolated(NamedTuple):
 
 
 # Paper: cites reference [10] for VFIT, another interpolator of two frames; here: Shi et al., CVPR
-# 2022, which has that name, takes four frames and fits the parameters of Table VIII.
+# 2022, because that one has the name, takes four frames and fits the parameters of Table VIII.
 class VFIT(nn.Module):
     """Interpolates half-way between the second and the third of four frames.
 
