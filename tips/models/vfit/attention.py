@@ -32,7 +32,7 @@ class WindowAttention(nn.Module):
         self.register_buffer("relative_position_index", relative_index(window))
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
-        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        nn.init.normal_(self.relative_position_bias_table, std=0.02)
 
     def forward(
         self, tokens: Float[Tensor, "G N C"], mask: Float[Tensor, "n N N"]
