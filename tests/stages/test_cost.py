@@ -87,7 +87,8 @@ def test_memory_of_a_training_step_exceeds_inference() -> None:
         update={"crop": experiment.crop.model_copy(update={"height": 64, "width": 64})}
     )
     found = cost._memory(cost.subject(small, "meta"))
-    assert 0 < found["inference_mib"] < found["training_mib"]
+    assert 0 < found["inference_mib"] < found["checkpointed_mib"] < found["training_mib"]
+    assert cost._memory(cost.subject(small, "meta")) == found
 
 
 def test_the_page_names_every_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

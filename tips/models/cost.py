@@ -1,5 +1,6 @@
 """What a network costs, counted without running it: on the meta device nothing is computed."""
 
+import gc
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -69,8 +70,13 @@ def peak_bytes(call: Callable[[], object]) -> int:
     Weights and inputs, made before, do not count; gradients do. Kernels' workspaces and an
     allocator's gaps come on top.
     """
-    with _Alive() as alive:
-        call()
+    gc.collect()
+    gc.disable()  # when it would free a cycle is chance
+    try:
+        with _Alive() as alive:
+            call()
+    finally:
+        gc.enable()
     return alive.most
 
 
@@ -89,31 +95,29 @@ class _Alive(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        self._known.update(_key(one) for one in tree_leaves((args, kwargs)) if _is_tensor(one))
+        for one in tree_leaves((args, kwargs)):
+            self._note(one, counts=False)
         out = func(*args, **(kwargs or {}))
         for one in tree_leaves(out):
-            if _is_tensor(one) and _key(one) not in self._known:
-                self._add(one)
+            self._note(one, counts=True)
         return out
 
-    def _add(self, tensor: Tensor) -> None:
-        storage = tensor.untyped_storage()
-        self._known.add(_key(tensor))
-        self.now += storage.nbytes()
+    def _note(self, value: object, counts: bool) -> None:
+        if not isinstance(value, Tensor):
+            return
+        storage = value.untyped_storage()
+        key = storage._cdata
+        if key in self._known:
+            return
+        size = storage.nbytes() if counts else 0
+        self._known.add(key)
+        self.now += size
         self.most = max(self.most, self.now)
-        weakref.finalize(storage, self._freed, _key(tensor), storage.nbytes())
+        weakref.finalize(storage, self._freed, key, size)
 
     def _freed(self, key: int, size: int) -> None:
         self._known.discard(key)
         self.now -= size
-
-
-def _is_tensor(value: object) -> bool:
-    return isinstance(value, Tensor)
-
-
-def _key(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
 
 
 def _size(module: nn.Module) -> int:

@@ -70,7 +70,7 @@ def run(
     known: dict[str, Row] = {}
     for name in track([*tables.trainings(), *added], "cost"):
         experiment = study.variant(name).experiment
-        network = experiment.model_dump_json(include=NETWORK)
+        network = _network(experiment)
         if network not in known:
             known[network] = cost(subject(experiment, "meta"), rows[0], measure)
         rows.append({"variant": name, "title": experiment.title} | known[network])
@@ -80,6 +80,14 @@ def run(
     with records.atomic(report) as stream:
         stream.write(page(rows, tables))
     print(f"{json}\n{report}")
+
+
+def _network(experiment: Experiment) -> str:
+    """What a network depends on; where points of a trajectory lie is no part of it."""
+    found = experiment.model_dump(include=NETWORK)
+    if experiment.synthesis is not None:
+        found["synthesis"]["points"] = len(experiment.synthesis.points)
+    return str(found)
 
 
 def subject(experiment: Experiment, device: str) -> Subject:
