@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 import numpy as np
 import pytest
+import timm.models.vision_transformer as timm_vit
 import torch
 from jaxtyping import jaxtyped
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tips import skeleton
 from tips.build import build_criterion, build_groups, build_model
@@ -51,7 +53,7 @@ def built(file: Path) -> Built:
 def data(experiment: Experiment) -> tuple[Window, Target]:
     draw = torch.Generator().manual_seed(0)
     frames = len(experiment.window)
-    intervals = frames - 1 if experiment.synthesis is not None else 0
+    intervals = frames - 1 if experiment.rough_frames else 0
     images = torch.randn(BATCH, frames, 3, CROP, CROP, generator=draw)
     rough = torch.randn(BATCH, intervals, 3, CROP, CROP, generator=draw)
     joints = (MAP - 1) * torch.rand(BATCH, JOINTS, 2, generator=draw)
@@ -169,7 +171,7 @@ def test_interim_frames_matter_exactly_with_synthesis(file: Path) -> None:
     with torch.inference_mode():
         changed = model.eval()(window.images, other)
     same = torch.equal(changed.z_tilde, answer(file)[0].z_tilde)
-    assert same == (experiment.synthesis is None)
+    assert same == (not experiment.rough_frames)
 
 
 @each
@@ -244,3 +246,30 @@ def test_a_batch_without_any_label_is_harmless(file: Path) -> None:
     total(file, model.train(), criterion, nothing).backward()
     grads = [p.grad for p in model.parameters() if p.grad is not None]
     assert all(torch.isfinite(grad).all() for grad in grads)
+
+
+def fake(part: Any) -> Any:
+    """A window or target of the same shapes, on the default device."""
+    return type(part)(*(torch.empty(one.shape, dtype=one.dtype) for one in part))
+
+
+@each
+def test_forward_and_losses_stay_on_a_gpu(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On fake CUDA tensors, which need no GPU, what is made on the CPU raises as on a real one.
+
+    Backward passes and autocast do not exist there.
+    """
+    # timm reads its drop rates, all zero, out of a tensor; a fake one has no numbers.
+    monkeypatch.setattr(timm_vit, "calculate_drop_path_rates", lambda rate, depth: [rate] * depth)
+    experiment, groups, _, window, target = built(file)
+    with FakeTensorMode():
+        with torch.device("cuda"):
+            model = build_model(experiment, groups).train()
+            criterion = build_criterion(experiment, model, groups)
+            window, target = fake(window), fake(target)
+        output = model(*window)
+        coordinates = model.coordinates(output)
+        terms = criterion(output, coordinates, target)
+        tensors = [output.maps, output.F_interim, output.z_tilde, *coordinates, *terms.values()]
+        assert {tensor.device.type for tensor in tensors} == {"cuda"}
+        assert set(terms) == {"total", *criterion.weights}

@@ -98,6 +98,22 @@ def evaluate(
     stage.run(truth, found, csv, json, rule, threshold, head_factor, oks, sigmas, area_factor)
 
 
+@cli.command()
+def cost(
+    json: Annotated[Path, typer.Option(help="The record.")] = Path("results/cost/cost.json"),
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Memory and speed too; takes minutes.")
+    ] = False,
+) -> None:
+    """Counts parameters and multiply-adds of every network at the paper's size.
+
+    Example: tips cost --json cost.json
+    """
+    from tips.stages import cost as stage
+
+    stage.run(json, measure=measure)
+
+
 @cli.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

@@ -5,28 +5,61 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from tips import records, skeleton
-from tips.config import ConfigError, Encoder, Experiment, Groups, partition
+from tips.config import ConfigError, Encoder, Experiment, Groups, Scale, partition
+from tips.interim import average, flow
+from tips.interim.generator import InterimGenerator
+from tips.interim.vfit import Vfit
 from tips.losses import heatmap, information, trajectory
 from tips.losses.base import Loss
 from tips.models.backbones.hrnet import HRNet
+from tips.models.backbones.hrnet_ms import MultiStageHRNet
+from tips.models.backbones.vitpose import ViTPose
 from tips.models.baselines.single_frame import SingleFrame
 from tips.models.coordinates import CoordinateHeads, NoCoordinates
 from tips.models.distiller import NoDistillation, PoseDistiller
 from tips.models.encoders import ConvEncoder, TransformerEncoder
 from tips.models.heads import BackboneStart, Fusion, HeatmapHead, ScratchStart
-from tips.models.interfaces import PoseModel
-from tips.models.synthesizer import NoSynthesis, PoseSynthesizer
+from tips.models.interfaces import Backbone, PoseModel
+from tips.models.synthesizer import FromFeatures, FromImages, NoSynthesis, PoseSynthesizer
 from tips.models.tips import Tips
+from tips.models.vfit.network import VFIT
+from tips.models.vfit.sizes import SIZES
+from tips.models.weights import load_published, load_weights, own_names, read_checkpoint
 from tips.training.criterion import Criterion, Weighted
-from tips.training.state import DAMAGE
+from tips.training.device import choose_device
 
 Parts = tuple[tuple[int, ...], ...]
 
-BACKBONES: dict[str, type[HRNet]] = {"hrnet": HRNet}
+
+def _vfit(scale: Scale) -> InterimGenerator:
+    settings = scale.vfit
+    if settings is None or settings.weights is None:
+        raise ConfigError(
+            "interim 'vfit' needs a checkpoint; name it as vfit.weights in "
+            f"experiments/scales/{scale.name}.yaml, or use 'flow'"
+        )
+    network = VFIT(SIZES[settings.size])
+    load_published(network, own_names(network), "", Path(settings.weights))
+    device = choose_device("auto")
+    return Vfit(network.to(device).eval(), device)
+
+
+GENERATORS: dict[str, Callable[[Scale], InterimGenerator]] = {
+    "average": lambda scale: average.build(),
+    "flow": lambda scale: flow.build(),
+    "vfit": _vfit,
+}
+
+BACKBONES: dict[str, Callable[[Experiment, dict[str, Any], bool], Backbone]] = {
+    "hrnet": lambda e, arch, autocast: HRNet(e.backbone.name, arch, autocast),
+    "hrnet_ms": lambda e, arch, autocast: MultiStageHRNet(e.backbone.name, arch, autocast),
+    "vitpose": lambda e, arch, autocast: ViTPose(
+        e.backbone.name, arch, (e.crop.height, e.crop.width), autocast
+    ),
+}
 STARTS: dict[str, type[nn.Module]] = {"backbone": BackboneStart, "scratch": ScratchStart}
 ENCODERS: dict[str, Callable[[Encoder, int], nn.Module]] = {
     "transformer": lambda e, width: TransformerEncoder(
@@ -112,9 +145,9 @@ def build_encoder(encoder: Encoder, width: int) -> nn.Module:
     return ENCODERS[encoder.kind](encoder, width)
 
 
-def _backbone(e: Experiment, autocast: bool) -> HRNet:
-    arch: dict[str, Any] | None = json.loads(json.dumps(e.backbone.arch))
-    return BACKBONES[e.backbone.kind](e.backbone.name, arch, autocast)
+def _backbone(e: Experiment, autocast: bool) -> Backbone:
+    arch: dict[str, Any] = json.loads(json.dumps(e.backbone.arch or {}))
+    return BACKBONES[e.backbone.kind](e, arch, autocast)
 
 
 def _synthesis(e: Experiment, channels: int) -> tuple[nn.Module, nn.Module, int]:
@@ -122,7 +155,8 @@ def _synthesis(e: Experiment, channels: int) -> tuple[nn.Module, nn.Module, int]
         return NoSynthesis(e.width), NoCoordinates(), 0
     count = len(e.synthesis.points)
     encoder = build_encoder(e.synthesis.encoder, e.width)
-    synthesizer = PoseSynthesizer(channels, e.width, count, encoder)
+    rough = FromImages() if e.rough_frames else FromFeatures(channels, e.width, e.blocks)
+    synthesizer = PoseSynthesizer(rough, channels, e.width, count, encoder)
     heads = CoordinateHeads(channels, e.width, e.blocks, count)
     return synthesizer, heads, count * (len(e.window) - 1)
 
@@ -175,6 +209,12 @@ def _information(e: Experiment, model: PoseModel, groups: Parts) -> list[Weighte
     ]
 
 
+def load_pretrained(model: PoseModel, checkpoint: Path) -> None:
+    """Starts a backbone from a published checkpoint. Raises RecordError naming a misfit key."""
+    backbone = model.backbone
+    load_published(backbone, backbone.published(), backbone.unused, checkpoint)
+
+
 def load_backbone(model: PoseModel, checkpoint: Path) -> None:
     """Loads stage one's backbone into a second-stage model and starts C_real from it.
 
@@ -186,36 +226,5 @@ def load_backbone(model: PoseModel, checkpoint: Path) -> None:
     own = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
     load_weights(model.backbone, own, checkpoint)
     heads = dict(model.named_children()).get("coordinate_heads")
-    if isinstance(heads, CoordinateHeads) and isinstance(model.backbone, HRNet):
+    if isinstance(heads, CoordinateHeads):
         heads.start_from(model.backbone.final_layer)
-
-
-def load_weights(module: nn.Module, state: dict[str, torch.Tensor], source: Path) -> None:
-    """Loads a state dict strictly. Raises RecordError naming the first key that does not fit."""
-    own = module.state_dict()
-    for key in [*own, *state]:
-        if key not in state:
-            raise records.RecordError(f"{source}: key '{key}' is missing")
-        if key not in own:
-            raise records.RecordError(f"{source}: key '{key}' is not part of this model")
-        if own[key].shape != state[key].shape:
-            raise records.RecordError(
-                f"{source}: '{key}' has shape {tuple(state[key].shape)}, "
-                f"the model wants {tuple(own[key].shape)}"
-            )
-    module.load_state_dict(state)
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint onto the CPU. Raises RecordError if it is missing or truncated."""
-    try:
-        value = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise records.RecordError(f"{path}: no such file; run the rule that makes it") from error
-    except DAMAGE as error:
-        raise records.RecordError(
-            f"{path}: not a complete checkpoint; delete it and run again"
-        ) from error
-    if not isinstance(value, dict) or "model" not in value:
-        raise records.RecordError(f"{path}: holds no 'model'; delete it and run again")
-    return value

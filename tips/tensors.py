@@ -14,7 +14,7 @@ class Window(NamedTuple):
     """A batch of person windows: what a model sees. Images are normalised RGB."""
 
     images: Float[Tensor, "B T 3 H W"]
-    rough: Float[Tensor, "B I 3 H W"]  # interim frames; I = T - 1, or 0 without synthesis
+    rough: Float[Tensor, "B _i 3 H W"]  # interim frames; T - 1, or 0 where none is looked at
 
 
 class Target(NamedTuple):

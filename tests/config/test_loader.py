@@ -78,7 +78,10 @@ GROUPS = "distillation: {groups: {source: listed, count: 2, parts: %s}}"
             "training.milestones: milestones are rising shares of all steps in (0, 1); got",
         ),
         ("model: single_frame", "the file: model single_frame takes window [0], synthesis null"),
-        ("interim: vfit", "interim: Input should be 'average', 'flow' or 'true' (got \"vfit\")"),
+        (
+            "interim: vift",
+            "interim: Input should be 'average', 'flow', 'vfit', 'true' or 'features' (got",
+        ),
     ],
 )
 def test_mistakes_are_one_line_with_file_key_and_rule(

@@ -1,9 +1,18 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
+from tips.build import GENERATORS
+from tips.config import ConfigError, Scale
+from tips.config.scale import Vfit as ScaleVfit
 from tips.interim import average, flow
 from tips.interim.generator import InterimGenerator, interpolate_clip
+from tips.models.vfit.network import VFIT
+from tips.models.vfit.sizes import SIZES
 from tips.ops.image import psnr
+from tips.records import RecordError
 
 
 def scene(shift: float, height: int = 144, width: int = 192) -> np.ndarray:
@@ -59,3 +68,39 @@ def test_clip_ends_are_repeated() -> None:
     assert len(list(interpolate_clip(spy, clip.__getitem__, 4))) == 3
     assert seen == [(0, 0, 1, 2), (0, 1, 2, 3), (1, 2, 3, 3)]
     assert list(interpolate_clip(spy, clip.__getitem__, 1)) == []
+
+
+def scale(vfit: ScaleVfit | None) -> Scale:
+    return Scale.model_construct(name="mine", vfit=vfit)
+
+
+def test_vfit_from_a_checkpoint(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = VFIT(SIZES["tiny"])
+    with torch.no_grad():
+        network.predict.ModuleWeight[5].bias += 0.05  # beyond white
+    state = {f"module.{name}": value for name, value in network.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "vfit.pth")
+    settings = ScaleVfit(size="tiny", weights=str(tmp_path / "vfit.pth"))
+    generator = GENERATORS["vfit"](scale(settings))
+    frames = [scene(shift, 45, 62) for shift in (0, 4, 8, 12)]
+    made = generator(*frames)
+    assert made.shape == (45, 62, 3)
+    assert made.dtype == np.uint8
+    images = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)[None] / 255
+    with torch.inference_mode():
+        predicted = network.eval()(images).full[0].permute(1, 2, 0) * 255
+    assert predicted.max() > 255
+    assert np.array_equal(made, predicted.clamp(0, 255).round().numpy().astype(np.uint8))
+
+
+def test_vfit_without_a_checkpoint_is_one_clear_line(tmp_path: Path) -> None:
+    for settings in (None, ScaleVfit(size="base", weights=None)):
+        with pytest.raises(ConfigError, match=r"name it as vfit\.weights in .*/mine\.yaml"):
+            GENERATORS["vfit"](scale(settings))
+    absent = str(tmp_path / "gone.pth")
+    with pytest.raises(RecordError, match=r"gone\.pth: no such file; fetch it"):
+        GENERATORS["vfit"](scale(ScaleVfit(size="tiny", weights=absent)))
+    torch.save(VFIT(SIZES["tiny"]).state_dict(), absent)
+    with pytest.raises(RecordError, match=r"'encoder\.stem\.0\.weight' has shape"):
+        GENERATORS["vfit"](scale(ScaleVfit(size="small", weights=absent)))

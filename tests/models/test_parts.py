@@ -17,7 +17,7 @@ from tips.models.encoders import (
 from tips.models.heads import Fusion
 from tips.models.interfaces import Backbone
 from tips.models.layers import ResBlock, group_norm, residual_blocks
-from tips.models.synthesizer import NoSynthesis, PoseSynthesizer
+from tips.models.synthesizer import FromFeatures, FromImages, NoSynthesis, PoseSynthesizer
 from tips.ops.deform_attn import reference
 from tips.ops.integral import integral
 from tips.tensors import PoseOutput
@@ -149,7 +149,7 @@ class Identity(Backbone):
 
 
 def test_synthesizer_follows_equation_1_point_major() -> None:
-    synthesizer = shaken(PoseSynthesizer(3, WIDTH, 2, transformer()))
+    synthesizer = shaken(PoseSynthesizer(FromImages(), 3, WIDTH, 2, transformer()))
     F, rough = torch.randn(2, 4, 3, SIZE, SIZE), torch.randn(2, 3, 3, SIZE, SIZE)
     found = synthesizer(F, rough, Identity())
     assert found.shape == (2, 2 * 3, WIDTH, SIZE, SIZE)
@@ -161,11 +161,21 @@ def test_synthesizer_follows_equation_1_point_major() -> None:
             assert torch.allclose(found[:, 3 * k + w], synthesizer.encoder(x), atol=1e-5)
 
 
-def test_no_synthesis_runs_nothing() -> None:
-    class Refuses(Backbone):
-        def forward(self, images: Tensor) -> Tensor:
-            raise AssertionError("the backbone must not run")
+class Refuses(Backbone):
+    def forward(self, images: Tensor) -> Tensor:
+        raise AssertionError("the backbone must not run")
 
+
+def test_rough_features_from_both_neighbours() -> None:
+    rough = shaken(FromFeatures(CHANNELS, WIDTH, 2))
+    F = torch.randn(2, 4, CHANNELS, SIZE, SIZE)
+    found = rough(F, F.new_zeros(2, 0, 3, SIZE, SIZE), Refuses())
+    assert found.shape == (2, 3, CHANNELS, SIZE, SIZE)
+    pair = torch.cat([F[1, 2], F[1, 3]])[None]
+    assert torch.allclose(found[1, 2], rough.narrow(rough.blocks(pair))[0], atol=1e-5)
+
+
+def test_no_synthesis_runs_nothing() -> None:
     F = torch.randn(2, 3, CHANNELS, SIZE, SIZE)
     found = NoSynthesis(WIDTH)(F, torch.randn(2, 2, 3, 24, 24), Refuses())
     assert found.shape == (2, 0, WIDTH, SIZE, SIZE)

@@ -20,7 +20,7 @@ class Part(BaseModel):
 class Backbone(Part):
     """The single-frame feature extractor. `arch` overrides timm's table for small networks."""
 
-    kind: Literal["hrnet"]
+    kind: Literal["hrnet", "hrnet_ms", "vitpose"]
     name: str
     arch: dict[str, object] | None
     weights: str | None  # checkpoint to start stage one from; null builds offline
@@ -193,7 +193,7 @@ class Experiment(Part):
     backbone: Backbone
     width: Positive  # D, channels of every map behind the backbone
     blocks: Positive  # residual blocks of C (Eq. 2)
-    interim: Literal["average", "flow", "true"]
+    interim: Literal["average", "flow", "vfit", "true", "features"]
     synthesis: Synthesis | None
     fusion: Fusion
     distillation: Distillation | None
@@ -224,6 +224,11 @@ class Experiment(Part):
                 "model single_frame takes window [0], synthesis null, distillation null"
             )
         return self
+
+    @property
+    def rough_frames(self) -> bool:
+        """Whether the model looks at interim frames; `features` builds on the window's alone."""
+        return self.synthesis is not None and self.interim != "features"
 
     @property
     def t(self) -> int:

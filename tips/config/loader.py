@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tips.config.experiment import Experiment
+from tips.config.experiment import Backbone, Experiment
 from tips.config.layers import ConfigError, layered, overlay, read_yaml
 from tips.config.scale import Scale
 
@@ -39,9 +39,29 @@ class Study(NamedTuple):
             raise ConfigError(f"unknown variant '{name}'{_nearest(name, self.variants)}")
         return self.variants[name]
 
+    def stage_one(self, name: str) -> str:
+        """Names the single-frame variant whose trained backbone a second stage builds on.
+
+        Raises:
+            ConfigError: no single-frame variant of the study has that backbone.
+        """
+        wanted = _network(self.variant(name))
+        singles = [v for v in self.variants.values() if v.experiment.model == "single_frame"]
+        for single in sorted(singles, key=lambda single: single.name != BACKBONE):
+            if _network(single) == wanted:
+                return single.name
+        raise ConfigError(
+            f"variant '{name}': no single-frame variant trains its backbone '{wanted.name}'; "
+            "give one the same `backbone`"
+        )
+
     def backbone_seed(self, seed: int) -> int:
         """The stage-one seed that a second-stage seed builds on."""
         return 0 if self.scale.seeds.shared_backbone else seed
+
+
+def _network(variant: Variant) -> Backbone:
+    return variant.experiment.backbone.model_copy(update={"weights": None})
 
 
 def load_study(
@@ -72,7 +92,8 @@ def load_study(
         name = path.stem
         if name in variants:
             raise ConfigError(f"{path}: a variant named '{name}' exists already; rename the file")
-        if chosen.rows is not None and name not in chosen.rows:
+        listed = chosen.rows is None or name in chosen.rows
+        if not listed or path.parent.name in chosen.without:
             continue
         kind = "paper" if path.parent == experiments else path.parent.name
         count = seeds or chosen.seeds.more.get(name, chosen.seeds.default)

@@ -95,6 +95,13 @@ class Evaluation(Part):
         return "gt" if self.boxes == "detected" else "detected"
 
 
+class Vfit(Part):
+    """The interim generator `vfit`: its size and the checkpoint it needs."""
+
+    size: Literal["base", "small", "tiny"]
+    weights: str | None  # null: `vfit` is refused
+
+
 class Contract(Part):
     """What fixed the rendered data's difficulty, on data seeds other than the study's.
 
@@ -126,9 +133,12 @@ class Scale(Part):
     evaluation: Evaluation
     seeds: Seeds
     rows: tuple[str, ...] | None  # null: every variant
+    without: tuple[str, ...] = ()  # folders of experiments/ that are not read
     interim: tuple[str, ...]  # generators that are made and measured
+    vfit: Vfit | None = None
     group_counts: tuple[int, ...]
     pictures: Positive
     speed_repeats: Positive
+    checkpointing: bool = False  # encoder layers are computed twice and held once
     experiment: dict[str, Any]  # laid over every experiment, below its own YAML
     variants: dict[str, dict[str, Any]]  # laid over one experiment, above its own YAML

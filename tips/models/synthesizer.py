@@ -7,7 +7,50 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips.models.interfaces import Backbone
-from tips.models.layers import group_norm
+from tips.models.layers import group_norm, residual_blocks
+
+
+class FromImages(nn.Module):
+    """Rough interim features F_{w,w+1}: the backbone on the rough interim frames."""
+
+    def forward(
+        self,
+        F: Float[Tensor, "B T C H W"],
+        rough: Float[Tensor, "B I 3 h w"],
+        backbone: Backbone,
+    ) -> Float[Tensor, "B I C H W"]:
+        """Runs the backbone on the I = T - 1 interim frames."""
+        M: Tensor = backbone(rough.flatten(0, 1))
+        return M.unflatten(0, rough.shape[:2])
+
+
+class FromFeatures(nn.Module):
+    """Rough interim features F_{w,w+1} from the features of both neighbours (w/o VFIT).
+
+    Args:
+        channels: C.
+        width: D, inside.
+        blocks: residual blocks.
+    """
+
+    # Paper: what replaces F_{w,w+1} without VFIT is unstated; here: residual blocks on both
+    # neighbours, because nine backbone passes exceed the 230 GFLOPs of Table VIII and a mean of
+    # features has too few parameters.
+    def __init__(self, channels: int, width: int, blocks: int) -> None:
+        super().__init__()
+        self.blocks = residual_blocks(2 * channels, width, blocks)
+        self.narrow = nn.Conv2d(width, channels, 1)
+
+    def forward(
+        self,
+        F: Float[Tensor, "B T C H W"],
+        rough: Float[Tensor, "B _i 3 h w"],
+        backbone: Backbone,
+    ) -> Float[Tensor, "B I C H W"]:
+        """Looks at F alone; there are no interim frames."""
+        pairs = torch.cat([F[:, :-1], F[:, 1:]], dim=2)
+        M: Tensor = self.narrow(self.blocks(pairs.flatten(0, 1)))
+        return M.unflatten(0, pairs.shape[:2])
 
 
 class PoseSynthesizer(nn.Module):
@@ -17,14 +60,18 @@ class PoseSynthesizer(nn.Module):
     a learned embedding per point added.
 
     Args:
+        rough: where F_{w,w+1} comes from, `FromImages` or `FromFeatures`.
         channels: C, width of the backbone's features.
         width: D, width of the encoder.
         points: K.
         encoder: T of Eq. 1.
     """
 
-    def __init__(self, channels: int, width: int, points: int, encoder: nn.Module) -> None:
+    def __init__(
+        self, rough: nn.Module, channels: int, width: int, points: int, encoder: nn.Module
+    ) -> None:
         super().__init__()
+        self.rough = rough
         self.project = nn.Sequential(nn.Conv2d(3 * channels, width, 1), group_norm(width))
         self.encoder = encoder
         # Paper: Table VII does not say how several points are synthesized; here: one shared
@@ -35,12 +82,12 @@ class PoseSynthesizer(nn.Module):
     def forward(
         self,
         F: Float[Tensor, "B T C H W"],
-        rough: Float[Tensor, "B I 3 h w"],
+        rough: Float[Tensor, "B _i 3 h w"],
         backbone: Backbone,
     ) -> Float[Tensor, "B KI D H W"]:
         """Synthesizes K maps for each of the I = T - 1 intervals, point-major."""
-        batch, intervals = rough.shape[:2]
-        M = backbone(rough.flatten(0, 1)).unflatten(0, (batch, intervals))
+        M = self.rough(F, rough, backbone)
+        batch, intervals = M.shape[:2]
         x = torch.cat([M, M - F[:, :-1], M - F[:, 1:]], dim=2).flatten(0, 1)
         x = self.project(x).unflatten(0, (batch, intervals))
         x = x[:, None] + self.points[None, :, None, :, None, None]

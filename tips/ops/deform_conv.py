@@ -35,9 +35,9 @@ def deform_conv(
     size = weight.shape[-1]
     taps = size * size
     groups = mask.shape[1] // taps
-    step = torch.arange(size, dtype=x.dtype) - size // 2
-    rows = torch.arange(height, dtype=x.dtype)[:, None] + 0.5
-    across = torch.arange(width, dtype=x.dtype)[None, :] + 0.5
+    step = torch.arange(size, dtype=x.dtype, device=x.device) - size // 2
+    rows = torch.arange(height, dtype=x.dtype, device=x.device)[:, None] + 0.5
+    across = torch.arange(width, dtype=x.dtype, device=x.device)[None, :] + 0.5
     moves = offset.view(batch, groups, taps, 2, height, width)
     # Unit-free, with pixel centres at (i + 0.5) / size: (B, G, k k, H, W, 2).
     locations = torch.stack(
@@ -48,7 +48,7 @@ def deform_conv(
         dim=-1,
     )
     masks = mask.view(batch, groups, taps, height, width)
-    sample = _by_attention if backend("cpu") == "cpp" else _by_grid_sample
+    sample = _by_attention if backend(x.device.type) == "cpp" else _by_grid_sample
     columns = sample(x, locations, masks)
     kernel = weight.view(weight.shape[0], groups, channels // groups, taps)
     flat = kernel.permute(3, 1, 2, 0).reshape(taps * channels, weight.shape[0])

@@ -36,7 +36,7 @@ def open_windows(opened: Opened, variant: Variant, splits: list[Annotations]) ->
     """Opens the frame stores that a variant's windows need."""
     study, paths = opened
     experiment = variant.experiment
-    interim = experiment.synthesis is not None
+    interim = experiment.rough_frames
     dataset = study.scale.dataset
     stores: dict[str, Stores] = {
         annotations.split: Stores(

@@ -42,11 +42,6 @@ class Given(Backbone):
         draw = torch.Generator().manual_seed(images.shape[0])
         return torch.randn(images.shape[0], self.channels, *self.size, generator=draw)
 
-    def maps(self, F: Float[Tensor, "B C h w"]) -> Float[Tensor, "B J h w"]:
-        """Reads heat maps as a trained backbone's head would."""
-        maps: Tensor = self.final_layer(F)
-        return maps
-
 
 def run(
     out: Path = Path("results/bench/training_step.json"),

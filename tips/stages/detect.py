@@ -9,16 +9,15 @@ from torch import Tensor, nn
 from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
 from tips import records
-from tips.build import load_weights
 from tips.config import ConfigError, Evaluation
 from tips.data.boxes import detected_boxes
 from tips.data.detections import PERSON, read_detections
 from tips.data.frames import FrameStore, open_frames
+from tips.models.weights import DAMAGE, load_weights
 from tips.records import Annotations, Detection, Detections, RecordError
 from tips.stages._progress import track
 from tips.stages._study import Opened, open_study, read_annotations
 from tips.training.device import choose_device
-from tips.training.state import DAMAGE
 
 COCO_CLASSES: Final = 91
 

@@ -10,19 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tips.records as records
-from tips.config import ConfigError, Dataset, load_study
+from tips.build import GENERATORS
+from tips.config import ConfigError, Dataset, Scale, load_study
 from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
-from tips.interim import average, flow
-from tips.interim.generator import InterimGenerator, interpolate_clip
+from tips.interim.generator import interpolate_clip
 from tips.interim.true import has_true_frames, true_frames
 from tips.ops.image import NumberedImages, psnr, write_jpeg
 from tips.paths import Paths, study_paths
 from tips.stages._progress import track
 
-GENERATORS: Final[dict[str, Callable[[], InterimGenerator]]] = {
-    "average": average.build,
-    "flow": flow.build,
-}
 TRUE: Final = "true"  # read, not generated
 
 
@@ -33,7 +29,7 @@ def run(generator: str, scale: str = "desk", root: str = "") -> None:
     over frames of each frame's, against the true in-between frames where the dataset has them.
 
     Args:
-        generator: average, flow or true.
+        generator: average, flow, vfit or true.
         scale: name of a file of experiments/scales.
         root: dataset folder, where the scale leaves it open.
 
@@ -50,7 +46,7 @@ def run(generator: str, scale: str = "desk", root: str = "") -> None:
     report: dict[str, Any] = {"generator": generator}
     for split in ("train", "val"):
         annotations = records.read(records.Annotations, paths.annotations(split))
-        sources = _sources(generator, dataset, paths, annotations)
+        sources = _sources(generator, study.scale, paths, annotations)
         for sequence in track(annotations.sequences, f"interim {generator}, {split}"):
             _write(sources(sequence), dataset, paths.interim(generator) / split, sequence.name)
         report[split] = {"mean": None, "n": 0}
@@ -61,14 +57,14 @@ def run(generator: str, scale: str = "desk", root: str = "") -> None:
 
 
 def _sources(
-    generator: str, dataset: Dataset, paths: Paths, annotations: records.Annotations
+    generator: str, scale: Scale, paths: Paths, annotations: records.Annotations
 ) -> Callable[[records.Sequence], Iterator[NDArray[np.uint8]]]:
     """How the interim frames of one sequence come about."""
     if generator == TRUE:
         truth = true_frames(paths.root, annotations.split)
         return lambda sequence: (truth(sequence.name, w) for w in range(len(sequence.frames) - 1))
-    make = GENERATORS[generator]()
-    frames = open_frames(dataset, paths, annotations)
+    make = GENERATORS[generator](scale)
+    frames = open_frames(scale.dataset, paths, annotations)
     return lambda sequence: interpolate_clip(
         make, partial(frames, sequence.name), len(sequence.frames)
     )

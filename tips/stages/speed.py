@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 
 from tips import records
+from tips.build import GENERATORS
 from tips.config import BACKBONE, Crop, Study, Variant
 from tips.data.windows import normalise
-from tips.interim import average, flow
 from tips.ops.deform_attn import backend
 from tips.stages._progress import track
 from tips.stages._study import Opened, open_study
@@ -101,7 +101,7 @@ def _call(opened: Opened, variant: Variant, device: torch.device) -> Callable[[]
         shape = (1, count, *size)
         return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).to(device)
 
-    rough = frames - 1 if experiment.synthesis is not None else 0
+    rough = frames - 1 if experiment.rough_frames else 0
     window = Window(normalise(pixels(frames)), normalise(pixels(rough)))
 
     @torch.inference_mode()
@@ -114,11 +114,12 @@ def _call(opened: Opened, variant: Variant, device: torch.device) -> Callable[[]
 def _generators(study: Study, crop: Crop) -> dict[str, float]:
     """Seconds per interim frame of crop size, for the generators that compute one."""
     pixels = torch.randint(0, 256, (4, crop.height, crop.width, 3), dtype=torch.uint8).numpy()
-    known = {"average": average.build(), "flow": flow.build()}
+    known = {
+        name: GENERATORS[name](study.scale) for name in study.scale.interim if name in GENERATORS
+    }
     calls: dict[str, Callable[[], object]] = {
         name: (lambda generate=generate: generate(*pixels))  # type: ignore[misc]
         for name, generate in known.items()
-        if name in study.scale.interim
     }
     timings = interleaved(calls, study.scale.speed_repeats, torch.device("cpu"))
     return {name: timing.wall for name, timing in timings.items()}

@@ -12,12 +12,12 @@ from tips.build import (
     build_groups,
     build_model,
     load_backbone,
-    load_weights,
-    read_checkpoint,
+    load_pretrained,
 )
-from tips.config import BACKBONE, Variant, digest
+from tips.config import Variant, digest
 from tips.data.windows import Key, keys
 from tips.models.interfaces import PoseModel
+from tips.models.weights import load_weights, read_checkpoint
 from tips.ops.deform_attn import backend
 from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, open_study, open_windows, read_annotations
@@ -25,6 +25,7 @@ from tips.stages.prepare import split_names
 from tips.training.batches import AugmentedWindows, load_batches
 from tips.training.device import choose_device, use_bfloat16
 from tips.training.loop import Job, Outcome, TrainingError, fit
+from tips.training.memory import checkpoint_activations
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
@@ -87,8 +88,11 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
     torch.manual_seed(seed)
     model, groups = variant_model(opened, variant, autocast)
     if experiment.model != "single_frame":
-        backbone_seed = opened.study.backbone_seed(seed)
-        load_backbone(model, opened.paths.checkpoint(BACKBONE, str(backbone_seed)))
+        load_backbone(model, _stage_one(opened, variant, seed))
+    elif experiment.backbone.weights is not None:
+        load_pretrained(model, Path(experiment.backbone.weights))
+    if opened.study.scale.checkpointing:
+        checkpoint_activations(model)
     criterion = build_criterion(experiment, model, groups)
     samples, pools, splits = training_keys(opened, variant)
     windows = open_windows(opened, variant, splits)
@@ -138,23 +142,30 @@ def input_digests(opened: Opened, variant: Variant, seed: int) -> dict[str, str]
     """Digests of everything a training reads besides its configuration."""
     paths, experiment = opened.paths, variant.experiment
     found = {"source": provenance.source_digest(), "data": _file_digest(paths.manifest)}
-    if experiment.synthesis is not None:
+    if experiment.rough_frames:
         file = paths.interim(experiment.interim) / "psnr.json"
         found["interim"] = _file_digest(file)
     if experiment.distillation is not None and experiment.distillation.groups.source == "spectral":
         file = paths.groups(str(experiment.distillation.groups.count))
         found["groups"] = _file_digest(file)
     if experiment.model != "single_frame":
-        backbone = paths.checkpoint(BACKBONE, str(opened.study.backbone_seed(seed)))
-        found["backbone"] = _file_digest(backbone)
+        found["backbone"] = _file_digest(_stage_one(opened, variant, seed))
+    elif experiment.backbone.weights is not None:
+        weights = Path(experiment.backbone.weights)
+        found["weights"] = _file_digest(weights, "fetch it, or mend backbone.weights")
     return found
 
 
-def _file_digest(path: Path) -> str:
+def _stage_one(opened: Opened, variant: Variant, seed: int) -> Path:
+    study = opened.study
+    return opened.paths.checkpoint(study.stage_one(variant.name), str(study.backbone_seed(seed)))
+
+
+def _file_digest(path: Path, remedy: str = "run the rule that makes it") -> str:
     try:
         return provenance.file_digest(path)
     except FileNotFoundError as error:
-        raise RecordError(f"{path}: no such file; run the rule that makes it") from error
+        raise RecordError(f"{path}: no such file; {remedy}") from error
 
 
 def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ import fcntl
 import json
 import logging
 import os
-import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +11,10 @@ from typing import Any
 
 import torch
 
+from tips.models.weights import DAMAGE
 from tips.records import RecordError, atomic_path
 
 log = logging.getLogger(__name__)
-
-# What torch.load raises for files that are cut off or no archive of tensors.
-DAMAGE = (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError)
 
 
 class StateFolder:

@@ -35,6 +35,11 @@ try:
     STUDY = load_study(
         config["scale"], Path("experiments"), ROOT or None, config["seeds"] or None
     )
+    STAGE_ONE = {
+        name: STUDY.stage_one(name)
+        for name, variant in STUDY.variants.items()
+        if variant.experiment.model != "single_frame"
+    }
 except ConfigError as error:
     refuse(error)
 SCALE = STUDY.scale
@@ -136,11 +141,12 @@ def training_inputs(wildcards):
     """What a variant's training reads besides the dataset."""
     experiment = STUDY.variant(wildcards.variant).experiment
     needed = []
-    if experiment.model != "single_frame":
-        needed.append(
-            PATHS.checkpoint(BACKBONE, str(STUDY.backbone_seed(int(wildcards.seed))))
-        )
-    if experiment.synthesis is not None:
+    if wildcards.variant in STAGE_ONE:
+        seed = STUDY.backbone_seed(int(wildcards.seed))
+        needed.append(PATHS.checkpoint(STAGE_ONE[wildcards.variant], str(seed)))
+    elif experiment.backbone.weights is not None:
+        needed.append(experiment.backbone.weights)
+    if experiment.rough_frames:
         needed.append(PATHS.interim(experiment.interim) / "psnr.json")
     if experiment.distillation and experiment.distillation.groups.source == "spectral":
         needed.append(PATHS.groups(str(experiment.distillation.groups.count)))
@@ -151,9 +157,16 @@ def prediction_inputs(wildcards):
     experiment = STUDY.variant(wildcards.variant).experiment
     return (
         [PATHS.interim(experiment.interim) / "psnr.json"]
-        if experiment.synthesis
+        if experiment.rough_frames
         else []
     )
+
+
+def interpolator(wildcards):
+    """The checkpoint of an interim generator that has one."""
+    vfit = SCALE.vfit
+    named = wildcards.generator == "vfit" and vfit is not None and vfit.weights
+    return [vfit.weights] if named else []
 
 
 def meaning(wildcards):

@@ -153,6 +153,7 @@ rule pack:
 
 rule interpolate:
     input:
+        interpolator,
         annotations=[PATHS.annotations(split) for split in ("train", "val")],
         packed=PATHS.packed / "packed.json",
     output:

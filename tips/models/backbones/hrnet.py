@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tips import skeleton
 from tips.models.interfaces import Backbone
+from tips.models.weights import COCO, Published, as_is, posetrack_head
 
 
 class HRNet(Backbone):
@@ -19,35 +20,54 @@ class HRNet(Backbone):
         name: timm's name of the network.
         arch: overrides of timm's architecture table, for small networks; null keeps it.
         autocast: run in bfloat16.
+        joints: heat maps; COCO's 17 make it the published network.
     """
 
     stride = 4
+    outputs = 1  # branches of the last stage that are fused and given out
 
-    def __init__(self, name: str, arch: Mapping[str, Any] | None, autocast: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        arch: Mapping[str, Any] | None,
+        autocast: bool,
+        joints: int = skeleton.COUNT,
+    ) -> None:
         super().__init__()
+        wanted = tuple(range(1, self.outputs + 1))
         self.net = timm.create_model(
-            name, features_only=True, feature_location="", out_indices=(1,), **(arch or {})
+            name, features_only=True, feature_location="", out_indices=wanted, **(arch or {})
         )
         # Only the stride-4 output is used: the rows of the last fuse that feed the other
         # branches would be dead weight.
         last = self.net.stage4[-1]
-        last.fuse_layers = nn.ModuleList([last.fuse_layers[0]])
+        last.fuse_layers = nn.ModuleList(last.fuse_layers[: self.outputs])
         self.channels: int = self.net.feature_info.channels()[0]
-        self.final_layer = nn.Conv2d(self.channels, skeleton.COUNT, 1)
+        self.final_layer = nn.Conv2d(self.channels, joints, 1)
         self.autocast = autocast
         # Channels last takes a quarter off the convolutions' time on a CPU, with or without bf16.
-        self.net.to(memory_format=torch.channels_last)
+        # As net.to(memory_format=...) does it; fake tensors refuse that.
+        for parameter in self.net.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         nn.init.normal_(self.final_layer.weight, std=0.001)
         assert self.final_layer.bias is not None
         nn.init.zeros_(self.final_layer.bias)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H/4 W/4"]:
         """Computes F. Images are normalised RGB, H and W divisible by 32."""
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
+        with self.precision(images):
             features: Tensor = self.net(images.contiguous(memory_format=torch.channels_last))[0]
         return features.float().contiguous()
 
-    def maps(self, F: Float[Tensor, "B C h w"]) -> Float[Tensor, "B J h w"]:
-        """Computes the backbone's own heat maps from F."""
-        maps: Tensor = self.final_layer(F)
-        return maps
+    def published(self) -> Mapping[str, Published]:
+        """Says where the official pose checkpoint's tensors belong; its head has COCO's joints."""
+        head = as_is if self.final_layer.out_channels == len(COCO) else posetrack_head
+        found = {}
+        for key, value in self.state_dict().items():
+            shape = tuple(value.shape)
+            if key.startswith("final_layer."):
+                found[key] = Published(key, (len(COCO), *shape[1:]), head)
+            elif key.startswith("net."):
+                found[key.removeprefix("net.")] = Published(key, shape, as_is)
+        return found

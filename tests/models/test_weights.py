@@ -1,0 +1,173 @@
+"""Published checkpoints: every key accounted for, misfits refused by name."""
+
+from pathlib import Path
+
+import manifests
+import pytest
+import timm
+import torch
+from manifests import needs_manifests
+from test_hrnet import ARCH
+from torch import Tensor
+
+from tips import skeleton
+from tips.build import load_pretrained
+from tips.models.backbones.hrnet import HRNet
+from tips.models.baselines.single_frame import SingleFrame
+from tips.models.weights import COCO, FROM_COCO, fitting, load_published
+from tips.records import RecordError
+
+FILE = Path("pose_hrnet.pth")
+
+
+def tiny() -> HRNet:
+    return HRNet("hrnet_w18_small", ARCH, autocast=False)
+
+
+def official(backbone: HRNet) -> dict[str, Tensor]:
+    """A state dict as the official code would write it, other values than `backbone` has."""
+    draw = torch.Generator().manual_seed(3)
+    state = {
+        name: torch.rand(one.shape, generator=draw) for name, one in backbone.published().items()
+    }
+    return {
+        name: torch.tensor(7) if name.endswith("num_batches_tracked") else value
+        for name, value in state.items()
+    }
+
+
+@needs_manifests
+@pytest.mark.parametrize(
+    ("name", "manifest"),
+    [
+        ("hrnet_w48", "hrnet_pose_w48_384x288"),
+        ("hrnet_w32", "hrnet_pose_w32_256x192"),
+    ],
+)
+@pytest.mark.parametrize("joints", [15, 17])
+def test_manifests_of_hrnet_fit(name: str, manifest: str, joints: int) -> None:
+    with torch.device("meta"):
+        backbone = HRNet(name, None, False, joints)
+    wanted = {key: one.shape for key, one in backbone.published().items()}
+    assert wanted == manifests.shapes(manifest)
+    assert {one.key for one in backbone.published().values()} == set(backbone.state_dict())
+    if joints == len(COCO):
+        assert sum(p.numel() for p in backbone.parameters()) == manifests.parameters(manifest)
+
+
+def test_every_tensor_arrives(tmp_path: Path) -> None:
+    backbone = tiny()
+    state = official(backbone)
+    load_pretrained(SingleFrame(backbone), manifests.write(tmp_path / "w.pth", state))
+    loaded = backbone.state_dict()
+    for name, value in state.items():
+        if not name.startswith("final_layer."):
+            assert torch.equal(loaded[f"net.{name}"], value), name
+    assert len(loaded) == len(state)
+
+
+def test_features_of_the_pruned_network_are_the_unpruned_ones_bit_for_bit(tmp_path: Path) -> None:
+    backbone = tiny().eval()
+    state = official(backbone)
+    path = manifests.write(tmp_path / "w.pth", state)
+    load_published(backbone, backbone.published(), "", path)
+    whole = timm.create_model(
+        "hrnet_w18_small", features_only=True, feature_location="", out_indices=(1,), **ARCH
+    ).eval()
+    misfit = whole.load_state_dict(state, strict=False)
+    assert set(misfit.unexpected_keys) == {"final_layer.weight", "final_layer.bias"}
+    assert {key.rsplit("fuse_layers.")[1][0] for key in misfit.missing_keys} == {"1", "2", "3"}
+    assert all(key.startswith("stage4.0.fuse_layers.") for key in misfit.missing_keys)
+    whole.to(memory_format=torch.channels_last)
+    images = torch.randn(2, 3, 96, 64).contiguous(memory_format=torch.channels_last)
+    assert torch.equal(backbone(images), whole(images)[0])
+
+
+def test_coco_head_becomes_posetracks(tmp_path: Path) -> None:
+    backbone = tiny()
+    state = official(backbone)
+    path = manifests.write(tmp_path / "w.pth", state)
+    load_published(backbone, backbone.published(), backbone.unused, path)
+    for joint, source in enumerate(FROM_COCO):
+        assert torch.equal(backbone.final_layer.weight[joint], state["final_layer.weight"][source])
+        name = skeleton.JOINTS[joint]
+        expected = {"head_bottom": "left_eye", "head_top": "right_eye"}.get(name, name)
+        assert COCO[source] == expected
+    assert len(set(FROM_COCO)) == skeleton.COUNT
+
+
+def test_prefixes_and_wrappers_of_published_files(tmp_path: Path) -> None:
+    backbone = tiny()
+    state = official(backbone)
+    wrapped = {"state_dict": {f"module.{name}": value for name, value in state.items()}}
+    torch.save(wrapped, tmp_path / "w.pth")
+    load_published(backbone, backbone.published(), "", tmp_path / "w.pth")
+    assert torch.equal(backbone.state_dict()["net.conv1.weight"], state["conv1.weight"])
+
+
+def test_old_files_have_no_batch_counters(tmp_path: Path) -> None:
+    backbone = tiny()
+    state = official(backbone)
+    old = {name: value for name, value in state.items() if "num_batches" not in name}
+    assert len(old) < len(state)
+    path = manifests.write(tmp_path / "w.pth", old)
+    load_published(backbone, backbone.published(), "", path)
+    assert torch.equal(backbone.state_dict()["net.bn1.running_mean"], old["bn1.running_mean"])
+
+
+MISFITS = {
+    "renamed": ("layer1.0.conv1.weight", "key 'layer1.0.conv1.weight' is missing"),
+    "missing": ("bn2.running_var", "key 'bn2.running_var' is missing"),
+    "extra": ("head.weight", "key 'head.weight' is not part of this model"),
+    "shape": (
+        "conv2.weight",
+        "'conv2.weight' has shape (1, 8, 3, 3), the model wants (64, ",
+    ),
+}
+
+
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_misfits_are_refused_by_name(misfit: str, tmp_path: Path) -> None:
+    key, says = MISFITS[misfit]
+    backbone = tiny()
+    state = official(backbone)
+    if misfit == "renamed":
+        state["renamed.weight"] = state.pop(key)
+    elif misfit == "missing":
+        del state[key]
+    elif misfit == "extra":
+        state[key] = torch.zeros(3)
+    else:
+        state[key] = state[key][:1]
+    path = manifests.write(tmp_path / "w.pth", state)
+    before = backbone.net.conv1.weight.clone()
+    with pytest.raises(RecordError) as refused:
+        load_published(backbone, backbone.published(), "", path)
+    assert str(refused.value).startswith(f"{path}: {says}")
+    assert torch.equal(backbone.net.conv1.weight, before)
+
+
+def test_unused_keys_are_named_by_their_prefix() -> None:
+    one = torch.zeros(2)
+    fitting({"a": one, "head.b": one}, {"a": (2,)}, "head.", FILE)
+    with pytest.raises(RecordError, match="key 'tail' is not part"):
+        fitting({"a": one, "head.b": one, "tail": one}, {"a": (2,)}, "head.", FILE)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "no such file; fetch it, or mend the path in the configuration"),
+        (b"not a checkpoint", "not a complete checkpoint; fetch it again"),
+        ({"epoch": 3}, "holds no state dict of tensors; fetch it again"),
+    ],
+)
+def test_files_that_are_no_checkpoint(content: object, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+    with pytest.raises(RecordError) as refused:
+        load_published(tiny(), {}, "", path)
+    assert str(refused.value) == f"{path}: {says}"

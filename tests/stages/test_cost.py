@@ -1,0 +1,148 @@
+"""Sizes and arithmetic at the paper's size, each beside what is expected; nothing is run."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tips.config import load_experiment, load_scale, load_study
+from tips.models.cost import Macs
+from tips.reporting.published import load_tables
+from tips.stages import cost
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+M = 1e6
+
+
+@cache
+def row(name: str) -> dict[str, Any]:
+    if name in cost.INTERPOLATORS:
+        return cost._interpolator(name)
+    experiment = load_study("paper", EXPERIMENTS, "none").variant(name).experiment
+    return cost.cost(cost.subject(experiment, "meta"), row("vfit-b"), memory=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "tolerance"),
+    [
+        ("hrnet", 63_595_745, 0),
+        ("vfit-b", 29_082_065, 0),
+        ("vfit-s", 7_537_489, 0),
+        ("tips-without-vfit", 70.8 * M, 0.002),
+        ("tips", 99.1 * M, 0.002),
+        ("tips-ms", 105.3 * M, 0.005),
+        ("tips-vit", 666.8 * M, 0.002),
+    ],
+)
+def test_parameters(name: str, expected: float, tolerance: float) -> None:
+    assert row(name)["params"] == pytest.approx(expected, rel=tolerance, abs=0)
+    assert sum(row(name)["params_by_part"].values()) == row(name)["params"]
+
+
+def test_vit_without_its_position_embedding_is_the_papers() -> None:
+    """Table VIII counts ViTPose-H, 630.7 M, without it."""
+    assert row("tips-vit")["params"] - 24 * 18 * 1280 == pytest.approx(666.72 * M, abs=0.01 * M)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "expected", "tolerance"),
+    [
+        ("hrnet", "gmac", 35.307, 1e-4),
+        ("hrnet", "gimac", 32.88, 1e-3),
+        ("tips-without-vfit", "gimac", 230.2, 0.01),
+        ("tips-without-vfit", "gmac", 247.1, 0.01),
+        ("tips", "gmac", 1521.4, 0.01),
+        ("vfit-b", "gmac", 289.258, 0.01),
+        ("vfit-s", "gmac", 135.695, 0.01),
+    ],
+)
+def test_arithmetic(name: str, unit: str, expected: float, tolerance: float) -> None:
+    assert row(name)[unit] == pytest.approx(expected, rel=tolerance)
+
+
+def test_layers_alone_are_exactly_the_budget() -> None:
+    """What sampling adds is the only difference to counters that know layers only."""
+    for name, expected in (("tips-without-vfit", 247.103), ("vfit-b", 289.258)):
+        macs = row(name)["macs"]
+        assert (sum(macs.values()) - macs["sampling"]) / 1e9 == pytest.approx(expected, abs=1e-3)
+    assert row("tips")["gmac_by_part"]["backbone"] == pytest.approx(9 * 35.301, rel=1e-5)
+    added = row("tips-ms")["gmac"] - row("tips")["gmac"]
+    assert added == pytest.approx(16.0, abs=0.05)
+
+
+def test_the_interpolator_counts_once_per_interim_frame() -> None:
+    full, single = row("tips"), row("vfit-b")
+    assert full["interim_frames"] == 4
+    assert full["gmac_by_part"]["vfit"] == pytest.approx(4 * single["gmac"])
+    assert sum(full["gmac_by_part"].values()) == pytest.approx(full["gmac"])
+    assert full["params_by_part"]["vfit"] == single["params"]
+    assert row("tips-without-vfit")["gmac_by_part"]["vfit"] == 0
+    assert "vfit" not in row("tips-without-vfit")["params_by_part"]
+
+
+def test_memory_of_a_training_step_exceeds_inference() -> None:
+    experiment = load_study("paper", EXPERIMENTS, "none").variant("tips").experiment
+    small = experiment.model_copy(
+        update={"crop": experiment.crop.model_copy(update={"height": 64, "width": 64})}
+    )
+    found = cost._memory(cost.subject(small, "meta"))
+    assert 0 < found["inference_mib"] < found["checkpointed_mib"] < found["training_mib"]
+    assert cost._memory(cost.subject(small, "meta")) == found
+
+
+def test_the_page_names_every_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "EXPERIMENTS", EXPERIMENTS)
+    monkeypatch.setattr(cost, "multiply_adds", lambda network, *_: FREE)
+    cost.run(tmp_path / "cost.json", tmp_path / "cost.md")
+    names = [one["variant"] for one in cost.records.read_json(tmp_path / "cost.json")]
+    wanted = {*load_tables(EXPERIMENTS / "tables.yaml").trainings(), *cost.INTERPOLATORS}
+    added = {path.stem for path in (EXPERIMENTS / cost.FULL_SIZE).glob("*.yaml")}
+    assert set(names) == wanted | added
+    assert len(names) == len(set(names))
+    text = (tmp_path / "cost.md").read_text()
+    assert all(f"`{name}`" in text for name in names)
+
+
+FREE = Macs(dict.fromkeys(("convolution", "linear", "attention", "sampling"), 0), {"backbone": 0})
+
+
+def test_variants_of_the_full_size_are_no_trainings_elsewhere() -> None:
+    full_size = {path.stem for path in (EXPERIMENTS / cost.FULL_SIZE).glob("*.yaml")}
+    assert full_size <= set(load_study("paper", EXPERIMENTS, "none").variants)
+    for scale in ("smoke", "clip", "desk"):
+        assert cost.FULL_SIZE in load_scale(scale, EXPERIMENTS, "none").without
+        assert not full_size & set(load_study(scale, EXPERIMENTS, "none").variants)
+
+
+def test_every_second_stage_has_its_own_stage_one() -> None:
+    study = load_study("paper", EXPERIMENTS, "none")
+    found = {
+        name: study.stage_one(name)
+        for name, variant in study.variants.items()
+        if variant.experiment.model != "single_frame"
+    }
+    assert found.pop("tips-ms") == "hrnet-ms"
+    assert found.pop("tips-vit") == "vitpose"
+    assert set(found.values()) == {"hrnet"}
+
+
+def test_speed_is_relative_to_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cost.SIZES, "base", cost.SIZES["tiny"])
+    monkeypatch.setattr(cost, "TIMED", ("hrnet", "tips", "tips-without-vfit"))
+    study = load_study("paper", EXPERIMENTS, "none")
+    smoke = load_scale("smoke", EXPERIMENTS)
+    for name in cost.TIMED:
+        variant = study.variants[name]
+        path = EXPERIMENTS / (f"{name}.yaml" if name == "tips" else f"{FOLDERS[name]}/{name}.yaml")
+        study.variants[name] = variant._replace(experiment=load_experiment(path, smoke))
+    rows = [{"variant": name, "interim_frames": n} for name, n in (("hrnet", 0), ("tips", 4))]
+    rows += [{"variant": "tips-without-vfit", "interim_frames": 0}, {"variant": "groups-8"}]
+    cost._add_speed(rows, study, repeats=1)
+    assert rows[0]["speed"] == rows[0]["speed_given_frames"] == 1
+    assert 0 < rows[1]["speed"] < rows[1]["speed_given_frames"]
+    assert rows[2]["speed"] == rows[2]["speed_given_frames"]
+    assert "speed" not in rows[3]
+
+
+FOLDERS = {"hrnet": "baselines", "tips-without-vfit": cost.FULL_SIZE}

@@ -1,0 +1,67 @@
+"""What a training starts from."""
+
+from pathlib import Path
+
+import pytest
+import tiny_study
+import torch
+import yaml
+
+from tips.config import ConfigError
+from tips.models.backbones.hrnet import HRNet
+from tips.records import RecordError
+from tips.stages import pack, prepare, train
+from tips.stages._study import Opened, open_study
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tiny study, packed, as the working folder."""
+    tiny_study.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    prepare.run("tiny", "people")
+    pack.run("tiny", "people")
+    return tmp_path
+
+
+def study(folder: Path, weights: str) -> Opened:
+    """The study with a checkpoint for stage one."""
+    file = folder / "experiments/scales/tiny.yaml"
+    scale = yaml.safe_load(file.read_text())
+    scale["variants"]["hrnet"]["backbone"] = {"weights": weights}
+    file.write_text(yaml.safe_dump(scale))
+    return open_study("tiny", "people")
+
+
+def test_stage_one_starts_from_published_weights(folder: Path) -> None:
+    opened = study(folder, "pose_hrnet.pth")
+    variant = opened.study.variant("hrnet")
+    arch = variant.experiment.backbone.arch
+    published = HRNet(variant.experiment.backbone.name, arch, autocast=False, joints=17)
+    names = {key.removeprefix("net."): value for key, value in published.state_dict().items()}
+    torch.save(names, folder / "pose_hrnet.pth")
+    job = train.build_job(opened, variant, 0, CPU)
+    started = job.model.backbone.state_dict()
+    for key, value in published.net.state_dict().items():
+        assert torch.equal(started[f"net.{key}"], value), key
+    with_file = train.input_digests(opened, variant, 0)
+    torch.save(names | {"conv1.weight": names["conv1.weight"] + 1}, folder / "pose_hrnet.pth")
+    assert train.input_digests(opened, variant, 0)["weights"] != with_file["weights"]
+
+
+def test_missing_weights_are_one_line(folder: Path) -> None:
+    opened = study(folder, "gone.pth")
+    with pytest.raises(RecordError, match=r"^gone\.pth: no such file; fetch it, or mend"):
+        train.input_digests(opened, opened.study.variant("hrnet"), 0)
+
+
+def test_a_backbone_that_no_stage_one_trains_is_refused(folder: Path) -> None:
+    opened = open_study("tiny", "people")
+    other = opened.study.variant("tips").experiment
+    backbone = other.backbone.model_copy(update={"name": "hrnet_w32"})
+    changed = other.model_copy(update={"backbone": backbone})
+    opened.study.variants["tips"] = opened.study.variant("tips")._replace(experiment=changed)
+    with pytest.raises(ConfigError, match="no single-frame variant trains its backbone 'hrnet_w32"):
+        opened.study.stage_one("tips")

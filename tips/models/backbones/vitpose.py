@@ -1,0 +1,83 @@
+"""ViTPose through timm, behind the backbone interface (ours-ViT of Tables VIII-X)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+from jaxtyping import Float
+from timm.layers import resample_abs_pos_embed
+from torch import Tensor, nn
+
+from tips import skeleton
+from tips.models.interfaces import Backbone
+from tips.models.weights import Published, as_is
+
+PATCH = 16
+GRID = (16, 12)  # of the published checkpoints, 256 x 192
+WIDTH = 48  # of F, as HRNet-W48 has it
+
+
+class ViTPose(Backbone):
+    """Images -> F: a plain vision transformer, its last map four times as large in 48 channels.
+
+    Args:
+        name: timm's name of the transformer.
+        arch: arguments for timm, for small networks; null keeps the published one.
+        size: height and width of the images, fixed.
+        autocast: run in bfloat16.
+    """
+
+    # Paper: how ViTPose's features enter is unstated; here: the simple decoder of ViTPose with 48
+    # outputs, because its 0.55 M parameters fit Table VIII.
+    stride = 4
+    unused = "keypoint_head."  # the decoder of the published network
+
+    def __init__(
+        self, name: str, arch: Mapping[str, Any] | None, size: tuple[int, int], autocast: bool
+    ) -> None:
+        super().__init__()
+        self.net = timm.create_model(
+            name,
+            patch_size=PATCH,
+            img_size=size,
+            class_token=False,
+            global_pool="",
+            num_classes=0,
+            **(arch or {}),
+        )
+        self.net.patch_embed.proj.padding = (2, 2)  # as published
+        self.channels = WIDTH
+        self.neck = nn.Sequential(
+            nn.Upsample(scale_factor=PATCH // self.stride, mode="bilinear", align_corners=False),
+            nn.ReLU(),
+            nn.Conv2d(self.net.embed_dim, WIDTH, 3, padding=1, bias=False),
+            nn.BatchNorm2d(WIDTH),
+            nn.ReLU(inplace=True),
+        )
+        self.final_layer = nn.Conv2d(WIDTH, skeleton.COUNT, 1)
+        self.autocast = autocast
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H/4 W/4"]:
+        """Computes F. Images are normalised RGB of the size given."""
+        height, width = images.shape[-2] // PATCH, images.shape[-1] // PATCH
+        with self.precision(images):
+            tokens: Tensor = self.net.forward_features(images)
+            maps = tokens.transpose(1, 2).unflatten(2, (height, width))
+            features: Tensor = self.neck(maps)
+        return features.float().contiguous()
+
+    def published(self) -> Mapping[str, Published]:
+        """Says where the tensors of the published network go; its decoder is not wanted."""
+        found = {}
+        for key, value in self.net.state_dict().items():
+            name = key.replace("norm.", "last_norm.") if key.startswith("norm.") else key
+            found[f"backbone.{name}"] = Published(f"net.{key}", tuple(value.shape), as_is)
+        tokens = 1 + GRID[0] * GRID[1]
+        position = Published("net.pos_embed", (1, tokens, self.net.embed_dim), self._positions)
+        return found | {"backbone.pos_embed": position}
+
+    def _positions(self, published: Tensor) -> Tensor:
+        """Adds the class token's position to every patch's, as published, and resizes the grid."""
+        merged = published[:, 1:] + published[:, :1]
+        size = list(self.net.patch_embed.grid_size)
+        return resample_abs_pos_embed(merged, size, list(GRID), num_prefix_tokens=0)

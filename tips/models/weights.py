@@ -1,0 +1,142 @@
+"""Checkpoints: reading them, fitting published names onto our modules, loading strictly."""
+
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from tips import skeleton
+from tips.records import RecordError
+
+# What torch.load raises for files that are cut off or no archive of tensors.
+DAMAGE = (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError)
+COUNTER = "num_batches_tracked"  # files older than torch 0.4.1 have none
+COCO = (
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder"),
+    *("right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip"),
+    *("right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
+)
+# PoseTrack18's own files keep COCO's 17 places and put these two where the eyes were.
+_IN_COCO = {"head_bottom": "left_eye", "head_top": "right_eye"}
+FROM_COCO = tuple(COCO.index(_IN_COCO.get(name, name)) for name in skeleton.JOINTS)
+
+
+class Published(NamedTuple):
+    """Where one tensor of a published file belongs."""
+
+    key: str  # of our state dict
+    shape: tuple[int, ...]  # as published
+    adapt: Callable[[Tensor], Tensor]
+
+
+def own_names(module: nn.Module) -> dict[str, Published]:
+    """Says that a published file has a module's own names and shapes."""
+    return {
+        key: Published(key, tuple(value.shape), as_is) for key, value in module.state_dict().items()
+    }
+
+
+def as_is(value: Tensor) -> Tensor:
+    """Leaves a published tensor unchanged."""
+    return value
+
+
+def posetrack_head(value: Tensor) -> Tensor:
+    """Picks PoseTrack's 15 joints out of a COCO head's 17 (first axis), eyes for the head's ends.
+
+    The two ends of the head have no channel in COCO; they start as the eyes' and are trained.
+    """
+    return value[list(FROM_COCO)]
+
+
+def load_published(
+    module: nn.Module, expected: Mapping[str, Published], unused: str, path: Path
+) -> None:
+    """Loads a published checkpoint; every key of it must be accounted for.
+
+    Args:
+        module: receives the tensors; what the file does not know keeps its start.
+        expected: name in the file -> where it belongs.
+        unused: prefix of names that may be in the file and are not wanted; "" for none.
+        path: the file: a state dict, alone or under `state_dict` or `model`, with or without
+            `module.` before its names.
+
+    Raises:
+        RecordError: naming the first key that is missing, unknown or of another shape.
+    """
+    state = _published_state(path)
+    fitting(state, {name: one.shape for name, one in expected.items()}, unused, path)
+    own = {one.key: one.adapt(state[name]) for name, one in expected.items() if name in state}
+    module.load_state_dict(own, strict=False)
+
+
+def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
+    """Loads a state dict strictly. Raises RecordError naming the first key that does not fit."""
+    shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    fitting(state, shapes, "", source, optional="")
+    module.load_state_dict(state)
+
+
+def fitting(
+    state: Mapping[str, Tensor],
+    shapes: Mapping[str, tuple[int, ...]],
+    unused: str,
+    source: Path,
+    optional: str = COUNTER,
+) -> None:
+    """Compares names and shapes with what is wanted.
+
+    Args:
+        state: what the file holds.
+        shapes: what is wanted.
+        unused: prefix of names that are ignored; "" for none.
+        source: the file, for the message.
+        optional: ending of names that may be missing; "" for none.
+
+    Raises:
+        RecordError: naming the first key that does not fit.
+    """
+    for key in [*shapes, *state]:
+        if key not in state:
+            if optional and key.endswith(optional):
+                continue
+            raise RecordError(f"{source}: key '{key}' is missing")
+        if key not in shapes:
+            if unused and key.startswith(unused):
+                continue
+            raise RecordError(f"{source}: key '{key}' is not part of this model")
+        if tuple(state[key].shape) != shapes[key]:
+            raise RecordError(
+                f"{source}: '{key}' has shape {tuple(state[key].shape)}, "
+                f"the model wants {shapes[key]}"
+            )
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads a checkpoint of ours onto the CPU. Raises RecordError if missing or truncated."""
+    value = _read(path, "run the rule that makes it", "delete it and run again")
+    if not isinstance(value, dict) or "model" not in value:
+        raise RecordError(f"{path}: holds no 'model'; delete it and run again")
+    return value
+
+
+def _published_state(path: Path) -> dict[str, Tensor]:
+    remedy = "fetch it again"
+    value = _read(path, "fetch it, or mend the path in the configuration", remedy)
+    if isinstance(value, dict):
+        value = value.get("state_dict", value.get("model", value))
+    if not isinstance(value, dict) or not all(torch.is_tensor(one) for one in value.values()):
+        raise RecordError(f"{path}: holds no state dict of tensors; {remedy}")
+    return {name.removeprefix("module."): one for name, one in value.items()}
+
+
+def _read(path: Path, if_missing: str, if_damaged: str) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise RecordError(f"{path}: no such file; {if_missing}") from error
+    except DAMAGE as error:
+        raise RecordError(f"{path}: not a complete checkpoint; {if_damaged}") from error

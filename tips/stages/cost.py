@@ -1,0 +1,204 @@
+"""Counts what every network costs at the paper's size, beside the paper's numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from tips import records
+from tips.build import build_criterion, build_groups, build_model
+from tips.config import BACKBONE, Experiment, Study, load_study
+from tips.models.backbones.hrnet import HRNet
+from tips.models.baselines.single_frame import SingleFrame
+from tips.models.cost import multiply_adds, parameters, peak_bytes
+from tips.models.interfaces import PoseModel
+from tips.models.vfit.network import VFIT
+from tips.models.vfit.sizes import SIZES
+from tips.models.weights import COCO
+from tips.reporting.cost import page
+from tips.reporting.published import load_tables
+from tips.stages._progress import track
+from tips.stages._study import EXPERIMENTS, STRIDE
+from tips.stages.speed import interleaved
+from tips.tensors import Target, Window
+from tips.training.device import choose_device
+from tips.training.memory import checkpoint_activations
+
+FULL_SIZE = "full-size"  # folder of the variants that Tables VIII-X add
+INTERPOLATORS = {"vfit-b": "base", "vfit-s": "small"}
+# What a network depends on; variants that differ elsewhere cost the same.
+NETWORK = {"model", "window", "crop", "backbone", "width", "blocks", "interim", "synthesis"}
+NETWORK |= {"fusion", "distillation", "head"}
+# Tables VI and VIII. ViT-H is left out: its weights alone are 2.5 GB.
+TIMED = (BACKBONE, "window-3", "tips", "window-7", "window-9", "tips-without-vfit", "tips-ms")
+Row = dict[str, Any]
+
+
+class Subject(NamedTuple):
+    """A model and what it is called with."""
+
+    experiment: Experiment
+    model: PoseModel
+    groups: tuple[tuple[int, ...], ...]
+    window: Window
+
+
+def run(
+    json: Path = Path("results/cost/cost.json"),
+    report: Path = Path("reports/cost/cost.md"),
+    measure: bool = False,
+    repeats: int = 3,
+) -> None:
+    """Writes parameters and multiply-adds of every variant of Tables II-VIII, and a page of them.
+
+    Models are built on the meta device: nothing is computed and no weight is held. Where a model
+    looks at interim frames, VFIT-B makes each of them, as in the paper.
+
+    Args:
+        json: file of the record, a list with one entry per network.
+        report: file of the page.
+        measure: adds activation memory of inference and of a training step, and times the rows of
+            Tables VI and VIII on this machine, which takes minutes.
+        repeats: timed rounds.
+    """
+    tables = load_tables(EXPERIMENTS / "tables.yaml")
+    study = load_study("paper", EXPERIMENTS, root="none")  # no cost depends on the dataset
+    added = [name for name, variant in study.variants.items() if variant.kind == FULL_SIZE]
+    rows = [_interpolator(name) for name in INTERPOLATORS]
+    known: dict[str, Row] = {}
+    for name in track([*tables.trainings(), *added], "cost"):
+        experiment = study.variant(name).experiment
+        network = _network(experiment)
+        if network not in known:
+            known[network] = cost(subject(experiment, "meta"), rows[0], measure)
+        rows.append({"variant": name, "title": experiment.title} | known[network])
+    if measure:
+        _add_speed(rows, study, repeats)
+    records.write_json(rows, json)
+    with records.atomic(report) as stream:
+        stream.write(page(rows, tables))
+    print(f"{json}\n{report}")
+
+
+def _network(experiment: Experiment) -> str:
+    """What a network depends on; where points of a trajectory lie is no part of it."""
+    found = experiment.model_dump(include=NETWORK)
+    if experiment.synthesis is not None:
+        found["synthesis"]["points"] = len(experiment.synthesis.points)
+    return str(found)
+
+
+def subject(experiment: Experiment, device: str) -> Subject:
+    """Builds a model and a window of one person on a device.
+
+    The single-frame HRNet gets COCO's 17 joints: as published, as the tables count it.
+    """
+    e = experiment
+    groups = build_groups(e.distillation.groups) if e.distillation else ()
+    with torch.device(device):
+        if e.model == "single_frame" and e.backbone.kind == "hrnet":
+            published = HRNet(e.backbone.name, e.backbone.arch, False, joints=len(COCO))
+            model: PoseModel = SingleFrame(published)
+        else:
+            model = build_model(e, groups)
+        size = (e.crop.height, e.crop.width)
+        rough = len(e.window) - 1 if e.rough_frames else 0
+        window = Window(torch.rand(1, len(e.window), 3, *size), torch.rand(1, rough, 3, *size))
+    return Subject(e, model.eval(), groups, window)
+
+
+def cost(counted: Subject, interpolator: Row, memory: bool) -> Row:
+    """Counts one model on the meta device.
+
+    Args:
+        counted: the model.
+        interpolator: the row of what makes its interim frames.
+        memory: also follow activations.
+    """
+    model, window = counted.model, counted.window
+    frames, rough = window.images.shape[1], window.rough.shape[1]
+    parts = parameters(model)
+    counted_macs = multiply_adds(model, *window)
+    whole, backbone = counted_macs.kinds, counted_macs.children["backbone"]
+    made = {kind: rough * count for kind, count in interpolator["macs"].items()}
+    rest = sum(whole.values()) - backbone
+    if rough:
+        parts["vfit"] = interpolator["params"]
+    row = _row(parts, {kind: whole[kind] + made[kind] for kind in whole}) | {
+        "frames": frames,
+        "interim_frames": rough,
+        "gmac_by_part": {
+            "backbone": backbone / 1e9,
+            "vfit": sum(made.values()) / 1e9,
+            "rest": rest / 1e9,
+        },
+    }
+    return row | _memory(counted) if memory else row
+
+
+def _interpolator(name: str) -> Row:
+    with torch.device("meta"):
+        network = VFIT(SIZES[INTERPOLATORS[name]]).eval()
+        frames = torch.rand(1, 4, 3, 384, 288)
+    title = f"VFIT-{name[-1].upper()}, one middle frame"
+    row = _row(parameters(network), multiply_adds(network, frames).kinds)
+    return {"variant": name, "title": title} | row
+
+
+def _row(parts: dict[str, int], macs: dict[str, int]) -> Row:
+    total = sum(macs.values())
+    return {
+        "params": sum(parts.values()),
+        "params_by_part": parts,
+        "gmac": total / 1e9,
+        "gimac": total / 2**30,
+        "macs": macs,
+    }
+
+
+def _memory(counted: Subject) -> Row:
+    """Peaks of one window, MiB: inference, a training step, one with activation checkpointing."""
+    experiment, model, groups, window = counted
+    with torch.no_grad():
+        inference = peak_bytes(lambda: model(*window))
+    height, width = (side // STRIDE for side in window.images.shape[-2:])
+    with torch.device("meta"):
+        joints = model.backbone.final_layer.out_channels
+        target = Target(
+            maps=torch.rand(1, joints, height, width),
+            joints=torch.rand(1, joints, 2),
+            weights=torch.ones(1, joints),
+            padded=torch.zeros(1, window.images.shape[1] - 1, dtype=torch.bool),
+        )
+        criterion = build_criterion(experiment, model, groups)
+
+    def step() -> None:
+        output = model.train()(*window)
+        criterion(output, model.coordinates(output), target)["total"].backward()
+
+    found = {"inference": inference, "training": peak_bytes(step)}
+    model.zero_grad()
+    checkpoint_activations(model)
+    found["checkpointed"] = peak_bytes(step)
+    return {f"{name}_mib": round(size / 2**20, 1) for name, size in found.items()}
+
+
+def _add_speed(rows: Sequence[Row], study: Study, repeats: int) -> None:
+    """Adds windows per second over those of the single-frame HRNet, interim frames made anew."""
+    device = choose_device("auto")
+    subjects = {name: subject(study.variant(name).experiment, device.type) for name in TIMED}
+    network: nn.Module = VFIT(SIZES["base"]).eval().to(device)
+    four = torch.rand(1, 4, 3, 384, 288, device=device)
+    calls = {name: (lambda one=one: one.model(*one.window)) for name, one in subjects.items()}
+    with torch.inference_mode():
+        timed = interleaved(calls | {"vfit-b": lambda: network(four)}, repeats, device)
+    one_frame = timed[BACKBONE].wall
+    for row in rows:
+        if row["variant"] in timed:
+            model = timed[row["variant"]].wall
+            made = row.get("interim_frames", 0) * timed["vfit-b"].wall
+            row["device"] = device.type
+            row["speed_given_frames"] = one_frame / model
+            row["speed"] = one_frame / (model + made)

@@ -1,0 +1,20 @@
+"""Activation checkpointing: encoder layers are computed again in the backward pass, not held."""
+
+from functools import partial
+
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from tips.models.encoders import TransformerLayer
+
+
+def checkpoint_activations(model: nn.Module) -> None:
+    """Makes every transformer layer of a model forget its activations until they are needed.
+
+    Losses and gradients stay what they were, dropout included. Layers with batch norm are left
+    alone: computed twice, their running statistics would move twice.
+    """
+    for layer in model.modules():
+        if isinstance(layer, TransformerLayer):
+            again = partial(checkpoint, layer.forward, use_reentrant=False)
+            layer.forward = again  # type: ignore[method-assign]
