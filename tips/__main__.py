@@ -98,6 +98,30 @@ def evaluate(
     stage.run(truth, found, csv, json, rule, threshold, head_factor, oks, sigmas, area_factor)
 
 
+@cli.command()
+def predict(
+    video: Annotated[Path, typer.Argument(help="A video file, or a folder of frames.")],
+    checkpoint: Annotated[Path, typer.Option(metavar="RUN", help="Folder of a trained run.")],
+    boxes: Annotated[Path | None, typer.Option(metavar="FILE", help="Person boxes, json.")] = None,
+    detector: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of torchvision's Faster R-CNN.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="Least score of a box.")] = 0.2,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Of the outputs.")] = Path(
+        "predictions"
+    ),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="On the CPU; 0: one per core.")] = 0,
+) -> None:
+    """Finds poses in a video of yours: PoseTrack json and an overlay video.
+
+    Example: tips predict dance.mp4 --checkpoint results/runs/embedded/tips/seed-0
+    """
+    from tips.stages import predict_video as stage
+
+    stage.run(video, checkpoint, boxes, detector, threshold, out, device, threads)
+
+
 @cli.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
