@@ -29,6 +29,7 @@ from tips.video.sliding import SlidingFrames
 log = logging.getLogger(__name__)
 
 People = list[tuple[Pose, Box]]
+VIDEO = "video"  # the one sequence that there is
 
 
 def run(
@@ -67,9 +68,13 @@ def run(
     clip = open_clip(video)
     target = choose_device(device)
     trained = open_run(checkpoint, target)
+    window = trained.variant.experiment.window
+    sliding = SlidingFrames(clip.frames(), len(clip.files), window, _generator(trained))
     people = _finder(clip, boxes, detector, threshold, target)
     files = (out / f"{clip.name}.json", out / f"{clip.name}-overlay.mp4")
-    poses = predicted(clip, trained, people, target)
+    if boxes is not None and boxes.resolve() == files[0].resolve():
+        raise ConfigError(f"{boxes}: would be written over; give another --out")
+    poses = predicted(sliding, trained, people, target)
     with (
         stream_found(files[0], clip.files) as add,
         write_video(files[1], clip.width, clip.height, clip.rate) as show,
@@ -104,29 +109,27 @@ def _finder(
 
 
 def predicted(
-    clip: Clip, trained: TrainedRun, people: Finder, device: torch.device
+    sliding: SlidingFrames, trained: TrainedRun, people: Finder, device: torch.device
 ) -> Iterator[tuple[Image, People]]:
-    """Yields every frame (H, W, 3) RGB of a clip with its people's poses and boxes, in order."""
+    """Yields every frame (H, W, 3) RGB of a video with its people's poses and boxes, in order."""
     experiment, settings = trained.variant.experiment, trained.evaluation
-    generator = _generator(trained)
-    sliding = SlidingFrames(clip.frames(), len(clip.files), experiment.window, generator)
     windows = WindowSet(
         {"val": Stores(sliding.frame, sliding.interim)},
         experiment.window,
         experiment.crop,
         STRIDE,
         settings.enlarge,
-        interim=generator is not None,
+        interim=experiment.synthesis is not None,
     )
     predictor = Predictor(trained.model, windows, settings, trained.variant, device)
     link = Linker()
     for t in range(sliding.count):
         sliding.move_to(t)
-        image = sliding.frame(clip.name, t)
+        image = sliding.frame(VIDEO, t)
         found = people(t, image)
         tracks = link(t, found)
         keys = [
-            Key("val", clip.name, t, sliding.count, person.box, None, -1, person.score)
+            Key("val", VIDEO, t, sliding.count, person.box, None, -1, person.score)
             for person in found
         ]
         rows = [row.pose for batch in predictor(keys) for row in batch]

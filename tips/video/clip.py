@@ -115,8 +115,11 @@ def _video(path: Path) -> Clip:
 
 
 def _capture(path: Path) -> cv2.VideoCapture:
+    said = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(0)  # our own line says what is wrong
     # Other backends would take a name with a number for one of a series of images.
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    cv2.utils.logging.setLogLevel(said)
     if not capture.isOpened():
         raise _unreadable(path)
     return capture

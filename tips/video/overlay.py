@@ -31,7 +31,7 @@ def draw_people(
 ) -> Image:
     """Draws poses with their boxes and track ids onto a copy of a frame (H, W, 3) RGB."""
     canvas = image.copy()
-    thick = max(1, round(max(image.shape[:2]) / 400))
+    thick = max(2, round(max(image.shape[:2]) / 400))
     for pose, box in people:
         _draw_box(canvas, pose, box, thick)
         seen = [score >= SEEN for score in pose.scores]
@@ -53,7 +53,7 @@ def _draw_box(canvas: Image, pose: Pose, box: Box, thick: int) -> None:
     red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.7, 1.0))
     colour = (red, green, blue)
     x, y, width, height = (round(value) for value in box)
-    cv2.rectangle(canvas, (x, y), (x + width, y + height), colour, max(1, thick // 2))
+    cv2.rectangle(canvas, (x, y), (x + width, y + height), colour, thick // 2)
     place = (max(x, 0) + 2, max(y, 0) + 12 * thick)
     cv2.putText(
         *(canvas, str(pose.track), place, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thick),

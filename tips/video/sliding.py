@@ -27,7 +27,7 @@ class SlidingFrames:
         generator: InterimGenerator | None,
     ) -> None:
         self.count = count
-        self._unread = enumerate(frames)
+        self._unread = frames
         self._generator = generator
         self._first, self._last = window[0], window[-1]
         self._margin = 0 if generator is None else 1
@@ -41,21 +41,20 @@ class SlidingFrames:
         _forget(self._between, t + self._first)
         end = min(t + self._last + self._margin, self.count - 1)
         while self._next <= end:
-            number, image = next(self._unread)
-            self._frames[number] = image
-            self._next = number + 1
+            self._frames[self._next] = next(self._unread)
+            self._next += 1
 
-    def frame(self, sequence: str, number: int) -> Image:
+    def frame(self, sequence: str, frame: int) -> Image:
         """Gives one frame of the window; a frame store's call."""
-        return self._frames[number]
+        return self._frames[frame]
 
-    def interim(self, sequence: str, left: int) -> Image:
-        """Gives the interim frame behind frame `left`; a frame store's call."""
+    def interim(self, sequence: str, frame: int) -> Image:
+        """Gives the interim frame behind a frame of the window; a frame store's call."""
         assert self._generator is not None
-        if left not in self._between:
-            frame = self._frames.__getitem__
-            self._between[left] = interpolate(self._generator, frame, left, self.count)
-        return self._between[left]
+        if frame not in self._between:
+            read = self._frames.__getitem__
+            self._between[frame] = interpolate(self._generator, read, frame, self.count)
+        return self._between[frame]
 
 
 def _forget(images: dict[int, Image], before: int) -> None:
