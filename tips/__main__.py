@@ -122,6 +122,26 @@ def predict(
     stage.run(video, checkpoint, boxes, detector, threshold, out, device, threads)
 
 
+@cli.command()
+def plan(
+    scale: Annotated[str, typer.Option(help="Whose trainings.")] = "paper-posetrack18",
+    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
+    seconds_per_step: Annotated[
+        str, typer.Option(metavar="X", help="Measured: 1.2, or hrnet=0.4,1.2; default: of runs.")
+    ] = "",
+    windows: Annotated[int, typer.Option(min=0, help="Training windows, if unknown.")] = 0,
+    seeds: Annotated[int, typer.Option(min=0, help="Of every variant; 0: the scale's.")] = 0,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes the numbers.")] = None,
+) -> None:
+    """Estimates the hours of training per table and in all, from a measured step.
+
+    Example: tips plan --scale paper-posetrack18 --seconds-per-step hrnet=0.4,1.2
+    """
+    from tips.stages import plan as stage
+
+    stage.run(scale, root, seconds_per_step, windows, seeds, json)
+
+
 @cli.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
