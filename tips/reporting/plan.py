@@ -18,7 +18,7 @@ HOUR = 3600.0
 class Windows(NamedTuple):
     """How many windows the train split has, and who says so."""
 
-    count: int
+    number: int
     source: str
 
 
@@ -79,7 +79,7 @@ def tables_needs(
     """
     rows = []
     for table in (*tables.tables, your_variants(tables, study)):
-        names = [row.variant for row in table.rows if row.variant in trainings]
+        names = [row.variant for row in table.rows if row.variant and row.variant in trainings]
         if names:
             needed = dict.fromkeys([BACKBONE, *names])
             some = tuple(trainings[name] for name in needed if name in trainings)
@@ -118,7 +118,7 @@ def steps(experiment: Experiment, study: Study, windows: Callable[[], Windows]) 
     """Steps of one training, as the training itself counts them."""
     settings, embedded = experiment.training, study.scale.dataset.embedded
     take = settings.windows_per_epoch
-    pools = [Draws(windows().count, None) if take is None else Draws(take, take)]
+    pools = [Draws(windows().number, None) if take is None else Draws(take, take)]
     if embedded is not None and embedded.stills:
         pools.append(Draws(embedded.stills, settings.stills_per_epoch))
     return settings.epochs * steps_per_epoch(pools, settings.batch)

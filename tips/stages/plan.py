@@ -75,7 +75,7 @@ def _windows(study: Study, paths: Paths, given: int) -> plan.Windows:
 
 
 def _print(what: str, known: list[plan.Windows], needs: tuple[plan.Needs, ...]) -> None:
-    said = [f"{known[0].count:,} windows an epoch: {known[0].source}."] if known else []
+    said = [f"{known[0].number:,} windows an epoch: {known[0].source}."] if known else []
     by_training = Table(title=f"Trainings, {what}")
     by_training.add_column("training", overflow="fold")
     for name in ("seeds", "steps", "s / step", "hours"):
