@@ -1,13 +1,11 @@
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 import tiny_study
 
-from tips import __main__ as main
 from tips.stages import plan, prepare
 from tips.stages._study import open_study
 from tips.stages.train import training_keys
@@ -44,18 +42,6 @@ def test_it_counts_steps_as_a_training_does(tiny: Path, capsys: pytest.CaptureFi
     assert "Hours per table, scale tiny, people" in shown
 
 
-def tips_plan(*words: str) -> int:
-    before = sys.argv
-    sys.argv = ["tips", "plan", *words]
-    try:
-        main.app()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = before
-    raise AssertionError("the command line always exits")
-
-
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -74,7 +60,7 @@ def test_what_nobody_knows_is_a_line(
 ) -> None:
     shutil.copytree(tiny_study.REPOSITORY / "experiments", tmp_path / "experiments")
     monkeypatch.chdir(tmp_path)
-    assert tips_plan(*words, "--json=plan.json") == 2
+    assert tiny_study.command("plan", *words, "--json=plan.json") == 2
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
@@ -83,7 +69,7 @@ def test_what_nobody_knows_is_a_line(
 
 def test_windows_by_hand(tiny: Path) -> None:
     words = ("--scale=paper-posetrack21", "--windows=800", "--seconds-per-step=3.6")
-    assert tips_plan(*words, "--json=plan.json") == 0
+    assert tiny_study.command("plan", *words, "--json=plan.json") == 0
     found = json.loads(Path("plan.json").read_text())
     assert found["windows"] == {"number": 800, "source": "given"}
     tips = next(row for row in found["trainings"] if row["variant"] == "tips")

@@ -1,9 +1,7 @@
 """`tips predict` on a tiny trained study: what the DAG's stage says, in little memory."""
 
 import json
-import os
 import shutil
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,13 +14,12 @@ import tiny_study
 import torch
 import yaml
 
-from tips import __main__ as main
 from tips import records, skeleton
 from tips.config import load_study
 from tips.evaluation.poseval_reader import read_folders
 from tips.paths import Paths, study_paths
 from tips.records import Predictions
-from tips.stages import interpolate, pack, predict, predict_video, prepare, train
+from tips.stages import predict, predict_video, train
 from tips.video.clip import Clip, open_clip
 from tips.video.overlay import write_video
 
@@ -46,18 +43,10 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # As many as a frame has people: a batch of another size can round the last digit otherwise.
     settings["evaluation"]["batch"] = 2
     scale.write_text(yaml.safe_dump(settings))
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        prepare.run("tiny", "people")
-        pack.run("tiny", "people")
-        interpolate.run("average", "tiny", "people")
+    with tiny_study.prepared(folder):
         for variant in ("hrnet", "tips"):
             train.run(variant, scale="tiny", root="people")
             predict.run(variant, scale="tiny", root="people")
-    finally:
-        os.chdir(before)
-        torch.use_deterministic_algorithms(mode=False)
     return folder
 
 
@@ -236,14 +225,7 @@ def tips_predict(
 
     def call(video: Path = shown, checkpoint: Path = run, **options: object) -> tuple[int, str]:
         words = [f"--{name}={value}" for name, value in options.items()]
-        before = sys.argv
-        sys.argv = ["tips", "predict", str(video), f"--checkpoint={checkpoint}", *words]
-        try:
-            main.app()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        finally:
-            sys.argv = before
+        code = tiny_study.command("predict", str(video), f"--checkpoint={checkpoint}", *words)
         lines = capfd.readouterr().err.splitlines()
         errors = [line for line in lines if line.startswith("error: ")]
         assert len(errors) == (code != 0), lines
