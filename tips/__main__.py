@@ -113,7 +113,7 @@ def predict(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(min=0, help="On the CPU; 0: one per core.")] = 0,
 ) -> None:
-    """Finds poses in a video of yours: PoseTrack json and an overlay video.
+    """Finds poses in your own video: PoseTrack json, overlay video.
 
     Example: tips predict dance.mp4 --checkpoint results/runs/embedded/tips/seed-0
     """
@@ -133,7 +133,7 @@ def plan(
     seeds: Annotated[int, typer.Option(min=0, help="Of every variant; 0: the scale's.")] = 0,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes the numbers.")] = None,
 ) -> None:
-    """Estimates the hours of training per table and in all, from a measured step.
+    """Tells hours of training per table, from a measured step time.
 
     Example: tips plan --scale paper-posetrack18 --seconds-per-step hrnet=0.4,1.2
     """

@@ -16,13 +16,11 @@ def study(scale: str = "paper-posetrack17", seeds: int | None = None) -> Study:
     return load_study(scale, EXPERIMENTS, "anywhere", seeds)
 
 
-def hundred() -> Windows:
-    return Windows(100, "a test")
-
-
 def needs(opened: Study, seconds: float = 36.0) -> dict[str, plan.Needs]:
     tables = load_tables(EXPERIMENTS / "tables.yaml", opened.scale.dataset.release)
-    trainings = plan.trainings(opened, hundred, lambda name: StepTime(seconds, "a test"))
+    trainings = plan.trainings(
+        opened, Windows(100, "a test"), lambda name: StepTime(seconds, "a test")
+    )
     return {row.name: row for row in plan.tables_needs(opened, tables, trainings)}
 
 
@@ -66,14 +64,17 @@ def test_backbones_are_counted_as_they_are_trained() -> None:
 
 
 def test_fixed_numbers_of_windows_need_no_dataset() -> None:
-    def unknown() -> Windows:
-        raise AssertionError
-
     desk = study("desk")
     settings = desk.variant("tips").experiment.training
     assert settings.windows_per_epoch is not None
     wanted = settings.epochs * (settings.windows_per_epoch // settings.batch)
-    assert plan.steps(desk.variant("tips").experiment, desk, unknown) == wanted
+    assert plan.steps(desk.variant("tips").experiment, desk, None) == wanted
+    assert plan.depends_on_windows(desk)  # its backbone sees every window
+    alone = desk._replace(variants={"tips": desk.variant("tips")})
+    assert not plan.depends_on_windows(alone)
+    assert [t.steps for t in plan.trainings(alone, None, lambda _: StepTime(1, "")).values()] == [
+        wanted
+    ]
 
 
 def test_published_counts_say_what_they_are() -> None:

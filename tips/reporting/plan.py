@@ -93,14 +93,20 @@ def tables_needs(
     )
 
 
+def depends_on_windows(study: Study) -> bool:
+    """Whether some training sees every window once an epoch, so that their number counts."""
+    settings = [variant.experiment.training for variant in study.variants.values()]
+    return any(one.windows_per_epoch is None for one in settings)
+
+
 def trainings(
-    study: Study, windows: Callable[[], Windows], step_time: Callable[[str], StepTime]
+    study: Study, windows: Windows | None, step_time: Callable[[str], StepTime]
 ) -> dict[str, Training]:
     """Every training of a study by variant.
 
     Args:
         study: the scale with its variants.
-        windows: of the train split; asked only where a configuration does not fix their number.
+        windows: of the train split; None where nothing depends on them.
         step_time: of a variant.
     """
     seeds = {name: variant.seeds for name, variant in study.variants.items()}
@@ -114,11 +120,14 @@ def trainings(
     }
 
 
-def steps(experiment: Experiment, study: Study, windows: Callable[[], Windows]) -> int:
+def steps(experiment: Experiment, study: Study, windows: Windows | None) -> int:
     """Steps of one training, as the training itself counts them."""
     settings, embedded = experiment.training, study.scale.dataset.embedded
-    take = settings.windows_per_epoch
-    pools = [Draws(windows().number, None) if take is None else Draws(take, take)]
+    number = settings.windows_per_epoch
+    if number is None:
+        assert windows is not None
+        number = windows.number
+    pools = [Draws(number, None)]
     if embedded is not None and embedded.stills:
         pools.append(Draws(embedded.stills, settings.stills_per_epoch))
     return settings.epochs * steps_per_epoch(pools, settings.batch)

@@ -1,6 +1,5 @@
 """Hours of training that a study will take, per table and in all (`tips plan`)."""
 
-from functools import cache
 from pathlib import Path
 
 from rich.console import Console
@@ -48,19 +47,13 @@ def run(
     paths = study_paths(study.scale)
     tables = load_tables(EXPERIMENTS / "tables.yaml", study.scale.dataset.release)
     given = plan.parse_times(seconds_per_step)
-    known: list[plan.Windows] = []  # stays empty where every configuration fixes the number
-
-    @cache
-    def counted() -> plan.Windows:
-        known.append(_windows(study, paths, windows))
-        return known[0]
-
+    found = _windows(study, paths, windows) if plan.depends_on_windows(study) else None
     measured = plan.measured_times(study, paths)
-    trainings = plan.trainings(study, counted, plan.step_times(study, given, measured))
+    trainings = plan.trainings(study, found, plan.step_times(study, given, measured))
     needs = plan.tables_needs(study, tables, trainings)
     if json is not None:
-        records.write_json(plan.as_json(scale, known[0] if known else None, needs), json)
-    _print(f"scale {scale}, {paths.dataset}", known, needs)
+        records.write_json(plan.as_json(scale, found, needs), json)
+    _print(f"scale {scale}, {paths.dataset}", found, needs)
 
 
 def _windows(study: Study, paths: Paths, given: int) -> plan.Windows:
@@ -74,8 +67,7 @@ def _windows(study: Study, paths: Paths, given: int) -> plan.Windows:
     return plan.published_windows(study)
 
 
-def _print(what: str, known: list[plan.Windows], needs: tuple[plan.Needs, ...]) -> None:
-    said = [f"{known[0].number:,} windows an epoch: {known[0].source}."] if known else []
+def _print(what: str, windows: plan.Windows | None, needs: tuple[plan.Needs, ...]) -> None:
     by_training = Table(title=f"Trainings, {what}")
     by_training.add_column("training", overflow="fold")
     for name in ("seeds", "steps", "s / step", "hours"):
@@ -86,7 +78,8 @@ def _print(what: str, known: list[plan.Windows], needs: tuple[plan.Needs, ...]) 
             *(training.variant, str(training.seeds), f"{training.steps:,}"),
             *(f"{training.step.seconds:.3g}", f"{training.hours:.1f}", training.step.source),
         )
-    caption = " ".join([*said, "Hours of one device; trainings only."])
+    said = f"{windows.number:,} windows an epoch: {windows.source}. " if windows else ""
+    caption = f"{said}Hours of one device; trainings only."
     by_table = Table("table", "", title=f"Hours per table, {what}", caption=caption)
     for name in ("trainings", "hours"):
         by_table.add_column(name, justify="right")
