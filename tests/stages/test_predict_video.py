@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from tips import records, skeleton
-from tips.config import load_study
+from tips.config import ConfigError, load_study
 from tips.evaluation.poseval_reader import read_folders
 from tips.paths import Paths, study_paths
 from tips.records import Predictions
@@ -330,3 +330,20 @@ def test_a_run_that_does_not_say_how_it_is_decoded_is_taken_as_the_paper_s(
     predict_video.run(video(tmp_path / "a.mp4", 3), run, out=tmp_path)
     assert "does not say how its poses are decoded: taken as at the paper's scale" in caplog.text
     assert len(people(tmp_path / "a.json")) == 3
+
+
+def test_groups_of_the_data_come_from_the_record(
+    moved: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = moved("tips")
+    config = json.loads((run / "provenance.json").read_text())["config"]
+    groups = config["distillation"]["groups"] | {"source": "spectral"}
+    changed = config | {"distillation": config["distillation"] | {"groups": groups}}
+    known = spoiled(run, tmp_path / "known", config=changed)
+    predict_video.run(video(tmp_path / "a.mp4", 3), known, out=tmp_path / "known")
+    predict_video.run(tmp_path / "a.mp4", run, out=tmp_path / "published")
+    texts = {(tmp_path / name / "a.json").read_text() for name in ("known", "published")}
+    assert len(texts) == 1
+    older = spoiled(run, tmp_path / "older", config=changed, groups=None)
+    with pytest.raises(ConfigError, match="spectral needs the file that the rule `group` writes"):
+        predict_video.run(tmp_path / "a.mp4", older, out=tmp_path)
