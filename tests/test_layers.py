@@ -21,6 +21,7 @@ ROWS = {
     "reporting": 2,
     "training": 3,
     "evaluation": 3,
+    "video": 3,
     "models": 4,
     "losses": 4,
     "data": 4,

@@ -114,6 +114,50 @@ def cost(
     stage.run(json, measure=measure)
 
 
+@cli.command()
+def predict(
+    video: Annotated[Path, typer.Argument(help="A video file, or a folder of frames.")],
+    checkpoint: Annotated[Path, typer.Option(metavar="RUN", help="Folder of a trained run.")],
+    boxes: Annotated[Path | None, typer.Option(metavar="FILE", help="Person boxes, json.")] = None,
+    detector: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of torchvision's Faster R-CNN.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="Least score of a box.")] = 0.2,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Of the outputs.")] = Path(
+        "predictions"
+    ),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="On the CPU; 0: one per core.")] = 0,
+) -> None:
+    """Finds poses in your own video: PoseTrack json, overlay video.
+
+    Example: tips predict dance.mp4 --checkpoint results/runs/embedded/tips/seed-0
+    """
+    from tips.stages import predict_video as stage
+
+    stage.run(video, checkpoint, boxes, detector, threshold, out, device, threads)
+
+
+@cli.command()
+def plan(
+    scale: Annotated[str, typer.Option(help="Whose trainings.")] = "paper-posetrack18",
+    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
+    seconds_per_step: Annotated[
+        str, typer.Option(metavar="X", help="Measured: 1.2, or hrnet=0.4,1.2; default: of runs.")
+    ] = "",
+    windows: Annotated[int, typer.Option(min=0, help="Training windows, if unknown.")] = 0,
+    seeds: Annotated[int, typer.Option(min=0, help="Of every variant; 0: the scale's.")] = 0,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes the numbers.")] = None,
+) -> None:
+    """Tells hours of training per table, from a measured step time.
+
+    Example: tips plan --scale paper-posetrack18 --seconds-per-step hrnet=0.4,1.2
+    """
+    from tips.stages import plan as stage
+
+    stage.run(scale, root, seconds_per_step, windows, seeds, json)
+
+
 @cli.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

@@ -8,10 +8,10 @@ from typing import Any
 from torch import nn
 
 from tips import records, skeleton
-from tips.config import ConfigError, Encoder, Experiment, Groups, Scale, partition
+from tips.config import ConfigError, Encoder, Experiment, Groups, Vfit, partition
 from tips.interim import average, flow
 from tips.interim.generator import InterimGenerator
-from tips.interim.vfit import Vfit
+from tips.interim.vfit import VfitGenerator
 from tips.losses import heatmap, information, trajectory
 from tips.losses.base import Loss
 from tips.models.backbones.hrnet import HRNet
@@ -34,22 +34,21 @@ from tips.training.device import choose_device
 Parts = tuple[tuple[int, ...], ...]
 
 
-def _vfit(scale: Scale) -> InterimGenerator:
-    settings = scale.vfit
+def _vfit(settings: Vfit | None) -> InterimGenerator:
     if settings is None or settings.weights is None:
         raise ConfigError(
-            "interim 'vfit' needs a checkpoint; name it as vfit.weights in "
-            f"experiments/scales/{scale.name}.yaml, or use 'flow'"
+            "interim 'vfit' needs a checkpoint; name it as vfit.weights in the scale's YAML, "
+            "or use 'flow'"
         )
     network = VFIT(SIZES[settings.size])
     load_published(network, own_names(network), "", Path(settings.weights))
     device = choose_device("auto")
-    return Vfit(network.to(device).eval(), device)
+    return VfitGenerator(network.to(device).eval(), device)
 
 
-GENERATORS: dict[str, Callable[[Scale], InterimGenerator]] = {
-    "average": lambda scale: average.build(),
-    "flow": lambda scale: flow.build(),
+GENERATORS: dict[str, Callable[[Vfit | None], InterimGenerator]] = {
+    "average": lambda _: average.build(),
+    "flow": lambda _: flow.build(),
     "vfit": _vfit,
 }
 

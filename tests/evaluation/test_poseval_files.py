@@ -10,7 +10,7 @@ from tips import records, skeleton
 from tips.evaluation.average_precision import average_precision
 from tips.evaluation.matching import match
 from tips.evaluation.people import file_name, from_records
-from tips.evaluation.poseval_files import write_found, write_truth
+from tips.evaluation.poseval_files import stream_found, write_found, write_truth
 from tips.evaluation.poseval_reader import read_folders
 from tips.records import RecordError
 
@@ -236,3 +236,44 @@ def test_refuses_names_and_ids_that_repeat(scenes, tmp_path):
     )
     with pytest.raises(RecordError, match="frame ids repeat"):
         write_truth(twice, tmp_path)
+
+
+def test_a_stream_is_what_a_sequence_at_once_would_be(tmp_path):
+    def pose(track):
+        joints = tuple((float(track), float(k)) for k in range(15))
+        return records.Pose(track=track, score=0.5, joints=joints, scores=(0.25,) * 15)
+
+    frames = [[pose(0)], [], [pose(0), pose(1)]]
+    files = [f"a/{k}.png" for k in range(3)]
+    box = (1.0, 2.0, 3.0, 4.0)
+    with stream_found(tmp_path / "stream/a.json", files) as add:
+        for people in frames:
+            add([(person, box) for person in people])
+        assert list((tmp_path / "stream").glob("a.json")) == []
+    listed = tuple(records.Frame(file=f, id=k, labelled=True) for k, f in enumerate(files))
+    clip = records.Sequence(name="a", width=9, height=9, motion="a", frames=listed)
+    truth = records.Annotations(dataset="d", split="val", root=".", sequences=(clip,))
+    said = tuple(records.FramePoses(frame=k, poses=tuple(p)) for k, p in enumerate(frames))
+    rows = (records.SequencePredictions(name="a", frames=said),)
+    found = records.Predictions(variant="v", seed=0, boxes="gt", sequences=rows)
+    write_found(found, truth, tmp_path / "whole")
+    streamed, whole = (
+        json.loads((tmp_path / folder / "a.json").read_text()) for folder in ("stream", "whole")
+    )
+    for row in streamed["annotations"]:
+        assert row.pop("bbox", None) == (list(box) if row["score"] > 0 else None)
+    for image in [*streamed["images"], *whole["images"]]:
+        del image["is_labeled"]  # of the truth, which nobody has here
+    assert streamed == whole
+
+
+def test_a_stream_keeps_track_ids(tmp_path):
+    joints, box = ((1.0, 1.0),) * 15, (0.0, 0.0, 9.0, 9.0)
+    people = [
+        (records.Pose(track=track, score=1, joints=joints, scores=(1.0,) * 15), box)
+        for track in (7, 3)
+    ]
+    with stream_found(tmp_path / "a.json", ["0.jpg"]) as add:
+        add(people)
+    rows = json.loads((tmp_path / "a.json").read_text())["annotations"]
+    assert [row["track_id"] for row in rows] == [7, 3]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tips.build import GENERATORS
-from tips.config import ConfigError, Scale
+from tips.config import ConfigError
 from tips.config.scale import Vfit as ScaleVfit
 from tips.interim import average, flow
 from tips.interim.generator import InterimGenerator, interpolate_clip
@@ -70,10 +70,6 @@ def test_clip_ends_are_repeated() -> None:
     assert list(interpolate_clip(spy, clip.__getitem__, 1)) == []
 
 
-def scale(vfit: ScaleVfit | None) -> Scale:
-    return Scale.model_construct(name="mine", vfit=vfit)
-
-
 def test_vfit_from_a_checkpoint(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = VFIT(SIZES["tiny"])
@@ -82,7 +78,7 @@ def test_vfit_from_a_checkpoint(tmp_path: Path) -> None:
     state = {f"module.{name}": value for name, value in network.state_dict().items()}
     torch.save({"state_dict": state}, tmp_path / "vfit.pth")
     settings = ScaleVfit(size="tiny", weights=str(tmp_path / "vfit.pth"))
-    generator = GENERATORS["vfit"](scale(settings))
+    generator = GENERATORS["vfit"](settings)
     frames = [scene(shift, 45, 62) for shift in (0, 4, 8, 12)]
     made = generator(*frames)
     assert made.shape == (45, 62, 3)
@@ -96,11 +92,11 @@ def test_vfit_from_a_checkpoint(tmp_path: Path) -> None:
 
 def test_vfit_without_a_checkpoint_is_one_clear_line(tmp_path: Path) -> None:
     for settings in (None, ScaleVfit(size="base", weights=None)):
-        with pytest.raises(ConfigError, match=r"name it as vfit\.weights in .*/mine\.yaml"):
-            GENERATORS["vfit"](scale(settings))
+        with pytest.raises(ConfigError, match=r"name it as vfit\.weights in the scale's YAML"):
+            GENERATORS["vfit"](settings)
     absent = str(tmp_path / "gone.pth")
     with pytest.raises(RecordError, match=r"gone\.pth: no such file; fetch it"):
-        GENERATORS["vfit"](scale(ScaleVfit(size="tiny", weights=absent)))
+        GENERATORS["vfit"](ScaleVfit(size="tiny", weights=absent))
     torch.save(VFIT(SIZES["tiny"]).state_dict(), absent)
     with pytest.raises(RecordError, match=r"'encoder\.stem\.0\.weight' has shape"):
-        GENERATORS["vfit"](scale(ScaleVfit(size="small", weights=absent)))
+        GENERATORS["vfit"](ScaleVfit(size="small", weights=absent))

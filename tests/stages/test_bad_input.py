@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 import tiny_study
-import torch
 
-from tips import __main__ as main
-from tips.stages import evaluate, interpolate, pack, predict, prepare, train
+from tips.stages import evaluate, predict, train
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = Path(f"results/{tiny_study.SCALE}-{tiny_study.ROOT}/data/{tiny_study.ROOT}")
@@ -28,18 +26,10 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny study with a backbone that is trained, predicted and scored."""
     folder = tmp_path_factory.mktemp("tiny")
     tiny_study.write(folder)
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        prepare.run("tiny", "people")
-        pack.run("tiny", "people")
-        interpolate.run("average", "tiny", "people")
+    with tiny_study.prepared(folder):
         train.run("hrnet", scale="tiny", root="people")
         predict.run("hrnet", scale="tiny", root="people")
         evaluate.run("hrnet", 0, scale="tiny", root="people")
-    finally:
-        os.chdir(before)
-        torch.use_deterministic_algorithms(mode=False)
     return folder
 
 
@@ -54,15 +44,7 @@ def study(ready: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stage(name: str, *words: str) -> int:
     """Runs one stage as the command line does; returns its exit code."""
-    before = sys.argv
-    sys.argv = ["tips", "stage", name, *tiny_study.STUDY, *words]
-    try:
-        main.app()
-    except SystemExit as end:
-        return int(end.code or 0)
-    finally:
-        sys.argv = before
-    return 0
+    return tiny_study.command("stage", name, *tiny_study.STUDY, *words)
 
 
 def refused(capsys: pytest.CaptureFixture[str], name: str, *words: str) -> str:

@@ -1,14 +1,21 @@
 """A real study small enough to train in seconds: made-up frames in PoseTrack18's layout."""
 
 import json
+import os
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import torch
 import yaml
 
+from tips import __main__ as main
 from tips import skeleton
 from tips.ops.image import write_jpeg
+from tips.stages import interpolate, pack, prepare
 
 REPOSITORY = Path(__file__).parents[2]
 SCALE, ROOT = "tiny", "people"
@@ -44,6 +51,34 @@ def write(folder: Path) -> None:
     for split, count in (("train", 3), ("val", 2)):
         for number in range(count):
             _sequence(folder / ROOT, split, f"{number:06d}_bonn_{split}", number)
+
+
+@contextmanager
+def prepared(folder: Path) -> Iterator[None]:
+    """Makes the study ready for training; its folder is the working one within the block."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        prepare.run(SCALE, ROOT)
+        pack.run(SCALE, ROOT)
+        interpolate.run("average", SCALE, ROOT)
+        yield
+    finally:
+        os.chdir(before)
+        torch.use_deterministic_algorithms(mode=False)
+
+
+def command(*words: str) -> int:
+    """Runs `tips` in this process as the command line does; returns its exit code."""
+    before = sys.argv
+    sys.argv = ["tips", *words]
+    try:
+        main.app()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    finally:
+        sys.argv = before
+    return 0
 
 
 def _sequence(root: Path, split: str, name: str, seed: int) -> None:

@@ -18,7 +18,7 @@ import pytest
 import tiny_study
 import torch
 
-from tips.stages import evaluate, interpolate, pack, predict, prepare, train
+from tips.stages import evaluate, predict, train
 
 REPOSITORY = Path(__file__).parents[2]
 RUN = Path(f"results/{tiny_study.SCALE}-{tiny_study.ROOT}/runs/{tiny_study.ROOT}/tips/seed-0")
@@ -38,16 +38,8 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny study up to its trained backbone."""
     folder = tmp_path_factory.mktemp("tiny")
     tiny_study.write(folder)
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        for stage in (prepare.run, pack.run):
-            stage("tiny", "people")
-        interpolate.run("average", "tiny", "people")
+    with tiny_study.prepared(folder):
         train.run("hrnet", scale="tiny", root="people")
-    finally:
-        os.chdir(before)
-        torch.use_deterministic_algorithms(mode=False)
     return folder
 
 

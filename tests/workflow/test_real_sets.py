@@ -1,5 +1,6 @@
 """The whole DAG of each real dataset, before anything of it is there."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tips.config import load_study
+from tips.provenance import has_nvidia_driver
 
 REPOSITORY = Path(__file__).parents[2]
 EVERY = len(load_study("paper", REPOSITORY / "experiments", "anywhere").variants)
@@ -24,20 +26,39 @@ pytestmark = pytest.mark.slow
     ],
 )
 def test_a_dry_run_from_nothing(tmp_path: Path, scale: str, jobs: dict[str, int]) -> None:
+    shown = dry_run(tmp_path, scale)
+    table = shown.rpartition("\njob ")[2]
+    found = dict(line.split() for line in table.splitlines() if len(line.split()) == 2)
+    counts = {rule: found.get(rule) for rule in [*jobs, "prepare", "all"]}
+    assert counts == {rule: str(n) for rule, n in {**jobs, "prepare": 1, "all": 1}.items()}
+
+
+@pytest.mark.parametrize("device", ["cuda", "auto", "cpu"])
+def test_jobs_that_need_the_card_ask_for_it(tmp_path: Path, device: str) -> None:
+    """With `auto` where there is a driver."""
+    asked = {"cuda": 1, "auto": int(has_nvidia_driver()), "cpu": 0}[device]
+    shown = dry_run(tmp_path, "paper-posetrack18", f"device={device}")
+    jobs = re.findall(r"^rule (\w+):\n((?: .*\n)+)", shown, re.MULTILINE)
+    found = {name: re.findall(r"gpu=(\d)", text) for name, text in jobs}
+    using = {name for name, text in jobs if f"gpu={asked}" in text}
+    assert {"train", "predict", "predict_detected", "speed"} <= using
+    for name in ("prepare", "pack", "interpolate", "evaluate", "tabulate", "report"):
+        assert found[name] == []
+    assert sum(name == "train" for name, _ in jobs) == EVERY
+
+
+def dry_run(tmp_path: Path, scale: str, *config: str) -> str:
     for name in ("tips", "csrc", "workflow", "experiments"):
         ignored = shutil.ignore_patterns("__pycache__", "build")
         shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=ignored)
     shutil.copy(REPOSITORY / "environment.yml", tmp_path)
     command = [str(Path(sys.executable).with_name("snakemake")), "-n"]
     shown = subprocess.run(
-        [*command, "--config", f"scale={scale}", f"root={tmp_path}/archives"],
+        [*command, "--config", f"scale={scale}", f"root={tmp_path}/archives", *config],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
     assert shown.returncode == 0, shown.stderr
-    table = (shown.stdout + shown.stderr).rpartition("\njob ")[2]
-    found = dict(line.split() for line in table.splitlines() if len(line.split()) == 2)
-    counts = {rule: found.get(rule) for rule in [*jobs, "prepare", "all"]}
-    assert counts == {rule: str(n) for rule, n in {**jobs, "prepare": 1, "all": 1}.items()}
+    return shown.stdout + shown.stderr

@@ -26,7 +26,7 @@ from tips.config.loader import (
     load_scale,
     load_study,
 )
-from tips.config.scale import Dataset, Detector, Evaluation, Scale, Seeds
+from tips.config.scale import Dataset, Detector, Evaluation, Scale, Seeds, Vfit
 
 __all__ = [
     "BACKBONE",
@@ -51,6 +51,7 @@ __all__ = [
     "Synthesis",
     "Training",
     "Variant",
+    "Vfit",
     "digest",
     "load_experiment",
     "load_scale",

@@ -27,7 +27,9 @@ class Place(NamedTuple):
     frame: int
 
 
-class _Row(BaseModel):
+class Row(BaseModel):
+    """One box, as the file has it."""
+
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     bbox: Box
     score: float
@@ -36,7 +38,7 @@ class _Row(BaseModel):
     image_id: int | None = None
 
 
-_ROWS: Final = TypeAdapter(list[_Row])
+_ROWS: Final = TypeAdapter(list[Row])
 
 
 def read_detections(path: Path, annotations: Annotations, threshold: float) -> Detections:
@@ -52,8 +54,7 @@ def read_detections(path: Path, annotations: Annotations, threshold: float) -> D
     Raises:
         RecordError: malformed, naming the record; or no box belongs to a frame of the split.
     """
-    rows = _rows(path)
-    places = _places(path, rows, annotations)
+    rows = parse_rows(path)
     labelled = {
         Place(sequence.name, position)
         for sequence in annotations.sequences
@@ -61,12 +62,11 @@ def read_detections(path: Path, annotations: Annotations, threshold: float) -> D
         if frame.labelled
     }
     boxes = [
-        Detection(sequence=place.sequence, frame=place.frame, box=row.bbox, score=row.score)
-        for row, place in zip(rows, places, strict=True)
-        if place in labelled
-        and row.category_id == PERSON
-        and row.score >= threshold
-        and min(row.bbox[2:]) > 0
+        box
+        for box in on_frames(rows, path, annotations)
+        if Place(box.sequence, box.frame) in labelled
+        and box.score >= threshold
+        and min(box.box[2:]) > 0
     ]
     if not boxes:
         raise RecordError(
@@ -78,7 +78,8 @@ def read_detections(path: Path, annotations: Annotations, threshold: float) -> D
     return Detections(source="detected", boxes=tuple(boxes))
 
 
-def _rows(path: Path) -> list[_Row]:
+def parse_rows(path: Path) -> list[Row]:
+    """Reads a list of boxes. Raises RecordError naming the file and the first bad record."""
     try:
         return _ROWS.validate_json(path.read_bytes())
     except FileNotFoundError as error:
@@ -90,13 +91,23 @@ def _rows(path: Path) -> list[_Row]:
         raise RecordError(f"{path}: record {first_problem(error)}") from error
 
 
-def _places(path: Path, rows: list[_Row], annotations: Annotations) -> list[Place | None]:
-    ids, names = _by_id(annotations), _by_name(annotations)
+def on_frames(rows: list[Row], path: Path, annotations: Annotations) -> list[Detection]:
+    """The boxes of people on frames of a split; `path` is named where a record is wrong."""
+    places = _places(path, rows, annotations)
+    return [
+        Detection(sequence=place.sequence, frame=place.frame, box=row.bbox, score=row.score)
+        for row, place in zip(rows, places, strict=True)
+        if place is not None and row.category_id == PERSON
+    ]
+
+
+def _places(path: Path, rows: list[Row], annotations: Annotations) -> list[Place | None]:
+    ids, names = _by_id(annotations), by_name(annotations)
     renamed = _renamed(rows, annotations)
     found: list[Place | None] = []
     for number, row in enumerate(rows):
         if row.image_name is not None:
-            found.append(_named(row.image_name, renamed, names))
+            found.append(named(row.image_name, renamed, names))
         elif row.image_id is None:
             raise RecordError(f"{path}: record {number}: image_name or image_id must be given")
         elif not ids:
@@ -120,7 +131,7 @@ def _by_id(annotations: Annotations) -> dict[int, Place]:
     return found if len(found) == count else {}
 
 
-def _by_name(annotations: Annotations) -> dict[str, Place]:
+def by_name(annotations: Annotations) -> dict[str, Place]:
     """Frames by every ending of their path that is one frame's alone."""
     found: dict[str, Place] = {}
     seen: Counter[str] = Counter()
@@ -138,15 +149,16 @@ def _endings(name: str) -> list[str]:
     return ["/".join(parts[first:]) for first in range(len(parts))]
 
 
-def _named(name: str, renamed: Mapping[str, Place], names: Mapping[str, Place]) -> Place | None:
-    for known in (renamed, names):
+def named(name: str, *names: Mapping[str, Place]) -> Place | None:
+    """The frame that the longest ending of a name is known for, the first mapping first."""
+    for known in names:
         for ending in _endings(name):
             if ending in known:
                 return known[ending]
     return None
 
 
-def _renamed(rows: list[_Row], annotations: Annotations) -> dict[str, Place]:
+def _renamed(rows: list[Row], annotations: Annotations) -> dict[str, Place]:
     """Frames under the names that the family's tools give PoseTrack17: %08d.jpg, from 1 in order.
 
     Only clips whose own names are others, and whose boxes all keep to that range, are meant.

@@ -2,15 +2,18 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Rows
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from tips import records, skeleton
 from tips.evaluation.people import counted, file_name
 from tips.records import RecordError, atomic
 
 Style = Literal[17, 18]
+Rings = tuple[tuple[records.Point, ...], ...]
 MAX_TRACK = 10_000  # poseval refuses ids from here on
 # poseval parses the folder (number, source) and the frame number, below 10,000, of every file.
 _FRAME_NAME = re.compile(r"(?:.*/)?(\d+)_(?:mpii|bonn|mpiinew)(?:_[^/]*)?/0*\d{1,4}\.\w+")
@@ -61,6 +64,47 @@ def write_found(
             for position in range(len(sequence.frames))
         ]
         _write(folder, sequence, people, annotations, style)
+
+
+@contextmanager
+def stream_found(
+    path: Path, files: Rows[str]
+) -> Iterator[Callable[[Rows[tuple[records.Pose, records.Box]]], None]]:
+    """Writes one sequence's predictions frame by frame, in PoseTrack18's style.
+
+    Unlike `write_found` it keeps the poses' own track ids, which must differ within a frame, adds
+    the boxes, and never has more than one frame in memory.
+
+    Args:
+        path: appears only when complete.
+        files: the frames' names; their ids are 0, 1, ...
+
+    Yields:
+        A function that adds the next frame's people, each a pose and its box.
+    """
+    names = _parsable(files, 0)
+    images = [
+        _new_image(frame, name, 0, len(names)) | {"is_labeled": True}
+        for frame, name in enumerate(names)
+    ]
+    frame = people = 0
+    with atomic(path) as stream:
+        head = {"images": images, "categories": [_CATEGORY]}
+        stream.write(json.dumps(head)[:-1] + ', "annotations": [')
+
+        def add(present: Rows[tuple[records.Pose, records.Box]]) -> None:
+            nonlocal frame, people
+            written = [
+                _Written(pose.track, pose.joints, pose.scores, pose.score, box=box)
+                for pose, box in present
+            ]
+            for person in written or [_DUMMY]:
+                people += 1
+                stream.write(", " * (people > 1) + json.dumps(_new_row(person, people, frame)))
+            frame += 1
+
+        yield add
+        stream.write("]}")
 
 
 def write_truth(annotations: records.Annotations, folder: Path, style: Style = 18) -> None:
@@ -123,9 +167,12 @@ def _write(
         stream.write(json.dumps(data))
 
 
-def _frame_names(sequence: records.Sequence, index: int) -> list[str]:
+def _frame_names(sequence: records.Sequence, index: int) -> Rows[str]:
     """The frames' own names where poseval can parse them as one video, else made-up ones."""
-    names = [frame.file for frame in sequence.frames]
+    return _parsable([frame.file for frame in sequence.frames], index)
+
+
+def _parsable(names: Rows[str], index: int) -> Rows[str]:
     parsed = [_FRAME_NAME.fullmatch(name) for name in names]
     if len({match[1] if match else None for match in parsed}) == 1 and all(parsed):
         return names
@@ -134,6 +181,8 @@ def _frame_names(sequence: records.Sequence, index: int) -> list[str]:
 
 # PoseTrack18.
 
+_CATEGORY: Final = {"id": 1, "name": "person", "keypoints": list(skeleton.SLOTS_17)}
+
 
 def _new(sequence: records.Sequence, people: list[list[_Written]], index: int) -> dict[str, Any]:
     names = _frame_names(sequence, index)
@@ -141,22 +190,30 @@ def _new(sequence: records.Sequence, people: list[list[_Written]], index: int) -
     listed: list[dict[str, Any]] = []
     for frame, name, present in zip(sequence.frames, names, people, strict=True):
         images.append(
-            {
-                "id": frame.id,
-                "frame_id": frame.id,
-                "vid_id": f"{index:06d}",
-                "nframes": len(names),
-                "is_labeled": counted(frame),
-                "file_name": name,
-                "ignore_regions_x": [[x for x, _ in ring] for ring in frame.ignore],
-                "ignore_regions_y": [[y for _, y in ring] for ring in frame.ignore],
-            }
+            _new_image(frame.id, name, index, len(names), frame.ignore)
+            | {"is_labeled": counted(frame)}
         )
         for person in present:
-            ids = {"id": len(listed) + 1, "image_id": frame.id, "category_id": 1}
-            listed.append(ids | _new_person(person))
-    category = {"id": 1, "name": "person", "keypoints": list(skeleton.SLOTS_17)}
-    return {"images": images, "annotations": listed, "categories": [category]}
+            listed.append(_new_row(person, len(listed) + 1, frame.id))
+    return {"images": images, "annotations": listed, "categories": [_CATEGORY]}
+
+
+def _new_image(
+    number: int, name: str, index: int, count: int, ignore: Rings = ()
+) -> dict[str, Any]:
+    return {
+        "id": number,
+        "frame_id": number,
+        "vid_id": f"{index:06d}",
+        "nframes": count,
+        "file_name": name,
+        "ignore_regions_x": [[x for x, _ in ring] for ring in ignore],
+        "ignore_regions_y": [[y for _, y in ring] for ring in ignore],
+    }
+
+
+def _new_row(person: _Written, number: int, image: int) -> dict[str, Any]:
+    return {"id": number, "image_id": image, "category_id": 1} | _new_person(person)
 
 
 def _new_person(person: _Written) -> dict[str, Any]:

@@ -44,7 +44,13 @@ def interpolate_clip(
         frame: gives frame k (H, W, 3) of the clip.
         count: frames of the clip.
     """
-    last = count - 1
     get = functools.lru_cache(4)(frame)
-    for w in range(last):
-        yield generator(get(max(w - 1, 0)), get(w), get(w + 1), get(min(w + 2, last)))
+    for w in range(count - 1):
+        yield interpolate(generator, get, w, count)
+
+
+def interpolate(
+    generator: InterimGenerator, frame: Callable[[int], NDArray[np.uint8]], w: int, count: int
+) -> NDArray[np.uint8]:
+    """Makes the interim frame (H, W, 3) between frames w and w + 1 of a clip; see above."""
+    return generator(frame(max(w - 1, 0)), frame(w), frame(w + 1), frame(min(w + 2, count - 1)))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-class Vfit:
+class VfitGenerator:
     """Feeds four full frames in [0, 1] to a network and clamps what it predicts.
 
     Args:

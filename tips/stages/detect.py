@@ -1,6 +1,5 @@
 """Person boxes of the validation split: from a file, from a detector, or simulated."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,8 @@ from tips.data.boxes import detected_boxes
 from tips.data.detections import PERSON, read_detections
 from tips.data.frames import FrameStore, open_frames
 from tips.models.weights import DAMAGE, load_weights
-from tips.records import Annotations, Detection, Detections, RecordError
+from tips.ops.image import Image
+from tips.records import Annotations, Box, Detection, Detections, RecordError
 from tips.stages._progress import track
 from tips.stages._study import Opened, open_study, read_annotations
 from tips.training.device import choose_device
@@ -89,7 +89,6 @@ def load_detector(path: Path) -> nn.Module:
     return model.eval()
 
 
-@torch.inference_mode()
 def find_people(
     model: nn.Module, annotations: Annotations, frames: FrameStore, device: torch.device
 ) -> Detections:
@@ -102,15 +101,21 @@ def find_people(
     ]
     boxes: list[Detection] = []
     for sequence, position in track(places, "detecting people"):
-        pixels = torch.from_numpy(frames(sequence, position).copy()).to(device)
-        answer = model([pixels.permute(2, 0, 1).float() / 255])[0]
-        boxes.extend(_people(answer, sequence, position))
+        boxes.extend(
+            Detection(sequence=sequence, frame=position, box=box, score=score)
+            for box, score in detect(model, frames(sequence, position), device)
+        )
     return Detections(source="detected", boxes=tuple(boxes))
 
 
-def _people(answer: dict[str, Tensor], sequence: str, frame: int) -> Iterator[Detection]:
+@torch.inference_mode()
+def detect(model: nn.Module, image: Image, device: torch.device) -> list[tuple[Box, float]]:
+    """Finds the people of one frame (H, W, 3) RGB: boxes with scores, the best first."""
+    pixels = torch.from_numpy(image.copy()).to(device)
+    answer: dict[str, Tensor] = model([pixels.permute(2, 0, 1).float() / 255])[0]
     rows = zip(*(answer[key].tolist() for key in ("boxes", "labels", "scores")), strict=True)
-    for (x1, y1, x2, y2), label, score in rows:
-        if label == PERSON and x2 > x1 and y2 > y1:
-            box = (x1, y1, x2 - x1, y2 - y1)
-            yield Detection(sequence=sequence, frame=frame, box=box, score=score)
+    return [
+        ((x1, y1, x2 - x1, y2 - y1), score)
+        for (x1, y1, x2, y2), label, score in rows
+        if label == PERSON and x2 > x1 and y2 > y1
+    ]

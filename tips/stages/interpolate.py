@@ -63,7 +63,7 @@ def _sources(
     if generator == TRUE:
         truth = true_frames(paths.root, annotations.split)
         return lambda sequence: (truth(sequence.name, w) for w in range(len(sequence.frames) - 1))
-    make = GENERATORS[generator](scale)
+    make = GENERATORS[generator](scale.vfit)
     frames = open_frames(scale.dataset, paths, annotations)
     return lambda sequence: interpolate_clip(
         make, partial(frames, sequence.name), len(sequence.frames)

@@ -18,13 +18,13 @@ from tips.ops.image import Image, read_image
 from tips.records import points_array
 from tips.stages._study import STRIDE, Opened, open_study, open_windows, read_annotations
 from tips.stages.train import trained_model
+from tips.video.overlay import COLOURS, side
 
 matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
 
 FULL = "tips"
-COLOURS = {"left": "#ff9f1c", "right": "#2ec4b6", "": "#f1faee"}
 
 
 def run(scale: str = "desk", root: str = "") -> None:
@@ -252,9 +252,8 @@ def _bones(
 ) -> None:
     for a, b in body.bones:
         if known[a] and known[b]:
-            names = (body.joints[a], body.joints[b])
-            side = next((s for s in ("left", "right") if all(s in n for n in names)), "")
-            axis.plot(points[[a, b], 0], points[[a, b], 1], "-", color=COLOURS[side], lw=1.6)
+            colour = COLOURS[side(body, (a, b))]
+            axis.plot(points[[a, b], 0], points[[a, b], 1], "-", color=colour, lw=1.6)
     seen = np.asarray(known, dtype=bool)
     axis.plot(points[seen, 0], points[seen, 1], ".", color="white", ms=2.5)
 

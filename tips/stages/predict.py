@@ -29,7 +29,7 @@ from tips.records import (
 from tips.stages._progress import track
 from tips.stages._study import STRIDE, open_study, open_windows, read_annotations
 from tips.stages.train import trained_model
-from tips.tensors import Coordinates
+from tips.tensors import PoseOutput
 from tips.training.device import choose_device
 
 Points = tuple[tuple[float, float], ...]
@@ -128,7 +128,7 @@ class Predictor:
         output = self.model(*batch.window)
         maps = self._with_mirrored(output.maps, batch) if self.settings.flip_test else output.maps
         joints, scores = decode(maps, self.settings.decode)
-        between = self._between(keys, batch, self.model.coordinates(output))
+        between = self._between(keys, batch, output)
         factors = [key.score if self.settings.product else 1.0 for key in keys]
         return [
             Found(
@@ -149,12 +149,13 @@ class Predictor:
         return (maps + mirrored.flip(-1)[:, list(self.windows.mirror)]) / 2
 
     def _between(
-        self, keys: Sequence[Key], batch: Batch, coordinates: Coordinates
+        self, keys: Sequence[Key], batch: Batch, output: PoseOutput
     ) -> list[tuple[Between, ...]]:
         synthesis = self.variant.experiment.synthesis
-        if synthesis is None:
+        if synthesis is None or all(key.track < 0 for key in keys):
             return [()] * len(keys)
         times = interval_points(synthesis.points)
+        coordinates = self.model.coordinates(output)
         R, R_interim = coordinates.R.cpu().numpy(), coordinates.R_interim.cpu().numpy()
         rows: list[tuple[Between, ...]] = []
         for i, key in enumerate(keys):

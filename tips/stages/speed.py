@@ -115,7 +115,9 @@ def _generators(study: Study, crop: Crop) -> dict[str, float]:
     """Seconds per interim frame of crop size, for the generators that compute one."""
     pixels = torch.randint(0, 256, (4, crop.height, crop.width, 3), dtype=torch.uint8).numpy()
     known = {
-        name: GENERATORS[name](study.scale) for name in study.scale.interim if name in GENERATORS
+        name: GENERATORS[name](study.scale.vfit)
+        for name in study.scale.interim
+        if name in GENERATORS
     }
     calls: dict[str, Callable[[], object]] = {
         name: (lambda generate=generate: generate(*pixels))  # type: ignore[misc]

@@ -8,13 +8,14 @@ import torch
 
 from tips import provenance, records
 from tips.build import (
+    Parts,
     build_criterion,
     build_groups,
     build_model,
     load_backbone,
     load_pretrained,
 )
-from tips.config import Variant, digest
+from tips.config import Experiment, Variant, digest
 from tips.data.windows import Key, keys
 from tips.models.interfaces import PoseModel
 from tips.models.weights import load_weights, read_checkpoint
@@ -29,7 +30,7 @@ from tips.training.memory import checkpoint_activations
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
-RECORD = "provenance.json"
+RECORD, CHECKPOINT = "provenance.json", "checkpoint.pt"
 
 
 def run(
@@ -108,17 +109,18 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
     )
 
 
-def variant_model(
-    opened: Opened, variant: Variant, autocast: bool
-) -> tuple[PoseModel, tuple[tuple[int, ...], ...]]:
+def variant_model(opened: Opened, variant: Variant, autocast: bool) -> tuple[PoseModel, Parts]:
     """Builds a variant's model with fresh weights, and its part groups."""
-    distillation = variant.experiment.distillation
-    groups: tuple[tuple[int, ...], ...] = ()
-    if distillation is not None:
-        spectral = opened.paths.groups(str(distillation.groups.count))
-        body = opened.study.scale.dataset.body
-        groups = build_groups(distillation.groups, spectral, body)
+    groups = _groups(opened, variant)
     return build_model(variant.experiment, groups, autocast), groups
+
+
+def _groups(opened: Opened, variant: Variant) -> Parts:
+    distillation = variant.experiment.distillation
+    if distillation is None:
+        return ()
+    spectral = opened.paths.groups(str(distillation.groups.count))
+    return build_groups(distillation.groups, spectral, opened.study.scale.dataset.body)
 
 
 def training_keys(
@@ -171,7 +173,7 @@ def _file_digest(path: Path, remedy: str = "run the rule that makes it") -> str:
 def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) -> None:
     """Writes the files of a run, the record last."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_tensors({"model": job.model.state_dict()}, folder / "checkpoint.pt")
+    save_tensors({"model": job.model.state_dict()}, folder / CHECKPOINT)
     with records.atomic(folder / "train.jsonl") as journal:
         journal.write(state.journal.read_text(encoding="utf-8"))
     commit, diff = provenance.commit()
@@ -204,6 +206,9 @@ def _record(
         "scale": opened.study.scale.name,
         "dataset": opened.paths.dataset,
         "config": variant.experiment.model_dump(mode="json"),
+        "joints": opened.study.scale.dataset.body.joints,
+        "groups": _groups(opened, variant),
+        "evaluation": opened.study.scale.evaluation.model_dump(mode="json"),
         "config_digest": digest(variant.experiment),
         "source_digest": inputs["source"],
         "data_digest": inputs["data"],
@@ -224,8 +229,19 @@ def _record(
 
 def trained_model(opened: Opened, variant: Variant, seed: int, device: torch.device) -> PoseModel:
     """Loads a finished run's model, ready to predict."""
-    autocast = use_bfloat16(variant.experiment.training.precision, device)
-    model, _ = variant_model(opened, variant, autocast)
-    path: Path = opened.paths.checkpoint(variant.name, str(seed))
-    load_weights(model, read_checkpoint(path)["model"], path)
+    path = opened.paths.checkpoint(variant.name, str(seed))
+    return load_trained(variant.experiment, _groups(opened, variant), path, device)
+
+
+def load_trained(
+    experiment: Experiment, groups: Parts, checkpoint: Path, device: torch.device
+) -> PoseModel:
+    """Builds a model and loads a finished run's weights into it, ready to predict.
+
+    Raises:
+        RecordError: the checkpoint is missing, truncated or of another network.
+    """
+    autocast = use_bfloat16(experiment.training.precision, device)
+    model = build_model(experiment, groups, autocast)
+    load_weights(model, read_checkpoint(checkpoint)["model"], checkpoint)
     return model.to(device).eval()

@@ -74,7 +74,7 @@ rule pictures:
         "../../environment.yml"
     params:
         pictures=SCALE.pictures,
-        code=source_digest(["stages/pictures.py"]),
+        code=source_digest(["stages/pictures.py", "video/overlay.py"]),
     shell:
         "study pictures 2> >(tee {log} >&2)"
 

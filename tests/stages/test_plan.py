@@ -1,0 +1,77 @@
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import tiny_study
+
+from tips.stages import plan, prepare
+from tips.stages._study import open_study
+from tips.stages.train import training_keys
+from tips.training.schedule import steps_per_epoch
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TIPS_TRACEBACK", raising=False)
+    tiny_study.write(tmp_path)
+    return tmp_path
+
+
+def test_it_counts_steps_as_a_training_does(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scale = tiny / "experiments/scales/tiny.yaml"
+    scale.write_text(scale.read_text().replace("windows_per_epoch: 24", "windows_per_epoch: null"))
+    prepare.run("tiny", "people")
+    plan.run("tiny", "people", seconds_per_step="0.5,hrnet=2", json=Path("plan.json"))
+    found = json.loads(Path("plan.json").read_text())
+    assert found["windows"]["number"] == 3 * 5 * 2  # two people on five labelled frames
+    assert found["windows"]["source"].startswith("counted, results/")
+    opened = open_study("tiny", "people")
+    for row in found["trainings"]:
+        variant = opened.study.variant(row["variant"])
+        settings = variant.experiment.training
+        _, pools, _ = training_keys(opened, variant)
+        assert row["steps"] == settings.epochs * steps_per_epoch(pools, settings.batch)
+        assert row["seconds_per_step"] == (2 if row["variant"] == "hrnet" else 0.5)
+        assert row["hours"] == round(row["steps"] * row["seconds_per_step"] / 3600, 3)
+    assert found["tables"][-1]["runs"] == 2
+    shown = capsys.readouterr().out
+    assert "30 windows an epoch: counted" in " ".join(shown.split())
+    assert "Hours per table, scale tiny, people" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "scale paper: nothing says how long a training step takes: give --seconds-per-step"),
+        (("--seconds-per-step=fast",), "'fast' must be a positive number, or VARIANT=number"),
+        (("--scale=paper-posetrack21", "--seconds-per-step=1"), "or give --windows N"),
+        (("--scale=papr",), "unknown scale 'papr'; did you mean 'paper'?"),
+    ],
+)
+def test_what_nobody_knows_is_a_line(
+    words: tuple[str, ...],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(tiny_study.REPOSITORY / "experiments", tmp_path / "experiments")
+    monkeypatch.chdir(tmp_path)
+    assert tiny_study.command("plan", *words, "--json=plan.json") == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert os.listdir() == ["experiments"]
+
+
+def test_windows_by_hand(tiny: Path) -> None:
+    words = ("--scale=paper-posetrack21", "--windows=800", "--seconds-per-step=3.6")
+    assert tiny_study.command("plan", *words, "--json=plan.json") == 0
+    found = json.loads(Path("plan.json").read_text())
+    assert found["windows"] == {"number": 800, "source": "given"}
+    tips = next(row for row in found["trainings"] if row["variant"] == "tips")
+    assert (tips["steps"], tips["hours"]) == (2500, 2.5)
+    assert [row["table"] for row in found["tables"]][-4:] == ["X", "C", "paper", "all"]

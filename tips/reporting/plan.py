@@ -1,0 +1,258 @@
+"""What a study will cost: every training once, and which tables need it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tips.config import BACKBONE, ConfigError, Experiment, Study, digest
+from tips.data.releases import RELEASES, Published
+from tips.paths import Paths
+from tips.reporting import sources
+from tips.reporting.published import Tables
+from tips.reporting.rows import your_variants
+from tips.training.schedule import Draws, steps_per_epoch
+
+FULL = "tips"  # whose step stands for one that nobody has measured
+HOUR = 3600.0
+
+
+class Windows(NamedTuple):
+    """How many windows the train split has, and who says so."""
+
+    number: int
+    source: str
+
+
+class StepTime(NamedTuple):
+    """Seconds of one training step, and where they come from."""
+
+    seconds: float
+    source: str
+
+
+class Training(NamedTuple):
+    """All seeds of one variant."""
+
+    variant: str
+    seeds: int
+    steps: int  # of one seed
+    step: StepTime
+
+    @property
+    def hours(self) -> float:
+        """Of all seeds."""
+        return self.seeds * self.steps * self.step.seconds / HOUR
+
+
+class Needs(NamedTuple):
+    """The trainings that one table needs, each once."""
+
+    name: str
+    title: str
+    trainings: tuple[Training, ...]
+
+    @property
+    def runs(self) -> int:
+        """Seeds of all variants."""
+        return sum(training.seeds for training in self.trainings)
+
+    @property
+    def hours(self) -> float:
+        """Of all trainings."""
+        return sum(training.hours for training in self.trainings)
+
+
+class _Finished(sources.Source):
+    """Of provenance.json: how long a training took."""
+
+    config_digest: str
+    device: str
+    steps: int
+    seconds: float
+
+
+def tables_needs(
+    study: Study, tables: Tables, trainings: Mapping[str, Training]
+) -> tuple[Needs, ...]:
+    """What each table needs, the paper's own first; then these together, then everything.
+
+    Every second stage needs the backbone's training, which is stage one.
+    """
+    rows = []
+    for table in (*tables.tables, your_variants(tables, study)):
+        names = [row.variant for row in table.rows if row.variant and row.variant in trainings]
+        if names:
+            needed = dict.fromkeys([BACKBONE, *names])
+            some = tuple(trainings[name] for name in needed if name in trainings)
+            rows.append(Needs(table.roman or table.name, table.title, some))
+    paper = {table.roman for table in tables.paper}
+    once = {t.variant: t for row in rows if row.name in paper for t in row.trainings}
+    return (
+        *rows,
+        Needs("paper", "The paper's tables together, each training once", tuple(once.values())),
+        Needs("all", "Everything, each training once", tuple(trainings.values())),
+    )
+
+
+def depends_on_windows(study: Study) -> bool:
+    """Whether some training sees every window once an epoch, so that their number counts."""
+    settings = [variant.experiment.training for variant in study.variants.values()]
+    return any(one.windows_per_epoch is None for one in settings)
+
+
+def trainings(
+    study: Study, windows: Windows | None, step_time: Callable[[str], StepTime]
+) -> dict[str, Training]:
+    """Every training of a study by variant.
+
+    Args:
+        study: the scale with its variants.
+        windows: of the train split; None where nothing depends on them.
+        step_time: of a variant.
+    """
+    seeds = {name: variant.seeds for name, variant in study.variants.items()}
+    if BACKBONE in seeds:  # every seed of a second stage may want a backbone of its own
+        seeds[BACKBONE] = 1 + max(study.backbone_seed(count - 1) for count in seeds.values())
+    return {
+        name: Training(
+            name, seeds[name], steps(variant.experiment, study, windows), step_time(name)
+        )
+        for name, variant in study.variants.items()
+    }
+
+
+def steps(experiment: Experiment, study: Study, windows: Windows | None) -> int:
+    """Steps of one training, as the training itself counts them."""
+    settings, embedded = experiment.training, study.scale.dataset.embedded
+    number = settings.windows_per_epoch
+    if number is None:
+        assert windows is not None
+        number = windows.number
+    pools = [Draws(number, None)]
+    if embedded is not None and embedded.stills:
+        pools.append(Draws(embedded.stills, settings.stills_per_epoch))
+    return settings.epochs * steps_per_epoch(pools, settings.batch)
+
+
+def published_windows(study: Study) -> Windows:
+    """Estimates the train split's windows from what is published of the set.
+
+    Raises:
+        ConfigError: the scale is of no published set, or nobody published a count of people.
+    """
+    scale = study.scale
+    release = RELEASES[scale.dataset.release] if scale.dataset.release else None
+    claims = {} if release is None else {(c.split, c.what): c for c in release.published}
+    people = claims.get(("all", "people")) or claims.get(("all", "labelled_frames"))
+    if people is None:
+        title = "this dataset" if release is None else release.title
+        raise ConfigError(
+            f"scale {scale.name}: the number of training windows is unknown: {title} is not "
+            "prepared here and no count of its people is published; prepare it (snakemake "
+            "--config scale=... root=..., rule prepare), or give --windows N"
+        )
+    return _of_train(people, claims.get(("train", "sequences")), claims.get(("val", "sequences")))
+
+
+def _of_train(people: Published, train: Published | None, val: Published | None) -> Windows:
+    said = f"{people.expected:,} {people.what.replace('_', ' ')} of all splits ({people.source})"
+    if train is None or val is None:
+        return Windows(people.expected, f"{said}: more than the train split has")
+    known = train.expected + val.expected
+    return Windows(
+        people.expected * train.expected // known,
+        f"{said} x {train.expected} of {known} videos: an estimate",
+    )
+
+
+def parse_times(text: str) -> dict[str, float]:
+    """Reads `1.2` (every training's step), `hrnet=0.4,1.2` and so on; seconds by variant or "".
+
+    Raises:
+        ConfigError: a part is no positive number.
+    """
+    found: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, number = part.rpartition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            found[name] = 0.0
+        if not 0 < found[name] < float("inf"):
+            raise ConfigError(
+                f"--seconds-per-step: '{part}' must be a positive number, or VARIANT=number; "
+                "several are separated by commas"
+            )
+    return found
+
+
+def measured_times(study: Study, paths: Paths) -> dict[str, StepTime]:
+    """Seconds per step of the variants with a finished run of this very configuration."""
+    found: dict[str, StepTime] = {}
+    for name, variant in study.variants.items():
+        for seed in reversed(range(variant.seeds)):
+            file = paths.run(name, str(seed)) / "provenance.json"
+            run = sources.read_if_present(_Finished, file)
+            if run is not None and run.steps and run.config_digest == digest(variant.experiment):
+                source = f"{name} seed {seed}, {run.device}"
+                found[name] = StepTime(run.seconds / run.steps, source)
+    return found
+
+
+def step_times(
+    study: Study, given: Mapping[str, float], measured: Mapping[str, StepTime]
+) -> Callable[[str], StepTime]:
+    """How long a step of each variant takes: as given, else measured, else as the full model's.
+
+    Raises:
+        ConfigError: an unknown variant is given, or nothing says how long a step takes.
+    """
+    for name in filter(None, given):
+        study.variant(name)
+
+    def find(name: str) -> StepTime:
+        for key in (name, ""):
+            if key in given:
+                return StepTime(given[key], "given")
+        for key in (name, FULL):
+            if key in measured:
+                return measured[key]
+            if key in given:
+                return StepTime(given[key], f"given for {key}")
+        scale = study.scale.name
+        raise ConfigError(
+            f"scale {scale}: nothing says how long a training step takes: give --seconds-per-step "
+            f"X (or hrnet=X,tips=Y), or finish a run of {FULL} at this scale, whose "
+            "provenance.json has seconds and steps"
+        )
+
+    return find
+
+
+def as_json(scale: str, windows: Windows | None, needs: Sequence[Needs]) -> dict[str, Any]:
+    """The plan as plain data; hours are of one device that trains one model at a time."""
+    everything = needs[-1].trainings
+    return {
+        "scale": scale,
+        "windows": windows._asdict() if windows else None,
+        "trainings": [
+            {
+                "variant": t.variant,
+                "seeds": t.seeds,
+                "steps": t.steps,
+                "seconds_per_step": t.step.seconds,
+                "source": t.step.source,
+                "hours": round(t.hours, 3),
+            }
+            for t in everything
+        ],
+        "tables": [
+            {
+                "table": row.name,
+                "title": row.title,
+                "variants": [t.variant for t in row.trainings],
+                "runs": row.runs,
+                "hours": round(row.hours, 3),
+            }
+            for row in needs
+        ],
+    }

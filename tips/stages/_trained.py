@@ -1,0 +1,80 @@
+"""A finished run by its folder alone, wherever that lies: model, configuration, decoding."""
+
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from tips import skeleton
+from tips.build import Parts, build_groups
+from tips.config import Evaluation, Experiment, Variant, load_scale
+from tips.models.interfaces import PoseModel
+from tips.provenance import PACKAGE
+from tips.records import RecordError, first_problem, read_json
+from tips.stages.train import CHECKPOINT, RECORD, load_trained
+
+log = logging.getLogger(__name__)
+
+
+class TrainedRun(NamedTuple):
+    """What predicting needs of a run."""
+
+    variant: Variant
+    model: PoseModel
+    evaluation: Evaluation
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    variant: str
+    config: Experiment
+    # Older runs do not record these three.
+    joints: tuple[str, ...] = skeleton.JOINTS
+    groups: Parts | None = None
+    evaluation: Evaluation | None = None
+
+
+_RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
+
+
+def open_run(folder: Path, device: torch.device) -> TrainedRun:
+    """Loads a run of PoseTrack's joints from its checkpoint.pt and provenance.json.
+
+    Raises:
+        RecordError: the folder is no run's, or of another kind, or one of its files is damaged.
+    """
+    for name in (CHECKPOINT, RECORD):
+        if not (folder / name).is_file():
+            raise RecordError(
+                f"{folder}: no {name} in it; --checkpoint takes the folder of a trained run, "
+                "results/.../runs/DATASET/VARIANT/seed-N"
+            )
+    record = _read(folder / RECORD, read_json(folder / RECORD))
+    if record.joints != skeleton.JOINTS:
+        raise RecordError(
+            f"{folder}: trained on other joints ({', '.join(record.joints[:3])}, ...), which "
+            "PoseTrack's json cannot hold; give a run of a PoseTrack scale"
+        )
+    groups = record.groups
+    if groups is None:
+        distillation = record.config.distillation
+        groups = build_groups(distillation.groups) if distillation is not None else ()
+    model = load_trained(record.config, groups, folder / CHECKPOINT, device)
+    variant = Variant(record.variant, "run", record.config, 1)
+    return TrainedRun(variant, model, record.evaluation or _as_the_paper(folder))
+
+
+def _read(path: Path, value: Any) -> _Record:
+    try:
+        return _RECORD.validate_python(value)
+    except ValidationError as error:
+        raise RecordError(
+            f"{path}: {first_problem(error)}; it must be the record of a training by this version"
+        ) from error
+
+
+def _as_the_paper(folder: Path) -> Evaluation:
+    log.warning("%s does not say how its poses are decoded: taken as at the paper's scale", folder)
+    return load_scale("paper", PACKAGE.parent / "experiments", root=".").evaluation

@@ -1,0 +1,155 @@
+"""Poses of a user's own video: PoseTrack json and an overlay (`tips predict`)."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import torch
+
+from tips.build import GENERATORS
+from tips.config import ConfigError
+from tips.data.windows import Key, Stores, WindowSet
+from tips.evaluation.poseval_files import stream_found
+from tips.interim.generator import InterimGenerator
+from tips.ops.image import Image
+from tips.records import Box, Pose, RecordError
+from tips.stages._progress import track
+from tips.stages._study import STRIDE
+from tips.stages._trained import TrainedRun, open_run
+from tips.stages.detect import detect, load_detector
+from tips.stages.predict import Predictor
+from tips.training.device import choose_device
+from tips.video.boxes import Finder, PersonBox, from_file, read_boxes, whole_frame
+from tips.video.clip import Clip, open_clip
+from tips.video.links import Linker
+from tips.video.overlay import draw_people, write_video
+from tips.video.sliding import SlidingFrames
+
+log = logging.getLogger(__name__)
+
+People = list[tuple[Pose, Box]]
+VIDEO = "video"  # the one sequence that there is
+
+
+def run(
+    video: Path,
+    checkpoint: Path,
+    boxes: Path | None = None,
+    detector: Path | None = None,
+    threshold: float = 0.2,
+    out: Path = Path("predictions"),
+    device: str = "auto",
+    threads: int = 0,
+) -> None:
+    """Writes OUT/NAME.json, which `tips evaluate` reads, and OUT/NAME-overlay.mp4.
+
+    Frame for frame it does what the study's own predictions do, with a few frames in memory.
+
+    Args:
+        video: a video file, or a folder of frames in the order of their names.
+        checkpoint: a run's folder, with checkpoint.pt and provenance.json.
+        boxes: json of person boxes: PoseWarper's, mmpose's, COCO's or PoseTrack18's form.
+        detector: weights of torchvision's fasterrcnn_resnet50_fpn_v2, to find people with.
+        threshold: least score of a box.
+        out: folder of the outputs.
+        device: auto, cpu or cuda.
+        threads: of torch on the CPU; 0: one per core.
+
+    Raises:
+        ConfigError: boxes and a detector are given, or a switch has no such value.
+        RecordError: video, run or boxes are missing, unreadable or malformed.
+    """
+    if boxes is not None and detector is not None:
+        raise ConfigError("give --boxes or --detector, not both: each says where people are")
+    if threads > 0:
+        torch.set_num_threads(threads)
+    cv2.setNumThreads(1)  # as the study's own interim frames are made
+    clip = open_clip(video)
+    target = choose_device(device)
+    trained = open_run(checkpoint, target)
+    window = trained.variant.experiment.window
+    sliding = SlidingFrames(clip.frames(), len(clip.files), window, _generator(trained))
+    people = _finder(clip, boxes, detector, threshold, target)
+    files = (out / f"{clip.name}.json", out / f"{clip.name}-overlay.mp4")
+    if boxes is not None and boxes.resolve() == files[0].resolve():
+        raise ConfigError(f"{boxes}: would be written over; give another --out")
+    poses = predicted(sliding, trained, people, target)
+    with (
+        stream_found(files[0], clip.files) as add,
+        write_video(files[1], clip.width, clip.height, clip.rate) as show,
+    ):
+        for image, found in track(poses, clip.name, len(clip.files)):
+            add(found)
+            show(draw_people(image, found))
+    print(*files, sep="\n")
+
+
+def _finder(
+    clip: Clip,
+    boxes: Path | None,
+    detector: Path | None,
+    threshold: float,
+    device: torch.device,
+) -> Finder:
+    if boxes is not None:
+        return from_file(read_boxes(boxes, clip, threshold))
+    if detector is None:
+        log.warning(
+            "no --boxes and no --detector: every whole frame is taken as the box of one person"
+        )
+        return whole_frame
+    model = load_detector(detector).to(device)
+
+    def find(frame: int, image: Image) -> list[PersonBox]:
+        found = detect(model, image, device)
+        return [PersonBox(box, score) for box, score in found if score >= threshold]
+
+    return find
+
+
+def predicted(
+    sliding: SlidingFrames, trained: TrainedRun, people: Finder, device: torch.device
+) -> Iterator[tuple[Image, People]]:
+    """Yields every frame (H, W, 3) RGB of a video with its people's poses and boxes, in order."""
+    experiment, settings = trained.variant.experiment, trained.evaluation
+    windows = WindowSet(
+        {"val": Stores(sliding.frame, sliding.interim)},
+        experiment.window,
+        experiment.crop,
+        STRIDE,
+        settings.enlarge,
+        interim=experiment.synthesis is not None,
+    )
+    predictor = Predictor(trained.model, windows, settings, trained.variant, device)
+    link = Linker()
+    for t in range(sliding.count):
+        sliding.move_to(t)
+        image = sliding.frame(VIDEO, t)
+        found = people(t, image)
+        tracks = link(t, found)
+        keys = [
+            Key("val", VIDEO, t, sliding.count, person.box, None, -1, person.score)
+            for person in found
+        ]
+        rows = [row.pose for batch in predictor(keys) for row in batch]
+        yield (
+            image,
+            [
+                (pose.model_copy(update={"track": number}), person.box)
+                for pose, number, person in zip(rows, tracks, found, strict=True)
+            ],
+        )
+
+
+def _generator(trained: TrainedRun) -> InterimGenerator | None:
+    """The run's own maker of interim frames; None where the model looks at none."""
+    experiment = trained.variant.experiment
+    if not experiment.rough_frames:
+        return None
+    if experiment.interim not in GENERATORS:
+        raise RecordError(
+            f"run {trained.variant.name}: its interim frames are '{experiment.interim}' ones, "
+            f"which no video has; give a run with {' or '.join(GENERATORS)}"
+        )
+    return GENERATORS[experiment.interim](None)

@@ -1,0 +1,1 @@
+"""A user's own video: its frames as a stream, its people, its overlay."""

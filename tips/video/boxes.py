@@ -1,0 +1,173 @@
+"""Person boxes of one clip from a file of the user's.
+
+A json list is one of the forms of tips.data.detections; a json object is PoseTrack18's or COCO's
+(images, annotations), which may hold track ids, such as annotations or what `tips predict` writes.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from tips.data.boxes import extent
+from tips.data.detections import PERSON, by_name, named, on_frames, parse_rows
+from tips.ops.image import Image
+from tips.records import Box, RecordError, first_problem, read_json
+from tips.video.clip import Clip
+
+log = logging.getLogger(__name__)
+
+
+class PersonBox(NamedTuple):
+    """One person box of one frame."""
+
+    box: Box
+    score: float
+    track: int | None = None  # None: linked by overlap
+
+
+Boxes = Mapping[int, Sequence[PersonBox]]
+Finder = Callable[[int, Image], Sequence[PersonBox]]  # of frame number and frame (H, W, 3)
+
+
+class _Image(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    id: int
+    file_name: str
+
+
+class _Person(BaseModel):
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    image_id: int
+    category_id: int = PERSON
+    bbox: Box | None = None
+    keypoints: list[float] = []
+    score: float = 1.0
+    track_id: int | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    images: list[_Image]
+    annotations: list[_Person]
+
+
+_FILE = TypeAdapter(_File)
+
+
+def read_boxes(path: Path, clip: Clip, threshold: float) -> Boxes:
+    """Reads the boxes of a clip's people by frame number.
+
+    A file of several videos is read for the one whose folder has the clip's name. `image_name` and
+    `file_name` are compared with the frames' own names; frames of a video file are named
+    000000.jpg, 000001.jpg and so on. `image_id` in a list is the frame's number, from 0.
+
+    Args:
+        path: the json.
+        clip: whose boxes they are.
+        threshold: least score.
+
+    Raises:
+        RecordError: malformed, naming the record; a track id twice in a frame; or no box belongs
+            to a frame of the clip.
+    """
+    if not path.is_file():
+        raise RecordError(f"{path}: no such file of boxes; leave out --boxes or give another")
+    data = read_json(path)
+    found = _of_object(data, path, clip) if isinstance(data, dict) else _of_list(path, clip)
+    kept: dict[int, list[PersonBox]] = defaultdict(list)
+    for frame, box in found:
+        if box.score >= threshold and min(box.box[2:]) > 0:
+            kept[frame].append(box)
+    if not kept:
+        raise RecordError(
+            f"{path}: no box of score {threshold:g} or more on a frame of {clip.path}; frames "
+            f"have names such as {PurePosixPath(clip.files[0]).name}, or ids from 0 in a list"
+        )
+    for frame, boxes in kept.items():
+        _check_tracks(path, frame, boxes)
+    total = sum(map(len, kept.values()))
+    log.info("%s: %d boxes on %d of %d frames", path, total, len(kept), len(clip.files))
+    return kept
+
+
+def _of_list(path: Path, clip: Clip) -> Iterator[tuple[int, PersonBox]]:
+    rows = parse_rows(path)
+    names = [row.image_name for row in rows if row.image_name is not None]
+    kept = _of_clip(names, clip)
+    rows = [row for row in rows if row.image_name is None or row.image_name in kept]
+    for box in on_frames(rows, path, clip.annotations):
+        yield box.frame, PersonBox(box.box, box.score)
+
+
+def _of_object(data: object, path: Path, clip: Clip) -> Iterator[tuple[int, PersonBox]]:
+    try:
+        file = _FILE.validate_python(data)
+    except ValidationError as error:
+        raise RecordError(f"{path}: {first_problem(error)}") from error
+    frames = _frames(file.images, path, clip)
+    known = {image.id for image in file.images}
+    for number, person in enumerate(file.annotations):
+        if person.image_id not in known:
+            raise RecordError(
+                f"{path}: annotations.{number}: image_id {person.image_id} is not among the images"
+            )
+        box = person.bbox or _around(person.keypoints)
+        if person.image_id in frames and box is not None and person.category_id == PERSON:
+            yield frames[person.image_id], PersonBox(box, person.score, _given(person.track_id))
+
+
+def _given(track: int | None) -> int | None:
+    return None if track is None or track < 0 else track
+
+
+def _around(keypoints: list[float]) -> Box | None:
+    triples = zip(keypoints[::3], keypoints[1::3], keypoints[2::3], strict=False)
+    return extent([(x, y) for x, y, v in triples if (x, y, v) != (0, 0, 0)])
+
+
+def _frames(images: Sequence[_Image], path: Path, clip: Clip) -> dict[int, int]:
+    """Frame numbers by image id: by name, or in order where names say nothing."""
+    kept = _of_clip([image.file_name for image in images], clip)
+    names = by_name(clip.annotations)
+    found = {
+        image.id: place.frame
+        for image in images
+        if image.file_name in kept
+        if (place := named(image.file_name, names)) is not None
+    }
+    if not found and len(images) == len(clip.files):
+        log.info("%s: names other frames, as many as %s has: taken in order", path, clip.path)
+        return {image.id: number for number, image in enumerate(images)}
+    return found
+
+
+def _of_clip(names: Sequence[str], clip: Clip) -> set[str]:
+    """Frames of different videos share their names; then the folder says which are meant."""
+    folders = {PurePosixPath(name).parent.name for name in names}
+    if len(folders) <= 1:
+        return set(names)
+    return {name for name in names if PurePosixPath(name).parent.name == clip.name}
+
+
+def _check_tracks(path: Path, frame: int, boxes: Sequence[PersonBox]) -> None:
+    tracks = Counter(box.track for box in boxes if box.track is not None)
+    if tracks and max(tracks.values()) > 1:
+        raise RecordError(
+            f"{path}: frame {frame}: track_id {tracks.most_common(1)[0][0]} occurs twice; people "
+            "of a frame need different ids, or none"
+        )
+
+
+def from_file(boxes: Boxes) -> Finder:
+    """Finds people where a file has them."""
+    return lambda frame, image: boxes.get(frame, ())
+
+
+def whole_frame(frame: int, image: Image) -> Sequence[PersonBox]:
+    """Takes a frame (H, W, 3) for one person's box."""
+    height, width = image.shape[:2]
+    return (PersonBox((0.0, 0.0, float(width), float(height)), 1.0, 0),)

@@ -1,0 +1,132 @@
+"""A video file or a folder of frames, read from the first frame to the last."""
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+
+from tips.ops.image import Image, read_image
+from tips.records import Annotations, Frame, RecordError, Sequence
+
+log = logging.getLogger(__name__)
+
+SUFFIXES: Final = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+RATE: Final = 25.0  # frames per second where nothing says it
+# FFmpeg's own complaints, which nobody who mistyped a name needs to see; read at its first use.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
+class Clip(NamedTuple):
+    """What is known of a video before its frames are read."""
+
+    path: Path
+    width: int
+    height: int
+    rate: float  # frames per second
+    files: tuple[str, ...]  # a name for every frame
+    frames: Callable[[], Iterator[Image]]  # decodes them anew, one at a time: (H, W, 3) RGB
+
+    @property
+    def name(self) -> str:
+        """The file's or folder's own name, which outputs are named after."""
+        return self.path.resolve().stem if self.path.is_file() else self.path.resolve().name
+
+    @property
+    def annotations(self) -> Annotations:
+        """The clip as a split of one sequence whose frames have the ids 0, 1, ..."""
+        frames = tuple(Frame(file=f, id=k, labelled=True) for k, f in enumerate(self.files))
+        size = {"width": self.width, "height": self.height}
+        sequence = Sequence(name=self.name, motion=self.name, frames=frames, **size)
+        return Annotations(dataset=self.name, split="val", root=".", sequences=(sequence,))
+
+
+def open_clip(path: Path) -> Clip:
+    """Opens a video file or a folder of frames.
+
+    Raises:
+        RecordError: there is none, or nothing in it can be read.
+    """
+    if path.is_dir():
+        return _folder(path)
+    if path.is_file():
+        return _video(path)
+    raise RecordError(f"{path}: no such video or folder; give a video file or a folder of frames")
+
+
+def _folder(path: Path) -> Clip:
+    files = sorted(
+        (f for f in path.iterdir() if f.suffix.lower() in SUFFIXES and f.name[0] != "."),
+        key=_numerically,
+    )
+    if not files:
+        raise RecordError(f"{path}: no frame in it; frames are {', '.join(sorted(SUFFIXES))}")
+    height, width = read_image(files[0]).shape[:2]
+
+    def frames() -> Iterator[Image]:
+        for file in files:
+            image = read_image(file)
+            if image.shape[:2] != (height, width):
+                raise RecordError(
+                    f"{file}: {image.shape[1]}x{image.shape[0]} px, the first frame of its folder "
+                    f"{width}x{height}; a video has frames of one size"
+                )
+            yield image
+
+    # As boxes' files name frames: the last two folders and the file.
+    names = tuple("/".join(file.absolute().parts[-3:]) for file in files)
+    return Clip(path, width, height, RATE, names, frames)
+
+
+def _numerically(file: Path) -> list[tuple[int, str]]:
+    """Sorts frame-2 before frame-10."""
+    parts = re.split(r"(\d+)", file.name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _video(path: Path) -> Clip:
+    capture = _capture(path)
+    width, height = (
+        int(capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
+    rate, promised = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    count = 0  # a header's own count may be an estimate, and a clip's end matters to its windows
+    while capture.grab():
+        count += 1
+    if not count:
+        raise _unreadable(path)
+    if count < promised:
+        log.warning("%s: %d frames are promised, %d can be decoded", path, promised, count)
+
+    def frames() -> Iterator[Image]:
+        again = _capture(path)
+        for number in range(count):
+            done, pixels = again.read()
+            if not done:
+                raise RecordError(f"{path}: frame {number} cannot be decoded; convert the video")
+            yield np.ascontiguousarray(pixels[..., ::-1])
+
+    names = tuple(f"{path.stem}/{number:06d}.jpg" for number in range(count))
+    return Clip(path, width, height, rate if rate > 0 else RATE, names, frames)
+
+
+def _capture(path: Path) -> cv2.VideoCapture:
+    said = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(0)  # our own line says what is wrong
+    # Other backends would take a name with a number for one of a series of images.
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    cv2.utils.logging.setLogLevel(said)
+    if not capture.isOpened():
+        raise _unreadable(path)
+    return capture
+
+
+def _unreadable(path: Path) -> RecordError:
+    return RecordError(
+        f"{path}: not a video that OpenCV reads; convert it (ffmpeg -i IN OUT.mp4), or give a "
+        "folder of its frames"
+    )
