@@ -75,14 +75,14 @@ def tables_needs(
 ) -> tuple[Needs, ...]:
     """What each table needs, the paper's own first; then these together, then everything.
 
-    Every second stage needs the backbone's training, which is stage one.
+    Every second stage needs its backbone's training, which is stage one.
     """
     rows = []
     for table in (*tables.tables, your_variants(tables, study)):
         names = [row.variant for row in table.rows if row.variant and row.variant in trainings]
         if names:
-            needed = dict.fromkeys([BACKBONE, *names])
-            some = tuple(trainings[name] for name in needed if name in trainings)
+            needed = dict.fromkeys([*map(study.stage_one, names), *names])
+            some = tuple(trainings[name] for name in needed)
             rows.append(Needs(table.roman or table.name, table.title, some))
     paper = {table.roman for table in tables.paper}
     once = {t.variant: t for row in rows if row.name in paper for t in row.trainings}
