@@ -4,21 +4,12 @@ from pathlib import Path
 import pytest
 
 from tips.config import ConfigError
-from tips.ops import deform_attn, native
-from tips.stages import bench, kernels
+from tips.ops import deform_attn
+from tips.stages import bench
 from tips.stages.bench import Shape
 
 
-@pytest.fixture
-def _built(monkeypatch: pytest.MonkeyPatch) -> None:
-    if kernels.find_compiler("cpu") is None:
-        pytest.skip("no compiler")
-    kernels.build("cpu")
-    monkeypatch.delenv(native.SETTING, raising=False)
-    monkeypatch.setattr(deform_attn, "SERVED", native.load())
-
-
-@pytest.mark.usefixtures("_built")
+@pytest.mark.usefixtures("built")
 def test_the_record_and_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = Shape(1, [(6, 5)], 2, 8)
     monkeypatch.setattr(bench, "ATTENTION", {"small": small})
@@ -56,7 +47,7 @@ def test_without_a_kernel_there_is_nothing_to_time(monkeypatch: pytest.MonkeyPat
         bench.run()
 
 
-@pytest.mark.usefixtures("_built")
+@pytest.mark.usefixtures("built")
 def test_no_pairs_is_refused() -> None:
     with pytest.raises(ConfigError, match="--pairs must be at least 1; got 0"):
         bench.run(pairs=0)

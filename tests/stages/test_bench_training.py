@@ -5,21 +5,12 @@ import pytest
 import torch
 
 from tips.config import ConfigError, load_study
-from tips.ops import deform_attn, native
-from tips.stages import bench_training, kernels
+from tips.ops import deform_attn
+from tips.stages import bench_training
 from tips.stages._study import EXPERIMENTS
 
 
-@pytest.fixture
-def _built(monkeypatch: pytest.MonkeyPatch) -> None:
-    if kernels.find_compiler("cpu") is None:
-        pytest.skip("no compiler")
-    kernels.build("cpu")
-    monkeypatch.delenv(native.SETTING, raising=False)
-    monkeypatch.setattr(deform_attn, "SERVED", native.load())
-
-
-@pytest.mark.usefixtures("_built")
+@pytest.mark.usefixtures("built")
 def test_the_record_and_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = load_study("smoke", EXPERIMENTS).variant("tips").experiment
     monkeypatch.setattr(bench_training, "load_experiment", lambda _: small)

@@ -162,7 +162,11 @@ def labelled_columns(ap: Floats, body: skeleton.Skeleton = skeleton.POSETRACK) -
 
 def without_false_alarms(evidence: Evidence) -> Evidence:
     """The hits alone, whose AP is the share of annotated joints that were hit (PCK)."""
-    kept = evidence.hit
+    return _found(evidence, evidence.hit)
+
+
+def _found(evidence: Evidence, kept: Bools) -> Evidence:
+    """Keeps some of the predicted joints."""
     return evidence._replace(
         joint=evidence.joint[kept],
         score=evidence.score[kept],
@@ -221,16 +225,8 @@ def subset(evidence: Evidence, chosen: Subset) -> Evidence:
             row[: len(frames)] = frames
         kept[~assigned] = in_frame[evidence.sequence[~assigned], evidence.frame[~assigned]]
     truth = evidence.truth[truth_kept]
-    return evidence._replace(
-        joint=evidence.joint[kept],
-        score=evidence.score[kept],
-        hit=evidence.hit[kept],
-        sequence=evidence.sequence[kept],
-        frame=evidence.frame[kept],
-        person=evidence.person[kept],
-        truth=truth,
-        n_truth=count_truth(truth, len(evidence.names)),
-    )
+    counts = count_truth(truth, len(evidence.names))
+    return _found(evidence, kept)._replace(truth=truth, n_truth=counts)
 
 
 def _flat_masks(chosen: Subset) -> tuple[Bools, Ints]:
