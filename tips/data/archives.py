@@ -140,7 +140,7 @@ def _unzip(bundle: Bundle, path: Path, folder: Path) -> None:
         key = _password(bundle, path) if locked else None
         try:
             archive.extractall(folder, pwd=key)
-        except (RuntimeError, NotImplementedError) as error:
+        except RuntimeError as error:  # a wrong password, or a method that zipfile lacks
             raise ArchiveError(
                 f"{path}: {error}; mend the password in {bundle.password or 'its archive'}, or "
                 f"unpack it by hand into {path.parent}"
