@@ -157,7 +157,7 @@ def test_fresh_maps_start_where_the_configuration_says(file: Path) -> None:
     output, _ = answer(file)
     with torch.inference_mode():
         start = model.backbone.maps(output.F[:, experiment.t])
-    if experiment.head.start == "scratch" and experiment.model == "tips":
+    if experiment.head.start == "scratch" and experiment.model != "single_frame":
         start = torch.zeros_like(start)
     assert torch.equal(output.maps, start)
     for group, maps in zip(groups, output.group_maps, strict=True):
@@ -224,7 +224,7 @@ def test_gradient_reaches_every_trainable_parameter(file: Path) -> None:
 @each
 def test_the_backbone_of_stage_two_is_frozen(file: Path) -> None:
     model, _, before = stepped(file)
-    frozen = built(file).experiment.model == "tips"
+    frozen = built(file).experiment.model != "single_frame"
     assert all(module.training != frozen for module in model.backbone.modules())
     assert all(p.requires_grad != frozen for p in model.backbone.parameters())
     moved = [k for k, v in model.backbone.state_dict().items() if not torch.equal(v, before[k])]

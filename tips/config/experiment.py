@@ -185,7 +185,7 @@ class Experiment(Part):
     """One training, complete. `digest` of it decides what must be retrained."""
 
     title: str
-    model: Literal["tips", "single_frame"]
+    model: Literal["tips", "single_frame", "dcpose", "posewarper", "fami_pose", "tdmi", "dsta"]
     # Paper: "the length of temporal window is 4" (V-B); here: 5 frames, 4 intervals, because
     # section IV-A and Table VI say {-2, ..., 2}.
     window: tuple[int, ...]
@@ -222,6 +222,10 @@ class Experiment(Part):
         ):
             raise ValueError(
                 "model single_frame takes window [0], synthesis null, distillation null"
+            )
+        if self.model != "tips" and (self.synthesis or self.distillation):
+            raise ValueError(
+                f"model {self.model} has neither synthesis nor distillation: set both to null"
             )
         return self
 

@@ -48,3 +48,31 @@ class PoseModel(nn.Module):
     def coordinates(self, output: PoseOutput) -> Coordinates:
         """Computes Eq. 2, map px; for losses and pictures only."""
         raise NotImplementedError
+
+
+class SecondStage(PoseModel):
+    """A model on a frozen backbone, whose batch norms stay in evaluation mode.
+
+    Args:
+        backbone: as stage one left it.
+        t: position of frame t in the window.
+    """
+
+    # Paper: whether the pre-trained backbone is trained further is unstated; here: it is frozen
+    # after a single-frame stage, because its whole family (DCPose, FAMI-Pose) freezes it.
+    def __init__(self, backbone: Backbone, t: int) -> None:
+        super().__init__()
+        self.backbone = backbone.requires_grad_(False)
+        self.t = t
+
+    def train(self, mode: bool = True) -> "SecondStage":  # not Self: beartype checks shapes
+        """Switches everything but the frozen backbone."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def features(self, images: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
+        """Runs the backbone on all frames of all windows at once, without gradient (Fig. 2a)."""
+        with torch.no_grad():
+            F: Tensor = self.backbone(images.flatten(0, 1))
+            return F.unflatten(0, images.shape[:2])

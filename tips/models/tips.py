@@ -1,24 +1,20 @@
 """TIPS: Fig. 2 in order, nothing else."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tips.models.interfaces import Backbone, PoseModel
+from tips.models.interfaces import Backbone, SecondStage
 from tips.tensors import Coordinates, PoseOutput
 
 
-class Tips(PoseModel):
+class Tips(SecondStage):
     """Backbone, synthesizer, fusion, distiller, head; absent parts are null objects.
 
-    The backbone is frozen: its batch norms stay in evaluation mode.
-
     Args:
+        backbone: frozen.
         t: position of frame t in the window.
     """
 
-    # Paper: whether the pre-trained backbone is trained further is unstated; here: it is frozen
-    # after a single-frame stage, because its whole family (DCPose, FAMI-Pose) freezes it.
     def __init__(
         self,
         *,
@@ -31,28 +27,19 @@ class Tips(PoseModel):
         coordinate_heads: nn.Module,
         t: int,
     ) -> None:
-        super().__init__()
-        self.backbone = backbone.requires_grad_(False)
+        super().__init__(backbone, t)
         self.synthesizer = synthesizer
         self.fuse = fuse
         self.distiller = distiller
         self.start = start
         self.head = head
         self.coordinate_heads = coordinate_heads
-        self.t = t
-
-    def train(self, mode: bool = True) -> "Tips":  # not Self: shapes are checked by beartype
-        """Switches everything but the frozen backbone."""
-        super().train(mode)
-        self.backbone.eval()
-        return self
 
     def forward(
         self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B I 3 H W"]
     ) -> PoseOutput:
         """Estimates the heat maps of frame t from a window."""
-        with torch.no_grad():
-            F = self.backbone(images.flatten(0, 1)).unflatten(0, images.shape[:2])  # Fig. 2a
+        F = self.features(images)  # Fig. 2a
         F_interim = self.synthesizer(F, rough, self.backbone)  # Fig. 2b, Eq. 1
         z = self.fuse(F, F_interim)  # Fig. 2c
         start = self.start(F[:, self.t], self.backbone)
