@@ -70,6 +70,11 @@ class Paths(NamedTuple):
         """Folder of one generator's frames; `psnr.json` in it is written last."""
         return self.data / "interim" / generator
 
+    @property
+    def vfit(self) -> Path:
+        """Weights of VFIT, where the scale trains it."""
+        return self.data / "vfit" / "checkpoint.pt"
+
     def groups(self, count: str) -> Path:
         """Data-driven part groups."""
         return self.results / "groups" / self.dataset / f"{count}.json"

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from tips import skeleton
 from tips.config.embedded import Embedded
-from tips.config.experiment import Part, Positive
+from tips.config.experiment import Part, Positive, Training
 
 
 class Detector(Part):
@@ -96,10 +96,18 @@ class Evaluation(Part):
 
 
 class Vfit(Part):
-    """The interim generator `vfit`: its size and the checkpoint it needs."""
+    """The interim generator `vfit`: its size, and a checkpoint or how it is trained here."""
 
     size: Literal["base", "small", "tiny"]
-    weights: str | None  # null: `vfit` is refused
+    weights: str | None  # null: trained on the dataset's own middle frames
+    crop: Positive = 64  # of its training, px
+    training: Training | None = None  # null as well: `vfit` is refused
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Vfit":
+        if self.weights is not None and self.training is not None:
+            raise ValueError("vfit has either weights or training; set one to null")
+        return self
 
 
 class Contract(Part):

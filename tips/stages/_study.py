@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tips import records
-from tips.config import Study, Variant, load_study
+from tips.config import Study, Variant, Vfit, load_study
 from tips.data.frames import open_frames, open_interim
 from tips.data.windows import Stores, WindowSet
 from tips.paths import Paths, study_paths
@@ -25,6 +25,14 @@ def open_study(scale: str, root: str = "") -> Opened:
     """Loads a study by the scale's name; `root` is the dataset where the scale leaves it open."""
     study = load_study(scale, EXPERIMENTS, root or None)
     return Opened(study, study_paths(study.scale))
+
+
+def interpolator(opened: Opened) -> Vfit | None:
+    """What the interim generator `vfit` is in a study: its own training's, or a published one."""
+    settings = opened.study.scale.vfit
+    if settings is None or settings.training is None:
+        return settings
+    return Vfit(size=settings.size, weights=str(opened.paths.vfit))
 
 
 def read_annotations(paths: Paths, split: str) -> Annotations:

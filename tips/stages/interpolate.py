@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 import tips.records as records
 from tips.build import GENERATORS
-from tips.config import ConfigError, Dataset, Scale, load_study
+from tips.config import ConfigError, Dataset
 from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
 from tips.interim.generator import interpolate_clip
 from tips.interim.true import has_true_frames, true_frames
 from tips.ops.image import NumberedImages, psnr, write_jpeg
-from tips.paths import Paths, study_paths
 from tips.stages._progress import track
+from tips.stages._study import Opened, interpolator, open_study
 
 TRUE: Final = "true"  # read, not generated
 
@@ -41,12 +41,12 @@ def run(generator: str, scale: str = "desk", root: str = "") -> None:
         known = ", ".join([*GENERATORS, TRUE])
         raise ConfigError(f"unknown interim generator '{generator}'; known: {known}")
     cv2.setNumThreads(1)  # one process per core; equal frames on every machine
-    study = load_study(scale, Path("experiments"), root or None)
-    dataset, paths = study.scale.dataset, study_paths(study.scale)
+    opened = open_study(scale, root)
+    dataset, paths = opened.study.scale.dataset, opened.paths
     report: dict[str, Any] = {"generator": generator}
     for split in ("train", "val"):
         annotations = records.read(records.Annotations, paths.annotations(split))
-        sources = _sources(generator, study.scale, paths, annotations)
+        sources = _sources(generator, opened, annotations)
         for sequence in track(annotations.sequences, f"interim {generator}, {split}"):
             _write(sources(sequence), dataset, paths.interim(generator) / split, sequence.name)
         report[split] = {"mean": None, "n": 0}
@@ -57,14 +57,14 @@ def run(generator: str, scale: str = "desk", root: str = "") -> None:
 
 
 def _sources(
-    generator: str, scale: Scale, paths: Paths, annotations: records.Annotations
+    generator: str, opened: Opened, annotations: records.Annotations
 ) -> Callable[[records.Sequence], Iterator[NDArray[np.uint8]]]:
     """How the interim frames of one sequence come about."""
     if generator == TRUE:
-        truth = true_frames(paths.root, annotations.split)
+        truth = true_frames(opened.paths.root, annotations.split)
         return lambda sequence: (truth(sequence.name, w) for w in range(len(sequence.frames) - 1))
-    make = GENERATORS[generator](scale.vfit)
-    frames = open_frames(scale.dataset, paths, annotations)
+    make = GENERATORS[generator](interpolator(opened))
+    frames = open_frames(opened.study.scale.dataset, opened.paths, annotations)
     return lambda sequence: interpolate_clip(
         make, partial(frames, sequence.name), len(sequence.frames)
     )

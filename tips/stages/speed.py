@@ -12,11 +12,11 @@ import torch
 
 from tips import records
 from tips.build import GENERATORS
-from tips.config import BACKBONE, Crop, Study, Variant
+from tips.config import BACKBONE, Crop, Variant
 from tips.data.windows import normalise
 from tips.ops.deform_attn import backend
 from tips.stages._progress import track
-from tips.stages._study import Opened, open_study
+from tips.stages._study import Opened, interpolator, open_study
 from tips.stages.train import trained_model
 from tips.tensors import Window
 from tips.training.device import choose_device
@@ -64,7 +64,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
             },
             "interim": {
                 name: round(seconds / reference.wall, 4)
-                for name, seconds in _generators(study, crop).items()
+                for name, seconds in _generators(opened, crop).items()
             },
         },
         paths.speed,
@@ -111,17 +111,17 @@ def _call(opened: Opened, variant: Variant, device: torch.device) -> Callable[[]
     return call
 
 
-def _generators(study: Study, crop: Crop) -> dict[str, float]:
+def _generators(opened: Opened, crop: Crop) -> dict[str, float]:
     """Seconds per interim frame of crop size, for the generators that compute one."""
     pixels = torch.randint(0, 256, (4, crop.height, crop.width, 3), dtype=torch.uint8).numpy()
     known = {
-        name: GENERATORS[name](study.scale.vfit)
-        for name in study.scale.interim
+        name: GENERATORS[name](interpolator(opened))
+        for name in opened.study.scale.interim
         if name in GENERATORS
     }
     calls: dict[str, Callable[[], object]] = {
         name: (lambda generate=generate: generate(*pixels))  # type: ignore[misc]
         for name, generate in known.items()
     }
-    timings = interleaved(calls, study.scale.speed_repeats, torch.device("cpu"))
+    timings = interleaved(calls, opened.study.scale.speed_repeats, torch.device("cpu"))
     return {name: timing.wall for name, timing in timings.items()}

@@ -1,6 +1,7 @@
 """Samples -> batches, in this process or in workers."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
@@ -26,7 +27,10 @@ class AugmentedWindows(Dataset[Sample]):
 
 
 def load_batches(
-    dataset: Dataset[Sample], order: Iterator[list[tuple[int, int]]], workers: int
-) -> Iterable[Sample]:
+    dataset: Dataset[Any],
+    order: Iterator[list[tuple[int, int]]],
+    workers: int,
+    stack: Callable[[Sequence[Any]], Any] = collate,
+) -> Iterable[Any]:
     """Loads batches in order, with worker processes if asked for."""
-    return DataLoader(dataset, batch_sampler=list(order), num_workers=workers, collate_fn=collate)
+    return DataLoader(dataset, batch_sampler=list(order), num_workers=workers, collate_fn=stack)

@@ -11,32 +11,39 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tips.config import Training
-from tips.data.windows import Batch, Sample, to_device
-from tips.models.interfaces import PoseModel
-from tips.training.criterion import Criterion
+from tips.data.windows import Sample, to_device
 from tips.training.meter import Meter
 from tips.training.schedule import Draws, batches, rate_factor, steps_per_epoch
 from tips.training.state import StateFolder
 
 log = logging.getLogger(__name__)
 
-Loader = Callable[[Iterator[list[tuple[int, int]]]], Iterable[Sample]]
+Loader = Callable[[Iterator[list[tuple[int, int]]]], Iterable[Any]]
 
 
 class TrainingError(ValueError):
     """A run that cannot go on, such as a loss that is not finite."""
 
 
+def pose_terms(job: "Job", stacked: Sample) -> dict[str, Tensor]:
+    """Runs a pose model on one batch: every loss by name, and their `total`."""
+    batch = to_device(stacked, job.device)
+    output = job.model(*batch.window)
+    terms: dict[str, Tensor] = job.criterion(output, job.model.coordinates(output), batch.target)
+    return terms
+
+
 class Job(NamedTuple):
     """Everything one training needs."""
 
-    model: PoseModel
-    criterion: Criterion
+    model: nn.Module
+    criterion: nn.Module
     settings: Training
     pools: Sequence[Draws]
     load: Loader  # batches of (epoch, sample) -> stacked samples
     seed: int
     device: torch.device
+    terms: Callable[["Job", Any], dict[str, Tensor]] = pose_terms  # of one batch
 
 
 class Outcome(NamedTuple):
@@ -70,7 +77,7 @@ def fit(job: Job, state: StateFolder) -> Outcome:
         )
         for group in optimizer.param_groups:
             group["lr"] = rate * group["factor"]
-        terms = _step(job, to_device(stacked, job.device), step)
+        terms = _step(job, stacked, step)
         if (step + 1) % settings.accumulation == 0 or step + 1 == total:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -100,15 +107,10 @@ def build_optimizer(model: nn.Module, criterion: nn.Module, settings: Training) 
     return torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
 
 
-def _step(job: Job, batch: Batch, step: int) -> dict[str, Tensor]:
+def _step(job: Job, stacked: Any, step: int) -> dict[str, Tensor]:
     # Dropout draws from the step's own seed, so that a resumed run repeats an unbroken one.
     torch.manual_seed(job.seed * 1_000_003 + step)
-    output = job.model(*batch.window)
-    terms: dict[str, Tensor] = job.criterion(
-        output,
-        job.model.coordinates(output),
-        batch.target,
-    )
+    terms = job.terms(job, stacked)
     for name, value in terms.items():
         if not torch.isfinite(value):
             raise TrainingError(
@@ -151,7 +153,7 @@ def _snapshot(
     }
 
 
-def _shown(stacked: Iterable[Sample], start: int, total: int) -> Iterator[Sample]:
+def _shown(stacked: Iterable[Any], start: int, total: int) -> Iterator[Any]:
     """Shows a bar on a terminal, and a line now and then in a log."""
     live = sys.stderr.isatty()
     bar = tqdm(

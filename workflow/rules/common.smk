@@ -165,8 +165,11 @@ def prediction_inputs(wildcards):
 def interpolator(wildcards):
     """The checkpoint of an interim generator that has one."""
     vfit = SCALE.vfit
-    named = wildcards.generator == "vfit" and vfit is not None and vfit.weights
-    return [vfit.weights] if named else []
+    if wildcards.generator != "vfit" or vfit is None:
+        return []
+    if vfit.training is not None:
+        return [PATHS.vfit]
+    return [vfit.weights] if vfit.weights else []
 
 
 def meaning(wildcards):

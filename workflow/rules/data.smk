@@ -151,6 +151,32 @@ rule pack:
         "study pack 2> >(tee {log} >&2)"
 
 
+if SCALE.vfit is not None and SCALE.vfit.training is not None:
+
+    rule vfit:
+        input:
+            kernels=ancient(PATHS.kernels),
+            annotations=PATHS.annotations("train"),
+            manifest=PATHS.manifest,
+            packed=PATHS.packed / "packed.json",
+        output:
+            PATHS.vfit,
+        log:
+            log_file("vfit"),
+        benchmark:
+            time_file("vfit")
+        priority: 15  # half of the variants wait for its frames
+        conda:
+            "../../environment.yml"
+        resources:
+            gpu=GPU,
+        params:
+            settings=digest(SCALE.vfit),
+            code=source_digest(["models/vfit", "training/interpolation.py"]),
+        shell:
+            "study vfit --device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
+
+
 rule interpolate:
     input:
         interpolator,
@@ -162,6 +188,7 @@ rule interpolate:
         log_file("interpolate", "{generator}"),
     benchmark:
         time_file("interpolate", "{generator}")
+    priority: 15
     conda:
         "../../environment.yml"
     params:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from tips.models.vfit.attention import WINDOW, SepSTSBlock
 from tips.models.vfit.sizes import Size
+from tips.models.vfit.time_conv import TimeConv
 
 Clip = Float[Tensor, "B C T H W"]
 
@@ -14,8 +15,8 @@ class ResBlock3d(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv3d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv3d(width, width, 3, padding=1)
+        self.conv1 = TimeConv(width, width)
+        self.conv2 = TimeConv(width, width)
 
     def forward(self, x: Clip) -> Clip:
         """Maps a clip at the same size."""
@@ -57,10 +58,10 @@ class Encoder(nn.Module):
         super().__init__()
         widths = (size.widths[0] // 2, *size.widths)
         self.stem = nn.Sequential(
-            nn.Conv3d(3, widths[0], 3, padding=1), nn.LeakyReLU(0.2), ResBlock3d(widths[0])
+            TimeConv(3, widths[0]), nn.LeakyReLU(0.2), ResBlock3d(widths[0])
         )
         for i in range(4):
-            down = nn.Conv3d(widths[i], widths[i + 1], 3, stride=(1, 2, 2), padding=1)
+            down = TimeConv(widths[i], widths[i + 1], stride=2)
             self.add_module(f"down{i}", down)
             stage = Stage(widths[i + 1], size.heads[i], size.depths[i])
             self.add_module(f"stage{i + 1}", stage)

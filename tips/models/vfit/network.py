@@ -42,9 +42,9 @@ class VFIT(nn.Module):
         self.smooth_ll = _smooth(2 * third, size.features)
         self.smooth_l = _smooth(2 * second, size.features)
         self.smooth = _smooth(2 * first, size.features)
-        self.predict_ll = SynBlock(size.features, normalise=True)
-        self.predict_l = SynBlock(size.features, normalise=False)
-        self.predict = SynBlock(size.features, normalise=False)
+        self.predict_ll = SynBlock(size.features, size.kernel, normalise=True)
+        self.predict_l = SynBlock(size.features, size.kernel, normalise=False)
+        self.predict = SynBlock(size.features, size.kernel, normalise=False)
 
     def forward(self, frames: Float[Tensor, "B 4 3 H W"]) -> Interpolated:
         """Predicts the middle frame of RGB in [0, 1]; nothing clamps it."""
@@ -67,5 +67,5 @@ class VFIT(nn.Module):
 
 def _smooth(width: int, features: int) -> nn.Sequential:
     return nn.Sequential(
-        named("conv", nn.Conv3d(width, features, 3, padding=1)), ResBlock3d(features)
+        named("conv", TimeConv(width, features)), ResBlock3d(features)
     )

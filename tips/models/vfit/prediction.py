@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from tips.models.vfit.attention import FRAMES
 from tips.ops.adacof import adacof
 
-KERNEL = 5  # taps of AdaCoF along each axis
-
 
 class Subnet(nn.ModuleList):
     """Two convolutions, one that doubles the size, one more, and a last operation."""
@@ -42,12 +40,14 @@ class SynBlock(nn.Module):
 
     Args:
         width: channels of the features.
+        kernel: taps of AdaCoF along each axis.
         normalise: whether the weights of a pixel's taps sum to 1 (the coarsest scale).
     """
 
-    def __init__(self, width: int, normalise: bool) -> None:
+    def __init__(self, width: int, kernel: int, normalise: bool) -> None:
         super().__init__()
-        taps = KERNEL**2
+        self.margin = kernel // 2
+        taps = kernel**2
         last = nn.Softmax(1) if normalise else nn.Identity()
         self.ModuleWeight = Subnet(width, taps, taps, last)
         self.ModuleAlpha = Subnet(width, taps, taps, nn.Identity())
@@ -67,7 +67,7 @@ class SynBlock(nn.Module):
         each = features.transpose(1, 2).flatten(0, 1)
         moves = [net(each, size) for net in (self.ModuleWeight, self.ModuleAlpha, self.ModuleBeta)]
         images = resized(frames.flatten(0, 1), size)
-        padded = nnf.pad(images, [KERNEL // 2] * 4, mode="replicate")
+        padded = nnf.pad(images, [self.margin] * 4, mode="replicate")
         warped = adacof(padded, *moves).unflatten(0, frames.shape[:2])
         return (shares[:, :, None] * warped).sum(1)
 

@@ -4,16 +4,17 @@ from typing import NamedTuple
 
 
 class Size(NamedTuple):
-    """Four encoder stages from fine to coarse, and the channels that frames are predicted from."""
+    """Four encoder stages from fine to coarse, and what frames are predicted from."""
 
     widths: tuple[int, int, int, int]
     depths: tuple[int, int, int, int]
     heads: tuple[int, int, int, int]
-    features: int
+    features: int  # channels
+    kernel: int  # taps of AdaCoF along each axis
 
 
 SIZES = {
-    "base": Size((64, 128, 256, 512), (2, 2, 6, 2), (2, 4, 8, 16), 64),
-    "small": Size((32, 64, 128, 192), (2, 2, 6, 2), (2, 4, 8, 16), 64),
-    "tiny": Size((8, 16, 24, 32), (2, 2, 2, 2), (1, 2, 3, 4), 16),
+    "base": Size((64, 128, 256, 512), (2, 2, 6, 2), (2, 4, 8, 16), 64, 5),
+    "small": Size((32, 64, 128, 192), (2, 2, 6, 2), (2, 4, 8, 16), 64, 5),
+    "tiny": Size((8, 16, 24, 32), (1, 1, 1, 1), (1, 2, 3, 4), 8, 3),
 }
