@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tips.models.vfit.encoder import Encoder, ResBlock3d
 from tips.models.vfit.prediction import SynBlock, named, resized
 from tips.models.vfit.sizes import Size
+from tips.models.vfit.time_conv import TimeConv
 
 
 class Interpolated(NamedTuple):
