@@ -27,11 +27,19 @@ from tips.models.synthesizer import FromFeatures, FromImages, NoSynthesis, PoseS
 from tips.models.tips import Tips
 from tips.models.vfit.network import VFIT
 from tips.models.vfit.sizes import SIZES
-from tips.models.weights import load_published, load_weights, own_names, read_checkpoint
+from tips.models.weights import (
+    fitting,
+    load_published,
+    load_weights,
+    own_names,
+    published_state,
+    read_checkpoint,
+)
 from tips.training.criterion import Criterion, Weighted
 from tips.training.device import choose_device
 
 Parts = tuple[tuple[int, ...], ...]
+BACKBONE = "backbone."  # its keys in a checkpoint of ours
 
 
 def _vfit(settings: Vfit | None) -> InterimGenerator:
@@ -209,9 +217,22 @@ def _information(e: Experiment, model: PoseModel, groups: Parts) -> list[Weighte
 
 
 def load_pretrained(model: PoseModel, checkpoint: Path) -> None:
-    """Starts a backbone from a published checkpoint. Raises RecordError naming a misfit key."""
+    """Starts a backbone from a published checkpoint, or from a stage one of ours.
+
+    Either holds the same tensors; what a published file of the network lacks, such as the neck
+    of `hrnet_ms`, starts anew. Raises RecordError naming a misfit key.
+    """
     backbone = model.backbone
-    load_published(backbone, backbone.published(), backbone.unused, checkpoint)
+    published = backbone.published()
+    state = published_state(checkpoint)
+    ours = {key.removeprefix(BACKBONE): v for key, v in state.items() if key.startswith(BACKBONE)}
+    if not ours:
+        load_published(backbone, published, backbone.unused, checkpoint)
+        return
+    shapes = {key: tuple(value.shape) for key, value in backbone.state_dict().items()}
+    wanted = {one.key for one in published.values()}
+    fitting(ours, {key: shapes[key] for key in wanted}, backbone.unused, checkpoint)
+    backbone.load_state_dict(ours, strict=False)
 
 
 def load_backbone(model: PoseModel, checkpoint: Path) -> None:
@@ -221,8 +242,7 @@ def load_backbone(model: PoseModel, checkpoint: Path) -> None:
         RecordError: if the file is truncated or holds another network.
     """
     state = read_checkpoint(checkpoint)["model"]
-    prefix = "backbone."
-    own = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    own = {key.removeprefix(BACKBONE): v for key, v in state.items() if key.startswith(BACKBONE)}
     load_weights(model.backbone, own, checkpoint)
     heads = dict(model.named_children()).get("coordinate_heads")
     if isinstance(heads, CoordinateHeads):

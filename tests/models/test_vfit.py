@@ -4,12 +4,13 @@ import manifests
 import pytest
 import torch
 from manifests import needs_manifests
-from torch import Tensor
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tips.models.vfit.attention import SepSTSBlock, WindowAttention, joined, partition
 from tips.models.vfit.network import VFIT
 from tips.models.vfit.sizes import SIZES
+from tips.models.vfit.time_conv import TimeConv
 from tips.models.weights import fitting
 
 PARAMETERS = {"base": 29_082_065, "small": 7_537_489}
@@ -152,3 +153,12 @@ def test_temporal_attention_mixes_frames_of_one_pixel() -> None:
         mixed = ((q @ k.mT / 3**0.5 + bias).softmax(-1) @ v).transpose(0, 1).flatten(1)
         expected = block.point_attn.proj(mixed)
     assert torch.allclose(found[0, :, 1, 2], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_convolution_over_time_is_the_one_of_three_dimensions(stride: int, batch: int) -> None:
+    torch.manual_seed(0)
+    layer = TimeConv(3, 5, stride).double()
+    clip = torch.randn(batch, 3, 4, 9, 12, dtype=torch.float64)
+    assert torch.allclose(layer(clip), nn.Conv3d.forward(layer, clip), rtol=1e-12, atol=1e-12)

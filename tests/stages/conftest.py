@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from real_sets import Set
 
-from tips.config import Scale, Study, load_study
+from tips.config import Scale, Study, Vfit, load_study
 from tips.config.embedded import Embedded
 from tips.config.scale import Dataset
 from tips.ops import deform_attn, native
@@ -38,7 +38,9 @@ def make_study(
     """Writes 2 + 1 clips of 4 frames and returns their study; `stage` modules then read it."""
     monkeypatch.chdir(tmp_path)
 
-    def make(*stages: object, packed: bool = True, between: bool = True) -> tuple[Study, Paths]:
+    def make(
+        *stages: object, packed: bool = True, between: bool = True, vfit: Vfit | None = None
+    ) -> tuple[Study, Paths]:
         dataset = Dataset.model_construct(
             kind="embedded" if packed else "posetrack18",
             name="toy",
@@ -48,7 +50,7 @@ def make_study(
             split=None,
             embedded=Embedded(stills=1) if packed else None,
         )
-        scale = Scale.model_construct(name="test", dataset=dataset, note="", rows=None)
+        scale = Scale.model_construct(name="test", dataset=dataset, note="", rows=None, vfit=vfit)
         paths = study_paths(scale)
         for split, names in (("train", ("a", "b")), ("val", ("c",)), ("stills", ("s",))):
             _write_split(paths, split, names, between and split != "stills")

@@ -145,4 +145,4 @@ def test_speed_is_relative_to_one_frame(monkeypatch: pytest.MonkeyPatch) -> None
     assert "speed" not in rows[3]
 
 
-FOLDERS = {"hrnet": "baselines", "tips-without-vfit": cost.FULL_SIZE}
+FOLDERS = {"hrnet": "baselines", "tips-without-vfit": "ablation"}

@@ -6,11 +6,11 @@ import pytest
 from tips.config import ConfigError
 from tips.ops.image import read_image
 from tips.records import RecordError, read_json
-from tips.stages import interpolate, pack
+from tips.stages import _study, interpolate, pack
 
 
 def test_pack_then_every_generator(make_study: Callable) -> None:
-    _, paths = make_study(pack, interpolate)
+    _, paths = make_study(pack, _study)
     pack.run("test")
     assert read_json(paths.packed / "packed.json")["stills"] == {"frames": 4, "sequences": 1}
     means = {}
@@ -27,14 +27,14 @@ def test_pack_then_every_generator(make_study: Callable) -> None:
 
 
 def test_true_frames_are_the_rendered_ones(make_study: Callable) -> None:
-    _, paths = make_study(pack, interpolate)
+    _, paths = make_study(pack, _study)
     interpolate.run("true", "test")
     block = np.load(paths.interim("true") / "train" / "a.npy")
     assert np.array_equal(block[1], read_image(paths.root / "between/train/a/000001.jpg"))
 
 
 def test_files_stay_files_and_null_psnr_without_truth(make_study: Callable) -> None:
-    _, paths = make_study(interpolate, pack, packed=False, between=False)
+    _, paths = make_study(_study, pack, packed=False, between=False)
     pack.run("test")
     assert read_json(paths.packed / "packed.json") == {}
     interpolate.run("average", "test")
@@ -48,7 +48,7 @@ def test_files_stay_files_and_null_psnr_without_truth(make_study: Callable) -> N
 
 
 def test_refusals(make_study: Callable) -> None:
-    _, paths = make_study(interpolate, packed=False, between=False)
+    _, paths = make_study(_study, packed=False, between=False)
     with pytest.raises(
         ConfigError, match=r"unknown interim generator 'vift'; known: average, flow"
     ):

@@ -51,6 +51,30 @@ def test_stage_one_starts_from_published_weights(folder: Path) -> None:
     assert train.input_digests(opened, variant, 0)["weights"] != with_file["weights"]
 
 
+def test_stage_one_starts_from_another_stage_one(folder: Path) -> None:
+    opened = study(folder, "runs/checkpoint.pt")
+    variant = opened.study.variant("hrnet")
+    model, _ = train.variant_model(opened, variant, False)
+    (folder / "runs").mkdir()
+    state = model.state_dict()
+    torch.save({"model": state}, folder / "runs/checkpoint.pt")
+    wide = variant.experiment.model_copy(
+        update={"backbone": variant.experiment.backbone.model_copy(update={"kind": "hrnet_ms"})}
+    )
+    job = train.build_job(opened, variant._replace(experiment=wide), 0, CPU)
+    started = job.model.state_dict()
+    assert len(started) > len(state)  # the neck, and what feeds it
+    assert all(torch.equal(started[key], value) for key, value in state.items())
+    images = torch.randn(2, 1, 3, 64, 64)
+    with torch.inference_mode():  # the neck passes the fine branch on
+        same = [one.eval()(images, images[:, :0]).maps for one in (model, job.model)]
+    assert torch.allclose(*same, atol=1e-5)
+    del state["backbone.net.conv1.weight"]
+    torch.save({"model": state}, folder / "runs/checkpoint.pt")
+    with pytest.raises(RecordError, match=r"checkpoint\.pt: key 'net\.conv1\.weight' is missing"):
+        train.build_job(opened, variant, 0, CPU)
+
+
 def test_missing_weights_are_one_line(folder: Path) -> None:
     opened = study(folder, "gone.pth")
     with pytest.raises(RecordError, match=r"^gone\.pth: no such file; fetch it, or mend"):

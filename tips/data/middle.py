@@ -1,5 +1,6 @@
 """Four frames and the true one in their middle: what an interpolator learns from."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +80,7 @@ class MiddleFrames(Dataset[Middle]):
         return pixels.permute(0, 3, 1, 2).float().div(255)
 
 
-def stack_middles(samples: list[Middle]) -> Middle:
+def stack_middles(samples: Sequence[Middle]) -> Middle:
     """Makes a batch of samples."""
-    stacked: Middle = default_collate(samples)
+    stacked: Middle = default_collate(list(samples))
     return stacked

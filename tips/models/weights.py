@@ -67,7 +67,7 @@ def load_published(
     Raises:
         RecordError: naming the first key that is missing, unknown or of another shape.
     """
-    state = _published_state(path)
+    state = published_state(path)
     fitting(state, {name: one.shape for name, one in expected.items()}, unused, path)
     own = {one.key: one.adapt(state[name]) for name, one in expected.items() if name in state}
     module.load_state_dict(own, strict=False)
@@ -123,7 +123,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return value
 
 
-def _published_state(path: Path) -> dict[str, Tensor]:
+def published_state(path: Path) -> dict[str, Tensor]:
+    """Reads a state dict, alone or under `state_dict` or `model`. Raises RecordError."""
     remedy = "fetch it again"
     value = _read(path, "fetch it, or mend the path in the configuration", remedy)
     if isinstance(value, dict):

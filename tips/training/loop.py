@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from tips.config import Training
 from tips.data.windows import Sample, to_device
+from tips.models.interfaces import PoseModel
 from tips.training.meter import Meter
 from tips.training.schedule import Draws, batches, rate_factor, steps_per_epoch
 from tips.training.state import StateFolder
@@ -27,6 +28,7 @@ class TrainingError(ValueError):
 
 def pose_terms(job: "Job", stacked: Sample) -> dict[str, Tensor]:
     """Runs a pose model on one batch: every loss by name, and their `total`."""
+    assert isinstance(job.model, PoseModel)
     batch = to_device(stacked, job.device)
     output = job.model(*batch.window)
     terms: dict[str, Tensor] = job.criterion(output, job.model.coordinates(output), batch.target)

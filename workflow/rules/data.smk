@@ -165,7 +165,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
             log_file("vfit"),
         benchmark:
             time_file("vfit")
-        priority: 15  # half of the variants wait for its frames
+        priority: 15  # fills the cores that stage one leaves idle
         conda:
             "../../environment.yml"
         resources:

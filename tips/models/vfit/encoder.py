@@ -57,9 +57,7 @@ class Encoder(nn.Module):
     def __init__(self, size: Size) -> None:
         super().__init__()
         widths = (size.widths[0] // 2, *size.widths)
-        self.stem = nn.Sequential(
-            TimeConv(3, widths[0]), nn.LeakyReLU(0.2), ResBlock3d(widths[0])
-        )
+        self.stem = nn.Sequential(TimeConv(3, widths[0]), nn.LeakyReLU(0.2), ResBlock3d(widths[0]))
         for i in range(4):
             down = TimeConv(widths[i], widths[i + 1], stride=2)
             self.add_module(f"down{i}", down)

@@ -67,6 +67,4 @@ class VFIT(nn.Module):
 
 
 def _smooth(width: int, features: int) -> nn.Sequential:
-    return nn.Sequential(
-        named("conv", TimeConv(width, features)), ResBlock3d(features)
-    )
+    return nn.Sequential(named("conv", TimeConv(width, features)), ResBlock3d(features))
