@@ -157,7 +157,7 @@ def _check_window(e: Experiment, window: tuple[int, ...]) -> None:
 
 
 def _dilations(e: Experiment, backbone: Backbone, published: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(scaled(dilation, e.crop.height // backbone.stride) for dilation in published)
+    return scaled(published, e.crop.height // backbone.stride)
 
 
 MODELS: dict[str, Callable[[Experiment, Parts, bool], PoseModel]] = {
