@@ -69,22 +69,21 @@ class PoseWarper(Rival):
         """Estimates the heat maps of the middle frame."""
         F = self.features(images)
         maps = self.start(F.flatten(0, 1), self.backbone).unflatten(0, F.shape[:2])
-        warped, guide = self._one(maps) if self.training else self._all(maps)
+        chosen, shares = self._chosen(maps)
+        others = maps[torch.arange(len(maps), device=maps.device)[:, None], chosen]
+        now = maps[:, self.t, None].expand_as(others)
+        pairs = self.warp(now.flatten(0, 1), others.flatten(0, 1))
+        warped, guide = (
+            (shares[..., None, None, None] * each.unflatten(0, shares.shape)).sum(1)
+            for each in pairs
+        )
         return self.answer(warped, F, guide)
 
-    def _one(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Warps one frame per sample, drawn from the window, t included."""
+    def _chosen(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Chooses frames of each sample and their shares: one at random, or all of them."""
         batch, frames = maps.shape[:2]
-        drawn = torch.randint(frames, (batch,), device=maps.device)
-        warped: tuple[Tensor, Tensor] = self.warp(
-            maps[:, self.t], maps[torch.arange(batch, device=maps.device), drawn]
-        )
-        return warped
-
-    def _all(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Warps every frame and weighs the results."""
-        now = maps[:, self.t, None].expand_as(maps)
-        pairs = self.warp(now.flatten(0, 1), maps.flatten(0, 1))
-        warped, guide = (each.unflatten(0, maps.shape[:2]) for each in pairs)
-        shares = self.shares[:, None, None, None]
-        return (shares * warped).sum(1), (shares * guide).sum(1)
+        if self.training:
+            drawn = torch.randint(frames, (batch, 1), device=maps.device)
+            return drawn, maps.new_ones(batch, 1)
+        every = torch.arange(frames, device=maps.device)
+        return every.expand(batch, -1), self.shares.expand(batch, -1)

@@ -34,12 +34,13 @@ class ResidualSteps(nn.Module):
         before: list[Tensor] = []  # steps of the branch before, one fewer than this one's
         ends = []
         for y, branch in zip(self.split(x).chunk(BRANCHES, dim=1), self.branches, strict=True):
+            *shared, last = branch.children()
             steps: list[Tensor] = []
-            for k, convolve in enumerate(branch):
-                y = convolve(y + before[k] if k < len(before) else y)
+            for convolve, earlier in zip(shared, before, strict=True):
+                y = convolve(y + earlier)
                 steps.append(y)
-            ends.append(y)
-            before = steps
+            ends.append(last(y))
+            before = [*steps, ends[-1]]
         return torch.relu(self.merge(torch.cat(ends, dim=1)) + self.skip(x))
 
 
