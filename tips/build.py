@@ -17,6 +17,8 @@ from tips.losses.base import Loss
 from tips.models.backbones.hrnet import HRNet
 from tips.models.backbones.hrnet_ms import MultiStageHRNet
 from tips.models.backbones.vitpose import ViTPose
+from tips.models.baselines import dcpose, posewarper
+from tips.models.baselines.deform import scaled
 from tips.models.baselines.single_frame import SingleFrame
 from tips.models.coordinates import CoordinateHeads, NoCoordinates
 from tips.models.distiller import NoDistillation, PoseDistiller
@@ -141,7 +143,34 @@ def _tips(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
     )
 
 
+def _dcpose(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
+    _check_window(e, dcpose.WINDOW)
+    backbone = _backbone(e, autocast)
+    head = dcpose.DCPoseHead(e.width, e.blocks, _dilations(e, backbone, dcpose.DILATIONS))
+    return dcpose.DCPose(backbone, STARTS[e.head.start](), e.t, head)
+
+
+def _posewarper(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
+    _check_window(e, posewarper.WINDOW)
+    backbone = _backbone(e, autocast)
+    warp = posewarper.Warp(e.width, e.blocks, _dilations(e, backbone, posewarper.DILATIONS))
+    return posewarper.PoseWarper(backbone, e.t, warp)
+
+
+def _check_window(e: Experiment, window: tuple[int, ...]) -> None:
+    if e.window != window:
+        raise ConfigError(
+            f"model {e.model} has weights for window {list(window)} alone; got {list(e.window)}"
+        )
+
+
+def _dilations(e: Experiment, backbone: Backbone, published: tuple[int, ...]) -> tuple[int, ...]:
+    return scaled(published, e.crop.height // backbone.stride)
+
+
 MODELS: dict[str, Callable[[Experiment, Parts, bool], PoseModel]] = {
+    "dcpose": _dcpose,
+    "posewarper": _posewarper,
     "single_frame": _single_frame,
     "tips": _tips,
 }

@@ -14,6 +14,7 @@ def inputs(
     kernel: int = 3,
     size: tuple[int, int] = (7, 5),
     dtype: torch.dtype = torch.float32,
+    groups: int = 1,
 ) -> list[Tensor]:
     draw = torch.Generator().manual_seed(int(10 * reach) + kernel)
     taps = kernel * kernel
@@ -23,20 +24,41 @@ def inputs(
 
     return [
         normal(2, 4, *size),
-        reach * normal(2, 2 * taps, *size),
+        reach * normal(2, groups * 2 * taps, *size),
         normal(3, 4, kernel, kernel) / kernel,
-        torch.rand((2, taps, *size), dtype=dtype, generator=draw),
+        torch.rand((2, groups * taps, *size), dtype=dtype, generator=draw),
     ]
 
 
 @pytest.mark.parametrize("reach", [0.0, 0.7, 20.0])
 @pytest.mark.parametrize("kernel", [1, 3, 5])
 def test_values_and_gradients_equal_torchvision(reach: float, kernel: int) -> None:
-    ours = [tensor.requires_grad_() for tensor in inputs(reach, kernel)]
+    compare(inputs(reach, kernel), kernel=kernel)
+
+
+@pytest.mark.parametrize("dilation", [2, 3, 24])
+@pytest.mark.parametrize("groups", [1, 2, 4])  # 4: a group per channel
+def test_dilation_and_offset_groups_equal_torchvision(dilation: int, groups: int) -> None:
+    compare(inputs(0.7, groups=groups), dilation=dilation)
+    compare(inputs(20.0, kernel=5, groups=groups), kernel=5, dilation=dilation)
+
+
+def test_a_mask_of_ones_is_no_mask() -> None:
+    x, offset, weight, mask = inputs(0.7, groups=4)
+    found = deform_conv(x, offset, weight, torch.ones_like(mask), 3)
+    expected = deform_conv2d(x, offset, weight, padding=3, dilation=3)
+    assert torch.allclose(found, expected, atol=TOLERANCE)
+
+
+def compare(tensors: list[Tensor], kernel: int = 3, dilation: int = 1) -> None:
+    """Compares values and gradients with torchvision's."""
+    ours = [tensor.requires_grad_() for tensor in tensors]
     theirs = [tensor.detach().clone().requires_grad_() for tensor in ours]
-    found = deform_conv(*ours)
     x, offset, weight, mask = theirs
-    expected = deform_conv2d(x, offset, weight, padding=kernel // 2, mask=mask)
+    found = deform_conv(*ours, dilation)
+    expected = deform_conv2d(
+        x, offset, weight, padding=dilation * (kernel // 2), dilation=dilation, mask=mask
+    )
     assert torch.allclose(found, expected, atol=TOLERANCE)
     slope = torch.randn_like(found)
     found.backward(slope)
@@ -44,7 +66,7 @@ def test_values_and_gradients_equal_torchvision(reach: float, kernel: int) -> No
     # At offsets of exactly 0 bilinear interpolation has a kink, and each side is a subgradient.
     for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
         assert a.grad is not None
-        if i == 1 and not reach:
+        if i == 1 and not offset.any():
             continue
         assert torch.allclose(a.grad, b.grad, atol=TOLERANCE, rtol=TOLERANCE)
 
