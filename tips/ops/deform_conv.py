@@ -19,23 +19,27 @@ def deform_conv(
     offset: Float[Tensor, "B moves H W"],
     weight: Float[Tensor, "O C k k"],
     mask: Float[Tensor, "B taps H W"],
+    dilation: int = 1,
 ) -> Float[Tensor, "B O H W"]:
-    """Applies a k x k deformable convolution, stride 1, padding k // 2, zero outside.
+    """Applies a k x k deformable convolution, stride 1, size kept, zero outside.
 
     Args:
         x: input map.
         offset: px, (dy, dx) per tap, taps row by row as torchvision has them; G 2 k k channels,
             each of the G groups moving C / G channels.
         weight: kernel, no bias.
-        mask: modulation per tap; G k k channels.
+        mask: modulation per tap; G k k channels. All ones: a deformable convolution without it.
+        dilation: px between neighbouring taps; the padding is that times k // 2.
     """
-    if x.is_cuda:
-        return deform_conv2d(x, offset, weight, padding=weight.shape[-1] // 2, mask=mask)
-    batch, channels, height, width = x.shape
     size = weight.shape[-1]
+    if x.is_cuda:
+        return deform_conv2d(
+            x, offset, weight, padding=dilation * (size // 2), dilation=dilation, mask=mask
+        )
+    batch, channels, height, width = x.shape
     taps = size * size
     groups = mask.shape[1] // taps
-    step = torch.arange(size, dtype=x.dtype, device=x.device) - size // 2
+    step = dilation * (torch.arange(size, dtype=x.dtype, device=x.device) - size // 2)
     rows = torch.arange(height, dtype=x.dtype, device=x.device)[:, None] + 0.5
     across = torch.arange(width, dtype=x.dtype, device=x.device)[None, :] + 0.5
     moves = offset.view(batch, groups, taps, 2, height, width)

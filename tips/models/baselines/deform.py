@@ -1,0 +1,99 @@
+"""Deformable convolutions that another map steers, with dilated 3x3 offset and mask layers."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tips.models.layers import zeroed
+from tips.ops.deform_conv import deform_conv
+
+TAPS = 9  # of a 3x3 kernel
+
+
+class IdentityConv(nn.Module):
+    """A 3x3 deformable convolution that starts as the identity: one at the centre, no bias.
+
+    Args:
+        channels: of its input and its output; one weight group.
+        dilation: px between neighbouring taps.
+    """
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.weight = nn.Parameter(torch.zeros(channels, channels, 3, 3))
+        with torch.no_grad():
+            self.weight[:, :, 1, 1] = torch.eye(channels)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B C H W"],
+        offset: Float[Tensor, "B moves H W"],
+        mask: Float[Tensor, "B taps H W"],
+    ) -> Float[Tensor, "B C H W"]:
+        """Resamples x; offsets are (dy, dx) in map px."""
+        return deform_conv(x, offset, self.weight, mask, self.dilation)
+
+
+class DeformConv(nn.Module):
+    """DCNv1: resamples a map where another one says. Fresh, it is the identity.
+
+    Args:
+        guide: channels of the map that steers.
+        channels: of the map that is resampled, and of the result.
+        groups: offset groups, each moving channels / groups channels.
+        dilation: of both layers, px.
+    """
+
+    def __init__(self, guide: int, channels: int, groups: int, dilation: int) -> None:
+        super().__init__()
+        self.groups = groups
+        self.offset = _dilated(guide, groups * 2 * TAPS, dilation)
+        self.conv = IdentityConv(channels, dilation)
+
+    def forward(
+        self, x: Float[Tensor, "B C H W"], guide: Float[Tensor, "B G H W"]
+    ) -> Float[Tensor, "B C H W"]:
+        """Resamples x."""
+        ones = x.new_ones(x.shape[0], self.groups * TAPS, *x.shape[-2:])
+        out: Tensor = self.conv(x, self.offset(guide), ones)
+        return out
+
+
+class ModulatedDeformConv(nn.Module):
+    """DCNv2 without a squashed mask, as DCPose and its successors use it. Fresh, it gives zero.
+
+    Args:
+        guide: channels of the map that steers.
+        channels: of the map that is resampled, and of the result.
+        groups: offset groups, each moving channels / groups channels.
+        dilation: of all three layers, px.
+    """
+
+    # Paper: DCPose starts its offset and mask layers at N(0, 0.001); here: at zero, as PoseWarper
+    # does with its offsets, because a fresh model then starts exactly where `head.start` says.
+    def __init__(self, guide: int, channels: int, groups: int, dilation: int) -> None:
+        super().__init__()
+        self.offset = _dilated(guide, groups * 2 * TAPS, dilation)
+        self.mask = _dilated(guide, groups * TAPS, dilation)
+        self.conv = IdentityConv(channels, dilation)
+
+    def forward(
+        self, x: Float[Tensor, "B C H W"], guide: Float[Tensor, "B G H W"]
+    ) -> Float[Tensor, "B C H W"]:
+        """Resamples x where and as strongly as `guide` says."""
+        out: Tensor = self.conv(x, self.offset(guide), self.mask(guide))
+        return out
+
+
+def _dilated(channels_in: int, channels_out: int, dilation: int) -> nn.Conv2d:
+    return zeroed(
+        nn.Conv2d(channels_in, channels_out, 3, padding=dilation, dilation=dilation, bias=False)
+    )
+
+
+def scaled(dilation: int, height: int) -> int:
+    """Scales a dilation of a published 96-high map to a map of another height, at least 1 px."""
+    # Paper: the rivals' dilations, up to 24 px, on 96-high maps; here: in proportion to the map,
+    # because on a 16-high map only the centre tap of such a kernel lies inside.
+    return max(1, (2 * dilation * height + 96) // 192)
