@@ -140,7 +140,7 @@ def test_four_channels_move_together() -> None:
     part = Calibration(48, 3)
     assert part.offset.out_channels == 12 * 18
     assert part.mask.out_channels == 12 * 9
-    with pytest.raises(ValueError, match="width must be a multiple of 4.*got 18"):
+    with pytest.raises(ValueError, match=r"width must be a multiple of 4.*got 18"):
         Calibration(18, 3)
 
 
