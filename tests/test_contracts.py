@@ -127,7 +127,8 @@ def test_output_has_the_shapes_that_tensors_annotates(file: Path) -> None:
     assert [maps.shape[1] for maps in output.group_maps] == [len(group) for group in groups]
     assert output.F.shape == (BATCH, frames, model.backbone.channels, MAP, MAP)
     assert output.F_interim.shape[1] == points * (frames - 1)
-    assert output.z_i.shape[1] == len(groups)
+    # TDMI's are its useful and its useless motion.
+    assert output.z_i.shape[1] == (2 if experiment.model == "tdmi" else len(groups))
     assert output.z_tilde.shape == output.z.shape
     assert output.z.shape[1] == (
         model.backbone.channels if experiment.model == "single_frame" else width
@@ -187,9 +188,14 @@ def test_terms_of_weight_zero_are_not_built(file: Path) -> None:
     expected = {"heatmap": w.heatmap}
     if experiment.synthesis is not None:
         expected |= {"trajectory": w.synthesis * w.trajectory, "anchor": w.synthesis * w.anchor}
+    names: tuple[str, ...] = ()
     if experiment.distillation is not None:
         names = ("variety", "complement", "redundancy")
-        expected |= {name: w.information * getattr(w, name) for name in names}
+    if experiment.model == "fami_pose":
+        names = ("complement", "redundancy")
+    expected |= {name: w.information * getattr(w, name) for name in names}
+    if experiment.model == "tdmi":
+        expected |= {"disentangle": w.information * w.variety}
     criterion = build_criterion(experiment, model, groups)
     assert criterion.weights == {name: weight for name, weight in expected.items() if weight}
 

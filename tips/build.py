@@ -12,19 +12,21 @@ from tips.config import ConfigError, Encoder, Experiment, Groups, Vfit, partitio
 from tips.interim import average, flow
 from tips.interim.generator import InterimGenerator
 from tips.interim.vfit import VfitGenerator
-from tips.losses import heatmap, information, trajectory
+from tips.losses import disentangle, fami, heatmap, information, trajectory
 from tips.losses.base import Loss
 from tips.models.backbones.hrnet import HRNet
 from tips.models.backbones.hrnet_ms import MultiStageHRNet
 from tips.models.backbones.vitpose import ViTPose
 from tips.models.baselines import dcpose, posewarper
 from tips.models.baselines.deform import scaled
+from tips.models.baselines.fami_pose import FamiPose
 from tips.models.baselines.single_frame import SingleFrame
+from tips.models.baselines.tdmi import Tdmi
 from tips.models.coordinates import CoordinateHeads, NoCoordinates
 from tips.models.distiller import NoDistillation, PoseDistiller
 from tips.models.encoders import ConvEncoder, TransformerEncoder
 from tips.models.heads import BackboneStart, Fusion, HeatmapHead, ScratchStart
-from tips.models.interfaces import Backbone, PoseModel
+from tips.models.interfaces import Backbone, PoseModel, StagedBackbone
 from tips.models.synthesizer import FromFeatures, FromImages, NoSynthesis, PoseSynthesizer
 from tips.models.tips import Tips
 from tips.models.vfit.network import VFIT
@@ -165,7 +167,51 @@ def _check_window(e: Experiment, window: tuple[int, ...]) -> None:
 
 
 def _dilations(e: Experiment, backbone: Backbone, published: tuple[int, ...]) -> tuple[int, ...]:
-    return scaled(published, e.crop.height // backbone.stride)
+    # Equal ones are kept once: layers that start alike and see the same would stay alike.
+    height = e.crop.height // backbone.stride
+    return tuple(sorted({scaled(dilation, height) for dilation in published}))
+
+
+def _fami_pose(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
+    backbone = _backbone(e, autocast)
+    if e.width != backbone.channels:  # the losses read behind the backbone with its own head
+        raise ConfigError(
+            f"model fami_pose has the backbone's width; set width to {backbone.channels}, "
+            f"not {e.width}"
+        )
+    return FamiPose(
+        backbone,
+        STARTS[e.head.start](),
+        e.t,
+        frames=_frames(e),
+        width=e.width,
+        size=(e.crop.height // backbone.stride, e.crop.width // backbone.stride),
+    )
+
+
+def _tdmi(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
+    backbone = _backbone(e, autocast)
+    if not isinstance(backbone, StagedBackbone):
+        raise ConfigError(
+            f"model tdmi needs the stages of an HRNet; backbone {e.backbone.kind} has none, so "
+            "use hrnet or hrnet_ms"
+        )
+    return Tdmi(
+        backbone,
+        STARTS[e.head.start](),
+        e.t,
+        frames=_frames(e),
+        width=e.width,
+        height=e.crop.height // backbone.stride,
+    )
+
+
+def _frames(e: Experiment) -> int:
+    if len(e.window) < 2:
+        raise ConfigError(
+            f"model {e.model} compares frames; window {list(e.window)} needs two or more"
+        )
+    return len(e.window)
 
 
 MODELS: dict[str, Callable[[Experiment, Parts, bool], PoseModel]] = {
@@ -173,6 +219,8 @@ MODELS: dict[str, Callable[[Experiment, Parts, bool], PoseModel]] = {
     "posewarper": _posewarper,
     "single_frame": _single_frame,
     "tips": _tips,
+    "fami_pose": _fami_pose,
+    "tdmi": _tdmi,
 }
 
 
@@ -219,6 +267,8 @@ def build_criterion(experiment: Experiment, model: PoseModel, groups: Parts = ()
         terms.append(Weighted(trajectory.AnchorLoss(e.t), w.synthesis * w.anchor))
     if e.distillation is not None:
         terms.extend(_information(e, model, groups))
+    if e.model in RIVAL_TERMS:
+        terms.extend(RIVAL_TERMS[e.model](e, model))
     return Criterion([term for term in terms if term.weight > 0])
 
 
@@ -243,6 +293,33 @@ def _information(e: Experiment, model: PoseModel, groups: Parts) -> list[Weighte
         Weighted(complement, gamma * e.losses.complement),
         Weighted(redundancy, gamma * e.losses.redundancy),
     ]
+
+
+def _of_fami_pose(e: Experiment, model: PoseModel) -> list[Weighted]:
+    maps = model.backbone.maps
+    complement: Loss
+    redundancy: Loss
+    if e.losses.estimator == "fami_released":
+        complement = fami.ReleasedSupportComplementLoss(maps, e.t)
+        redundancy = fami.ReleasedSupportRedundancyLoss(maps, e.t)
+    else:
+        h_z, h_sup = (information.auxiliary_head(e.width) for _ in range(2))
+        complement = information.ComplementLoss(maps, h_z, e.t)
+        redundancy = fami.SupportRedundancyLoss(maps, h_z, h_sup, e.t)
+    return [
+        Weighted(complement, e.losses.information * e.losses.complement),
+        Weighted(redundancy, e.losses.information * e.losses.redundancy),
+    ]
+
+
+def _of_tdmi(e: Experiment, model: PoseModel) -> list[Weighted]:
+    return [Weighted(disentangle.DisentangleLoss(), e.losses.information * e.losses.variety)]
+
+
+RIVAL_TERMS: dict[str, Callable[[Experiment, PoseModel], list[Weighted]]] = {
+    "fami_pose": _of_fami_pose,
+    "tdmi": _of_tdmi,
+}
 
 
 def load_pretrained(model: PoseModel, checkpoint: Path) -> None:

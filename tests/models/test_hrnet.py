@@ -1,7 +1,9 @@
+import pytest
 import timm
 import torch
 
 from tips.models.backbones.hrnet import HRNet
+from tips.models.backbones.hrnet_ms import MultiStageHRNet
 
 ARCH = {
     "stem_width": 8,
@@ -45,3 +47,36 @@ def test_bfloat16_stays_inside() -> None:
     assert found.dtype == torch.float32
     assert found.is_contiguous()
     assert 0 < (found - exact).abs().max() < 0.1 * exact.abs().max()
+
+
+@pytest.mark.parametrize("kind", [HRNet, MultiStageHRNet])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_stages_come_from_the_same_pass(kind: type[HRNet], autocast: bool) -> None:
+    torch.manual_seed(0)
+    network = kind("hrnet_w18_small", ARCH, autocast=autocast).eval()
+    images = torch.randn(2, 3, 64, 96)
+    calls = []
+    network.net.conv1.register_forward_hook(lambda *_: calls.append(1))
+    found = network.stages(images)
+    assert len(calls) == 1
+    assert [tuple(stage.shape) for stage in found] == [
+        (2, width, 16, 24) for width in network.stage_channels
+    ]
+    assert network.stage_channels == (32, 8, 8, 8)
+    assert torch.equal(found[-1], network(images))
+    assert all(stage.dtype == torch.float32 and stage.is_contiguous() for stage in found)
+    assert not network.net.layer1._forward_hooks  # nothing is left behind
+
+
+def test_stages_are_what_the_network_computes_on_its_way() -> None:
+    """Against a walk through timm's own modules."""
+    torch.manual_seed(0)
+    network = HRNet("hrnet_w18_small", ARCH, autocast=False).eval()
+    images, net = torch.randn(1, 3, 64, 64), network.net
+    first = net.layer1(net.act2(net.bn2(net.conv2(net.act1(net.bn1(net.conv1(images)))))))
+    branches = net.stage2([layer(first) for layer in net.transition1])
+    expected = [first, branches[0]]
+    branches = net.stage3([*branches, net.transition2[2](branches[-1])])
+    expected.append(branches[0])
+    for found, one in zip(network.stages(images), expected, strict=False):
+        assert torch.allclose(found, one, atol=1e-5)

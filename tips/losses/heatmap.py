@@ -10,6 +10,11 @@ from tips.ops.heatmap import sigma
 from tips.tensors import Coordinates, PoseOutput, Target
 
 
+def px_weight(height: int) -> float:
+    """Says what 1 px of a map counts beside 1 px of a 96-high one, by their Gaussians' areas."""
+    return 9.0 / sigma(height) ** 2
+
+
 def heatmap_error(
     maps: Float[Tensor, "B g H W"],
     target: Float[Tensor, "B g H W"],
@@ -23,9 +28,8 @@ def heatmap_error(
     """
     # Paper: ||.|| of Eq. 6 without a reduction; here: squared, summed over px, mean over all J
     # joints, because with a mean over px the other losses (px, nats) would be 1000 times larger.
-    scale = 9.0 / sigma(maps.shape[-2]) ** 2
     squared = ((maps - target) ** 2).sum(dim=(-2, -1))
-    return scale * (weights * squared).sum() / (maps.shape[0] * joints)
+    return px_weight(maps.shape[-2]) * (weights * squared).sum() / (maps.shape[0] * joints)
 
 
 class HeatmapLoss(Loss):

@@ -37,6 +37,16 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
 
+class StagedBackbone(Backbone):
+    """A backbone that also shows its fine map after each of its four stages."""
+
+    stage_channels: tuple[int, int, int, int]
+
+    def stages(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _C h w"]]:
+        """Computes the fine map after every stage in one pass; the last one is F."""
+        raise NotImplementedError
+
+
 class PoseModel(nn.Module):
     """A window of crops -> heat maps of frame t, as a PoseOutput.
 

@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips import skeleton
-from tips.models.interfaces import Backbone
+from tips.models.interfaces import StagedBackbone
 from tips.models.weights import COCO, Published, as_is, posetrack_head
 
 
-class HRNet(Backbone):
+class HRNet(StagedBackbone):
     """Images -> F, the highest-resolution branch, and the heat maps its own 1x1 head reads there.
 
     Args:
@@ -43,6 +43,9 @@ class HRNet(Backbone):
         last = self.net.stage4[-1]
         last.fuse_layers = nn.ModuleList(last.fuse_layers[: self.outputs])
         self.channels: int = self.net.feature_info.channels()[0]
+        norms = [m for m in self.net.layer1.modules() if isinstance(m, nn.BatchNorm2d)]
+        later = [cfg["num_channels"][0] for cfg in (self.net.stage2_cfg, self.net.stage3_cfg)]
+        self.stage_channels = (norms[-1].num_features, later[0], later[1], self.channels)
         self.final_layer = nn.Conv2d(self.channels, joints, 1)
         self.autocast = autocast
         # Channels last takes a quarter off the convolutions' time on a CPU, with or without bf16.
@@ -59,6 +62,23 @@ class HRNet(Backbone):
         with self.precision(images):
             features: Tensor = self.net(images.contiguous(memory_format=torch.channels_last))[0]
         return features.float().contiguous()
+
+    def stages(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _C H/4 W/4"]]:
+        """Computes F as `forward` does and keeps the finest branch of each stage before."""
+        found: list[Tensor] = []
+
+        def keep(stage: nn.Module, inputs: Any, output: Any) -> None:
+            fine = output if isinstance(output, Tensor) else output[0]
+            found.append(fine.float().contiguous())
+
+        earlier = (self.net.layer1, self.net.stage2, self.net.stage3)
+        hooks = [stage.register_forward_hook(keep) for stage in earlier]
+        try:
+            F = self(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [*found, F]
 
     def published(self) -> Mapping[str, Published]:
         """Says where the official pose checkpoint's tensors belong; its head has COCO's joints."""

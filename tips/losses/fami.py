@@ -1,0 +1,100 @@
+"""FAMI-Pose's mutual-information objective (its Eq. 5-8), corrected and as released.
+
+Minimised: alpha [-beta I(y; z~ | z_t) + I(y; z_t | z~) + I(y; z_sup | z~)]. The weights alpha and
+beta are the experiment's `losses.information` and `losses.complement`. z_t is F_t, z_sup what
+the aligned support frames say together (`PoseOutput.z`).
+
+Corrected, -I(y; z~ | z_t) is `ComplementLoss`: I(y; z~, z_t) is at least I(y; z~), so that
+D_lab(z~) - D_lab(z_t) bounds it from above.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tips.losses.base import Loss
+from tips.losses.divergence import label_divergence, released_divergence
+from tips.losses.heatmap import px_weight
+from tips.losses.information import Maps
+from tips.tensors import Coordinates, PoseOutput, Target
+
+
+class SupportRedundancyLoss(Loss):
+    """I(y; z_t | z~) + I(y; z_sup | z~): z~ says what either says about the labels.
+
+    By variational self-distillation each is KL(p(y | v) || p(y | z~)), v = z_t or z_sup detached;
+    0 where z~ says the same. Gradient reaches z~ and its head h_z. A head h_sup of its own reads
+    z_sup; it is fitted to the labels, which moves neither the value nor z_sup.
+    """
+
+    # Paper: FAMI-Pose reads z_sup with the backbone's head; here: with a head of its own, because
+    # nothing trains z_sup to be read by that one and a teacher of noise would disturb z~.
+    name = "redundancy"
+
+    def __init__(self, backbone_maps: Maps, h_z: nn.Module, h_sup: nn.Module, t: int) -> None:
+        super().__init__()
+        self.h_z, self.h_sup = h_z, h_sup
+        self.t = t
+        self._backbone_maps = [backbone_maps]  # in a list: not a submodule of the criterion
+
+    def forward(
+        self, output: PoseOutput, coordinates: Coordinates, target: Target
+    ) -> Float[Tensor, ""]:
+        """Computes the sum of two divergences, nats."""
+        student = self.h_z(output.z_tilde)
+        with torch.no_grad():
+            from_frame = self._backbone_maps[0](output.F[:, self.t])
+        from_support = self.h_sup(output.z.detach())
+        fit = label_divergence(target.maps, from_support, target.weights)
+        return (
+            label_divergence(from_frame, student, target.weights)
+            + label_divergence(from_support, student, target.weights)
+            + (fit - fit.detach())
+        )
+
+
+class ReleasedSupportComplementLoss(Loss):
+    """-I(y; z~ | z_t) as released: -I(y; z~) + I(z_t; z~), a call of kl_div for every I."""
+
+    name = "complement"
+
+    def __init__(self, backbone_maps: Maps, t: int) -> None:
+        super().__init__()
+        self.t = t
+        self._backbone_maps = [backbone_maps]
+
+    def forward(
+        self, output: PoseOutput, coordinates: Coordinates, target: Target
+    ) -> Float[Tensor, ""]:
+        """Puts the released call where an I stands; labels are the network's own final maps."""
+        label = released_divergence(self._backbone_maps[0](output.z_tilde), output.maps)
+        feature = released_divergence(output.F[:, self.t], output.z_tilde)
+        return _currency(output.maps) * (feature - label)
+
+
+class ReleasedSupportRedundancyLoss(Loss):
+    """I(y; v | z~) as released, v = z_sup and z_t: I(y; v) - I(v; z~). Gradient: final maps, z~."""
+
+    name = "redundancy"
+
+    def __init__(self, backbone_maps: Maps, t: int) -> None:
+        super().__init__()
+        self.t = t
+        self._backbone_maps = [backbone_maps]
+
+    def forward(
+        self, output: PoseOutput, coordinates: Coordinates, target: Target
+    ) -> Float[Tensor, ""]:
+        """Puts the released call where an I stands; labels are the network's own final maps."""
+        total = output.maps.new_zeros(())
+        for v in (output.z, output.F[:, self.t]):
+            label = released_divergence(self._backbone_maps[0](v), output.maps)
+            total = total + label - released_divergence(v, output.z_tilde)
+        return _currency(output.maps) * total
+
+
+def _currency(maps: Float[Tensor, "B J H W"]) -> float:
+    # The released heat-map loss and these calls are means over px. Ours is a sum (heatmap_error);
+    # these are summed alike, or they would weigh 7000 times less beside it than released.
+    height, width = maps.shape[-2:]
+    return px_weight(height) * height * width

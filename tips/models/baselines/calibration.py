@@ -1,0 +1,65 @@
+"""What FAMI-Pose and TDMI share: calibration by deformable convolution, and the last layers."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tips import skeleton
+from tips.models.baselines.deform import ModulatedDeformConv
+from tips.models.layers import residual_blocks, zeroed
+
+GROUP = 4  # channels that move together: 12 offset groups of 48 channels
+DILATION = 3  # px of a 96-high map
+
+
+class Calibration(ModulatedDeformConv):
+    """DCNv2 with a bias on every layer, as FAMI-Pose has it. Fresh, it is the identity.
+
+    Args:
+        channels: of both maps and of the result, a multiple of 4.
+        dilation: of all three layers, px.
+
+    Raises:
+        ValueError: if the channels do not make whole offset groups.
+    """
+
+    # Paper: FAMI-Pose's masks start near 0 and its kernels at random; here: masks at 1, kernels as
+    # the identity, because four such layers in a row would neither pass a map nor a gradient.
+    def __init__(self, channels: int, dilation: int) -> None:
+        if channels % GROUP:
+            raise ValueError(
+                f"width must be a multiple of {GROUP}, the channels of an offset group; "
+                f"got {channels}"
+            )
+        super().__init__(channels, channels, channels // GROUP, dilation)
+        self.offset.bias = nn.Parameter(torch.zeros(self.offset.out_channels))
+        self.mask.bias = nn.Parameter(torch.ones(self.mask.out_channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(
+        self, x: Float[Tensor, "B C H W"], guide: Float[Tensor, "B G H W"]
+    ) -> Float[Tensor, "B C H W"]:
+        """Resamples x where and as strongly as `guide` says."""
+        return super().forward(x, guide) + self.bias[:, None, None]
+
+
+class Detection(nn.Module):
+    """F_t beside what the other frames add -> z~ and the correction of the heat maps.
+
+    Args:
+        channels: of F_t.
+        width: of the added map and of z~.
+        joints: heat maps.
+    """
+
+    def __init__(self, channels: int, width: int, joints: int = skeleton.COUNT) -> None:
+        super().__init__()
+        self.blocks = residual_blocks(channels + width, width, 3)
+        self.final = zeroed(nn.Conv2d(width, joints, 3, padding=1))
+
+    def forward(
+        self, F_t: Float[Tensor, "B C H W"], added: Float[Tensor, "B D H W"]
+    ) -> tuple[Float[Tensor, "B D H W"], Float[Tensor, "B J H W"]]:
+        """Computes z~ and what is added to the first heat maps."""
+        z_tilde = self.blocks(torch.cat([F_t, added], dim=1))
+        return z_tilde, self.final(z_tilde)
