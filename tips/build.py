@@ -12,11 +12,12 @@ from tips.config import ConfigError, Encoder, Experiment, Groups, Vfit, partitio
 from tips.interim import average, flow
 from tips.interim.generator import InterimGenerator
 from tips.interim.vfit import VfitGenerator
-from tips.losses import heatmap, information, trajectory
+from tips.losses import heatmap, information, likelihood, trajectory
 from tips.losses.base import Loss
 from tips.models.backbones.hrnet import HRNet
 from tips.models.backbones.hrnet_ms import MultiStageHRNet
 from tips.models.backbones.vitpose import ViTPose
+from tips.models.baselines.dsta import Dsta
 from tips.models.baselines.single_frame import SingleFrame
 from tips.models.coordinates import CoordinateHeads, NoCoordinates
 from tips.models.distiller import NoDistillation, PoseDistiller
@@ -133,9 +134,24 @@ def _tips(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
     )
 
 
+def _dsta(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
+    backbone = _backbone(e, autocast)
+    return Dsta(
+        backbone=backbone,
+        start=STARTS[e.head.start](),
+        t=e.t,
+        frames=len(e.window),
+        size=(e.crop.height // backbone.stride, e.crop.width // backbone.stride),
+        width=e.width,
+        blocks=e.blocks,
+        drop=e.head.encoder.dropout,
+    )
+
+
 MODELS: dict[str, Callable[[Experiment, Parts, bool], PoseModel]] = {
     "single_frame": _single_frame,
     "tips": _tips,
+    "dsta": _dsta,
 }
 
 
@@ -175,7 +191,8 @@ def _distiller(e: Experiment, groups: Parts) -> nn.Module:
 def build_criterion(experiment: Experiment, model: PoseModel, groups: Parts = ()) -> Criterion:
     """Builds the weighted terms of Eq. 14; a term of weight 0 is neither built nor run."""
     e, w = experiment, experiment.losses
-    terms: list[Weighted] = [Weighted(heatmap.HeatmapLoss(groups), w.heatmap)]
+    pose = likelihood.LikelihoodLoss() if e.model == "dsta" else heatmap.HeatmapLoss(groups)
+    terms: list[Weighted] = [Weighted(pose, w.heatmap)]
     if e.synthesis is not None:
         line = trajectory.TrajectoryLoss(e.synthesis.points)
         terms.append(Weighted(line, w.synthesis * w.trajectory))
