@@ -33,9 +33,9 @@ class Tokens(nn.Module):
         size: height and width of the features, divisible by 8.
     """
 
-    # Paper: DSTA pools ResNet-50's 2048 channels of stride 32 into one vector, and its HRNet variant
-    # is not released; here: stride-2 convolutions down to stride 32, 8 maps per joint, flattened
-    # and not pooled, because the mean of 48 channels of stride 4 does not say where a joint is.
+    # Paper: DSTA pools ResNet-50's 2048 channels of stride 32 into one vector; its HRNet variant is
+    # not released; here: stride-2 convolutions down to stride 32, 8 maps per joint, flattened and
+    # not pooled, because the mean of 48 channels of stride 4 does not say where a joint is.
     def __init__(self, channels: int, width: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.coarse = nn.Sequential(
@@ -97,6 +97,14 @@ class References(nn.Module):
         return torch.where(found[..., None], peaks, centre), torch.logit(doubt) * found
 
 
+def _correction(width: int) -> nn.Sequential:
+    """A head that starts at zero, so that what it corrects starts unchanged."""
+    layer = nn.Linear(width, 2)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return nn.Sequential(nn.LayerNorm(width), layer)
+
+
 class Dsta(Rival):
     """Tokens of all frames, a spatial decoder within limbs of t, a temporal one per joint.
 
@@ -131,11 +139,7 @@ class Dsta(Rival):
         self.spatial = Decoder(width, blocks, drop)
         self.temporal = Decoder(width, blocks, drop)
         self.mean = nn.Linear(2, 1)
-        self.coordinate = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2))
-        self.sigma = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2))
-        for layer in (self.coordinate[1], self.sigma[1]):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        self.coordinate, self.sigma = _correction(width), _correction(width)
         self.limbs = [skeleton.INDEX[name] for limb in LIMBS for name in limb]
         self.order = [self.limbs.index(joint) for joint in range(skeleton.COUNT)]
 
