@@ -131,8 +131,9 @@ def test_output_has_the_shapes_that_tensors_annotates(file: Path) -> None:
     assert output.z_i.shape[1] == (2 if experiment.model == "tdmi" else len(groups))
     assert output.z_tilde.shape == output.z.shape
     assert output.z.shape[1] == (
-        model.backbone.channels if experiment.model == "single_frame" else width
+        model.backbone.channels if experiment.model in ("single_frame", "dsta") else width
     )
+    assert output.joints.shape[1] == (JOINTS if experiment.model == "dsta" else 0)
     assert coordinates.R.shape == (BATCH, frames, JOINTS, 2)
     assert coordinates.R_interim.shape[1:3] == (points, frames - 1 if points else 0)
     assert all(torch.isfinite(tensor).all() for tensor in (*coordinates, output.maps, output.z))
@@ -148,7 +149,7 @@ def test_evaluation_is_deterministic_and_samples_do_not_meet(file: Path) -> None
         alone = model(*(tensor[1:] for tensor in window))
     assert torch.equal(again.maps, output.maps)
     assert torch.equal(again.z_tilde, output.z_tilde)
-    for name in ("maps", "F", "F_interim", "z", "z_i", "z_tilde"):
+    for name in ("maps", "F", "F_interim", "z", "z_i", "z_tilde", "joints", "spread"):
         found, expected = getattr(alone, name), getattr(output, name)[1:]
         assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4), name
 
@@ -185,7 +186,7 @@ def test_interim_frames_matter_exactly_with_synthesis(file: Path) -> None:
 def test_terms_of_weight_zero_are_not_built(file: Path) -> None:
     experiment, groups, model, _, _ = built(file)
     w = experiment.losses
-    expected = {"heatmap": w.heatmap}
+    expected = {"likelihood" if experiment.model == "dsta" else "heatmap": w.heatmap}
     if experiment.synthesis is not None:
         expected |= {"trajectory": w.synthesis * w.trajectory, "anchor": w.synthesis * w.anchor}
     names: tuple[str, ...] = ()

@@ -12,13 +12,14 @@ from tips.config import ConfigError, Encoder, Experiment, Groups, Vfit, partitio
 from tips.interim import average, flow
 from tips.interim.generator import InterimGenerator
 from tips.interim.vfit import VfitGenerator
-from tips.losses import disentangle, fami, heatmap, information, trajectory
+from tips.losses import disentangle, fami, heatmap, information, likelihood, trajectory
 from tips.losses.base import Loss
 from tips.models.backbones.hrnet import HRNet
 from tips.models.backbones.hrnet_ms import MultiStageHRNet
 from tips.models.backbones.vitpose import ViTPose
 from tips.models.baselines import dcpose, posewarper
 from tips.models.baselines.deform import scaled
+from tips.models.baselines.dsta import Dsta
 from tips.models.baselines.fami_pose import FamiPose
 from tips.models.baselines.single_frame import SingleFrame
 from tips.models.baselines.tdmi import Tdmi
@@ -214,6 +215,20 @@ def _frames(e: Experiment) -> int:
     return len(e.window)
 
 
+def _dsta(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
+    backbone = _backbone(e, autocast)
+    return Dsta(
+        backbone=backbone,
+        start=STARTS[e.head.start](),
+        t=e.t,
+        frames=len(e.window),
+        size=(e.crop.height // backbone.stride, e.crop.width // backbone.stride),
+        width=e.width,
+        blocks=e.blocks,
+        drop=e.head.encoder.dropout,
+    )
+
+
 MODELS: dict[str, Callable[[Experiment, Parts, bool], PoseModel]] = {
     "dcpose": _dcpose,
     "posewarper": _posewarper,
@@ -221,6 +236,7 @@ MODELS: dict[str, Callable[[Experiment, Parts, bool], PoseModel]] = {
     "tips": _tips,
     "fami_pose": _fami_pose,
     "tdmi": _tdmi,
+    "dsta": _dsta,
 }
 
 
@@ -260,7 +276,8 @@ def _distiller(e: Experiment, groups: Parts) -> nn.Module:
 def build_criterion(experiment: Experiment, model: PoseModel, groups: Parts = ()) -> Criterion:
     """Builds the weighted terms of Eq. 14; a term of weight 0 is neither built nor run."""
     e, w = experiment, experiment.losses
-    terms: list[Weighted] = [Weighted(heatmap.HeatmapLoss(groups), w.heatmap)]
+    pose = likelihood.LikelihoodLoss() if e.model == "dsta" else heatmap.HeatmapLoss(groups)
+    terms: list[Weighted] = [Weighted(pose, w.heatmap)]
     if e.synthesis is not None:
         line = trajectory.TrajectoryLoss(e.synthesis.points)
         terms.append(Weighted(line, w.synthesis * w.trajectory))

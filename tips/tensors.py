@@ -36,6 +36,9 @@ class PoseOutput(NamedTuple):
     z: Float[Tensor, "B D h w"]
     z_i: Float[Tensor, "B N D h w"]  # N = 0 without distillation; TDMI has 2
     z_tilde: Float[Tensor, "B D h w"]
+    # Regressed, not read from maps: _r = J; 0 where the maps are what is predicted.
+    joints: Float[Tensor, "B _r 2"]  # map px, x then y
+    spread: Float[Tensor, "B _r 2"]  # expected error, share of the map's width and height
 
 
 class Coordinates(NamedTuple):

@@ -241,7 +241,8 @@ def test_no_distillation_is_the_identity() -> None:
 def output_of(F: Tensor, F_interim: Tensor) -> PoseOutput:
     z = torch.zeros(2, WIDTH, SIZE, SIZE)
     maps = torch.zeros(2, 15, SIZE, SIZE)
-    return PoseOutput(maps, (), F, F_interim, z, z[:, None], z)
+    none = torch.zeros(len(F), 0, 2)
+    return PoseOutput(maps, (), F, F_interim, z, z[:, None], z, none, none)
 
 
 def test_c_real_starts_as_the_backbones_maps_sharpened() -> None:

@@ -50,7 +50,8 @@ class Toy(PoseModel):
     def forward(self, images: Tensor, rough: Tensor) -> PoseOutput:
         F = images[:, 0]
         maps = self.norm(self.layer(self.drop(F))) + self.sampling_offsets
-        return PoseOutput(maps, (), F[:, None], F[:, :0], F, F[:, :0], F)
+        none = F.new_zeros(len(F), 0, 2)
+        return PoseOutput(maps, (), F[:, None], F[:, :0], F, F[:, :0], F, none, none)
 
     def coordinates(self, output: PoseOutput) -> Coordinates:
         zeros = output.maps.new_zeros(len(output.maps), 1, J, 2)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips.models.weights import Published
+from tips.ops.heatmap import Decoding, decode
 from tips.tensors import Coordinates, PoseOutput
 
 
@@ -48,7 +49,7 @@ class StagedBackbone(Backbone):
 
 
 class PoseModel(nn.Module):
-    """A window of crops -> heat maps of frame t, as a PoseOutput.
+    """A window of crops -> the pose of frame t, as a PoseOutput.
 
     Called with normalised images (B, T, 3, H, W) and interim frames (B, T - 1 or 0, 3, H, W).
     """
@@ -58,6 +59,12 @@ class PoseModel(nn.Module):
     def coordinates(self, output: PoseOutput) -> Coordinates:
         """Computes Eq. 2, map px; for losses and pictures only."""
         raise NotImplementedError
+
+    def decode(
+        self, output: PoseOutput, how: Decoding
+    ) -> tuple[Float[Tensor, "B J 2"], Float[Tensor, "B J"]]:
+        """Reads the predicted pose: joints in map px, x then y, and their scores."""
+        return decode(output.maps, how)
 
 
 class SecondStage(PoseModel):

@@ -45,7 +45,8 @@ class Tips(SecondStage):
         start = self.start(F[:, self.t], self.backbone)
         z_tilde, z_i, group_maps = self.distiller(z, start)
         maps = self.head(z_tilde, F[:, self.t], start)  # Fig. 2d
-        return PoseOutput(maps, group_maps, F, F_interim, z, z_i, z_tilde)
+        none = maps.new_zeros(len(maps), 0, 2)
+        return PoseOutput(maps, group_maps, F, F_interim, z, z_i, z_tilde, none, none)
 
     def coordinates(self, output: PoseOutput) -> Coordinates:
         """Computes Eq. 2 in map px. Never called at inference."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as nnf
 
+Decoding = Literal["plain", "quarter", "dark"]
 PAPER_HEIGHT = 96  # map height of the paper; sigma and losses are stated in its px
 
 
@@ -45,7 +46,7 @@ def encode(
 
 
 def decode(
-    maps: Float[Tensor, "B J H W"], mode: Literal["plain", "quarter", "dark"]
+    maps: Float[Tensor, "B J H W"], mode: Decoding
 ) -> tuple[Float[Tensor, "B J 2"], Float[Tensor, "B J"]]:
     """Finds each map's peak.
 

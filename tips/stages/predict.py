@@ -16,7 +16,6 @@ from tips.data.windows import Batch, Key, WindowSet, collate, positions, to_devi
 from tips.models.interfaces import PoseModel
 from tips.models.synthesizer import interval_points
 from tips.ops import crop as crops
-from tips.ops.heatmap import decode
 from tips.records import (
     Annotations,
     Between,
@@ -100,7 +99,7 @@ class Found(records.Record):
 
 
 class Predictor:
-    """Runs a model over boxes and carries its maps back to image px."""
+    """Runs a model over boxes and carries its poses back to image px."""
 
     def __init__(
         self,
@@ -126,8 +125,8 @@ class Predictor:
     @torch.inference_mode()
     def _batch(self, keys: Sequence[Key], batch: Batch) -> list[Found]:
         output = self.model(*batch.window)
-        maps = self._with_mirrored(output.maps, batch) if self.settings.flip_test else output.maps
-        joints, scores = decode(maps, self.settings.decode)
+        seen = self._with_mirrored(output, batch) if self.settings.flip_test else output
+        joints, scores = self.model.decode(seen, self.settings.decode)
         between = self._between(keys, batch, output)
         factors = [key.score if self.settings.product else 1.0 for key in keys]
         return [
@@ -143,10 +142,15 @@ class Predictor:
             for i, key in enumerate(keys)
         ]
 
-    def _with_mirrored(self, maps: Tensor, batch: Batch) -> Tensor:
-        """Averages the maps with those of the mirrored crops (flip test)."""
-        mirrored = self.model(*(mirrored_crops(part, STRIDE) for part in batch.window)).maps
-        return (maps + mirrored.flip(-1)[:, list(self.windows.mirror)]) / 2
+    def _with_mirrored(self, output: PoseOutput, batch: Batch) -> PoseOutput:
+        """Averages what is predicted with that of the mirrored crops (flip test)."""
+        mirrored = self.model(*(mirrored_crops(part, STRIDE) for part in batch.window))
+        back = mirrored_back(mirrored, self.windows.mirror)
+        return output._replace(
+            maps=(output.maps + back.maps) / 2,
+            joints=(output.joints + back.joints) / 2,
+            spread=(output.spread + back.spread) / 2,
+        )
 
     def _between(
         self, keys: Sequence[Key], batch: Batch, output: PoseOutput
@@ -189,6 +193,24 @@ def mirrored_crops(images: Tensor, stride: int) -> Tensor:
     mirrors the pixels alone and then moves the maps by one px, which leaves 1 / stride px.
     """
     return nnf.pad(images.flip(-1)[..., stride - 1 :], (0, stride - 1))
+
+
+def mirrored_back(output: PoseOutput, mirror: Sequence[int]) -> PoseOutput:
+    """Undoes mirrored crops in what is predicted: map px w becomes W - 1 - w, sides swap.
+
+    Args:
+        output: of a model that saw `mirrored_crops`.
+        mirror: id of each joint's partner.
+    """
+    partner = list(mirror)
+    regressed = partner[: output.joints.shape[1]]  # all of them, or none
+    joints = output.joints[:, regressed]
+    x, y = joints.unbind(-1)
+    return output._replace(
+        maps=output.maps.flip(-1)[:, partner],
+        joints=torch.stack([output.maps.shape[-1] - 1 - x, y], dim=-1),
+        spread=output.spread[:, regressed],
+    )
 
 
 def _image_px(points: NDArray[np.floating], affine: NDArray[np.float64]) -> Points:

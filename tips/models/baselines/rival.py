@@ -31,8 +31,8 @@ class Rival(SecondStage):
     ) -> PoseOutput:
         """Fills in what a rival does not compute: no map between frames, no part group."""
         z_tilde = z if z_tilde is None else z_tilde
-        nothing = z[:, None][:, :0]
-        return PoseOutput(maps, (), F, nothing, z, nothing, z_tilde)
+        nothing, none = z[:, None][:, :0], maps.new_zeros(len(maps), 0, 2)
+        return PoseOutput(maps, (), F, nothing, z, nothing, z_tilde, none, none)
 
     def coordinates(self, output: PoseOutput) -> Coordinates:
         """Returns empty coordinates: no pose is synthesized."""

@@ -20,8 +20,9 @@ class SingleFrame(PoseModel):
     ) -> PoseOutput:
         """Estimates heat maps from one frame."""
         F = self.backbone(images[:, 0])
-        nothing = F[:, None][:, :0]
-        return PoseOutput(self.backbone.maps(F), (), F[:, None], nothing, F, nothing, F)
+        nothing, none = F[:, None][:, :0], F.new_zeros(len(F), 0, 2)
+        maps = self.backbone.maps(F)
+        return PoseOutput(maps, (), F[:, None], nothing, F, nothing, F, none, none)
 
     def coordinates(self, output: PoseOutput) -> Coordinates:
         """Returns empty coordinates: no pose is synthesized."""
