@@ -15,10 +15,11 @@ class Judged(NamedTuple):
 
     joints: Floats  # (15, 2) image px
     errors: Floats  # (15,) in the unit of the clips (head sizes); NaN where not annotated
+    right: int  # joints within the limit
 
     @property
     def mean(self) -> float:
-        """Over the annotated joints."""
+        """Mean error over the annotated joints."""
         return float(np.nanmean(self.errors))
 
 
@@ -26,14 +27,16 @@ class Contrast(NamedTuple):
     """One person whom ours and the other method see differently."""
 
     place: Place
-    difference: float  # mean error, ours - other; below 0 ours is closer
+    joints: int  # right in ours - right in the other's; above 0 ours wins
+    error: float  # mean error, ours - other's
 
 
-def judge(clips: Iterable[Clip]) -> dict[Place, Judged]:
+def judge(clips: Iterable[Clip], limit: float) -> dict[Place, Judged]:
     """Finds the prediction of every annotated person that has one: by track, else the closest.
 
     Args:
         clips: truth and predictions of one run.
+        limit: largest error of a joint that is right, in the unit of the clips.
     """
     judged = {}
     for clip in clips:
@@ -48,7 +51,8 @@ def judge(clips: Iterable[Clip]) -> dict[Place, Judged]:
                 if np.isfinite(means).any():
                     best = int(np.argmin(means))
                     errors = np.where(labelled, errors[best], np.nan)
-                    judged[clip.name, position, person] = Judged(poses[best], errors)
+                    right = int((errors <= limit).sum())
+                    judged[clip.name, position, person] = Judged(poses[best], errors, right)
     return judged
 
 
@@ -59,10 +63,10 @@ def _candidates(found: FoundFrame, track: int) -> Floats:
 
 
 def best(methods: Mapping[str, Mapping[Place, Judged]], names: Sequence[str]) -> str:
-    """The method of least mean error over the people whom all of them have; first of equals."""
+    """The method with most right joints of the people whom all of them have; first of equals."""
     people = shared([methods[name] for name in names])
-    means = {name: np.mean([methods[name][place].mean for place in people]) for name in names}
-    return min(names, key=lambda name: means[name])
+    right = {name: sum(methods[name][place].right for place in people) for name in names}
+    return max(names, key=lambda name: right[name])
 
 
 def shared(methods: Sequence[Mapping[Place, Judged]]) -> list[Place]:
@@ -75,15 +79,21 @@ def extremes(
 ) -> tuple[list[Contrast], list[Contrast]]:
     """The largest wins and the largest losses of ours, at most one of each per sequence.
 
+    Counted in right joints; of equals, the one with the larger difference in mean error, then the
+    first. A person on whom both see equally many joints right is neither.
+
     Args:
         ours: a method's people.
         other: another's.
-        people: those to choose among; the first of equals is taken.
+        people: those to choose among.
         count: of wins and of losses, at most.
     """
-    found = [Contrast(place, ours[place].mean - other[place].mean) for place in people]
-    wins = sorted((one for one in found if one.difference < 0), key=lambda one: one.difference)
-    losses = sorted((one for one in found if one.difference > 0), key=lambda one: -one.difference)
+    pairs = [(place, ours[place], other[place]) for place in people]
+    found = [Contrast(place, a.right - b.right, a.mean - b.mean) for place, a, b in pairs]
+    wins = [one for one in found if one.joints > 0]
+    losses = [one for one in found if one.joints < 0]
+    wins.sort(key=lambda one: (-one.joints, one.error))
+    losses.sort(key=lambda one: (one.joints, -one.error))
     return _one_per_sequence(wins)[:count], _one_per_sequence(losses)[:count]
 
 

@@ -16,6 +16,7 @@ NAME = "M"
 FULL = "tips"
 FULL_OVER = ("tips_gain", "tips_low", "tips_high", "tips_verdict")
 COLUMNS = ("frames", "parameters", "head_parameters", "gain_on_boxes", "tips_paper", *FULL_OVER)
+BOXES = {"gt": "annotated", "detected": "detected"}
 # Parts of an experiment that no row may have to itself, but the backbone's own training.
 SHARED = ("crop", "backbone", "augmentation", "training")
 
@@ -37,7 +38,7 @@ def extra(
                 "" if experiment is None else str(len(experiment.window)),
                 "missing" if own is None else str(own),
                 str((own or 0) - (one_frame or 0)) if head else "missing",
-                printed_difference(line.paper, table.baseline_on_boxes),
+                printed_difference(line.paper, table.baseline_on_boxes) if line.baseline else "",
                 "" if variant == FULL else printed_difference(full, line.paper),
                 *full_over(line, results),
             )
@@ -115,7 +116,7 @@ def conditions(table: Table, study: Study) -> list[str]:
     crop, training = study.variant(FULL).experiment.crop, study.variant(FULL).experiment.training
     windows = training.windows_per_epoch or "all"
     found = [
-        f"Equal conditions are: {scale.evaluation.boxes} boxes; the frozen backbone of "
+        f"Equal conditions are: {BOXES[scale.evaluation.boxes]} boxes; the frozen backbone of "
         f"`{BACKBONE}`, {backbones}; crops of {crop.height}x{crop.width} with the same "
         f"augmentation; {training.epochs} epochs of {windows} windows, batch "
         f"{training.batch * training.accumulation}, learning rate "

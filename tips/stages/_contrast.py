@@ -13,7 +13,7 @@ from tips.evaluation import pck
 from tips.evaluation.contrast import Contrast, Judged, Place, best, extremes, judge, shared
 from tips.evaluation.matching import THRESHOLD
 from tips.evaluation.people import Unit, from_records
-from tips.ops.image import read_image
+from tips.ops.image import Image, read_image
 from tips.stages._drawing import View, bones, save, show
 from tips.stages._study import Opened, read_annotations
 
@@ -55,7 +55,9 @@ def draw_contrast(opened: Opened, folder: Path) -> dict[str, str]:
     methods = {}
     for name in (BACKBONE, *rivals, FULL):
         found = records.read(records.Predictions, paths.predictions(name, "0", boxes))
-        methods[name] = judge(from_records(annotations, found, unit=measure.unit))
+        methods[name] = judge(
+            from_records(annotations, found, unit=measure.unit), measure.threshold
+        )
     people = shared(list(methods.values()))
     rival = best(methods, rivals)
     wins, losses = extremes(methods[FULL], methods[rival], people, COUNT)
@@ -65,11 +67,12 @@ def draw_contrast(opened: Opened, folder: Path) -> dict[str, str]:
     absent = [name for name in RIVALS if name not in rivals]
     caption = (
         f"Fig. 6's counterpart, chosen by rule: of the {len(people)} validation people whom every "
-        f"method sees, those on whom {FULL} and its best rival ({rival}, least mean error over all "
-        f"of them) differ most in mean joint error: the {len(wins)} largest wins of {FULL}, then "
-        f"its {len(losses)} largest losses, one per sequence, the first of equals. Above each "
-        f"pose: mean error in {measure.words}; red circle: a joint farther than "
-        f"{measure.threshold:g} from its true place, the {measure.metric} limit. Seed 0."
+        f"method sees, those on whom {FULL} and its best rival ({rival}, most right joints over "
+        f"all of them) differ most in the number of right joints: the {len(wins)} largest wins of "
+        f"{FULL}, then its {len(losses)} largest losses, one per sequence; of equals the larger "
+        f"difference in mean error, then the first. Red circle: a joint farther than "
+        f"{measure.threshold:g} {measure.words} from its true place, wrong by {measure.metric}; "
+        "above each pose, right joints of the annotated ones. Seed 0."
     )
     return {FILE: caption + (f" Without predictions here: {', '.join(absent)}." if absent else "")}
 
@@ -88,25 +91,29 @@ def _sheet(
     figure, axes = plt.subplots(
         len(chosen), 1 + len(methods), figsize=size, squeeze=False, layout="constrained"
     )
-    for row, (place, difference) in zip(axes, chosen, strict=True):
+    for row, (place, difference, _) in zip(axes, chosen, strict=True):
         frame = sequences[place[0]].frames[place[1]]
         person = frame.people[place[2]]
-        image, view = read_image(opened.paths.root / frame.file), _around(person.box)
-        word = "wins" if difference < 0 else "loses"
-        show(row[0], image, f"true pose\n{FULL} {word} by {abs(difference):.2f}", view)
-        bones(row[0], person.points, np.isfinite(person.points[:, 0]), body)
+        image = read_image(opened.paths.root / frame.file)
+        view = _around(person.box, image)
+        word = "wins" if difference > 0 else "loses"
+        show(row[0], image, f"true pose\n{FULL} {word} by {abs(difference)}", view)
+        labelled = np.isfinite(person.points[:, 0])
+        bones(row[0], person.points, labelled, body)
         for axis, (name, people) in zip(row[1:], methods.items(), strict=True):
             seen = people[place]
-            show(axis, image, f"{name}\n{seen.mean:.2f}", view)
+            show(axis, image, f"{name}\n{seen.right} of {labelled.sum()}", view)
             bones(axis, seen.joints, np.isfinite(seen.errors), body)
             wrong = seen.joints[seen.errors > measure.threshold]
             axis.plot(*wrong.T, "o", mfc="none", mec=WRONG, ms=8, mew=1.4)
     save(figure, path)
 
 
-def _around(box: records.Box) -> View:
-    """A square view around a person."""
+def _around(box: records.Box, image: Image) -> View:
+    """A square view around a person, inside the frame."""
     x, y, width, height = box
-    half = MARGIN * max(width, height)
-    centre = x + width / 2, y + height / 2
-    return centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half
+    frame = np.array(image.shape[1::-1])
+    half = min(MARGIN * max(width, height), frame.min() / 2)
+    centre = np.clip((x + width / 2, y + height / 2), half, frame - half)
+    left, top, right, bottom = map(float, (*(centre - half), *(centre + half)))
+    return left, top, right, bottom
