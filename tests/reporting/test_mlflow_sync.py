@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 
 from tips.reporting import mlflow_sync
 from tips.reporting.mlflow_sync import Counts, links, opened, sync
-from tips.reporting.published import Tables
+from tips.reporting.published import Tables, load_tables
 from tips.reporting.run_files import flatten, read_runs, table_tags
 
 pytestmark = [
@@ -224,6 +225,14 @@ def test_table_tags_join_rows_of_one_table() -> None:
         ),
     }
     assert table_tags(Tables.model_validate({"tables": (table,)})) == {"full": {"table.II": "e, f"}}
+
+
+def test_tables_of_our_own_are_tags_too() -> None:
+    tags = table_tags(load_tables(Path(__file__).parents[2] / "experiments/tables.yaml"))
+    assert tags["dcpose"] == {"table.II": "DCPose", "table.M": "DCPose"}
+    assert tags["interim-true"] == {"table.interim": "true"}
+    assert tags["tips"]["table.M"] == "TIPS"
+    assert all(re.fullmatch(r"[\w. /-]+", name) for own in tags.values() for name in own)
 
 
 def test_flatten() -> None:

@@ -76,6 +76,24 @@ def test_gain_shows_its_interval_or_why_there_is_none() -> None:
     assert len(view.compared(full)) == len(view.COMPARED)
 
 
+def test_whose_network_is_shown_where_other_papers_stand_beside() -> None:
+    mine = row(origin="ours", variant="tips")
+    backbone = row(origin="re-implemented", variant="hrnet")
+    assert view.comparison([mine, backbone]).header == view.COMPARED
+    rival = row(origin="re-implemented, MI surrogate", variant="tdmi")
+    for other in (rival, row(origin="published")):
+        shown = view.comparison([mine, other])
+        assert shown.header.index(view.ORIGIN) == 2
+        assert [cells[2] for cells in shown.cells] == ["ours", other["origin"]]
+        assert {len(cells) for cells in shown.cells} == {len(shown.header)} == {len(shown.align)}
+
+
+def test_a_claim_over_a_surrogate_says_so() -> None:
+    said = {"claim": "TIPS beats TDMI", "than_origin": "re-implemented, MI surrogate"}
+    assert view.claim(said) == "TIPS beats TDMI (re-implemented, MI surrogate)"
+    assert view.claim(said | {"than_origin": "re-implemented"}) == "TIPS beats TDMI"
+
+
 def test_numbers_have_no_negative_zero() -> None:
     assert plain(-0.001) == "0.00"
     assert signed(-0.001) == "+0.00"

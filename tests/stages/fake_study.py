@@ -24,12 +24,27 @@ NOISE = {
     "single-frame-scratch": 0.52,
     "concat-wide": 0.33,
     "tips": 0.32,
+    "dcpose": 0.4,
+    "interim-average": 0.36,
     "groups-1": 0.32,
     "groups-3": 0.35,
     "synthesis-only": 0.31,
     "my-own-idea": 0.6,
 }
+RIVAL = """extends: ../tips.yaml
+title: A rival
+model: dcpose
+window: [-1, 0, 1]
+synthesis: null
+distillation: null
+augmentation: {rotation: 1.0}
+"""
+AVERAGE = """extends: ../tips.yaml
+title: Full model on means of both neighbours
+interim: average
+"""
 SEEDS = {"tips": 3, "concat-wide": 3, "single-frame": 3, "single-frame-scratch": 3}
+SEEDS |= {"dcpose": 3, "interim-average": 3}
 NETWORKS = tuple(name for name in NOISE if name != "mean-pose")
 
 
@@ -123,6 +138,8 @@ def _experiments(folder: Path) -> None:
     scale["rows"] = [*NETWORKS, "window-3"]
     scale["evaluation"]["resamples"] = 60
     (folder / "scales" / f"{SCALE}.yaml").write_text(yaml.safe_dump(scale))
+    (folder / "baselines" / "dcpose.yaml").write_text(RIVAL)
+    (folder / "controls" / "interim-average.yaml").write_text(AVERAGE)
     (folder / "ablation" / "my-own-idea.yaml").write_text(
         "extends: ../tips.yaml\ntitle: My own idea\nwindow: [-1, 0]\n"
     )

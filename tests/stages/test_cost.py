@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tips.config import load_experiment, load_scale, load_study
+from tips.config import RIVALS, load_experiment, load_scale, load_study
 from tips.models.cost import Macs
 from tips.reporting.published import load_tables
 from tips.stages import cost
@@ -97,6 +97,7 @@ def test_the_page_names_every_variant(tmp_path: Path, monkeypatch: pytest.Monkey
     cost.run(tmp_path / "cost.json", tmp_path / "cost.md")
     names = [one["variant"] for one in cost.records.read_json(tmp_path / "cost.json")]
     wanted = {*load_tables(EXPERIMENTS / "tables.yaml").trainings(), *cost.INTERPOLATORS}
+    wanted |= set(RIVALS)
     added = {path.stem for path in (EXPERIMENTS / cost.FULL_SIZE).glob("*.yaml")}
     assert set(names) == wanted | added
     assert len(names) == len(set(names))

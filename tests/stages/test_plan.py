@@ -74,7 +74,7 @@ def test_windows_by_hand(tiny: Path) -> None:
     assert found["windows"] == {"number": 800, "source": "given"}
     tips = next(row for row in found["trainings"] if row["variant"] == "tips")
     assert (tips["steps"], tips["hours"]) == (2500, 2.5)
-    assert [row["table"] for row in found["tables"]][-5:] == [
-        *("X", "C", "variants"),
+    assert [row["table"] for row in found["tables"]][-6:] == [
+        *("X", "C", "M", "interim"),
         *("paper", "all"),
     ]

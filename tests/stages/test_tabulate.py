@@ -9,13 +9,14 @@ import pytest
 
 from tips import records
 from tips.paths import Paths
+from tips.reporting.methods import FULL_OVER
 from tips.reporting.rows import COLUMNS
 from tips.stages import tabulate
 
 REQUIRED = (
     "row,label,variant,paper,ours,sd,n_seeds,status,scale,baseline,gain_paper,gain_ours,low,high"
 ).split(",")
-NAMES = [*map(str, range(2, 12)), "C", "S", "variants", "subsets", "claims", "AA"]
+NAMES = [*map(str, range(2, 12)), "C", "M", "I", "S", "variants", "subsets", "claims", "AA"]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_every_table_is_written_with_the_required_columns(paths: Paths) -> None:
     assert {f"table-{n}.{e}" for n in NAMES for e in ("csv", "tex")} <= set(outputs(paths))
     assert {"interim.csv", "figure-4.csv", "figure-4.tex"} <= set(outputs(paths))
     assert list(COLUMNS[: len(REQUIRED)]) == REQUIRED
-    for name in ("2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "C", "variants"):
+    for name in ("2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "C", "M", "I", "variants"):
         header = paths.table(f"table-{name}").read_text().partition("\n")[0].split(",")
         assert header[: len(REQUIRED)] == REQUIRED
     assert {"fps_paper", "speed_ours"} <= set(table(paths, "6")["ours-5"])
@@ -74,13 +75,45 @@ def test_cells_of_a_finished_study(paths: Paths) -> None:
     assert full["verdict"] == "above"
     assert two["HRNet"]["gain_ours"] == ""
     assert two["HRNet"]["n_seeds"] == "1"
-    assert two["DCPose"]["status"] == "published"
+    assert (two["DCPose"]["status"], two["DCPose"]["origin"]) == ("done", "re-implemented")
+    assert table(paths, "8")["DCPose"]["status"] == "published"
     assert (two["a"]["status"], two["a"]["ours"]) == ("missing", "missing")
     assert two["a"]["note"] == "not part of this scale"
     assert (six["ours-5"]["fps_paper"], six["ours-5"]["speed_ours"]) == ("0.9", "5.25")
     assert five["5"]["ARI"] == "1.00"
     assert table(paths, "variants").keys() == {"my-own-idea"}
     assert {row["scale"] for row in two.values()} == {"fake"}
+
+
+def test_methods_under_the_same_conditions(paths: Paths) -> None:
+    rows = table(paths, "M")
+    rival, full, absent = rows["DCPose"], rows["TIPS"], rows["TDMI-5"]
+    assert (rival["frames"], rival["parameters"], rival["head_parameters"]) == ("3", "123456", "0")
+    assert (rival["gain_paper"], rival["gain_on_boxes"], rival["tips_paper"]) == (
+        *("+5.5", "+1.9", "+3.4"),
+    )
+    gap = float(full["ours"]) - float(rival["ours"])
+    assert float(rival["tips_gain"]) == pytest.approx(gap, abs=0.011)
+    assert float(rival["tips_low"]) < gap < float(rival["tips_high"])
+    assert {full[name] for name in FULL_OVER} == {""}
+    assert (absent["status"], absent["origin"]) == ("missing", "re-implemented, MI surrogate")
+    assert (absent["head_parameters"], absent["tips_gain"]) == ("missing", "missing")
+    with paths.table("table-claims").open(newline="") as stream:
+        claims = {(row["row"], row["than"]): row for row in csv.DictReader(stream)}
+    beats = claims["e", "DCPose"]
+    assert (beats["paper"], beats["ours"]) == ("+3.4", rival["tips_gain"])
+    assert beats["verdict"] in ("shows", "not separable")
+    assert claims["ours-3", "TDMI-3"]["than_origin"] == "re-implemented, MI surrogate"
+
+
+def test_interim_rows_name_their_generator_and_its_psnr(paths: Paths) -> None:
+    rows = table(paths, "I")
+    assert [(rows[key]["generator"], rows[key]["psnr"]) for key in ("full", "average", "none")] == [
+        *(("flow", "29.10"), ("average", "missing"), ("", "")),
+    ]
+    assert float(rows["average"]["tips_gain"]) == pytest.approx(
+        float(rows["full"]["ours"]) - float(rows["average"]["ours"]), abs=0.011
+    )
 
 
 def test_better_predictions_score_higher(paths: Paths) -> None:
@@ -112,7 +145,7 @@ def test_tables_regenerate_byte_for_byte_from_predictions(paths: Paths) -> None:
 def test_a_deleted_run_changes_its_cells_and_only_those(
     paths: Paths, variant: str, seed: int, words: set[str]
 ) -> None:
-    names = ["2", "3", "4", "5", "6", "7", "8", "C", "variants"]
+    names = ["2", "3", "4", "5", "6", "7", "8", "C", "M", "I", "variants"]
     before = {name: table(paths, name) for name in names}
     paths.predictions(variant, str(seed), "gt").unlink()
     tabulate.run(fake_study.SCALE)
@@ -129,6 +162,8 @@ def test_a_deleted_run_changes_its_cells_and_only_those(
                 allowed |= {"gain_ours", "low", "high", "verdict"}
             if variant == "concat-wide":
                 allowed |= {"gain_wide", "low_wide", "high_wide", "verdict_wide"}
+            if variant == "tips":
+                allowed |= set(FULL_OVER)
             assert changed <= allowed, f"table {name}, row {key}: {changed}"
             if changed and words == {"missing"}:
                 assert row["gain_ours"] == "missing"

@@ -19,6 +19,7 @@ from tips.config.layers import ConfigError, overlay
 from tips.config.loader import (
     BACKBONE,
     MEAN_POSE,
+    RIVALS,
     Study,
     Variant,
     digest,
@@ -31,6 +32,7 @@ from tips.config.scale import Dataset, Detector, Evaluation, Scale, Seeds, Vfit
 __all__ = [
     "BACKBONE",
     "MEAN_POSE",
+    "RIVALS",
     "Augmentation",
     "Backbone",
     "ConfigError",

@@ -15,6 +15,7 @@ from tips.config.scale import Scale
 
 M = TypeVar("M", bound=BaseModel)
 BACKBONE = "hrnet"  # the variant that is stage one
+RIVALS = ("posewarper", "dcpose", "fami-pose", "tdmi", "dsta")  # other papers' second stages
 MEAN_POSE = "mean-pose"  # the predictor without a network: scored, never trained
 
 

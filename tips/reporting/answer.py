@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from tips.config import BACKBONE
 from tips.reporting import markdown, view
 from tips.reporting.view import Row
 
@@ -29,7 +30,7 @@ def answer(sheets: Mapping[str, Sequence[Row]]) -> str:
         sheets: file stem -> rows of `tabulate`'s CSV files.
     """
     parts = [
-        markdown.bullets(_headline(sheets) + _checks(sheets)),
+        markdown.bullets(_headline(sheets) + _rivals(sheets["table-M"]) + _checks(sheets)),
         _verdicts(sheets["table-claims"]),
         _caution(sheets),
     ]
@@ -54,6 +55,22 @@ def _headline(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
     else:
         items.append(f"Full model over `{CONTROL}`, a plain concatenation of its size: missing.")
     return items
+
+
+def _rivals(methods: Sequence[Row]) -> list[str]:
+    """How the full model stands to the networks of other papers, trained as it is (Table M)."""
+    met = [row for row in methods if row["origin"] != "ours" and row["variant"] != BACKBONE]
+    known = [row for row in met if row["tips_verdict"]]
+    if not known:
+        return ["No network that the paper compares itself with was trained here."]
+    parts = []
+    for word in ("above", "not separable", "below"):
+        names = ", ".join(row["label"] for row in known if row["tips_verdict"] == word)
+        parts.append(f"**{word}**{' from' * (word == 'not separable')} {names or 'none'}")
+    return [
+        f"Against {len(known)} re-implemented networks of other papers, on the same boxes, "
+        f"backbone and schedule (Table M), the full model is {'; '.join(parts)}."
+    ]
 
 
 def _checks(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
@@ -115,9 +132,10 @@ def _verdicts(claims: Sequence[Row]) -> str:
 
 
 def _claim(row: Row) -> str:
+    said = view.claim(row)
     if row["verdict"] == "not separable":
-        return f"{row['claim']} ({row['table_roman']})"
-    return f"{row['claim']} ({row['table_roman']}, {row['ours']} [{row['low']}, {row['high']}])"
+        return f"{said} ({row['table_roman']})"
+    return f"{said} ({row['table_roman']}, {row['ours']} [{row['low']}, {row['high']}])"
 
 
 def _caution(sheets: Mapping[str, Sequence[Row]]) -> str:

@@ -16,6 +16,7 @@ FOLDER = "figures"
 CAPTIONS = "pictures.json"
 # What the torch-side stages leave in reports/figures, in the order of the page.
 LEFT = {
+    "contrast.jpg": "Windows where the full model and its best rival differ most, as in Fig. 6",
     "windows-*.png": "Dataset sample: a person window with its joints",
     "synthesis-*.png": "Adjacent frames and the synthesized pose between them, as in Fig. 1 and 5",
     "overlay-*.png": "Predicted joints on a validation frame",
@@ -105,8 +106,9 @@ def groups(counts: Sequence[int], paths: Paths) -> dict[int, str]:
 
 
 def _compared(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
-    known = ("table-2", "table-3", "table-4", "table-5", "table-6", "table-7")
-    return [name for name in (*known, "table-C", "table-variants") if name in sheets]
+    paper = ("table-2", "table-3", "table-4", "table-5", "table-6", "table-7")
+    known = (*paper, "table-M", "table-I", "table-C", "table-variants")
+    return [name for name in known if name in sheets]
 
 
 def _bars(rows: Iterable[Row], names: tuple[str, str, str, str], paper: bool = True) -> list[Bar]:

@@ -13,6 +13,7 @@ from tips.config.scale import Release
 
 PARTS = tuple(skeleton.COLUMNS)
 TOTAL = "Total"
+Origin = Literal["published", "ours", "re-implemented", "re-implemented, MI surrogate"]
 ROUNDING = Decimal("0.1")  # of a total printed with one decimal, from columns with one decimal
 
 
@@ -32,6 +33,7 @@ class Row(Part):
     boxes: Literal["gt", "detected"] = "gt"
     baseline: str | None = None  # overrides the table's
     network: bool = True  # False: a predictor without training, no experiment file
+    elsewhere: str | None = None  # the variant of a row that this study's dataset leaves quoted
 
 
 class Claim(Part):
@@ -53,6 +55,7 @@ class Table(Part):
     columns: tuple[str, ...]
     value: str | None  # the printed column that is compared
     baseline: str | None  # variant
+    baseline_on_boxes: str = ""  # what others report of the baseline, on the other rows' boxes
     notes: tuple[str, ...]
     claims: tuple[Claim, ...]
     rows: tuple[Row, ...]
@@ -109,6 +112,24 @@ class Tables(Part):
     """The whole file."""
 
     tables: tuple[Table, ...]
+    origins: dict[str, Origin] = {}  # of variants that are not ours
+
+    @model_validator(mode="after")
+    def _known(self) -> "Tables":
+        unknown = sorted(set(self.origins) - self.named)
+        if unknown:
+            raise ValueError(f"origins: no row names the variant {', '.join(unknown)}")
+        return self
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Every variant that the file names, whatever dataset its row asks for."""
+        rows = (row for table in self.tables for row in table.rows)
+        return frozenset(name for row in rows if (name := row.variant or row.elsewhere))
+
+    def origin(self, row: Row) -> Origin:
+        """Whose network a row shows: quoted only, another paper's written again, or ours."""
+        return "published" if row.variant is None else self.origins.get(row.variant, "ours")
 
     def table(self, name: str) -> Table:
         """Looks a table up by its number. Raises ConfigError."""
@@ -154,8 +175,9 @@ def load_tables(path: Path, release: Release | None = None) -> Tables:
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        tables = Tables.model_validate(raw).tables
-        return Tables(tables=tuple(_measured_on(table, release) for table in tables))
+        tables = Tables.model_validate(raw)
+        measured = tuple(_measured_on(table, release) for table in tables.tables)
+        return tables.model_copy(update={"tables": measured})
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; restore it from the repository") from error
     except yaml.YAMLError as error:
@@ -169,7 +191,9 @@ def load_tables(path: Path, release: Release | None = None) -> Tables:
 def _measured_on(table: Table, release: Release | None) -> Table:
     if table.release in (None, release):
         return table
-    quoted = tuple(row.model_copy(update={"variant": None}) for row in table.rows)
+    quoted = tuple(
+        row.model_copy(update={"variant": None, "elsewhere": row.variant}) for row in table.rows
+    )
     return table.model_copy(update={"rows": quoted})
 
 

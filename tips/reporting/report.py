@@ -6,7 +6,17 @@ from pathlib import Path
 
 from tips.config import Study
 from tips.paths import Paths
-from tips.reporting import background, drawn, ledger, markdown, sections, sources, view
+from tips.reporting import (
+    background,
+    drawn,
+    ledger,
+    markdown,
+    methods,
+    sections,
+    sources,
+    view,
+    worth,
+)
 from tips.reporting.background import RunRecord
 from tips.reporting.deviations import Deviation
 from tips.reporting.published import Tables
@@ -17,6 +27,8 @@ from tips.reporting.view import Row
 RESULTS = (
     *(f"table-{number}" for number in range(2, 12)),
     "table-C",
+    "table-M",
+    "table-I",
     "table-variants",
     "table-S",
     "table-subsets",
@@ -60,15 +72,17 @@ def build(
     answer = sections.short_answer(sheets)
     shown = "".join("\n" + markdown.image(*picture) for picture in forest)
     counts = study.scale.group_counts
+    interim_worth = worth.part(tables.table(worth.NAME), sheets["table-I"])
     return [
         sections.introduction(study.scale.note),
         answer._replace(body=answer.body.replace(sections.LISTED, shown + sections.LISTED)),
         *_ablations(sheets, tables, speed, page),
+        methods.section(tables.table(methods.NAME), sheets["table-M"], study),
         sections.synthesis(sheets["table-S"]),
         sections.subsets(sheets["table-subsets"]),
         sections.controls(tables.table("C"), sheets["table-C"], sheets["table-variants"]),
         sections.reliability(sheets["table-AA"][0]),
-        sections.interim(sheets["interim"]),
+        sections.interim(sheets["interim"], interim_worth),
         background.grouping(counts, paths, drawn.groups(counts, paths)),
         background.pictures(drawn.left(page)),
         background.training(curves, drawn.losses(curves, page)),

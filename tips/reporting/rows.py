@@ -109,14 +109,14 @@ def lines(table: Table, study: Study, results: Results) -> list[Line]:
     return [_line(table, row, study, results) for row in table.rows]
 
 
-def named(tables: Tables) -> frozenset[str]:
-    """Every variant that some table names."""
-    return frozenset(row.variant for table in tables.tables for row in table.rows if row.variant)
-
-
 def your_variants(tables: Tables, study: Study) -> Table:
-    """A table of every variant of the study that no other table names."""
-    known = named(tables)
+    """A table of every variant of the study that the project's own tables have no use for.
+
+    They use what they name, and the stage one of what they name.
+    """
+    named = tables.named & study.variants.keys()
+    seconds = [name for name in named if study.variants[name].experiment.model != "single_frame"]
+    known = named | {study.stage_one(name) for name in seconds}
     return Table(
         name="variants",
         roman="",

@@ -11,7 +11,6 @@ from tips.reporting.published import Table, Tables, check_totals
 from tips.reporting.view import Row
 
 Sheets = Mapping[str, Sequence[Row]]
-COMPARED_ALIGN = "llrrrll"
 LISTED = "\n### The conclusions one by one\n\n"
 
 
@@ -28,8 +27,8 @@ def introduction(note: str) -> Section:
         f"{note}\n\n"
         "TIPS estimates a person's pose in a video frame from a window of frames: it synthesizes "
         "poses *between* neighbouring frames and distils what groups of body parts share. This "
-        "page sets the paper's ablations (Tables II-VII, Fig. 4) beside trainings of a "
-        "re-implementation under equal conditions.\n\n"
+        "page sets the paper's ablations (Tables II-VII, Fig. 4) and the networks that it compares "
+        "itself with (Table M) beside trainings of re-implementations under equal conditions.\n\n"
         + markdown.bullets(
             [
                 "**Compare gains, not levels.** Data, network sizes and training length are far "
@@ -53,7 +52,7 @@ def short_answer(sheets: Sheets) -> Section:
     rows = [
         [
             row["table_roman"],
-            row["claim"],
+            view.claim(row),
             f"{view.key(row['row'])} - {view.key(row['than'])}",
             row["paper"],
             view.gain(row, "ours", "low", "high"),
@@ -69,11 +68,9 @@ def short_answer(sheets: Sheets) -> Section:
 
 def compared(table: Table, rows: Sequence[Row], speed: sources.Speed | None) -> Section:
     """One of Tables II-VII."""
-    cells = [view.compared(row) for row in rows]
-    header: tuple[str, ...] = view.COMPARED
-    align = COMPARED_ALIGN
+    header, cells, align = view.comparison(rows)
     if "speed_ours" in rows[0]:
-        header, align = (*header, "FPS, paper", "time, ours"), COMPARED_ALIGN + "rr"
+        header, align = (*header, "FPS, paper", "time, ours"), align + "rr"
         cells = [
             [*cell, row["fps_paper"], _times(row["speed_ours"])]
             for cell, row in zip(cells, rows, strict=True)
@@ -112,8 +109,7 @@ def _speed_note(speed: sources.Speed | None) -> str:
 
 def groups_table(table: Table, rows: Sequence[Row], picture: str) -> Section:
     """Table V with Fig. 4."""
-    cells = [view.compared(row) for row in rows]
-    body = _heading(table) + markdown.table(view.COMPARED, cells, COMPARED_ALIGN)
+    body = _heading(table) + markdown.table(*view.comparison(rows))
     parts = [[row["groups"], row["joints"], row["ARI"] or "-"] for row in rows]
     listed = markdown.table(("N", "groups", "ARI of the data-driven groups"), parts, "llr")
     body += "\n" + markdown.folded("The groups, resolved to 15 joints", listed)
@@ -211,12 +207,12 @@ def controls(table: Table, rows: Sequence[Row], yours: Sequence[Row]) -> Section
 
 def _own(rows: Sequence[Row]) -> str:
     """Rows that the paper does not have: without its columns."""
-    kept = [index for index, head in enumerate(view.COMPARED) if "paper" not in head]
-    cells = [view.compared(row) for row in rows]
+    header, cells, align = view.comparison(rows)
+    kept = [index for index, head in enumerate(header) if "paper" not in head]
     return markdown.table(
-        [view.COMPARED[index] for index in kept],
+        [header[index] for index in kept],
         [[cell[index] for index in kept] for cell in cells],
-        "".join(COMPARED_ALIGN[index] for index in kept),
+        "".join(align[index] for index in kept),
     )
 
 
@@ -255,8 +251,8 @@ def _memory(count: str) -> list[str]:
     return [f"s still counts the scores of {count} deleted runs, so that other rows stay put."]
 
 
-def interim(rows: Sequence[Row]) -> Section:
-    """PSNR of the rough interim frames."""
+def interim(rows: Sequence[Row], worth: str) -> Section:
+    """PSNR of the rough interim frames, and what they are worth to the model."""
     cells = [
         [row["generator"], row["split"], row["psnr"] or "-", row["n"], row["status"]]
         for row in rows
@@ -266,7 +262,7 @@ def interim(rows: Sequence[Row]) -> Section:
         "`true` is those frames themselves (an upper bound, rendered data only).\n\n"
         + markdown.table(("generator", "split", "PSNR, dB", "frames", "status"), cells, "llrrl")
     )
-    return Section("The rough interim frames", body)
+    return Section("The rough interim frames", f"{body}\n{worth}")
 
 
 def state_of_the_art(tables: Tables, sheets: Sheets) -> Section:
@@ -310,8 +306,9 @@ def _with_ours(table: Table, rows: Sequence[Row]) -> list[Sequence[str]]:
         lines.append(printed.printed)
         if printed.variant:
             own = {part: row[f"ours_{part}"] for part in skeleton.COLUMNS}
+            whose = "" if row["origin"] == "ours" else f", {row['origin']}"
             own |= {
-                table.columns[0]: f"*here: {printed.variant}*",
+                table.columns[0]: f"*here: {printed.variant}{whose}*",
                 str(table.value): view.ours(row),
             }
             lines.append([own.get(column, "") for column in table.columns])

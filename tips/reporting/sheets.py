@@ -7,7 +7,7 @@ from tips import skeleton
 from tips.config import Study
 from tips.evaluation.synthesis import synthesis_table
 from tips.paths import Paths
-from tips.reporting import rows, sources, view
+from tips.reporting import methods, rows, sources, view, worth
 from tips.reporting.collect import FIGURE_4, SYNTHESIS, Collected
 from tips.reporting.measure import SUBSETS
 from tips.reporting.published import Table, Tables
@@ -22,8 +22,8 @@ EFFECTS = {"above": "shows", "below": "opposite sign"}
 
 def all_sheets(study: Study, paths: Paths, tables: Tables, found: Collected) -> list[Sheet]:
     """Every sheet of results/tables."""
-    sheets = [compared(table, study, paths, found) for table in tables.tables]
-    sheets.append(compared(rows.your_variants(tables, study), study, paths, found))
+    shown = (*tables.tables, rows.your_variants(tables, study))
+    sheets = [compared(table, tables, study, paths, found) for table in shown]
     sheets += [
         claims(tables, study, found),
         synthesis(tables, study, found),
@@ -34,23 +34,27 @@ def all_sheets(study: Study, paths: Paths, tables: Tables, found: Collected) -> 
     return sheets
 
 
-def compared(table: Table, study: Study, paths: Paths, found: Collected) -> Sheet:
-    """One of Tables II-XI, C and `variants`: the columns of decisions.md 27, then its own."""
+def compared(table: Table, tables: Tables, study: Study, paths: Paths, found: Collected) -> Sheet:
+    """One of Tables II-XI, ours and `variants`: the columns of decisions.md 27, then its own."""
     lines = rows.lines(table, study, found.results)
-    header, extra = _extra(table, paths, lines, found)
-    cells = tuple((*line.cells(), *more) for line, more in zip(lines, extra, strict=True))
+    header, extra = _extra(table, study, paths, lines, found)
+    origins = [tables.origin(row) for row in table.rows]
+    cells = tuple(
+        (*line.cells(), *more, origin)
+        for line, more, origin in zip(lines, extra, origins, strict=True)
+    )
     title = f"Table {table.roman}: {table.title}" if table.roman else table.title
-    columns = (*rows.COLUMNS, *header)
+    columns = (*rows.COLUMNS, *header, "origin")
     if table.name.isdigit() and int(table.name) >= STATE_OF_THE_ART:
         reader = (table.columns, tuple(row.printed for row in table.rows))
     else:
-        shown = (view.compared(dict(zip(columns, row, strict=True))) for row in cells)
-        reader = (view.COMPARED, tuple(tuple(row) for row in shown))
+        shown = view.comparison([dict(zip(columns, row, strict=True)) for row in cells])
+        reader = (shown.header, tuple(map(tuple, shown.cells)))
     return Sheet(f"table-{table.name}", title, columns, cells, *reader)
 
 
 def _extra(
-    table: Table, paths: Paths, lines: Sequence[Line], found: Collected
+    table: Table, study: Study, paths: Paths, lines: Sequence[Line], found: Collected
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Columns that only some tables have."""
     if table.name == SPEED:
@@ -59,6 +63,10 @@ def _extra(
         return ("groups", "joints", "ARI"), [
             _grouping(int(row.printed[0]), paths) for row in table.rows
         ]
+    if table.name == methods.NAME:
+        return methods.COLUMNS, methods.extra(table, lines, study, paths, found.results)
+    if table.name == worth.NAME:
+        return worth.COLUMNS, worth.extra(lines, study, paths, found.results)
     if not table.name.isdigit() or int(table.name) < STATE_OF_THE_ART:
         return (), [()] * len(table.rows)
     ours = tuple(f"ours_{part}" for part in skeleton.COLUMNS)
@@ -114,7 +122,8 @@ def claims(tables: Tables, study: Study, found: Collected) -> Sheet:
             if gain is not None:
                 word = EFFECTS.get(verdict(gain), verdict(gain))
                 ours = (signed(gain.difference), signed(gain.low), signed(gain.high), word)
-            cells.append((table.name, table.roman, claim.says, claim.row, claim.than, paper, *ours))
+            start = (table.name, table.roman, claim.says, claim.row, claim.than)
+            cells.append((*start, paper, *ours, tables.origin(pair[1])))
     header = (
         "table",
         "table_roman",
@@ -126,6 +135,7 @@ def claims(tables: Tables, study: Study, found: Collected) -> Sheet:
         "low",
         "high",
         "verdict",
+        "than_origin",
     )
     return Sheet("table-claims", "What the paper concludes", header, tuple(cells))
 

@@ -1,9 +1,11 @@
 """The CSV files of `tabulate` as a reader wants to see them: the only source of the report."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from tips.config import BACKBONE
 from tips.records import RecordError
 
 Row = Mapping[str, str]
@@ -24,6 +26,16 @@ COMPARED = (
     "gain, ours",
     "over concat-wide",
 )
+COMPARED_ALIGN = "llrrrll"
+ORIGIN = "network"  # head of the column that says whose a row's network is
+
+
+class Shown(NamedTuple):
+    """A table as a reader sees it."""
+
+    header: tuple[str, ...]
+    cells: list[list[str]]
+    align: str
 
 
 def read(path: Path) -> list[Row]:
@@ -33,6 +45,16 @@ def read(path: Path) -> list[Row]:
             return list(csv.DictReader(stream))
     except FileNotFoundError as error:
         raise RecordError(f"{path}: no such file; run the stage tabulate first") from error
+
+
+def comparison(rows: Sequence[Row]) -> Shown:
+    """Rows under the heads COMPARED, and whose network each is where they are not all ours."""
+    cells = [compared(row) for row in rows]
+    if all(row["origin"] == "ours" or row["variant"] == BACKBONE for row in rows):
+        return Shown(COMPARED, cells, COMPARED_ALIGN)
+    named = [[*cell[:2], row["origin"], *cell[2:]] for cell, row in zip(cells, rows, strict=True)]
+    header = (*COMPARED[:2], ORIGIN, *COMPARED[2:])
+    return Shown(header, named, f"l{COMPARED_ALIGN}")
 
 
 def compared(row: Row) -> list[str]:
@@ -85,6 +107,12 @@ def reading(row: Row) -> str:
     if verdict == "not separable" or not verdict or not row["gain_paper"]:
         return verdict
     return READINGS[verdict, float(row["gain_paper"]) > 0]
+
+
+def claim(row: Row) -> str:
+    """A conclusion of table-claims; whose the other network is, where it is none of ours."""
+    origin = row["than_origin"]
+    return f"{row['claim']} ({origin})" if origin.startswith("re-implemented,") else row["claim"]
 
 
 def _note(row: Row) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 
 from tips import records
 from tips.build import build_criterion, build_groups, build_model
-from tips.config import BACKBONE, Experiment, Study, load_study
+from tips.config import BACKBONE, RIVALS, Experiment, Study, load_study
 from tips.models.backbones.hrnet import HRNet
 from tips.models.baselines.single_frame import SingleFrame
 from tips.models.cost import multiply_adds, parameters, peak_bytes
@@ -68,7 +68,7 @@ def run(
     added = [name for name, variant in study.variants.items() if variant.kind == FULL_SIZE]
     rows = [_interpolator(name) for name in INTERPOLATORS]
     known: dict[str, Row] = {}
-    for name in track([*tables.trainings(), *added], "cost"):
+    for name in track(dict.fromkeys([*tables.trainings(), *RIVALS, *added]), "cost"):
         experiment = study.variant(name).experiment
         network = _network(experiment)
         if network not in known:

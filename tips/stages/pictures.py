@@ -1,34 +1,31 @@
-"""Pictures for a person to look at: sample windows, predictions, synthesized poses (Fig. 1, 5)."""
+"""Pictures for a person to look at: windows, predictions, synthesized poses (Fig. 1, 5, 6)."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 import torch
+from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 
-from tips import records, skeleton
+from tips import records
 from tips.config import BACKBONE, ConfigError
 from tips.data.windows import Key, Sample, WindowSet, collate, keys, to_device
 from tips.models.coordinates import CoordinateHeads
 from tips.models.interfaces import PoseModel
 from tips.ops.image import Image, read_image
 from tips.records import points_array
+from tips.stages._contrast import draw_contrast
+from tips.stages._drawing import View, bones, save, show
 from tips.stages._study import STRIDE, Opened, open_study, open_windows, read_annotations
 from tips.stages.train import trained_model
-from tips.video.overlay import COLOURS, side
-
-matplotlib.use("Agg")
-
-from matplotlib import pyplot as plt
 
 FULL = "tips"
 
 
 def run(scale: str = "desk", root: str = "") -> None:
-    """Draws windows-*.png, overlay-*.png, synthesis-*.png and, last, pictures.json (captions).
+    """Draws windows-, overlay-, synthesis-*.png, contrast.jpg and, last, pictures.json (captions).
 
     Args:
         scale: name of a file of experiments/scales.
@@ -41,6 +38,7 @@ def run(scale: str = "desk", root: str = "") -> None:
     captions = draw_windows(opened, folder, "val", count, seed=0)
     captions |= draw_overlays(opened, folder, count)
     captions |= draw_synthesis(opened, folder, count)
+    captions |= draw_contrast(opened, folder)
     records.write_json(captions, folder / "pictures.json")
 
 
@@ -59,13 +57,13 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
         frames = len(sample.images)
         figure, axes = plt.subplots(2, frames, figsize=(1.8 * frames, 3.9), layout="constrained")
         for w, image in enumerate(sample.images):
-            _show(axes[0, w], image, f"t{variant.experiment.window[w]:+d}")
+            show(axes[0, w], image, f"t{variant.experiment.window[w]:+d}")
             axes[1, w].axis("off")
-        _bones(axes[0, variant.experiment.t], sample.joints * STRIDE, sample.weights, body)
+        bones(axes[0, variant.experiment.t], sample.joints * STRIDE, sample.weights, body)
         for w, image in enumerate(sample.rough):
-            _show(axes[1, w], image, f"between t{variant.experiment.window[w]:+d} and next")
+            show(axes[1, w], image, f"between t{variant.experiment.window[w]:+d} and next")
         name = f"windows-{number}.png"
-        _save(figure, folder / name)
+        save(figure, folder / name)
         captions[name] = (
             f"{split} window: {key.sequence}, frame {key.frame}, person {key.track}. Top: the "
             f"frames, annotated joints on t. Bottom: interim frames ({variant.experiment.interim})."
@@ -96,16 +94,16 @@ def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         view = _around(frame, image)
         size = (4 * (1 + len(names)), 0.3 + 4 * (view[3] - view[1]) / (view[2] - view[0]))
         figure, axes = plt.subplots(1, 1 + len(names), figsize=size, layout="constrained")
-        _show(axes[0], image, "annotation", view)
+        show(axes[0], image, "annotation", view)
         for person in frame.people:
             points = person.points
-            _bones(axes[0], points, np.isfinite(points[:, 0]), body)
+            bones(axes[0], points, np.isfinite(points[:, 0]), body)
         for axis, name in zip(axes[1:], names, strict=True):
-            _show(axis, image, name, view)
+            show(axis, image, name, view)
             for pose in _poses(found[name], sequence.name, position):
-                _bones(axis, points_array(pose.joints), known, body)
+                bones(axis, points_array(pose.joints), known, body)
         name = f"overlay-{number}.png"
-        _save(figure, folder / name)
+        save(figure, folder / name)
         captions[name] = f"{sequence.name}, frame {position}: annotation and predictions, seed 0."
     return captions
 
@@ -116,7 +114,7 @@ def _labelled_joints(annotations: records.Annotations) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(np.stack(points)[..., 0]).any(axis=0))
 
 
-def _around(frame: records.Frame, image: Image) -> tuple[float, float, float, float]:
+def _around(frame: records.Frame, image: Image) -> View:
     """The part of a frame that holds its people, with a margin: left, top, right, bottom."""
     boxes = np.array([person.box for person in frame.people])
     low, high = boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
@@ -155,7 +153,7 @@ def draw_synthesis(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         images = (row.sample.images[row.w], row.sample.rough[row.w], row.sample.images[row.w + 1])
         titles = ("frame w", "synthesized pose", "frame w + 1")
         for axis, image, maps, title in zip(axes, images, row.maps, titles, strict=True):
-            _show(axis, image, title)
+            show(axis, image, title)
             # A map px lies at stride times its index, the centre of a crop px.
             height, width = (size - STRIDE / 2 for size in image.shape[:2])
             place = (-STRIDE / 2, width, height, -STRIDE / 2)
@@ -168,7 +166,7 @@ def draw_synthesis(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         axes[1].annotate("", right, left, arrowprops={"arrowstyle": "->", "color": "blue"})
         axes[1].plot(*middle, "*", color="blue", ms=12, mec="w")
         name = f"synthesis-{number}.png"
-        _save(figure, folder / name)
+        save(figure, folder / name)
         captions[name] = (
             f"{body.joints[row.joint].replace('_', ' ')} of {row.key.sequence}, person "
             f"{row.key.track}: heat maps read from both frames and from the synthesized features; "
@@ -228,37 +226,3 @@ def _spread(items: Sequence, count: int, seed: int) -> list:  # type: ignore[typ
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(items))[:count]
     return [items[i] for i in sorted(order)]
-
-
-def _show(
-    axis: plt.Axes,
-    image: Image,
-    title: str,
-    view: tuple[float, float, float, float] | None = None,
-) -> None:
-    axis.imshow(image)
-    if view is not None:
-        axis.set_xlim(view[0], view[2])
-        axis.set_ylim(view[3], view[1])
-    axis.set_title(title, fontsize=8)
-    axis.axis("off")
-
-
-def _bones(
-    axis: plt.Axes,
-    points: NDArray[np.floating],
-    known: NDArray[np.generic],
-    body: skeleton.Skeleton,
-) -> None:
-    for a, b in body.bones:
-        if known[a] and known[b]:
-            colour = COLOURS[side(body, (a, b))]
-            axis.plot(points[[a, b], 0], points[[a, b], 1], "-", color=colour, lw=1.6)
-    seen = np.asarray(known, dtype=bool)
-    axis.plot(points[seen, 0], points[seen, 1], ".", color="white", ms=2.5)
-
-
-def _save(figure: plt.Figure, path: Path) -> None:
-    with records.atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=80, metadata={"Software": None})
-    plt.close(figure)

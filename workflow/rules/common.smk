@@ -10,7 +10,7 @@ from snakemake.utils import validate
 # The console script does not put the repository on the path.
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
-from tips.config import BACKBONE, MEAN_POSE, ConfigError, digest, load_study
+from tips.config import BACKBONE, MEAN_POSE, RIVALS, ConfigError, digest, load_study
 from tips.paths import study_paths
 from tips.provenance import has_nvidia_driver, source_digest
 from tips.records import read_json

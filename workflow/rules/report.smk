@@ -59,10 +59,13 @@ rule speed:
         "study speed --device $DEVICE " "--threads {threads} 2> >(tee {log} >&2)"
 
 
+COMPARED = [BACKBONE, *(name for name in RIVALS if name in STUDY.variants), "tips"]
+
+
 rule pictures:
     input:
         [PATHS.checkpoint(name, "0") for name in (BACKBONE, "tips")],
-        [PATHS.predictions(name, "0", BOXES) for name in (BACKBONE, "tips")],
+        [PATHS.predictions(name, "0", BOXES) for name in COMPARED],
         [PATHS.interim(STUDY.variant("tips").experiment.interim) / "psnr.json"],
     output:
         PATHS.reports / "figures" / "pictures.json",
@@ -74,12 +77,20 @@ rule pictures:
         "../../environment.yml"
     params:
         pictures=SCALE.pictures,
-        code=source_digest(["stages/pictures.py", "video/overlay.py"]),
+        code=source_digest(
+            [
+                "stages/pictures.py",
+                "stages/_contrast.py",
+                "stages/_drawing.py",
+                "evaluation/contrast.py",
+                "video/overlay.py",
+            ]
+        ),
     shell:
         "study pictures 2> >(tee {log} >&2)"
 
 
-NAMES = [*range(2, 12), "S", "C", "subsets", "variants", "claims", "AA"]
+NAMES = [*range(2, 12), "S", "C", "M", "I", "subsets", "variants", "claims", "AA"]
 TABLES = [*(f"table-{name}" for name in NAMES), "interim"]
 
 

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+from tips.config import Study, load_study
+from tips.reporting.methods import NAME, conditions, departures
+from tips.reporting.published import load_tables
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+TABLE = load_tables(EXPERIMENTS / "tables.yaml").table(NAME)
+
+
+def changed(study: Study, name: str, **parts: object) -> Study:
+    variant = study.variant(name)
+    other = variant._replace(experiment=variant.experiment.model_copy(update=parts))
+    return study._replace(variants=study.variants | {name: other})
+
+
+def test_every_row_here_is_trained_alike() -> None:
+    for scale in ("smoke", "desk", "paper"):
+        assert departures(TABLE, load_study(scale, EXPERIMENTS, "anywhere")) == {}
+
+
+def test_a_row_with_a_schedule_of_its_own_is_named() -> None:
+    study = load_study("desk", EXPERIMENTS)
+    full = study.variant("tips").experiment
+    training = full.training.model_copy(update={"epochs": 99})
+    crop = full.crop.model_copy(update={"height": 96})
+    study = changed(study, "concat-wide", training=training, crop=crop)
+    assert departures(TABLE, study) == {"concat-wide": ["crop", "training"]}
+    assert conditions(TABLE, study)[1:] == [
+        "`concat-wide` departs from them in its crop and training."
+    ]
+    # What makes a method the method is no departure, nor is stage one's own training.
+    study = changed(load_study("desk", EXPERIMENTS), "concat-wide", window=(-1, 0, 1), width=8)
+    assert departures(TABLE, study) == {}
+
+
+def test_conditions_are_those_of_the_scale() -> None:
+    desk, paper = (load_study(scale, EXPERIMENTS, "x") for scale in ("desk", "paper"))
+    assert "one checkpoint for all rows and seeds; crops of 64x64" in conditions(TABLE, desk)[0]
+    assert "one checkpoint per seed for all rows; crops of 384x288" in conditions(TABLE, paper)[0]
+    assert "batch 32" in conditions(TABLE, paper)[0]
+    del desk.variants["tips"]
+    assert conditions(TABLE, desk) == []

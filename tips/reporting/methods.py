@@ -1,0 +1,144 @@
+"""Table M: every method under the same conditions, beside what its printed number suggests."""
+
+from collections.abc import Sequence
+
+from tips.config import BACKBONE, Study
+from tips.paths import Paths
+from tips.reporting import markdown, sources, view
+from tips.reporting.published import Table, printed_difference
+from tips.reporting.results import Results
+from tips.reporting.rows import Line, signed, verdict
+from tips.reporting.runs import Group
+from tips.reporting.sections import Section
+from tips.reporting.view import Row
+
+NAME = "M"
+FULL = "tips"
+FULL_OVER = ("tips_gain", "tips_low", "tips_high", "tips_verdict")
+COLUMNS = ("frames", "parameters", "head_parameters", "gain_on_boxes", "tips_paper", *FULL_OVER)
+BOXES = {"gt": "annotated", "detected": "detected"}
+# Parts of an experiment that no row may have to itself, but the backbone's own training.
+SHARED = ("crop", "backbone", "augmentation", "training")
+
+
+def extra(
+    table: Table, lines: Sequence[Line], study: Study, paths: Paths, results: Results
+) -> list[tuple[str, ...]]:
+    """The cells of COLUMNS for every line."""
+    full = next(line.paper for line in lines if line.group and line.group.variant == FULL)
+    one_frame = _parameters(BACKBONE, paths)
+    cells = []
+    for line in lines:
+        variant = line.group.variant if line.group else ""
+        experiment = study.variants[variant].experiment if variant in study.variants else None
+        own = _parameters(variant, paths)
+        head = own is not None and one_frame is not None
+        cells.append(
+            (
+                "" if experiment is None else str(len(experiment.window)),
+                "missing" if own is None else str(own),
+                str((own or 0) - (one_frame or 0)) if head else "missing",
+                printed_difference(line.paper, table.baseline_on_boxes) if line.baseline else "",
+                "" if variant == FULL else printed_difference(full, line.paper),
+                *full_over(line, results),
+            )
+        )
+    return cells
+
+
+def full_over(line: Line, results: Results) -> tuple[str, ...]:
+    """The full model's gain over a row, with its interval and verdict (FULL_OVER)."""
+    if line.group is None or line.group.variant == FULL:
+        return ("",) * len(FULL_OVER)
+    gain = results.gain(Group(FULL, line.group.boxes), line.group)
+    if gain is None:
+        return ("missing", "missing", "missing", "")
+    return (*map(signed, (gain.difference, gain.low, gain.high)), verdict(gain))
+
+
+def _parameters(variant: str, paths: Paths) -> int | None:
+    """Of a whole network with its backbone, from the record of its first run."""
+    file = paths.run(variant, "0") / "provenance.json"
+    found = sources.read_if_present(sources.Provenance, file)
+    return None if found is None else found.parameters
+
+
+def section(table: Table, rows: Sequence[Row], study: Study) -> Section:
+    """The table as a reader wants it, and what equal conditions are."""
+    baseline = next(table.paper(row) for row in table.rows if row.variant == table.baseline)
+    header = (
+        *("method", view.ORIGIN, "frames", "head, parameters", "paper"),
+        *(f"paper, over {baseline}", f"paper, over {table.baseline_on_boxes}"),
+        *("ours ± sd (seeds)", f"over {table.baseline}, ours", "over concat-wide, ours"),
+        *("TIPS over it, paper", "TIPS over it, ours"),
+    )
+    cells = [
+        [
+            row["label"],
+            row["origin"],
+            row["frames"],
+            _thousands(row["head_parameters"]),
+            row["paper"],
+            row["gain_paper"],
+            row["gain_on_boxes"],
+            view.ours(row),
+            f"{view.gain(row, 'gain_ours', 'low', 'high')} {view.reading(row)}".strip(),
+            view.wide(row),
+            row["tips_paper"],
+            shown_over(row),
+        ]
+        for row in rows
+    ]
+    body = (
+        "The published numbers of these methods come from different boxes, backbones and "
+        "schedules. Here all of them are trained and measured alike, so that only the network "
+        "behind the backbone and its losses differ.\n\n"
+        + markdown.table(header, cells, "llrrrrrrllrl")
+        + "\nHead: parameters beside the backbone's.\n\n"
+        + markdown.bullets([*conditions(table, study), *table.notes])
+    )
+    return Section(f"Table {table.roman}: {table.title.lower()}", body)
+
+
+def shown_over(row: Row) -> str:
+    """The full model's gain over a row with what its interval says."""
+    return f"{view.gain(row, *FULL_OVER[:3])} {row['tips_verdict']}".strip()
+
+
+def conditions(table: Table, study: Study) -> list[str]:
+    """What is equal for all rows, read from their configuration, and every row that departs."""
+    if FULL not in study.variants:
+        return []
+    scale = study.scale
+    backbones = "one checkpoint for all rows and seeds"
+    if not scale.seeds.shared_backbone:
+        backbones = "one checkpoint per seed for all rows"
+    crop, training = study.variant(FULL).experiment.crop, study.variant(FULL).experiment.training
+    windows = training.windows_per_epoch or "all"
+    found = [
+        f"Equal conditions are: {BOXES[scale.evaluation.boxes]} boxes; the frozen backbone of "
+        f"`{BACKBONE}`, {backbones}; crops of {crop.height}x{crop.width} with the same "
+        f"augmentation; {training.epochs} epochs of {windows} windows, batch "
+        f"{training.batch * training.accumulation}, learning rate "
+        f"{training.learning_rate:g} with the same milestones; one decoding, one metric."
+    ]
+    for name, parts in departures(table, study).items():
+        found.append(f"`{name}` departs from them in its {' and '.join(parts)}.")
+    return found
+
+
+def departures(table: Table, study: Study) -> dict[str, list[str]]:
+    """Rows whose configuration is not the full model's in a part that all share, and the parts."""
+    full = study.variant(FULL).experiment
+    found = {}
+    for row in table.rows:
+        if row.variant in study.variants and row.variant != BACKBONE:
+            own = study.variants[row.variant].experiment
+            parts = [part for part in SHARED if getattr(own, part) != getattr(full, part)]
+            if parts:
+                found[row.variant] = parts
+    return found
+
+
+def _thousands(cell: str) -> str:
+    return f"{int(cell):,}" if cell.lstrip("-").isdigit() else cell

@@ -1,0 +1,119 @@
+"""Fig. 6's counterpart: windows where the full model and the best of its rivals differ most."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+from tips import records
+from tips.config import BACKBONE, RIVALS
+from tips.evaluation import pck
+from tips.evaluation.contrast import Contrast, Judged, Place, best, extremes, judge, shared
+from tips.evaluation.matching import THRESHOLD
+from tips.evaluation.people import Unit, from_records
+from tips.ops.image import Image, read_image
+from tips.stages._drawing import View, bones, save, show
+from tips.stages._study import Opened, read_annotations
+
+FULL = "tips"
+FILE = "contrast.jpg"
+COUNT = 2  # of wins, and of losses
+MARGIN = 0.75  # of a view's half side, in the longer side of the person's box
+WRONG = "#ff2d2d"
+Methods = Mapping[str, Mapping[Place, Judged]]
+
+
+class Measure(NamedTuple):
+    """What a distance is measured in, and from where on a joint is wrong."""
+
+    unit: Unit
+    words: str
+    threshold: float
+    metric: str
+
+
+HEAD = Measure("head", "head sizes", THRESHOLD, "PCKh")
+BOX = Measure("box", "sides of the person's box", pck.THRESHOLD, "PCK")
+
+
+def draw_contrast(opened: Opened, folder: Path) -> dict[str, str]:
+    """Draws contrast.jpg and returns its caption by file; nothing where no rival has predictions.
+
+    Rows are people of the validation split, columns the true pose, the backbone, every rival that
+    was trained, and the full model. Predictions are those of seed 0 on the scale's usual boxes.
+    """
+    study, paths = opened
+    boxes = study.scale.evaluation.boxes
+    files = {name: paths.predictions(name, "0", boxes) for name in RIVALS}
+    rivals = [name for name, file in files.items() if name in study.variants and file.is_file()]
+    if not rivals:
+        return {}
+    annotations = read_annotations(paths, "val")
+    measure = BOX if study.scale.dataset.metric == "PCK" else HEAD
+    methods = {}
+    for name in (BACKBONE, *rivals, FULL):
+        found = records.read(records.Predictions, paths.predictions(name, "0", boxes))
+        methods[name] = judge(
+            from_records(annotations, found, unit=measure.unit), measure.threshold
+        )
+    people = shared(list(methods.values()))
+    rival = best(methods, rivals)
+    wins, losses = extremes(methods[FULL], methods[rival], people, COUNT)
+    if not (wins or losses):
+        return {}
+    _sheet(opened, annotations, methods, [*wins, *losses], measure, folder / FILE)
+    absent = [name for name in RIVALS if name not in rivals]
+    caption = (
+        f"Fig. 6's counterpart, chosen by rule: of the {len(people)} validation people whom every "
+        f"method sees, those on whom {FULL} and its best rival ({rival}, most right joints over "
+        f"all of them) differ most in the number of right joints: the {len(wins)} largest wins of "
+        f"{FULL}, then its {len(losses)} largest losses, one per sequence; of equals the larger "
+        f"difference in mean error, then the first. Red circle: a joint farther than "
+        f"{measure.threshold:g} {measure.words} from its true place, wrong by {measure.metric}; "
+        "above each pose, right joints of the annotated ones. Seed 0."
+    )
+    return {FILE: caption + (f" Without predictions here: {', '.join(absent)}." if absent else "")}
+
+
+def _sheet(
+    opened: Opened,
+    annotations: records.Annotations,
+    methods: Methods,
+    chosen: list[Contrast],
+    measure: Measure,
+    path: Path,
+) -> None:
+    sequences = {sequence.name: sequence for sequence in annotations.sequences}
+    body = opened.study.scale.dataset.body
+    size = (1.55 * (1 + len(methods)), 1.8 * len(chosen))
+    figure, axes = plt.subplots(
+        len(chosen), 1 + len(methods), figsize=size, squeeze=False, layout="constrained"
+    )
+    for row, (place, difference, _) in zip(axes, chosen, strict=True):
+        frame = sequences[place[0]].frames[place[1]]
+        person = frame.people[place[2]]
+        image = read_image(opened.paths.root / frame.file)
+        view = _around(person.box, image)
+        word = "wins" if difference > 0 else "loses"
+        show(row[0], image, f"true pose\n{FULL} {word} by {abs(difference)}", view)
+        labelled = np.isfinite(person.points[:, 0])
+        bones(row[0], person.points, labelled, body)
+        for axis, (name, people) in zip(row[1:], methods.items(), strict=True):
+            seen = people[place]
+            show(axis, image, f"{name}\n{seen.right} of {labelled.sum()}", view)
+            bones(axis, seen.joints, np.isfinite(seen.errors), body)
+            wrong = seen.joints[seen.errors > measure.threshold]
+            axis.plot(*wrong.T, "o", mfc="none", mec=WRONG, ms=8, mew=1.4)
+    save(figure, path)
+
+
+def _around(box: records.Box, image: Image) -> View:
+    """A square view around a person, inside the frame."""
+    x, y, width, height = box
+    frame = np.array(image.shape[1::-1])
+    half = min(MARGIN * max(width, height), frame.min() / 2)
+    centre = np.clip((x + width / 2, y + height / 2), half, frame - half)
+    left, top, right, bottom = map(float, (*(centre - half), *(centre + half)))
+    return left, top, right, bottom
