@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -27,7 +26,9 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         """Maps C to D channels at the same resolution."""
-        return torch.relu(self.body(x) + self.skip(x))
+        # In place: the sum is nobody else's.
+        out: Tensor = self.body(x).add_(self.skip(x)).relu_()
+        return out
 
 
 def residual_blocks(channels_in: int, channels_out: int, count: int) -> nn.Sequential:
