@@ -17,6 +17,8 @@ import yaml
 from tips import records, skeleton
 from tips.config import ConfigError, load_study
 from tips.evaluation.poseval_reader import read_folders
+from tips.models.vfit.network import VFIT
+from tips.models.vfit.sizes import SIZES
 from tips.paths import Paths, study_paths
 from tips.records import Predictions
 from tips.stages import predict, predict_video, train
@@ -324,7 +326,7 @@ def test_a_run_that_does_not_say_how_it_is_decoded_is_taken_as_the_paper_s(
 ) -> None:
     run = moved("tips")
     record = json.loads((run / "provenance.json").read_text())
-    for key in ("joints", "groups", "evaluation"):
+    for key in ("joints", "groups", "evaluation", "interpolator"):
         del record[key]
     (run / "provenance.json").write_text(json.dumps(record))
     predict_video.run(video(tmp_path / "a.mp4", 3), run, out=tmp_path)
@@ -347,3 +349,20 @@ def test_groups_of_the_data_come_from_the_record(
     older = spoiled(run, tmp_path / "older", config=changed, groups=None)
     with pytest.raises(ConfigError, match="spectral needs the file that the rule `group` writes"):
         predict_video.run(tmp_path / "a.mp4", older, out=tmp_path)
+
+
+def test_vfit_s_frames_come_from_the_network_of_the_record(
+    moved: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = moved("tips")
+    config = json.loads((run / "provenance.json").read_text())["config"]
+    torch.manual_seed(0)
+    torch.save({"model": VFIT(SIZES["tiny"]).state_dict()}, tmp_path / "vfit.pt")
+    network = {"size": "tiny", "weights": str(tmp_path / "vfit.pt")}
+    changed = config | {"interim": "vfit"}
+    known = spoiled(run, tmp_path / "known", config=changed, interpolator=network)
+    predict_video.run(video(tmp_path / "a.mp4", 3), known, out=tmp_path / "out")
+    assert len(people(tmp_path / "out" / "a.json")) == 3
+    (tmp_path / "vfit.pt").unlink()
+    with pytest.raises(records.RecordError, match=r"vfit\.pt: no such file"):
+        predict_video.run(tmp_path / "a.mp4", known, out=tmp_path / "none")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tips import skeleton
 from tips.build import Parts, build_groups
-from tips.config import Evaluation, Experiment, Variant, load_scale
+from tips.config import Evaluation, Experiment, Variant, Vfit, load_scale
 from tips.models.interfaces import PoseModel
 from tips.provenance import PACKAGE
 from tips.records import RecordError, first_problem, read_json
@@ -24,16 +24,18 @@ class TrainedRun(NamedTuple):
     variant: Variant
     model: PoseModel
     evaluation: Evaluation
+    interpolator: Vfit | None = None  # the network behind interim frames of kind `vfit`
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore")
     variant: str
     config: Experiment
-    # Older runs do not record these three.
+    # Older runs do not record these four.
     joints: tuple[str, ...] = skeleton.JOINTS
     groups: Parts | None = None
     evaluation: Evaluation | None = None
+    interpolator: Vfit | None = None
 
 
 _RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
@@ -63,7 +65,9 @@ def open_run(folder: Path, device: torch.device) -> TrainedRun:
         groups = build_groups(distillation.groups) if distillation is not None else ()
     model = load_trained(record.config, groups, folder / CHECKPOINT, device)
     variant = Variant(record.variant, "run", record.config, 1)
-    return TrainedRun(variant, model, record.evaluation or _as_the_paper(folder))
+    return TrainedRun(
+        variant, model, record.evaluation or _as_the_paper(folder), record.interpolator
+    )
 
 
 def _read(path: Path, value: Any) -> _Record:

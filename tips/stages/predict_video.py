@@ -152,4 +152,4 @@ def _generator(trained: TrainedRun) -> InterimGenerator | None:
             f"run {trained.variant.name}: its interim frames are '{experiment.interim}' ones, "
             f"which no video has; give a run with {' or '.join(GENERATORS)}"
         )
-    return GENERATORS[experiment.interim](None)
+    return GENERATORS[experiment.interim](trained.interpolator)

@@ -21,7 +21,7 @@ from tips.models.interfaces import PoseModel
 from tips.models.weights import load_weights, read_checkpoint
 from tips.ops.deform_attn import backend
 from tips.records import Annotations, RecordError
-from tips.stages._study import Opened, open_study, open_windows, read_annotations
+from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
 from tips.stages.prepare import split_names
 from tips.training.batches import AugmentedWindows, load_batches
 from tips.training.device import choose_device, use_bfloat16
@@ -206,6 +206,7 @@ def _record(
         "scale": opened.study.scale.name,
         "dataset": opened.paths.dataset,
         "config": variant.experiment.model_dump(mode="json"),
+        "interpolator": _interpolator(opened, variant),
         "joints": opened.study.scale.dataset.body.joints,
         "groups": _groups(opened, variant),
         "evaluation": opened.study.scale.evaluation.model_dump(mode="json"),
@@ -225,6 +226,12 @@ def _record(
         "parameters": sum(p.numel() for p in job.model.parameters()),
         "criterion_parameters": sum(p.numel() for p in job.criterion.parameters()),
     }
+
+
+def _interpolator(opened: Opened, variant: Variant) -> dict[str, Any] | None:
+    """The network that makes a run's interim frames; `tips predict` needs it for a new video."""
+    found = interpolator(opened) if variant.experiment.interim == "vfit" else None
+    return None if found is None else found.model_dump(include={"size", "weights"})
 
 
 def trained_model(opened: Opened, variant: Variant, seed: int, device: torch.device) -> PoseModel:
