@@ -100,7 +100,8 @@ class FamiPose(Rival):
         joints: int = skeleton.COUNT,
     ) -> None:
         super().__init__(backbone, start, t)
-        channels, dilation = backbone.channels, scaled(DILATION, size[0])
+        channels = backbone.channels
+        (dilation,) = scaled((DILATION,), size[0])
         self.translation = Translation(channels, size)
         self.aggregate = residual_blocks(channels * (frames - 1), width, 2)
         self.combine = residual_blocks(width + channels, width, 1)
