@@ -66,7 +66,7 @@ def test_translation_leaves_two_px_of_each_side(
 ) -> None:
     part = Translation(6, (height, width)).eval()
     assert len(part.layers) == 1 + halvings
-    linear = part.shift[1]
+    linear = part.sampling_offsets[1]
     assert isinstance(linear, nn.Linear)
     assert linear.in_features == flat
     assert part(torch.randn(3, 6, height, width)).shape == (3, 2)
@@ -118,12 +118,12 @@ def small() -> FamiPose:
 
 def test_support_frames_are_aligned_in_order_and_frame_t_is_none_of_them() -> None:
     model = small()
-    for parameter in model.translation.shift.parameters():
+    for parameter in model.translation.sampling_offsets.parameters():
         nn.init.zeros_(parameter)
     F = torch.randn(2, 5, 8, 16, 16)
     expected = F[:, [0, 1, 3, 4]].flatten(1, 2)
     assert torch.allclose(model.aligned(F), expected, atol=1e-5)
-    last = model.translation.shift[-1]
+    last = model.translation.sampling_offsets[-1]
     assert isinstance(last, nn.Linear)
     last.bias.data.copy_(torch.tensor([1.0, 0.0]))
     moved = model.aligned(F)
@@ -138,8 +138,7 @@ def test_fresh_calibration_is_the_identity() -> None:
 
 def test_four_channels_move_together() -> None:
     part = Calibration(48, 3)
-    assert part.offset.out_channels == 12 * 18
-    assert part.mask.out_channels == 12 * 9
+    assert part.sampling_offsets.out_channels == 12 * (18 + 9)
     with pytest.raises(ValueError, match=r"width must be a multiple of 4.*got 18"):
         Calibration(18, 3)
 

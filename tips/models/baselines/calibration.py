@@ -5,19 +5,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips import skeleton
-from tips.models.baselines.deform import ModulatedDeformConv
+from tips.models.baselines.deform import TAPS, IdentityConv
 from tips.models.layers import residual_blocks, zeroed
 
 GROUP = 4  # channels that move together: 12 offset groups of 48 channels
 DILATION = 3  # px of a 96-high map
 
 
-class Calibration(ModulatedDeformConv):
+class Calibration(nn.Module):
     """DCNv2 with a bias on every layer, as FAMI-Pose has it. Fresh, it is the identity.
+
+    One layer gives offsets and mask; its parameters are those of two.
 
     Args:
         channels: of both maps and of the result, a multiple of 4.
-        dilation: of all three layers, px.
+        dilation: of all layers, px.
 
     Raises:
         ValueError: if the channels do not make whole offset groups.
@@ -25,22 +27,31 @@ class Calibration(ModulatedDeformConv):
 
     # Paper: FAMI-Pose's masks start near 0 and its kernels at random; here: masks at 1, kernels as
     # the identity, because four such layers in a row would neither pass a map nor a gradient.
+    # Paper: one learning rate; here: offsets and masks, whose layer's name says it, learn slower by
+    # `sampling_rate_factor` as TIPS's do, because at desk they otherwise leave the map for good.
     def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
         if channels % GROUP:
             raise ValueError(
                 f"width must be a multiple of {GROUP}, the channels of an offset group; "
                 f"got {channels}"
             )
-        super().__init__(channels, channels, channels // GROUP, dilation)
-        self.offset.bias = nn.Parameter(torch.zeros(self.offset.out_channels))
-        self.mask.bias = nn.Parameter(torch.ones(self.mask.out_channels))
+        self.sizes = [channels // GROUP * 2 * TAPS, channels // GROUP * TAPS]
+        self.sampling_offsets = zeroed(
+            nn.Conv2d(channels, sum(self.sizes), 3, padding=dilation, dilation=dilation)
+        )
+        assert self.sampling_offsets.bias is not None
+        nn.init.ones_(self.sampling_offsets.bias[self.sizes[0] :])
+        self.conv = IdentityConv(channels, dilation)
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(
         self, x: Float[Tensor, "B C H W"], guide: Float[Tensor, "B G H W"]
     ) -> Float[Tensor, "B C H W"]:
         """Resamples x where and as strongly as `guide` says."""
-        return super().forward(x, guide) + self.bias[:, None, None]
+        moves, mask = self.sampling_offsets(guide).split(self.sizes, dim=1)
+        out: Tensor = self.conv(x, moves, mask) + self.bias[:, None, None]
+        return out
 
 
 class Detection(nn.Module):

@@ -92,8 +92,9 @@ def _dilated(channels_in: int, channels_out: int, dilation: int) -> nn.Conv2d:
     )
 
 
-def scaled(dilation: int, height: int) -> int:
-    """Scales a dilation of a published 96-high map to a map of another height, at least 1 px."""
+def scaled(dilations: tuple[int, ...], height: int) -> tuple[int, ...]:
+    """Scales the dilations of a published 96-high map to another height: whole px, at least 1."""
     # Paper: the rivals' dilations, up to 24 px, on 96-high maps; here: in proportion to the map,
-    # because on a 16-high map only the centre tap of such a kernel lies inside.
-    return max(1, (2 * dilation * height + 96) // 192)
+    # because on a 16-high map only the centre tap of such a kernel lies inside. Equal ones are
+    # kept once, because layers that start alike and see the same would stay alike.
+    return tuple(sorted({max(1, (2 * dilation * height + 96) // 192) for dilation in dilations}))

@@ -49,8 +49,9 @@ class Translation(nn.Module):
             halvings.append(_halving())
             height, width = -(-height // 2), -(-width // 2)
         self.layers = nn.Sequential(residual_blocks(channels, NARROW, 1), *halvings)
-        # Three linear layers in a row, with nothing between them, as released.
-        self.shift = nn.Sequential(
+        # Three linear layers in a row, with nothing between them, as released. Their name has them
+        # learn as slowly as the calibrations' offsets.
+        self.sampling_offsets = nn.Sequential(
             nn.Flatten(),
             nn.Linear(NARROW * height * width, 64),
             nn.Linear(64, 64),
@@ -59,7 +60,7 @@ class Translation(nn.Module):
 
     def forward(self, difference: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 2"]:
         """Computes the shift in map px, x then y."""
-        shift: Tensor = self.shift(self.layers(difference))
+        shift: Tensor = self.sampling_offsets(self.layers(difference))
         return shift
 
 
@@ -99,7 +100,8 @@ class FamiPose(Rival):
         joints: int = skeleton.COUNT,
     ) -> None:
         super().__init__(backbone, start, t)
-        channels, dilation = backbone.channels, scaled(DILATION, size[0])
+        channels = backbone.channels
+        (dilation,) = scaled((DILATION,), size[0])
         self.translation = Translation(channels, size)
         self.aggregate = residual_blocks(channels * (frames - 1), width, 2)
         self.combine = residual_blocks(width + channels, width, 1)

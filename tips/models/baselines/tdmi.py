@@ -85,7 +85,7 @@ class Tdmi(Rival):
         height: int,
     ) -> None:
         super().__init__(backbone, start, t)
-        dilation = scaled(DILATION, height)
+        (dilation,) = scaled((DILATION,), height)
         self.differences = nn.ModuleList(
             StageDifference(channels, frames, width, blocks)
             for channels, blocks in zip(backbone.stage_channels, BLOCKS, strict=True)
