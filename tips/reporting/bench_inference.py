@@ -1,0 +1,70 @@
+"""The page of `make bench` on inference, and what the report shows of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tips.reporting import markdown
+from tips.reporting.published import Tables
+
+# Of the fastest single pass, at most: networks with a promise, by precision.
+PROMISES = {("tips-without-vfit", "fp32"): 6.5, ("tips-without-vfit", "bf16"): 4.8}
+# Rows of Table VIII.
+ROWS = {"tips-without-vfit": "ours (w/o VFIT)", "tips": "ours"}
+PASS = "HRNet"
+SPEED = "Speed (FPS)"
+HEADER = (
+    *("network", "precision", "CPU s", "passes", "quartiles", "promised"),
+    *("by multiply-adds", "paper", "of the fastest pass"),
+)
+
+
+def page(result: Mapping[str, Any], tables: Tables) -> str:
+    """Renders the record of `tips stage bench-inference` as Markdown."""
+    return "# A window through TIPS in passes of the single-frame HRNet\n\n" + body(result, tables)
+
+
+def body(result: Mapping[str, Any], tables: Tables) -> str:
+    """The tables and what they say, without a heading."""
+    height, width = result["crop"]
+    passes = markdown.table(
+        ("one HRNet-W48 pass", "CPU s", "quartiles"),
+        [[row["pass"], f"{row['seconds']:.3f}", _range(row, 3)] for row in result["passes"]],
+        "lrr",
+    )
+    networks = markdown.table(HEADER, [_cells(row, tables) for row in result["networks"]], "llr")
+    missing = "" if result["amx"] else "\nbf16 windows: not measured: no AMX.\n"
+    return (
+        f"One person at {height}x{width}, batch 1, {result['threads']} thread of {result['cpu']}, "
+        f"{result['kernels']} kernels: process CPU time, median of {result['runs']} runs of all "
+        "calls in turn. Interim frames are given. *Passes* is the window's time over that of the "
+        "fastest pass in its precision; *of the fastest pass*, in any precision. Less than by "
+        "multiply-adds is possible, because five crops in one batch cost less than five passes. "
+        "The paper's is 54.4 FPS over the row's.\n\n" + passes + "\n" + networks + missing
+    )
+
+
+def _cells(row: Mapping[str, Any], tables: Tables) -> list[str]:
+    same, fastest = row["same_precision"], row["any_precision"]
+    promised = PROMISES.get((row["variant"], row["precision"]))
+    return [
+        markdown.code(row["variant"]),
+        row["precision"],
+        f"{row['seconds']:.3f}",
+        f"{same['ratio']:.2f}",
+        _range(same, 2),
+        "" if promised is None else f"at most {promised}",
+        f"{row['mac_ratio']:.2f}",
+        f"{_paper(row['variant'], tables):.1f}",
+        f"{fastest['ratio']:.2f} ({fastest['pass']})",
+    ]
+
+
+def _paper(variant: str, tables: Tables) -> float:
+    table = tables.table("8")
+    one, window = (float(table.printed(table.row(name), SPEED)) for name in (PASS, ROWS[variant]))
+    return one / window
+
+
+def _range(row: Mapping[str, Any], digits: int) -> str:
+    low, high = row["quartiles"]
+    return f"{low:.{digits}f} to {high:.{digits}f}"

@@ -1,0 +1,185 @@
+"""Times one window through TIPS against one pass of the single-frame HRNet, both in turn."""
+
+import copy
+import statistics
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tips.build import build_groups, build_model
+from tips.config import BACKBONE, ConfigError, Experiment, load_study
+from tips.models.backbones.hrnet import HRNet
+from tips.models.cost import multiply_adds
+from tips.models.interfaces import PoseModel
+from tips.ops import deform_attn as ops
+from tips.records import atomic_path, write_json
+from tips.reporting.bench_inference import page
+from tips.reporting.published import load_tables
+from tips.stages._progress import track
+from tips.stages._study import EXPERIMENTS
+from tips.stages._timing import Call, quartiles, seconds
+from tips.stages.bench import using
+from tips.stages.cost import subject
+from tips.training.device import cpu_flags, keep_freed_memory
+
+NETWORKS = ("tips-without-vfit", "tips")
+AMX = "amx_bf16"
+Record = dict[str, Any]
+
+
+def run(
+    out: Path = Path("results/bench/inference.json"),
+    report: Path = Path("reports/bench/inference.md"),
+    runs: int = 7,
+) -> None:
+    """Writes what a window costs in single passes of HRNet-W48, CPU time of one thread.
+
+    The pass is timed in both precisions and memory formats; a ratio is to the fastest. Interim
+    frames are given. Windows run in fp32, and in bf16 where the CPU has AMX.
+
+    Args:
+        out: the record.
+        report: the same as a page.
+        runs: interleaved rounds after one of warm-up.
+
+    Raises:
+        ConfigError: no compiled kernel, or no runs.
+    """
+    if "cpu" not in ops.SERVED:
+        raise ConfigError("no kernel is built; run `make kernels`")
+    if runs < 1:
+        raise ConfigError(f"--runs must be at least 1; got {runs}")
+    study = load_study("paper", EXPERIMENTS, root="none")
+    experiments = {name: study.variant(name).experiment for name in (BACKBONE, *NETWORKS)}
+    keeps = keep_freed_memory()
+    amx = AMX in cpu_flags()
+    passes = single_passes(experiments[BACKBONE])
+    windows = _windows(experiments, ("fp32", "bf16") if amx else ("fp32",))
+    with using(1), torch.inference_mode():
+        found = rounds(passes | windows, runs)
+    crop = experiments[BACKBONE].crop
+    result = {
+        "crop": [crop.height, crop.width],
+        "threads": 1,
+        "runs": runs,
+        "kernels": ops.backend(),
+        "freed_memory_kept": keeps,
+        "cpu": _cpu(),
+        "amx": amx,
+        "passes": [_times(found[key]) | {"pass": key} for key in passes],
+        "networks": _networks(found, passes, windows, _arithmetic(experiments)),
+    }
+    write_json(result, out)
+    text = page(result, load_tables(EXPERIMENTS / "tables.yaml"))
+    with atomic_path(report) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def rounds(calls: Mapping[str, Call], count: int) -> dict[str, list[float]]:
+    """CPU seconds of every call in every round, all calls in turn; the first round is dropped."""
+    found: dict[str, list[float]] = {key: [] for key in calls}
+    for turn in track(range(count + 1), "inference"):
+        for key, call in calls.items():
+            taken = seconds(call)
+            if turn:
+                found[key].append(taken)
+    return found
+
+
+def single_passes(experiment: Experiment) -> dict[str, Call]:
+    """One frame through the backbone and its head: two precisions, two memory formats."""
+    model = _model(experiment, autocast=False)
+    lean, usual = model.backbone, copy.deepcopy(model.backbone)
+    assert isinstance(lean, HRNet)
+    assert isinstance(usual, HRNet)
+    for parameter in usual.parameters():
+        parameter.data = parameter.data.contiguous()
+    image = torch.rand(1, 3, experiment.crop.height, experiment.crop.width)
+    calls: dict[str, Call] = {}
+    for words, network, layout in (
+        ("channels last", lean, torch.channels_last),
+        ("contiguous", usual, torch.contiguous_format),
+    ):
+        given = image.contiguous(memory_format=layout)
+        calls[f"fp32, {words}"] = _pass(network, given, torch.float32)
+        calls[f"bf16, {words}"] = _pass(network, given, torch.bfloat16)
+    return calls
+
+
+def _pass(network: HRNet, image: Tensor, dtype: torch.dtype) -> Call:
+    def call() -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
+            maps: Tensor = network.final_layer(network.net(image)[0])
+            return maps
+
+    return call
+
+
+def _windows(
+    experiments: Mapping[str, Experiment], precisions: tuple[str, ...]
+) -> dict[str, Callable[[], object]]:
+    calls: dict[str, Callable[[], object]] = {}
+    for name in NETWORKS:
+        experiment = experiments[name]
+        crop, frames = experiment.crop, len(experiment.window)
+        rough = frames - 1 if experiment.rough_frames else 0
+        images = torch.rand(1, frames, 3, crop.height, crop.width)
+        interim = torch.rand(1, rough, 3, crop.height, crop.width)
+        for precision in precisions:
+            model = _model(experiment, autocast=precision == "bf16")
+            calls[f"{name}, {precision}"] = lambda m=model, i=images, r=interim: m(i, r)  # type: ignore[misc]
+    return calls
+
+
+def _model(experiment: Experiment, *, autocast: bool) -> PoseModel:
+    groups = build_groups(experiment.distillation.groups) if experiment.distillation else ()
+    torch.manual_seed(0)
+    return build_model(experiment, groups, autocast).eval()
+
+
+def _arithmetic(experiments: Mapping[str, Experiment]) -> dict[str, int]:
+    """Multiply-adds of one window."""
+    found = {}
+    for name, experiment in experiments.items():
+        counted = subject(experiment, "meta")
+        found[name] = sum(multiply_adds(counted.model, *counted.window).kinds.values())
+    return found
+
+
+def _networks(
+    found: Mapping[str, list[float]],
+    passes: Mapping[str, Call],
+    windows: Mapping[str, Call],
+    macs: Mapping[str, int],
+) -> list[Record]:
+    rows = []
+    for key in windows:
+        name, _, precision = key.partition(", ")
+        row = {"variant": name, "precision": precision} | _times(found[key])
+        same = [one for one in passes if one.startswith(precision)]
+        for what, candidates in (("same_precision", same), ("any_precision", list(passes))):
+            fastest = min(candidates, key=lambda one: statistics.median(found[one]))
+            ratios = [a / b for a, b in zip(found[key], found[fastest], strict=True)]
+            row[what] = {
+                "pass": fastest,
+                "ratio": round(statistics.median(ratios), 3),
+                "quartiles": quartiles(ratios),
+            }
+        row["mac_ratio"] = round(macs[name] / macs[BACKBONE], 3)
+        rows.append(row)
+    return rows
+
+
+def _times(found: list[float]) -> Record:
+    return {"seconds": round(statistics.median(found), 4), "quartiles": quartiles(found)}
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "unknown"
