@@ -56,8 +56,8 @@ class DCPoseHead(nn.Module):
 class DCPose(Rival):
     """Rough heat maps of three frames, refined by the head; `start` is added."""
 
-    # Paper: DCPose's maps are its head's alone; here: that at `head.start: scratch`, and else a
-    # correction of the backbone's maps, as every head here starts (see BackboneStart).
+    # Paper: DCPose's maps are its head's alone; here: so at `head.start: scratch`, else added to
+    # the backbone's, because every head of the comparison starts there (see BackboneStart).
     def __init__(self, backbone: Backbone, start: nn.Module, t: int, head: DCPoseHead) -> None:
         super().__init__(backbone, start, t)
         self.head = head
