@@ -58,8 +58,8 @@ def make_case(points: int = 1) -> Case:
         z=leaf(BATCH, WIDTH, SIZE, SIZE),
         z_i=leaf(BATCH, len(GROUPS), WIDTH, SIZE, SIZE),
         z_tilde=leaf(BATCH, WIDTH, SIZE, SIZE),
-        joints=leaf(BATCH, parts, 2),
-        spread=leaf(BATCH, parts, 2),
+        joints=torch.full((BATCH, parts, 2), SIZE / 2).requires_grad_(),
+        spread=torch.full((BATCH, parts, 2), 0.2).requires_grad_(),
     )
     coordinates = Coordinates(
         R=leaf(BATCH, FRAMES, parts, 2), R_interim=leaf(BATCH, points, FRAMES - 1, parts, 2)

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tips import skeleton
 from tips.config import Crop, load_scale
 from tips.data.windows import Key, Stores, WindowSet
+from tips.models.interfaces import PoseModel
 from tips.stages.predict import Found, Predictor, mirrored_crops
-from tips.tensors import Coordinates
+from tips.ops.heatmap import Decoding, decode
+from tips.tensors import Coordinates, PoseOutput
 
 SETTINGS = load_scale("smoke", Path(__file__).parents[2] / "experiments").evaluation
 STRIDE, MAP = 4, 16
@@ -30,18 +32,34 @@ def frame(sequence: str, number: int) -> np.ndarray:
     return np.kron(tiles, np.ones((8, 8, 1))).astype(np.uint8)
 
 
-class Model:
+class Model(PoseModel):
     """Maps from crops by a function."""
 
     def __init__(self, answer: Any) -> None:
+        nn.Module.__init__(self)
         self.answer = answer
 
-    def __call__(self, images: Tensor, rough: Tensor) -> Any:
-        return SimpleNamespace(maps=self.answer(images[:, 0]))
+    def forward(self, images: Tensor, rough: Tensor) -> PoseOutput:
+        maps = self.answer(images[:, 0])
+        F, none = maps[:, None], maps.new_zeros(len(maps), 0, 2)
+        return PoseOutput(maps, (), F, F[:, :0], maps, F[:, :0], maps, none, none)
 
     def coordinates(self, output: Any) -> Coordinates:
         R = torch.zeros(len(output.maps), 1, skeleton.COUNT, 2)
         return Coordinates(R, torch.zeros(len(R), 0, 0, skeleton.COUNT, 2))
+
+
+class Regressor(Model):
+    """The same, its peaks given as coordinates and its mean values as doubts."""
+
+    def forward(self, images: Tensor, rough: Tensor) -> PoseOutput:
+        output = super().forward(images, rough)
+        joints, _ = decode(output.maps, "plain")
+        doubt = torch.sigmoid(output.maps.mean(dim=(-2, -1)))
+        return output._replace(joints=joints, spread=torch.stack([doubt, doubt], dim=-1))
+
+    def decode(self, output: PoseOutput, how: Decoding) -> tuple[Tensor, Tensor]:
+        return output.joints, 1 - output.spread.mean(-1)
 
 
 def equivariant(body: skeleton.Skeleton) -> Any:
@@ -67,27 +85,33 @@ def equivariant(body: skeleton.Skeleton) -> Any:
 
 
 def predict(
-    answer: Any, body: skeleton.Skeleton = skeleton.POSETRACK, **changes: Any
+    answer: Any,
+    body: skeleton.Skeleton = skeleton.POSETRACK,
+    model: type[Model] = Model,
+    **changes: Any,
 ) -> list[Found]:
     stores = {"val": Stores(frame, None)}
     crop = Crop(height=64, width=64)
     windows = WindowSet(stores, (0,), crop, STRIDE, 1.25, interim=False, mirror=body.mirror)
     settings = SETTINGS.model_copy(update=changes)
-    made = Predictor(Model(answer), windows, settings, VARIANT, torch.device("cpu"))  # type: ignore[arg-type]
+    made = Predictor(model(answer), windows, settings, VARIANT, torch.device("cpu"))  # type: ignore[arg-type]
     return [row for batch in made(KEYS) for row in batch]
 
 
 @pytest.mark.parametrize("body", [skeleton.POSETRACK, skeleton.JHMDB])
-@pytest.mark.parametrize("decode", ["plain", "quarter", "dark"])
+@pytest.mark.parametrize(
+    ("model", "decode"),
+    [(Model, "plain"), (Model, "quarter"), (Model, "dark"), (Regressor, "plain")],
+)
 def test_the_flip_test_leaves_an_equivariant_model_alone(
-    body: skeleton.Skeleton, decode: str
+    body: skeleton.Skeleton, model: type[Model], decode: str
 ) -> None:
     answer = equivariant(body)
-    once = predict(answer, body, decode=decode)
-    assert predict(answer, body, decode=decode, flip_test=True) == once
+    once = predict(answer, body, model, decode=decode)
+    assert predict(answer, body, model, decode=decode, flip_test=True) == once
     # Not so if sides are taken for their partners.
     other = body._replace(mirror=tuple(range(15)))
-    assert predict(answer, other, decode=decode, flip_test=True) != once
+    assert predict(answer, other, model, decode=decode, flip_test=True) != once
 
 
 def test_the_flip_test_averages_with_the_partner_s_map() -> None:
@@ -101,6 +125,27 @@ def test_the_flip_test_averages_with_the_partner_s_map() -> None:
     left, right = skeleton.INDEX["left_wrist"], skeleton.INDEX["right_wrist"]
     assert twice.joints[left] == once.joints[left]
     assert twice.scores[left] == twice.scores[right] == pytest.approx(0.6)
+
+
+def test_regressed_joints_are_mirrored_about_the_map_and_averaged_with_their_partner_s() -> None:
+    left, right = skeleton.INDEX["left_wrist"], skeleton.INDEX["right_wrist"]
+
+    class Fixed(Regressor):
+        def forward(self, images: Tensor, rough: Tensor) -> PoseOutput:
+            output = super().forward(images, rough)
+            joints, spread = output.joints + 5, output.spread
+            joints[:, left], joints[:, right] = torch.tensor([[3.0, 7.0], [MAP - 1 - 5.0, 9.0]])
+            spread[:, left], spread[:, right] = 0.2, 0.4
+            return output._replace(joints=joints, spread=spread)
+
+        def decode(self, output: PoseOutput, how: Decoding) -> tuple[Tensor, Tensor]:
+            seen.append(output)
+            return super().decode(output, how)
+
+    seen: list[PoseOutput] = []
+    found = predict(equivariant(skeleton.POSETRACK), model=Fixed, flip_test=True)
+    assert seen[0].joints[0, [left, right]].tolist() == [[4.0, 8.0], [MAP - 1 - 4.0, 8.0]]
+    assert found[1].pose.scores[left] == found[1].pose.scores[right] == pytest.approx(0.7)
 
 
 def test_a_mirrored_crop_has_the_mirrored_map_px() -> None:
