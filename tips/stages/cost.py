@@ -1,6 +1,6 @@
 """Counts what every network costs at the paper's size, beside the paper's numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from tips.stages._progress import track
 from tips.stages._study import EXPERIMENTS, STRIDE
 from tips.stages.speed import interleaved
 from tips.tensors import Target, Window
+from tips.training.criterion import Criterion
 from tips.training.device import choose_device
 from tips.training.memory import checkpoint_activations
 
@@ -78,8 +79,8 @@ def run(
     print(f"{json}\n{report}")
 
 
-def subject(experiment: Experiment, device: str) -> Subject:
-    """Builds a model and a window of one person on a device.
+def subject(experiment: Experiment, device: str, batch: int = 1) -> Subject:
+    """Builds a model and windows of `batch` people on a device.
 
     The single-frame HRNet gets COCO's 17 joints: as published, as the tables count it.
     """
@@ -93,7 +94,8 @@ def subject(experiment: Experiment, device: str) -> Subject:
             model = build_model(e, groups)
         size = (e.crop.height, e.crop.width)
         rough = len(e.window) - 1 if e.rough_frames else 0
-        window = Window(torch.rand(1, len(e.window), 3, *size), torch.rand(1, rough, 3, *size))
+        images = torch.rand(batch, len(e.window), 3, *size)
+        window = Window(images, torch.rand(batch, rough, 3, *size))
     return Subject(e, model.eval(), groups, window)
 
 
@@ -148,17 +150,28 @@ def _row(parts: dict[str, int], macs: dict[str, int]) -> Row:
 
 def _memory(counted: Subject) -> Row:
     """Peaks of one window, MiB: inference, a training step, one with activation checkpointing."""
-    experiment, model, groups, window = counted
     with torch.no_grad():
-        inference = peak_bytes(lambda: model(*window))
+        inference = peak_bytes(lambda: counted.model(*counted.window))
+    _, step = training_step(counted)
+    found = {"inference": inference, "training": peak_bytes(step)}
+    counted.model.zero_grad()
+    checkpoint_activations(counted.model)
+    found["checkpointed"] = peak_bytes(step)
+    return {f"{name}_mib": round(size / 2**20, 1) for name, size in found.items()}
+
+
+def training_step(counted: Subject) -> tuple[Criterion, Callable[[], None]]:
+    """The losses of a model on the meta device, and a step: forward, losses, backward."""
+    experiment, model, groups, window = counted
+    batch, frames = window.images.shape[:2]
     height, width = (side // STRIDE for side in window.images.shape[-2:])
     with torch.device("meta"):
         joints = model.backbone.final_layer.out_channels
         target = Target(
-            maps=torch.rand(1, joints, height, width),
-            joints=torch.rand(1, joints, 2),
-            weights=torch.ones(1, joints),
-            padded=torch.zeros(1, window.images.shape[1] - 1, dtype=torch.bool),
+            maps=torch.rand(batch, joints, height, width),
+            joints=torch.rand(batch, joints, 2),
+            weights=torch.ones(batch, joints),
+            padded=torch.zeros(batch, frames - 1, dtype=torch.bool),
         )
         criterion = build_criterion(experiment, model, groups)
 
@@ -166,11 +179,7 @@ def _memory(counted: Subject) -> Row:
         output = model.train()(*window)
         criterion(output, model.coordinates(output), target)["total"].backward()
 
-    found = {"inference": inference, "training": peak_bytes(step)}
-    model.zero_grad()
-    checkpoint_activations(model)
-    found["checkpointed"] = peak_bytes(step)
-    return {f"{name}_mib": round(size / 2**20, 1) for name, size in found.items()}
+    return criterion, step
 
 
 def speeds(rows: Sequence[Row], networks: Networks, repeats: int) -> list[Row]:
