@@ -31,8 +31,8 @@ smoke: .venv/installed ## every rule and variant on a handful of clips, minutes
 kernels: .venv/installed ## compiles csrc/, for CUDA too where nvcc is found
 	$(TIPS) stage kernels $(STUDY) --cuda yes
 
-bench: kernels ## speed of the kernels and of the evaluation: reports/bench/
-	for part in bench bench-training bench-evaluation; do \
+bench: kernels ## speed of kernels, inference and evaluation: reports/bench/
+	for part in bench bench-training bench-inference bench-evaluation; do \
 	  OMP_WAIT_POLICY=passive $(TIPS) stage $$part || exit; done
 
 ui: .venv/installed mlflow ## the MLflow pages, links printed

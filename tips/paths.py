@@ -35,6 +35,16 @@ class Paths(NamedTuple):
         return self.assets / "motions" / "manifest.json"
 
     @property
+    def cost(self) -> Path:
+        """What the networks cost at the paper's size, the same for all scales."""
+        return Path("results") / "cost" / "cost.json"
+
+    @property
+    def bench(self) -> Path:
+        """Folder of what `make bench` measures, the same for all scales."""
+        return Path("results") / "bench"
+
+    @property
     def bodies(self) -> Path:
         """Body bank of the embedded dataset."""
         return self.data / "bodies.npz"

@@ -76,7 +76,7 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copytree(source / name, target / name, ignore=ignored)
         else:
             shutil.copy2(source / name, target / name)
-    for name in (f"results/{STUDY}", f"reports/{STUDY}", "results/assets"):
+    for name in (f"results/{STUDY}", f"reports/{STUDY}", "results/assets", "results/cost"):
         shutil.copytree(source / name, target / name, copy_function=_link)
     ignored = shutil.ignore_patterns("log", "locks", "incomplete")
     shutil.copytree(source / ".snakemake", target / ".snakemake", ignore=ignored)

@@ -1,12 +1,24 @@
 """The page of `tips cost`: what every network costs, beside the paper's numbers."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from tips.reporting import markdown
-from tips.reporting.published import Row, Tables
+from pydantic import TypeAdapter, ValidationError
+
+from tips.records import RecordError, first_problem, read_json
+from tips.reporting import bench_inference, markdown
+from tips.reporting.networks import followed
+from tips.reporting.published import Row as Printed
+from tips.reporting.published import Table, Tables, number
+from tips.reporting.sections import Section
+from tips.reporting.sources import Cost, Inference, Timed, read_if_present
 
 Entry = Mapping[str, Any]
+SPEEDS = ("speed", "speed_given_frames")
+# Columns of Table VIII, and the speed's in Tables VI and VIII.
+PARAMS, FLOPS = "Params", "GFLOPs"
+FPS = {"6": "Speed(FPS)", "8": "Speed (FPS)"}
 # What cannot agree, and why; measured or derived from the published networks.
 NOTES = {
     "hrnet": "with COCO's 17 joints, as published (15 joints: 98 parameters fewer). The paper's "
@@ -28,55 +40,117 @@ KINDS = ("convolution", "linear", "attention", "sampling")
 SHARES = ("backbone", "vfit", "rest")
 
 
-def page(rows: Sequence[Entry], tables: Tables) -> str:
+def read_costs(path: Path) -> list[Entry]:
+    """Reads the record of `tips cost`; empty where there is none. Raises RecordError."""
+    return _read(Cost, path)
+
+
+def read_timed(path: Path) -> list[Entry]:
+    """Reads the times of `tips cost --measure`; empty where there are none. Raises RecordError."""
+    return _read(Timed, path)
+
+
+def _read(kind: type[Cost] | type[Timed], path: Path) -> list[Entry]:
+    if not path.is_file():
+        return []
+    try:
+        found: list[Cost | Timed] = TypeAdapter(list[kind]).validate_python(read_json(path))  # type: ignore[valid-type]
+    except ValidationError as error:
+        raise RecordError(f"{path}: {first_problem(error)}; run `tips cost` again") from error
+    return [one.model_dump(exclude_unset=True) for one in found]
+
+
+def page(rows: Sequence[Entry], tables: Tables, timed: Sequence[Entry]) -> str:
     """Renders the record of `tips cost` as Markdown.
 
     Args:
         rows: one entry per network.
-        tables: the paper's.
+        tables: the paper's, with the variants of Table VIII.
+        timed: times of some of them.
     """
-    sections = [
-        "# What the networks cost\n",
-        "Scale paper, 384x288: counted on modules without weights, nothing was run. Parameters "
-        "include both coordinate heads; heads that only a loss needs never count. One "
-        'multiply-add is one MAC; GMAC is / 10^9, GiMAC / 2^30, and the paper\'s "GFLOPs" mix '
-        "both. Models that look at interim frames include VFIT-B once in the parameters and once "
-        "per interim frame in the arithmetic.\n",
-        "## Table VIII, the first columns\n",
+    return "\n".join(
+        [
+            "# What the networks cost\n",
+            INTRODUCTION,
+            "## Table VIII, the first columns\n",
+            _beside_the_paper(rows, tables),
+            markdown.bullets(f"`{name}`: {note}" for name, note in NOTES.items()),
+            "## Arithmetic, GMAC\n",
+            SAMPLING,
+            _arithmetic(rows),
+            "## Parameters by part\n",
+            _parts(rows),
+            "## Activation memory and speed\n",
+            _measured(rows, tables, timed),
+        ]
+    )
+
+
+def section(costs: Path, bench: Path, tables: Tables) -> Section:
+    """The report's section: what is counted, and what was measured where it was.
+
+    Args:
+        costs: file of the record of `tips cost`.
+        bench: folder of the measurements, `cost.json` and `inference.json`.
+        tables: the paper's, with the variants of Table VIII.
+
+    Raises:
+        RecordError: a file is malformed.
+    """
+    title = "What the networks cost"
+    rows = read_costs(costs)
+    if not rows:
+        return Section(title, "Not counted: `tips cost` does it.\n")
+    inference = read_if_present(Inference, bench / "inference.json")
+    parts = [
+        INTRODUCTION,
         _beside_the_paper(rows, tables),
+        "What cannot agree, and why:\n",
         markdown.bullets(f"`{name}`: {note}" for name, note in NOTES.items()),
-        "## Arithmetic, GMAC\n",
-        "Sampling is deformable attention and convolution, and VFIT's AdaCoF: five multiply-adds "
-        "a sampled value. Attention is products of queries, keys and values; projections are "
-        "linear layers.\n",
-        _arithmetic(rows),
-        "## Parameters by part\n",
-        _parts(rows),
+        markdown.folded("Arithmetic of every network, GMAC", SAMPLING + "\n" + _arithmetic(rows)),
+        markdown.folded("Parameters by part", _parts(rows)),
+        "### Activation memory and speed\n",
+        _measured(rows, tables, read_timed(bench / "cost.json")),
+        "### One window in single passes of HRNet-W48\n",
+        bench_inference.body(inference.model_dump(), tables)
+        if inference is not None
+        else "Not measured on this machine: `make bench` does it.\n",
     ]
-    if any("inference_mib" in row for row in rows):
-        sections += ["## Activation memory and speed\n", _measured(rows, tables)]
-    return "\n".join(sections)
+    return Section(title, "\n".join(parts))
 
 
-def rows_by_variant(tables: Tables) -> dict[str, Row]:
-    """The rows of Table VIII that a variant stands beside, on whatever dataset."""
-    rows = tables.table("8").rows
-    return {name: row for row in rows if (name := row.variant or row.elsewhere)}
+INTRODUCTION = (
+    "Scale paper, 384x288, whatever this study's scale: counted on modules without weights, "
+    "nothing was run. Parameters include both coordinate heads; heads that only a loss needs never "
+    'count. One multiply-add is one MAC; GMAC is / 10^9, GiMAC / 2^30, and the paper\'s "GFLOPs" '
+    "mix both. Models that look at interim frames include VFIT-B once in the parameters and once "
+    "per interim frame in the arithmetic.\n"
+)
+SAMPLING = (
+    "Sampling is deformable attention and convolution, and VFIT's AdaCoF: five multiply-adds a "
+    "sampled value. Attention is products of queries, keys and values; projections are linear "
+    "layers.\n"
+)
+
+
+def _printed(table: Table, variant: str) -> Printed | None:
+    """The table's row that a variant fills."""
+    return next((row for row in table.rows if row.variant == variant), None)
 
 
 def _beside_the_paper(rows: Sequence[Entry], tables: Tables) -> str:
-    table, beside = tables.table("8"), rows_by_variant(tables)
+    table = tables.table("8")
     cells = []
     for row in rows:
-        if row["variant"] in beside:
-            printed = beside[row["variant"]]
+        printed = _printed(table, row["variant"])
+        if printed is not None:
             cells.append(
                 [
                     markdown.code(row["variant"]),
                     printed.label,
-                    table.printed(printed, "Params"),
+                    table.printed(printed, PARAMS),
                     f"{row['params']:,}",
-                    table.printed(printed, "GFLOPs"),
+                    table.printed(printed, FLOPS),
                     f"{row['gimac']:.1f}",
                     f"{row['gmac']:.1f}",
                 ]
@@ -117,31 +191,47 @@ def _parts(rows: Sequence[Entry]) -> str:
     return markdown.table(("variant", "all", *PARTS, "other"), cells, "lr")
 
 
-def _measured(rows: Sequence[Entry], tables: Tables) -> str:
-    speed = tables.table("6")
-    printed = {row.variant: speed.printed(row, "Speed(FPS)") for row in speed.rows if row.variant}
-    for variant, row in rows_by_variant(tables).items():
-        printed.setdefault(variant, tables.table("8").printed(row, "Speed (FPS)"))
-    cells = [
-        [
-            markdown.code(row["variant"]),
-            f"{row['inference_mib']:.0f}",
-            f"{row['training_mib']:.0f}",
-            f"{row['checkpointed_mib']:.0f}",
-            printed.get(row["variant"], ""),
-            *(f"{row[key]:.4f}" if key in row else "" for key in ("speed", "speed_given_frames")),
-        ]
-        for row in rows
-        if "inference_mib" in row
-    ]
+def _measured(rows: Sequence[Entry], tables: Tables, timed: Sequence[Entry]) -> str:
+    shown = followed(tables)
+    times = {row["variant"]: row for row in timed}
+    cells = []
+    for row in rows:
+        name = row["variant"]
+        if name in shown and "inference_mib" in row:
+            found = times.get(name, {})
+            cells.append(
+                [
+                    markdown.code(name),
+                    *(f"{row[f'{what}_mib']:.0f}" for what in MEMORY),
+                    _paper_speed(tables, name),
+                    *(f"{found[key]:.4f}" if key in found else "" for key in SPEEDS),
+                ]
+            )
     header = (
         *("variant", "inference, MiB", "training, MiB", "checkpointed, MiB"),
-        *("paper, FPS", "speed", "frames given"),
+        *("paper, FPS / 54.4", "speed", "frames given"),
     )
+    devices = sorted({row["device"] for row in timed})
     return (
         "Peaks of one window in fp32 and pure torch, without weights, moments and the kernels' "
         "workspace. A training step holds its gradients; checkpointed, it computes encoder layers "
         "again in its backward pass. Speed is windows a second over those of the single-frame "
-        "HRNet in the same run, with VFIT inside and with interim frames given; the paper's ratio "
-        "is its FPS over 54.4.\n\n"
-    ) + markdown.table(header, cells, "lr")
+        "HRNet in the same run, with VFIT inside and with interim frames given: "
+        + (f"measured on {', '.join(devices)}" if devices else "not measured here")
+        + ", `tips cost --measure` does it.\n\n"
+        + markdown.table(header, cells, "lr")
+    )
+
+
+MEMORY = ("inference", "training", "checkpointed")
+
+
+def _paper_speed(tables: Tables, variant: str) -> str:
+    """FPS over the single-frame HRNet's, of the first table that prints one."""
+    for name, column in FPS.items():
+        table = tables.table(name)
+        printed, one = _printed(table, variant), _printed(table, "hrnet")
+        if printed is not None and one is not None:
+            speed, base = number(table.printed(printed, column)), number(table.printed(one, column))
+            return "" if speed is None or base is None else f"{speed / base:.4f}"
+    return ""

@@ -8,6 +8,7 @@ from tips.config import Study
 from tips.paths import Paths
 from tips.reporting import (
     background,
+    cost,
     drawn,
     ledger,
     markdown,
@@ -50,14 +51,20 @@ def read_sheets(paths: Paths) -> dict[str, list[Row]]:
 
 
 def build(
-    study: Study, paths: Paths, tables: Tables, departures: Sequence[Deviation], root: Path
+    study: Study,
+    paths: Paths,
+    tables: Tables,
+    networks: Tables,
+    departures: Sequence[Deviation],
+    root: Path,
 ) -> list[Section]:
     """Draws the figures and writes every section.
 
     Args:
         study: the scale with its variants.
         paths: of the study.
-        tables: the published tables.
+        tables: the published tables, as they name this study's variants.
+        networks: the same with the variants of the paper's size.
         departures: of the code from the paper.
         root: of the repository.
 
@@ -87,6 +94,7 @@ def build(
         background.pictures(drawn.left(page)),
         background.training(curves, drawn.losses(curves, page)),
         sections.state_of_the_art(tables, sheets),
+        cost.section(paths.cost, paths.bench, networks),
         background.deviations(departures, os.path.relpath(root, page)),
         background.time(ledger.read(paths.results / "benchmarks")),
         background.provenance(_records(study, paths), page),

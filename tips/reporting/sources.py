@@ -37,6 +37,73 @@ class Speed(Source):
     interim: dict[str, float] = {}  # one interim frame, over one window of the reference
 
 
+class Cost(Source):
+    """One entry of cost.json: a network at the paper's size."""
+
+    variant: str
+    title: str
+    params: int
+    params_by_part: dict[str, int]
+    gmac: float
+    gimac: float
+    macs: dict[str, int]
+    interim_frames: int = 0
+    gmac_by_part: dict[str, float] = {}
+    inference_mib: float = 0.0  # peaks of one window's activations, where they were followed
+    training_mib: float = 0.0
+    checkpointed_mib: float = 0.0
+
+
+class Timed(Source):
+    """One entry of bench/cost.json: windows per second over the single-frame reference's."""
+
+    variant: str
+    device: str
+    speed: float
+    speed_given_frames: float
+
+
+class Pass(Source):
+    """CPU time of one single-frame pass."""
+
+    name: str
+    seconds: float
+    quartiles: tuple[float, float]
+
+
+class Multiple(Source):
+    """A window's time over that of the fastest pass among some."""
+
+    fastest: str
+    ratio: float
+    quartiles: tuple[float, float]
+
+
+class Window(Source):
+    """CPU time of one window through a network."""
+
+    variant: str
+    precision: str
+    seconds: float
+    quartiles: tuple[float, float]
+    same_precision: Multiple
+    any_precision: Multiple
+    mac_ratio: float
+
+
+class Inference(Source):
+    """bench/inference.json."""
+
+    crop: tuple[int, int]
+    threads: int
+    runs: int
+    kernels: str
+    cpu: str
+    amx: bool
+    passes: tuple[Pass, ...]
+    networks: tuple[Window, ...]
+
+
 class Quality(Source):
     """Mean PSNR in dB over n in-between frames; None where there are no true ones to compare."""
 

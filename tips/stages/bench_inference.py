@@ -17,6 +17,7 @@ from tips.models.interfaces import PoseModel
 from tips.ops import deform_attn as ops
 from tips.records import atomic_path, write_json
 from tips.reporting.bench_inference import page
+from tips.reporting.networks import RELEASE
 from tips.reporting.published import load_tables
 from tips.stages._progress import track
 from tips.stages._study import EXPERIMENTS
@@ -69,11 +70,11 @@ def run(
         "freed_memory_kept": keeps,
         "cpu": _cpu(),
         "amx": amx,
-        "passes": [_times(found[key]) | {"pass": key} for key in passes],
+        "passes": [_times(found[key]) | {"name": key} for key in passes],
         "networks": _networks(found, passes, windows, _arithmetic(experiments)),
     }
     write_json(result, out)
-    text = page(result, load_tables(EXPERIMENTS / "tables.yaml"))
+    text = page(result, load_tables(EXPERIMENTS / "tables.yaml", RELEASE))
     with atomic_path(report) as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(text)
@@ -165,7 +166,7 @@ def _networks(
             fastest = min(candidates, key=lambda one: statistics.median(found[one]))
             ratios = [a / b for a, b in zip(found[key], found[fastest], strict=True)]
             row[what] = {
-                "pass": fastest,
+                "fastest": fastest,
                 "ratio": round(statistics.median(ratios), 3),
                 "quartiles": quartiles(ratios),
             }

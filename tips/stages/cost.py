@@ -1,6 +1,6 @@
 """Counts what every network costs at the paper's size, beside the paper's numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from tips import records
 from tips.build import build_criterion, build_groups, build_model
-from tips.config import BACKBONE, RIVALS, Experiment, Study, load_study
+from tips.config import BACKBONE, Experiment
 from tips.models.backbones.hrnet import HRNet
 from tips.models.baselines.single_frame import SingleFrame
 from tips.models.cost import multiply_adds, parameters, peak_bytes
@@ -17,22 +17,18 @@ from tips.models.interfaces import PoseModel
 from tips.models.vfit.network import VFIT
 from tips.models.vfit.sizes import SIZES
 from tips.models.weights import COCO
-from tips.reporting.cost import page
-from tips.reporting.published import load_tables
+from tips.reporting.cost import page, read_timed
+from tips.reporting.networks import Networks, network, open_networks
 from tips.stages._progress import track
 from tips.stages._study import EXPERIMENTS, STRIDE
 from tips.stages.speed import interleaved
 from tips.tensors import Target, Window
+from tips.training.criterion import Criterion
 from tips.training.device import choose_device
 from tips.training.memory import checkpoint_activations
 
-FULL_SIZE = "full-size"  # folder of the variants that Tables VIII-X add
 INTERPOLATORS = {"vfit-b": "base", "vfit-s": "small"}
-# What a network depends on; variants that differ elsewhere cost the same.
-NETWORK = {"model", "window", "crop", "backbone", "width", "blocks", "interim", "synthesis"}
-NETWORK |= {"fusion", "distillation", "head"}
-# Tables VI and VIII. ViT-H is left out: its weights alone are 2.5 GB.
-TIMED = (BACKBONE, "window-3", "tips", "window-7", "window-9", "tips-without-vfit", "tips-ms")
+HUGE = "vitpose"  # a backbone that is not timed: its weights alone are 2.5 GB
 Row = dict[str, Any]
 
 
@@ -48,50 +44,43 @@ class Subject(NamedTuple):
 def run(
     json: Path = Path("results/cost/cost.json"),
     report: Path = Path("reports/cost/cost.md"),
+    timed: Path = Path("results/bench/cost.json"),
     measure: bool = False,
     repeats: int = 3,
 ) -> None:
     """Writes parameters and multiply-adds of every variant of Tables II-VIII, and a page of them.
 
     Models are built on the meta device: nothing is computed and no weight is held. Where a model
-    looks at interim frames, VFIT-B makes each of them, as in the paper.
+    looks at interim frames, VFIT-B makes each of them, as in the paper. Activation memory is
+    followed for the rows of Tables VI and VIII.
 
     Args:
         json: file of the record, a list with one entry per network.
         report: file of the page.
-        measure: adds activation memory of inference and of a training step, and times the rows of
-            Tables VI and VIII on this machine, which takes minutes.
+        timed: file of the times, which the page shows where it exists.
+        measure: times the rows of Tables VI and VIII on this machine, which takes minutes.
         repeats: timed rounds.
     """
-    tables = load_tables(EXPERIMENTS / "tables.yaml")
-    study = load_study("paper", EXPERIMENTS, root="none")  # no cost depends on the dataset
-    added = [name for name, variant in study.variants.items() if variant.kind == FULL_SIZE]
+    networks = open_networks(EXPERIMENTS)
     rows = [_interpolator(name) for name in INTERPOLATORS]
+    experiments = {name: networks.study.variant(name).experiment for name in networks.names}
+    followed = {network(experiments[name]) for name in networks.followed}
     known: dict[str, Row] = {}
-    for name in track(dict.fromkeys([*tables.trainings(), *RIVALS, *added]), "cost"):
-        experiment = study.variant(name).experiment
-        network = _network(experiment)
-        if network not in known:
-            known[network] = cost(subject(experiment, "meta"), rows[0], measure)
-        rows.append({"variant": name, "title": experiment.title} | known[network])
-    if measure:
-        _add_speed(rows, study, repeats)
+    for name, experiment in track(experiments.items(), "cost", len(experiments)):
+        kind = network(experiment)
+        if kind not in known:
+            known[kind] = cost(subject(experiment, "meta"), rows[0], kind in followed)
+        rows.append({"variant": name, "title": experiment.title} | known[kind])
     records.write_json(rows, json)
+    if measure:
+        records.write_json(speeds(rows, networks, repeats), timed)
     with records.atomic(report) as stream:
-        stream.write(page(rows, tables))
+        stream.write(page(rows, networks.tables, read_timed(timed)))
     print(f"{json}\n{report}")
 
 
-def _network(experiment: Experiment) -> str:
-    """What a network depends on; where points of a trajectory lie is no part of it."""
-    found = experiment.model_dump(include=NETWORK)
-    if experiment.synthesis is not None:
-        found["synthesis"]["points"] = len(experiment.synthesis.points)
-    return str(found)
-
-
-def subject(experiment: Experiment, device: str) -> Subject:
-    """Builds a model and a window of one person on a device.
+def subject(experiment: Experiment, device: str, batch: int = 1) -> Subject:
+    """Builds a model and windows of `batch` people on a device.
 
     The single-frame HRNet gets COCO's 17 joints: as published, as the tables count it.
     """
@@ -105,7 +94,8 @@ def subject(experiment: Experiment, device: str) -> Subject:
             model = build_model(e, groups)
         size = (e.crop.height, e.crop.width)
         rough = len(e.window) - 1 if e.rough_frames else 0
-        window = Window(torch.rand(1, len(e.window), 3, *size), torch.rand(1, rough, 3, *size))
+        images = torch.rand(batch, len(e.window), 3, *size)
+        window = Window(images, torch.rand(batch, rough, 3, *size))
     return Subject(e, model.eval(), groups, window)
 
 
@@ -160,17 +150,28 @@ def _row(parts: dict[str, int], macs: dict[str, int]) -> Row:
 
 def _memory(counted: Subject) -> Row:
     """Peaks of one window, MiB: inference, a training step, one with activation checkpointing."""
-    experiment, model, groups, window = counted
     with torch.no_grad():
-        inference = peak_bytes(lambda: model(*window))
+        inference = peak_bytes(lambda: counted.model(*counted.window))
+    _, step = training_step(counted)
+    found = {"inference": inference, "training": peak_bytes(step)}
+    counted.model.zero_grad()
+    checkpoint_activations(counted.model)
+    found["checkpointed"] = peak_bytes(step)
+    return {f"{name}_mib": round(size / 2**20, 1) for name, size in found.items()}
+
+
+def training_step(counted: Subject) -> tuple[Criterion, Callable[[], None]]:
+    """The losses of a model on the meta device, and a step: forward, losses, backward."""
+    experiment, model, groups, window = counted
+    batch, frames = window.images.shape[:2]
     height, width = (side // STRIDE for side in window.images.shape[-2:])
     with torch.device("meta"):
         joints = model.backbone.final_layer.out_channels
         target = Target(
-            maps=torch.rand(1, joints, height, width),
-            joints=torch.rand(1, joints, 2),
-            weights=torch.ones(1, joints),
-            padded=torch.zeros(1, window.images.shape[1] - 1, dtype=torch.bool),
+            maps=torch.rand(batch, joints, height, width),
+            joints=torch.rand(batch, joints, 2),
+            weights=torch.ones(batch, joints),
+            padded=torch.zeros(batch, frames - 1, dtype=torch.bool),
         )
         criterion = build_criterion(experiment, model, groups)
 
@@ -178,27 +179,31 @@ def _memory(counted: Subject) -> Row:
         output = model.train()(*window)
         criterion(output, model.coordinates(output), target)["total"].backward()
 
-    found = {"inference": inference, "training": peak_bytes(step)}
-    model.zero_grad()
-    checkpoint_activations(model)
-    found["checkpointed"] = peak_bytes(step)
-    return {f"{name}_mib": round(size / 2**20, 1) for name, size in found.items()}
+    return criterion, step
 
 
-def _add_speed(rows: Sequence[Row], study: Study, repeats: int) -> None:
-    """Adds windows per second over those of the single-frame HRNet, interim frames made anew."""
+def speeds(rows: Sequence[Row], networks: Networks, repeats: int) -> list[Row]:
+    """Windows per second over those of the single-frame HRNet, interim frames given or made."""
     device = choose_device("auto")
-    subjects = {name: subject(study.variant(name).experiment, device.type) for name in TIMED}
-    network: nn.Module = VFIT(SIZES["base"]).eval().to(device)
+    variants = [networks.study.variant(name) for name in networks.followed]
+    subjects = {
+        variant.name: subject(variant.experiment, device.type)
+        for variant in variants
+        if variant.experiment.backbone.kind != HUGE
+    }
+    interpolator: nn.Module = VFIT(SIZES["base"]).eval().to(device)
     four = torch.rand(1, 4, 3, 384, 288, device=device)
     calls = {name: (lambda one=one: one.model(*one.window)) for name, one in subjects.items()}
     with torch.inference_mode():
-        timed = interleaved(calls | {"vfit-b": lambda: network(four)}, repeats, device)
+        timed = interleaved(calls | {"vfit-b": lambda: interpolator(four)}, repeats, device)
     one_frame = timed[BACKBONE].wall
-    for row in rows:
-        if row["variant"] in timed:
-            model = timed[row["variant"]].wall
-            made = row.get("interim_frames", 0) * timed["vfit-b"].wall
-            row["device"] = device.type
-            row["speed_given_frames"] = one_frame / model
-            row["speed"] = one_frame / (model + made)
+    made = {row["variant"]: row.get("interim_frames", 0) * timed["vfit-b"].wall for row in rows}
+    return [
+        {
+            "variant": name,
+            "device": device.type,
+            "speed_given_frames": one_frame / timed[name].wall,
+            "speed": one_frame / (timed[name].wall + made[name]),
+        }
+        for name in subjects
+    ]

@@ -10,10 +10,13 @@ from tips.config import ConfigError, Study, load_study
 from tips.data.windows import keys
 from tips.paths import Paths, study_paths
 from tips.records import Annotations
-from tips.reporting import plan
+from tips.reporting import memory, plan
 from tips.reporting.published import load_tables
+from tips.stages._progress import track
 
 EXPERIMENTS = Path("experiments")
+# Networks whose training steps differ in size; the rest lie between them.
+DISTINCT = ("hrnet", "vitpose", "tips", "tips-without-vfit", "tips-ms", "tips-vit", "window-9")
 NOWHERE = "dataset"  # a root for scales that leave it open: nothing is read there
 
 
@@ -23,6 +26,7 @@ def run(
     seconds_per_step: str = "",
     windows: int = 0,
     seeds: int = 0,
+    card_gib: float = 0.0,
     json: Path | None = None,
 ) -> None:
     """Prints how long the trainings of a scale take, on one device, one after the other.
@@ -37,6 +41,8 @@ def run(
             of finished runs of this scale.
         windows: of the train split, where neither the dataset nor a publication says it.
         seeds: of every variant, 0: as the scale says.
+        card_gib: memory of the card, for a second plan: the largest batch of each network; takes
+            two minutes. 0: hours alone.
         json: file for the numbers.
 
     Raises:
@@ -51,9 +57,47 @@ def run(
     measured = plan.measured_times(study, paths)
     trainings = plan.trainings(study, found, plan.step_times(study, given, measured))
     needs = plan.tables_needs(study, tables, trainings)
-    if json is not None:
-        records.write_json(plan.as_json(scale, found, needs), json)
+    if not 0 <= card_gib < float("inf"):
+        raise ConfigError(
+            f"--card-gib must be positive, or 0 for no plan of memory; got {card_gib}"
+        )
     _print(f"scale {scale}, {paths.dataset}", found, needs)
+    numbers = plan.as_json(scale, found, needs)
+    if card_gib:
+        card, checkpointing = round(card_gib * memory.GIB), study.scale.checkpointing
+        held = _footprints(study)
+        _print_memory(held, card, checkpointing)
+        numbers["memory"] = memory.as_json(held, card, checkpointing=checkpointing)
+    if json is not None:
+        records.write_json(numbers, json)
+
+
+def _footprints(study: Study) -> list[memory.Footprint]:
+    from tips.stages._memory import footprint  # torch is slow to import, and hours need none
+
+    names = [name for name in DISTINCT if name in study.variants]
+    return [footprint(name, study.variant(name).experiment) for name in track(names, "memory")]
+
+
+def _print_memory(held: list[memory.Footprint], card: int, checkpointing: bool) -> None:
+    table = Table(
+        title=f"The largest batch of a card with {card / memory.GIB:g} GiB", caption=memory.BASIS
+    )
+    for name in ("network", "checkpointing", "precision"):
+        table.add_column(name)
+    for name in ("MiB / window", "largest batch", f"for {memory.EFFECTIVE}", "configured, GiB"):
+        table.add_column(name, justify="right")
+    for row in memory.fits(held, card):
+        table.add_row(
+            *(row.variant, "on" if row.checkpointed else "off", "AMP" if row.amp else "fp32"),
+            *(f"{row.window / 2**20:,.0f}", str(row.largest), row.accumulation),
+            f"{row.needed / memory.GIB:.1f}",
+            end_section=row.checkpointed and row.amp,
+        )
+    console = Console()
+    console.print(table)
+    for line in memory.verdicts(held, card, checkpointing=checkpointing):
+        console.print(line)
 
 
 def _windows(study: Study, paths: Paths, given: int) -> plan.Windows:

@@ -7,6 +7,7 @@ from tips.config import load_study
 from tips.paths import study_paths
 from tips.records import atomic
 from tips.reporting import deviations, page, report
+from tips.reporting.networks import RELEASE
 from tips.reporting.published import load_tables
 from tips.reporting.reference import write_reference
 
@@ -30,7 +31,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: str = ""
     tables = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
     repository = Path(tips.__file__).parents[1]
     departures = deviations.collect(repository)
-    sections = report.build(study, paths, tables, departures, Path())
+    networks = load_tables(experiments / "tables.yaml", RELEASE)
+    sections = report.build(study, paths, tables, networks, departures, Path())
     text = page.source(report.title(study, paths), sections)
     with atomic(paths.reports / "report.md") as stream:
         stream.write(text)

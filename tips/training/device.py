@@ -43,7 +43,7 @@ def cpu_has_bfloat16() -> bool:
 
 
 def cpu_flags() -> frozenset[str]:
-    """Words of /proc/cpuinfo, the processor's flags among them; empty where there is no such file."""
+    """Words of /proc/cpuinfo, flags among them; empty where there is no such file."""
     info = Path("/proc/cpuinfo")
     known = info.read_text(encoding="utf-8", errors="replace") if info.is_file() else ""
     return frozenset(known.split())

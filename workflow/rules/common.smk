@@ -14,6 +14,7 @@ from tips.config import BACKBONE, MEAN_POSE, RIVALS, ConfigError, digest, load_s
 from tips.paths import study_paths
 from tips.provenance import has_nvidia_driver, source_digest
 from tips.records import read_json
+from tips.reporting.networks import open_networks
 
 
 def refuse(message):

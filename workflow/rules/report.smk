@@ -1,4 +1,4 @@
-# Metrics, tables, pictures, report, MLflow. Only `speed` and `pictures` import torch.
+# Metrics, tables, pictures, report, MLflow. Only `speed`, `pictures` and `cost` import torch.
 rule evaluate:
     input:
         predictions=PATHS.predictions("{variant}", "{seed}", "gt"),
@@ -120,8 +120,25 @@ rule tabulate:
         "study tabulate --seeds {params.seeds} 2> >(tee {log} >&2)"
 
 
+rule cost:
+    output:
+        PATHS.cost,
+    log:
+        log_file("cost"),
+    benchmark:
+        time_file("cost")
+    conda:
+        "../../environment.yml"
+    params:
+        networks=open_networks(Path("experiments")).meaning,
+        code=source_digest(["models", "build.py", "stages/cost.py"]),
+    shell:
+        "stage cost --json {output} 2> >(tee {log} >&2)"
+
+
 rule report:
     input:
+        PATHS.cost,
         [PATHS.table(name) for name in TABLES],
         PATHS.results / "figures" / "figure-4.csv",
         PATHS.reports / "figures" / "pictures.json",

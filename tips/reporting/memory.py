@@ -1,0 +1,109 @@
+"""How large a training batch a card holds, from the sizes of weights and activations."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+EFFECTIVE = 32  # the paper's batch: what accumulation keeps
+GIB = 2**30
+# What the CUDA context, its libraries and the allocator's gaps take beside tensors: an allowance.
+CONTEXT = GIB
+FLOAT = 4  # bytes; weights, gradients and Adam's two moments are fp32 in every precision
+BASIS = (
+    "Estimate from tensor sizes at batch 1 and 2 on the meta device, pure torch; cuDNN workspace "
+    f"not included, {CONTEXT / GIB:g} GiB allowed for the CUDA context and the allocator's gaps. "
+    "AMP is bf16 or fp16 in the backbone alone. It halves the activations of a backbone that is "
+    "trained (hrnet, vitpose); a frozen one holds none. The heads, softmax and KL stay fp32, and "
+    "so do weights, gradients and moments. Interim frames are made before, by rule interpolate."
+)
+
+
+class Footprint(NamedTuple):
+    """Bytes of one network's training step."""
+
+    variant: str
+    weights: int  # parameters and buffers, frozen ones too
+    trained: int  # parameters with a gradient, the criterion's too; one gradient's bytes
+    base: int  # of activations, whatever the batch
+    window: int  # of activations, per window
+    base_checkpointed: int
+    window_checkpointed: int
+    backbone_trained: bool
+    batch: int  # as configured
+    accumulation: int
+
+    def needed(self, batch: int, *, checkpointed: bool, amp: bool) -> int:
+        """Bytes of a step with a batch; gradients are held through it, as accumulation does."""
+        base, window = self._activations(checkpointed)
+        held = window / 2 if amp and self.backbone_trained else window
+        # What does not grow with the batch are mostly gradients; Adam holds two moments more.
+        fixed = CONTEXT + self.weights + 2 * self.trained + max(self.trained, base)
+        return round(fixed + batch * held)
+
+    def largest(self, card: int, *, checkpointed: bool, amp: bool) -> int:
+        """The largest batch that a card holds, 0 if none."""
+        empty = self.needed(0, checkpointed=checkpointed, amp=amp)
+        one = self.needed(1, checkpointed=checkpointed, amp=amp) - empty
+        return max(0, (card - empty) // one)
+
+    def _activations(self, checkpointed: bool) -> tuple[int, int]:
+        if checkpointed:
+            return self.base_checkpointed, self.window_checkpointed
+        return self.base, self.window
+
+
+class Fit(NamedTuple):
+    """The largest batch of one network in one mode, and what keeps the effective batch."""
+
+    variant: str
+    checkpointed: bool
+    amp: bool
+    window: int  # bytes that each window adds
+    largest: int
+    batch: int  # the largest divisor of the effective batch that fits; 0 if none
+    needed: int  # bytes of the configured batch
+
+    @property
+    def accumulation(self) -> str:
+        """Batch times steps."""
+        return f"{self.batch} x {EFFECTIVE // self.batch}" if self.batch else "none"
+
+
+def fits(found: Iterable[Footprint], card: int) -> list[Fit]:
+    """Every network with and without checkpointing, in fp32 and with AMP."""
+    rows = []
+    for one in found:
+        for checkpointed in (False, True):
+            for amp in (False, True):
+                mode = {"checkpointed": checkpointed, "amp": amp}
+                largest = one.largest(card, **mode)
+                batch = max((d for d in (1, 2, 4, 8, 16, 32) if d <= largest), default=0)
+                window = one.needed(1, **mode) - one.needed(0, **mode)
+                needed = one.needed(one.batch, **mode)
+                rows.append(Fit(one.variant, checkpointed, amp, window, largest, batch, needed))
+    return rows
+
+
+def verdicts(found: Sequence[Footprint], card: int, *, checkpointing: bool) -> list[str]:
+    """Whether each network's configured batch fits with the scale's checkpointing, in fp32."""
+    lines = []
+    for one in found:
+        needed = one.needed(one.batch, checkpointed=checkpointing, amp=False)
+        word = "fits" if needed <= card else "does not fit"
+        lines.append(
+            f"{one.variant}: batch {one.batch} x {one.accumulation} with checkpointing "
+            f"{'on' if checkpointing else 'off'} {word}: {needed / GIB:.1f} of {card / GIB:.1f} GiB"
+        )
+    return lines
+
+
+def as_json(found: Sequence[Footprint], card: int, *, checkpointing: bool) -> dict[str, Any]:
+    """The memory plan as plain data, bytes."""
+    return {
+        "card": card,
+        "context": CONTEXT,
+        "basis": BASIS,
+        "checkpointing": checkpointing,
+        "footprints": [one._asdict() for one in found],
+        "fits": [row._asdict() for row in fits(found, card)],
+        "configured": verdicts(found, card, checkpointing=checkpointing),
+    }

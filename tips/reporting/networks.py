@@ -1,0 +1,54 @@
+"""Which networks are counted at the paper's size: those that a table names."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from tips.config import Experiment, Study, digest, load_study
+from tips.reporting.published import Tables, load_tables
+
+SCALE = "paper"
+RELEASE = "posetrack17"  # Table VIII's set: with it the table's rows name their variants
+ADDED = "full-size"  # folder of the variants of Tables VIII-X: their stages one are counted too
+FOLLOWED = ("6", "8")  # tables with a speed: memory and time are theirs
+# What a network depends on; variants that differ elsewhere cost the same.
+PARTS = {"model", "window", "crop", "backbone", "width", "blocks", "interim", "synthesis"}
+PARTS |= {"fusion", "distillation", "head"}
+
+
+class Networks(NamedTuple):
+    """The study at the paper's size, and what is counted of it."""
+
+    study: Study
+    tables: Tables
+    names: tuple[str, ...]  # of all variants that are counted
+    followed: tuple[str, ...]  # those whose memory is followed, and whose time may be taken
+
+    @property
+    def meaning(self) -> str:
+        """Changes with any network, and with nothing else."""
+        found = {name: network(self.study.variant(name).experiment) for name in self.names}
+        return digest({"networks": found, "followed": self.followed})
+
+
+def open_networks(experiments: Path) -> Networks:
+    """Reads the experiments at the paper's size. Raises ConfigError."""
+    study = load_study(SCALE, experiments, root="none")  # no cost depends on the dataset
+    tables = load_tables(experiments / "tables.yaml", RELEASE)
+    added = [name for name, variant in study.variants.items() if variant.kind == ADDED]
+    named = dict.fromkeys([*tables.trainings(), *added])
+    names = tuple(name for name in named if name in study.variants)
+    return Networks(study, tables, names, followed(tables))
+
+
+def followed(tables: Tables) -> tuple[str, ...]:
+    """Variants of the tables with a speed."""
+    rows = [row for name in FOLLOWED for row in tables.table(name).rows]
+    return tuple(dict.fromkeys(row.variant for row in rows if row.variant))
+
+
+def network(experiment: Experiment) -> str:
+    """What a network depends on; where points of a trajectory lie is no part of it."""
+    found = experiment.model_dump(include=PARTS)
+    if experiment.synthesis is not None:
+        found["synthesis"]["points"] = len(experiment.synthesis.points)
+    return str(found)
