@@ -168,9 +168,7 @@ def _check_window(e: Experiment, window: tuple[int, ...]) -> None:
 
 
 def _dilations(e: Experiment, backbone: Backbone, published: tuple[int, ...]) -> tuple[int, ...]:
-    # Equal ones are kept once: layers that start alike and see the same would stay alike.
-    height = e.crop.height // backbone.stride
-    return tuple(sorted({scaled(dilation, height) for dilation in published}))
+    return scaled(published, e.crop.height // backbone.stride)
 
 
 def _fami_pose(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:

@@ -57,7 +57,7 @@ def test_a_fresh_modulated_layer_learns_its_mask_first_then_everything() -> None
 
 
 def test_dilations_keep_their_share_of_the_map() -> None:
-    assert [scaled(d, 96) for d in (3, 6, 12, 18, 24)] == [3, 6, 12, 18, 24]
-    assert [scaled(d, 32) for d in (3, 6, 12, 18, 24)] == [1, 2, 4, 6, 8]
-    assert [scaled(d, 16) for d in (3, 6, 9, 12, 15)] == [1, 1, 2, 2, 3]  # 0.5, 1, 1.5, 2, 2.5
-    assert scaled(3, 4) == 1
+    assert scaled((3, 6, 12, 18, 24), 96) == (3, 6, 12, 18, 24)
+    assert scaled((3, 6, 12, 18, 24), 32) == (1, 2, 4, 6, 8)
+    assert scaled((3, 6, 9, 12, 15), 16) == (1, 2, 3)  # 0.5, 1, 1.5, 2, 2.5
+    assert scaled((3,), 4) == (1,)
