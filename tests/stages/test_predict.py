@@ -13,8 +13,9 @@ from tips import skeleton
 from tips.config import Crop, load_scale
 from tips.data.windows import Key, Stores, WindowSet
 from tips.models.interfaces import PoseModel
-from tips.ops.heatmap import Decoding, decode
 from tips.stages.predict import Found, Predictor, mirrored_crops
+from tips.ops.heatmap import Decoding
+from tips.ops.integral import integral
 from tips.tensors import Coordinates, PoseOutput
 
 SETTINGS = load_scale("smoke", Path(__file__).parents[2] / "experiments").evaluation
@@ -50,11 +51,11 @@ class Model(PoseModel):
 
 
 class Regressor(Model):
-    """The same, its peaks given as coordinates and its mean values as doubts."""
+    """The same, its maps' centres of mass given as coordinates and their means as doubts."""
 
     def forward(self, images: Tensor, rough: Tensor) -> PoseOutput:
         output = super().forward(images, rough)
-        joints, _ = decode(output.maps, "plain")
+        joints = integral(output.maps.double()).float()
         doubt = torch.sigmoid(output.maps.mean(dim=(-2, -1)))
         return output._replace(joints=joints, spread=torch.stack([doubt, doubt], dim=-1))
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tips import skeleton
 from tips.models.baselines.rival import Rival
 from tips.models.interfaces import Backbone
-from tips.ops.heatmap import Decoding, decode
+from tips.ops.heatmap import Decoding, decode, sigma
 from tips.tensors import PoseOutput
 
 HEADS, MLP_RATIO = 8, 2.0
@@ -134,12 +134,12 @@ class Dsta(Rival):
         super().__init__(backbone, start, t)
         self.tokens = Tokens(backbone.channels, width, size)
         self.references = References()
-        self.place = nn.Linear(3, width)
+        self.place = nn.Linear(5, width)
         self.moments = nn.Parameter(0.02 * torch.randn(frames, width))
         self.spatial = Decoder(width, blocks, drop)
         self.temporal = Decoder(width, blocks, drop)
         self.mean = nn.Linear(2, 1)
-        self.coordinate, self.sigma = _correction(width), _correction(width)
+        self.coordinate, self.spread = _correction(width), _correction(width)
         self.limbs = [skeleton.INDEX[name] for limb in LIMBS for name in limb]
         self.order = [self.limbs.index(joint) for joint in range(skeleton.COUNT)]
 
@@ -150,17 +150,28 @@ class Dsta(Rival):
         F = self.features(images)
         batch, flat = len(F), F.flatten(0, 1)
         maps = self.start(flat, self.backbone)
-        joints, doubt = self.references(maps)
-        size = maps.new_tensor([maps.shape[-1], maps.shape[-2]])
-        seen = torch.cat([joints / size - 0.5, doubt[..., None]], dim=-1)
-        tokens = (self.tokens(flat) + self.place(seen)).unflatten(0, (batch, -1))
+        joints, doubt = (part.unflatten(0, (batch, -1)) for part in self.references(maps))
+        tokens = self.tokens(flat).unflatten(0, (batch, -1)) + self._placed(joints, doubt, maps)
         z = self.mean(torch.stack([self._in_time(tokens), self._in_space(tokens)], dim=-1))[..., 0]
-        at_t = [part.unflatten(0, (batch, -1))[:, self.t] for part in (maps, joints, doubt)]
-        output = self.answer(at_t[0], F, F[:, self.t])
+        output = self.answer(maps.unflatten(0, (batch, -1))[:, self.t], F, F[:, self.t])
+        # In the unit of the heat maps' Gaussians a step of the optimizer moves both kinds alike.
         return output._replace(
-            joints=at_t[1] + self.coordinate(z) * size,
-            spread=torch.sigmoid(at_t[2][..., None] + self.sigma(z)),
+            joints=joints[:, self.t] + sigma(maps.shape[-2]) * self.coordinate(z),
+            spread=torch.sigmoid(doubt[:, self.t, :, None] + self.spread(z)),
         )
+
+    def _placed(
+        self,
+        joints: Float[Tensor, "B T J 2"],
+        doubt: Float[Tensor, "B T J"],
+        maps: Float[Tensor, "_ J H W"],
+    ) -> Float[Tensor, "B T J D"]:
+        """Embeds references: where in the map, how far from that of frame t, how doubtful."""
+        height, width = maps.shape[-2:]
+        place = joints / joints.new_tensor([width, height]) - 0.5
+        apart = (joints - joints[:, self.t, None]) / sigma(height)
+        placed: Tensor = self.place(torch.cat([place, apart, doubt[..., None]], dim=-1))
+        return placed
 
     def _in_space(self, tokens: Float[Tensor, "B T J D"]) -> Float[Tensor, "B J D"]:
         """Joints of a limb meet, in frame t alone."""
