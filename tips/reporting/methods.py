@@ -91,8 +91,8 @@ def section(table: Table, rows: Sequence[Row], study: Study) -> Section:
         "schedules. Here all of them are trained and measured alike, so that only the network "
         "behind the backbone and its losses differ.\n\n"
         + markdown.table(header, cells, "llrrrrlll")
-        + "\nHead: parameters beside the backbone's. Paper: the printed mAP, and its gain over both "
-        "printed numbers of HRNet (see below).\n\n"
+        + "\nHead: parameters beside the backbone's. Paper: the printed mAP, and its gain over "
+        "both numbers of HRNet (see below).\n\n"
         + markdown.bullets([*conditions(table, study), *table.notes])
     )
     return Section(f"Table {table.roman}: {table.title.lower()}", body)
