@@ -139,7 +139,8 @@ def _experiments(folder: Path) -> None:
     scale["evaluation"]["resamples"] = 60
     (folder / "scales" / f"{SCALE}.yaml").write_text(yaml.safe_dump(scale))
     (folder / "baselines" / "dcpose.yaml").write_text(RIVAL)
-    (folder / "controls" / "interim-average.yaml").write_text(AVERAGE)
+    (folder / "interim").mkdir(exist_ok=True)
+    (folder / "interim" / "interim-average.yaml").write_text(AVERAGE)
     (folder / "ablation" / "my-own-idea.yaml").write_text(
         "extends: ../tips.yaml\ntitle: My own idea\nwindow: [-1, 0]\n"
     )

@@ -67,10 +67,10 @@ def section(table: Table, rows: Sequence[Row], study: Study) -> Section:
     """The table as a reader wants it, and what equal conditions are."""
     baseline = next(table.paper(row) for row in table.rows if row.variant == table.baseline)
     header = (
-        *("method", view.ORIGIN, "frames", "head, parameters", "paper"),
-        *(f"paper, over {baseline}", f"paper, over {table.baseline_on_boxes}"),
-        *("ours ± sd (seeds)", f"over {table.baseline}, ours", "over concat-wide, ours"),
-        *("TIPS over it, paper", "TIPS over it, ours"),
+        *("method", view.ORIGIN, "frames", "head"),
+        f"paper / over {baseline} / {table.baseline_on_boxes}",
+        *("ours ± sd (seeds)", f"over {table.baseline}", "over concat-wide"),
+        "TIPS over it, paper / ours",
     )
     cells = [
         [
@@ -78,14 +78,11 @@ def section(table: Table, rows: Sequence[Row], study: Study) -> Section:
             row["origin"],
             row["frames"],
             _thousands(row["head_parameters"]),
-            row["paper"],
-            row["gain_paper"],
-            row["gain_on_boxes"],
+            _joined(row["paper"], row["gain_paper"], row["gain_on_boxes"]),
             view.ours(row),
             f"{view.gain(row, 'gain_ours', 'low', 'high')} {view.reading(row)}".strip(),
             view.wide(row),
-            row["tips_paper"],
-            shown_over(row),
+            _joined(row["tips_paper"], shown_over(row)),
         ]
         for row in rows
     ]
@@ -93,8 +90,9 @@ def section(table: Table, rows: Sequence[Row], study: Study) -> Section:
         "The published numbers of these methods come from different boxes, backbones and "
         "schedules. Here all of them are trained and measured alike, so that only the network "
         "behind the backbone and its losses differ.\n\n"
-        + markdown.table(header, cells, "llrrrrrrllrl")
-        + "\nHead: parameters beside the backbone's.\n\n"
+        + markdown.table(header, cells, "llrrrrlll")
+        + "\nHead: parameters beside the backbone's. Paper: the printed mAP, and its gain over "
+        "both numbers of HRNet (see below).\n\n"
         + markdown.bullets([*conditions(table, study), *table.notes])
     )
     return Section(f"Table {table.roman}: {table.title.lower()}", body)
@@ -138,6 +136,10 @@ def departures(table: Table, study: Study) -> dict[str, list[str]]:
             if parts:
                 found[row.variant] = parts
     return found
+
+
+def _joined(*parts: str) -> str:
+    return " / ".join(part for part in parts if part)
 
 
 def _thousands(cell: str) -> str:
