@@ -102,7 +102,7 @@ def evaluate(
 def cost(
     json: Annotated[Path, typer.Option(help="The record.")] = Path("results/cost/cost.json"),
     measure: Annotated[
-        bool, typer.Option("--measure", help="Memory and speed too; takes minutes.")
+        bool, typer.Option("--measure", help="Times them too, which takes minutes.")
     ] = False,
 ) -> None:
     """Counts parameters and multiply-adds of every network at the paper's size.

@@ -29,6 +29,7 @@ SECTIONS = (
     "Pictures",
     "Training",
     "Tables VIII-XI",
+    "What the networks cost",
     "Deviations from the paper",
     "Time",
     "Provenance",
