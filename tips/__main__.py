@@ -102,7 +102,7 @@ def evaluate(
 def cost(
     json: Annotated[Path, typer.Option(help="The record.")] = Path("results/cost/cost.json"),
     measure: Annotated[
-        bool, typer.Option("--measure", help="Memory and speed too; takes minutes.")
+        bool, typer.Option("--measure", help="Times them too, which takes minutes.")
     ] = False,
 ) -> None:
     """Counts parameters and multiply-adds of every network at the paper's size.
@@ -147,15 +147,18 @@ def plan(
     ] = "",
     windows: Annotated[int, typer.Option(min=0, help="Training windows, if unknown.")] = 0,
     seeds: Annotated[int, typer.Option(min=0, help="Of every variant; 0: the scale's.")] = 0,
+    card_gib: Annotated[
+        float, typer.Option(metavar="GIB", help="Adds the largest batches of such a card; minutes.")
+    ] = 0.0,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes the numbers.")] = None,
 ) -> None:
-    """Tells hours of training per table, from a measured step time.
+    """Tells hours of training per table, from a measured step time, and what a card holds.
 
-    Example: tips plan --scale paper-posetrack18 --seconds-per-step hrnet=0.4,1.2
+    Example: tips plan --scale paper-posetrack18 --seconds-per-step hrnet=0.4,1.2 --card-gib 24
     """
     from tips.stages import plan as stage
 
-    stage.run(scale, root, seconds_per_step, windows, seeds, json)
+    stage.run(scale, root, seconds_per_step, windows, seeds, card_gib, json)
 
 
 @cli.command(

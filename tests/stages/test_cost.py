@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tips.config import RIVALS, load_experiment, load_scale, load_study
+from tips.config import load_experiment, load_scale, load_study
 from tips.models.cost import Macs
-from tips.reporting.published import load_tables
+from tips.reporting.networks import ADDED, open_networks
 from tips.stages import cost
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -94,25 +94,29 @@ def test_memory_of_a_training_step_exceeds_inference() -> None:
 def test_the_page_names_every_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "EXPERIMENTS", EXPERIMENTS)
     monkeypatch.setattr(cost, "multiply_adds", lambda network, *_: FREE)
-    cost.run(tmp_path / "cost.json", tmp_path / "cost.md")
-    names = [one["variant"] for one in cost.records.read_json(tmp_path / "cost.json")]
-    wanted = {*load_tables(EXPERIMENTS / "tables.yaml").trainings(), *cost.INTERPOLATORS}
-    wanted |= set(RIVALS)
-    added = {path.stem for path in (EXPERIMENTS / cost.FULL_SIZE).glob("*.yaml")}
-    assert set(names) == wanted | added
-    assert len(names) == len(set(names))
+    monkeypatch.setattr(cost, "_memory", lambda _: dict.fromkeys(MEMORY, 1.0))
+    files = [tmp_path / name for name in ("cost.json", "cost.md", "none.json")]
+    cost.run(*files)
+    found = {one["variant"]: one for one in cost.records.read_json(files[0])}
+    assert set(found) == {*open_networks(EXPERIMENTS).names, *cost.INTERPOLATORS}
+    assert not files[2].exists()  # nothing is timed
+    names = list(found)
+    followed = {name for name in names if MEMORY <= found[name].keys()}
+    assert {"hrnet", "tips", "tips-ms"} <= followed
+    assert "conv-conv" not in followed
     text = (tmp_path / "cost.md").read_text()
     assert all(f"`{name}`" in text for name in names)
 
 
+MEMORY = {"inference_mib", "training_mib", "checkpointed_mib"}
 FREE = Macs(dict.fromkeys(("convolution", "linear", "attention", "sampling"), 0), {"backbone": 0})
 
 
 def test_variants_of_the_full_size_are_no_trainings_elsewhere() -> None:
-    full_size = {path.stem for path in (EXPERIMENTS / cost.FULL_SIZE).glob("*.yaml")}
+    full_size = {path.stem for path in (EXPERIMENTS / ADDED).glob("*.yaml")}
     assert full_size <= set(load_study("paper", EXPERIMENTS, "none").variants)
     for scale in ("smoke", "clip", "desk"):
-        assert cost.FULL_SIZE in load_scale(scale, EXPERIMENTS, "none").without
+        assert ADDED in load_scale(scale, EXPERIMENTS, "none").without
         assert not full_size & set(load_study(scale, EXPERIMENTS, "none").variants)
 
 
@@ -130,20 +134,21 @@ def test_every_second_stage_has_its_own_stage_one() -> None:
 
 def test_speed_is_relative_to_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(cost.SIZES, "base", cost.SIZES["tiny"])
-    monkeypatch.setattr(cost, "TIMED", ("hrnet", "tips", "tips-without-vfit"))
-    study = load_study("paper", EXPERIMENTS, "none")
+    names = ("hrnet", "tips", "tips-without-vfit", "tips-vit")
+    networks = open_networks(EXPERIMENTS)._replace(followed=names)
     smoke = load_scale("smoke", EXPERIMENTS)
-    for name in cost.TIMED:
-        variant = study.variants[name]
+    for name in names[:3]:
+        variant = networks.study.variants[name]
         path = EXPERIMENTS / (f"{name}.yaml" if name == "tips" else f"{FOLDERS[name]}/{name}.yaml")
-        study.variants[name] = variant._replace(experiment=load_experiment(path, smoke))
-    rows = [{"variant": name, "interim_frames": n} for name, n in (("hrnet", 0), ("tips", 4))]
-    rows += [{"variant": "tips-without-vfit", "interim_frames": 0}, {"variant": "groups-8"}]
-    cost._add_speed(rows, study, repeats=1)
-    assert rows[0]["speed"] == rows[0]["speed_given_frames"] == 1
-    assert 0 < rows[1]["speed"] < rows[1]["speed_given_frames"]
-    assert rows[2]["speed"] == rows[2]["speed_given_frames"]
-    assert "speed" not in rows[3]
+        networks.study.variants[name] = variant._replace(experiment=load_experiment(path, smoke))
+    rows = [{"variant": "hrnet"}, {"variant": "tips", "interim_frames": 4}]
+    rows += [{"variant": "tips-without-vfit", "interim_frames": 0}]
+    found = {row["variant"]: row for row in cost.speeds(rows, networks, repeats=1)}
+    assert set(found) == set(names[:3])  # weights of ViT-H are not made
+    assert found["hrnet"]["speed"] == found["hrnet"]["speed_given_frames"] == 1
+    assert 0 < found["tips"]["speed"] < found["tips"]["speed_given_frames"]
+    without = found["tips-without-vfit"]
+    assert without["speed"] == without["speed_given_frames"]
 
 
 FOLDERS = {"hrnet": "baselines", "tips-without-vfit": "ablation"}

@@ -30,6 +30,7 @@ SECTIONS = (
     "Pictures",
     "Training",
     "Tables VIII-XI",
+    "What the networks cost",
     "Deviations from the paper",
     "Time",
     "Provenance",

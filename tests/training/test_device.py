@@ -31,3 +31,18 @@ def test_bfloat16_only_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     for has in (True, False):
         monkeypatch.setattr(device, "cpu_has_bfloat16", lambda has=has: has)
         assert use_bfloat16("auto", CPU) is has
+
+
+def test_freed_memory_is_kept_through_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Library:
+        def mallopt(self, option: int, value: int) -> int:
+            asked.append((option, value))
+            return 1
+
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda _: Library())
+    assert device.keep_freed_memory()
+    assert asked == [(-1, -1), (-4, 0)]
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda _: object())
+    assert not device.keep_freed_memory()

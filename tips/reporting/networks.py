@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tips.config import Experiment, Study, digest, load_study
+from tips.config.scale import Release
 from tips.reporting.published import Tables, load_tables
 
 SCALE = "paper"
-RELEASE = "posetrack17"  # Table VIII's set: with it the table's rows name their variants
+RELEASE: Release = "posetrack17"  # Table VIII's set: with it the table's rows name their variants
 ADDED = "full-size"  # folder of the variants of Tables VIII-X: their stages one are counted too
 FOLLOWED = ("6", "8")  # tables with a speed: memory and time are theirs
 # What a network depends on; variants that differ elsewhere cost the same.

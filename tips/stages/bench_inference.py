@@ -160,7 +160,7 @@ def _networks(
     rows = []
     for key in windows:
         name, _, precision = key.partition(", ")
-        row = {"variant": name, "precision": precision} | _times(found[key])
+        row: Record = {"variant": name, "precision": precision, **_times(found[key])}
         same = [one for one in passes if one.startswith(precision)]
         for what, candidates in (("same_precision", same), ("any_precision", list(passes))):
             fastest = min(candidates, key=lambda one: statistics.median(found[one]))
