@@ -149,7 +149,9 @@ def _tips(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
 def _dcpose(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
     _check_window(e, dcpose.WINDOW)
     backbone = _backbone(e, autocast)
-    head = dcpose.DCPoseHead(e.width, e.blocks, _dilations(e, backbone, dcpose.DILATIONS))
+    dilations = _dilations(e, backbone, dcpose.DILATIONS)
+    corrects = e.head.start == "backbone"
+    head = dcpose.DCPoseHead(e.width, e.blocks, dilations, corrects=corrects)
     return dcpose.DCPose(backbone, STARTS[e.head.start](), e.t, head)
 
 

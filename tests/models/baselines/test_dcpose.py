@@ -41,6 +41,17 @@ def test_row_of_15_joints() -> None:
     assert size(model.head) == size(model) - size(model.backbone) == 1_406_208
 
 
+@pytest.mark.parametrize("corrects", [True, False])
+def test_a_fresh_head_gives_back_its_start_or_nothing(corrects: bool) -> None:
+    head = DCPoseHead(4, 1, (1, 3), JOINTS, corrects=corrects)
+    before, now, after = frames()
+    found, guide = head(before, now, after, now)
+    assert torch.allclose(found, now if corrects else torch.zeros(()), atol=1e-6)
+    assert guide.shape == (2, 4, 6, 5)
+    published = size(DCPoseHead(4, 1, (1, 3), JOINTS))
+    assert size(head) == published + (JOINTS if corrects else 0)
+
+
 def test_differences_are_four_channels_per_joint() -> None:
     before, now, after = frames()
     found = differences(before, now, after).view(2, JOINTS, 4, 6, 5)
@@ -65,7 +76,7 @@ def test_with_open_masks_a_fresh_head_passes_its_support_maps_on() -> None:
     for layer in head.correction:
         with torch.no_grad():
             layer.mask.weight[:, 0, 1, 1] = 1
-    found, _ = head(*frames())
+    found, _ = head(*frames(), torch.zeros(()).expand_as(frames()[0]))
     assert found.abs().max() > 0.1
     assert torch.allclose(found, guide[0], atol=1e-6)
 
@@ -87,10 +98,11 @@ def test_neighbours_help_where_the_middle_frame_is_empty() -> None:
     torch.manual_seed(0)
     head = DCPoseHead(8, 1, (1, 2), JOINTS)
     before, wanted, after = torch.rand(3, 4, JOINTS, 6, 5)
+    empty = torch.zeros_like(wanted)
     optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
     errors = []
     for _ in range(50):
-        found, _ = head(wanted + before, torch.zeros_like(wanted), wanted + after)
+        found, _ = head(wanted + before, empty, wanted + after, empty)
         error = (found - wanted).square().mean()
         optimizer.zero_grad()
         error.backward()

@@ -18,6 +18,8 @@ def test_fresh_layers_give_the_map_itself_and_zero(groups: int, dilation: int) -
     plain = DeformConv(GUIDE, CHANNELS, groups, dilation)
     assert torch.allclose(plain(x, guide), x, atol=1e-6)
     assert not ModulatedDeformConv(GUIDE, CHANNELS, groups, dilation)(x, guide).any()
+    half = ModulatedDeformConv(GUIDE, CHANNELS, groups, dilation, opened=0.5)
+    assert torch.allclose(half(x, guide), x / 2, atol=1e-6)
 
 
 def test_an_offset_of_one_pixel_shifts_the_map() -> None:

@@ -61,19 +61,25 @@ class DeformConv(nn.Module):
 
 
 class ModulatedDeformConv(nn.Module):
-    """DCNv2 without a squashed mask, as DCPose and its successors use it. Fresh, it gives zero.
+    """DCNv2 without a squashed mask, as DCPose and its successors use it.
+
+    Fresh, it gives `opened` times the map itself.
 
     Args:
         guide: channels of the map that steers.
         channels: of the map that is resampled, and of the result.
         groups: offset groups, each moving channels / groups channels.
         dilation: of all three layers, px.
+        opened: the mask of a fresh layer; what `guide` says is added.
     """
 
     # Paper: DCPose starts its offset and mask layers at N(0, 0.001); here: at zero, as PoseWarper
     # does with its offsets, because a fresh model then starts exactly where `head.start` says.
-    def __init__(self, guide: int, channels: int, groups: int, dilation: int) -> None:
+    def __init__(
+        self, guide: int, channels: int, groups: int, dilation: int, opened: float = 0.0
+    ) -> None:
         super().__init__()
+        self.opened = opened
         self.offset = _dilated(guide, groups * 2 * TAPS, dilation)
         self.mask = _dilated(guide, groups * TAPS, dilation)
         self.conv = IdentityConv(channels, dilation)
@@ -82,7 +88,7 @@ class ModulatedDeformConv(nn.Module):
         self, x: Float[Tensor, "B C H W"], guide: Float[Tensor, "B G H W"]
     ) -> Float[Tensor, "B C H W"]:
         """Resamples x where and as strongly as `guide` says."""
-        out: Tensor = self.conv(x, self.offset(guide), self.mask(guide))
+        out: Tensor = self.conv(x, self.offset(guide), self.opened + self.mask(guide))
         return out
 
 
