@@ -13,9 +13,9 @@ from tips import skeleton
 from tips.config import Crop, load_scale
 from tips.data.windows import Key, Stores, WindowSet
 from tips.models.interfaces import PoseModel
-from tips.stages.predict import Found, Predictor, mirrored_crops
 from tips.ops.heatmap import Decoding
 from tips.ops.integral import integral
+from tips.stages.predict import Found, Predictor, mirrored_crops
 from tips.tensors import Coordinates, PoseOutput
 
 SETTINGS = load_scale("smoke", Path(__file__).parents[2] / "experiments").evaluation
