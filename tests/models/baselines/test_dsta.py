@@ -27,7 +27,7 @@ def model(start: str = "backbone") -> Dsta:
     torch.manual_seed(0)
     made = build_model(experiment(start))
     assert isinstance(made, Dsta)
-    nn.init.normal_(made.backbone.final_layer.weight, std=0.1)
+    nn.init.normal_(made.backbone.final_layer.weight, std=0.005)
     nn.init.constant_(made.backbone.final_layer.bias, 0.3)
     return made.eval()
 
