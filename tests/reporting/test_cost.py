@@ -81,7 +81,7 @@ def test_the_section_shows_what_there_is(tmp_path: Path) -> None:
 def test_a_damaged_record_is_a_line(tmp_path: Path) -> None:
     costs = tmp_path / "cost.json"
     costs.write_text(json.dumps([{"variant": "tips"}]))
-    with pytest.raises(RecordError, match="cost.json: .*; run `tips cost` again"):
+    with pytest.raises(RecordError, match=r"cost.json: .*; run `tips cost` again"):
         section(costs, tmp_path, TABLES)
 
 
