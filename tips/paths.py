@@ -35,6 +35,11 @@ class Paths(NamedTuple):
         return self.assets / "motions" / "manifest.json"
 
     @property
+    def peers(self) -> Path:
+        """Record of the downloaded public networks."""
+        return self.assets / "peers" / "manifest.json"
+
+    @property
     def bodies(self) -> Path:
         """Body bank of the embedded dataset."""
         return self.data / "bodies.npz"

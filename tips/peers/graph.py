@@ -87,7 +87,7 @@ def read(path: Path) -> Graph:
     """
     model = records.read_json(path)
     try:
-        weights = {}
+        weights: dict[str, Tensor] = {}
         for group in model["weightsManifest"]:
             data = b"".join((path.parent / name).read_bytes() for name in group["paths"])
             weights |= _weights(group["weights"], data, str(path))
@@ -118,15 +118,38 @@ def _weights(entries: list[dict[str, Any]], data: bytes, source: str) -> dict[st
 
 
 def _node(node: dict[str, Any], source: str) -> Node:
-    if node["op"] not in OPERATIONS:
-        raise RecordError(f"{source}: {node['name']}: operation {node['op']} is not known here")
-    operation, attributes = OPERATIONS[node["op"]], node.get("attr", {})
+    attributes = node.get("attr", {})
+    unknown = _unknown(node["op"], attributes)
+    if unknown:
+        raise RecordError(f"{source}: {node['name']}: {unknown} is not known here")
+    operation = OPERATIONS[node["op"]]
 
     def run(*inputs: Tensor) -> Outputs:
         found = operation(attributes, *inputs)
         return (found,) if isinstance(found, Tensor) else found
 
     return Node(node["name"], run, tuple(map(_place, node["input"])))
+
+
+def _unknown(operation: str, attributes: Attributes) -> str:
+    """What nothing here computes; empty for an operation that is known in this form."""
+    if operation not in OPERATIONS:
+        return f"operation {operation}"
+    fused = set(_fused(attributes)) - {"BiasAdd", *ACTIVATIONS}
+    if fused:
+        return f"{operation} with {', '.join(sorted(fused))}"
+    if "dilations" in attributes and set(_integers(attributes, "dilations")) != {1}:
+        return f"{operation} with dilations"
+    if "padding" in attributes and _word(attributes["padding"]["s"]) not in ("SAME", "VALID"):
+        return f"{operation} with its own padding"
+    grid = [attributes.get(name, {}).get("b") for name in ("align_corners", "half_pixel_centers")]
+    if operation == "ResizeBilinear" and grid != [False, True]:
+        return f"{operation} without half-pixel centres"
+    return ""
+
+
+def _fused(attributes: Attributes) -> list[str]:
+    return [_word(text) for text in attributes.get("fused_ops", {"list": {"s": []}})["list"]["s"]]
 
 
 def _place(text: str) -> tuple[str, int]:
@@ -154,28 +177,29 @@ def _padding(attributes: Attributes, x: Tensor, kernel: tuple[int, int]) -> list
     return pads
 
 
-def _convolution(attributes: Attributes, x: Tensor, weight: Tensor, *bias: Tensor) -> Tensor:
+def _convolution(
+    attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Tensor:
     """Conv2D with its fused bias and activation; weights are (h, w, in, out)."""
-    return _convolved(attributes, x, weight.permute(3, 2, 0, 1), 1, *bias)
+    return _convolved(attributes, x, weight.permute(3, 2, 0, 1), bias, 1)
 
 
-def _depthwise(attributes: Attributes, x: Tensor, weight: Tensor, *bias: Tensor) -> Tensor:
-    """DepthwiseConv2D; weights are (h, w, in, factor), outputs lie factor by factor."""
+def _depthwise(
+    attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """DepthwiseConv2D; weights are (h, w, in, factor), each input has its outputs together."""
     turned = weight.permute(2, 3, 0, 1).flatten(0, 1)[:, None]
-    return _convolved(attributes, x, turned, x.shape[-1], *bias)
+    return _convolved(attributes, x, turned, bias, x.shape[-1])
 
 
 def _convolved(
-    attributes: Attributes, x: Tensor, weight: Tensor, groups: int, *bias: Tensor
+    attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int
 ) -> Tensor:
-    if _integers(attributes, "dilations") != [1, 1, 1, 1]:
-        raise RecordError("a dilated convolution is not known here")
     x = x.permute(0, 3, 1, 2)
     x = nnf.pad(x, _padding(attributes, x, (weight.shape[2], weight.shape[3])))
     strides = _integers(attributes, "strides")[1:3]
-    x = nnf.conv2d(x, weight, *bias, stride=strides, groups=groups)
-    fused = attributes.get("fused_ops", {"list": {"s": []}})["list"]["s"]
-    for name in map(_word, fused):
+    x = nnf.conv2d(x, weight, bias, stride=strides, groups=groups)
+    for name in _fused(attributes):
         x = x if name == "BiasAdd" else ACTIVATIONS[name](x)
     return x.permute(0, 2, 3, 1)
 
@@ -187,9 +211,7 @@ def _max_pool(attributes: Attributes, x: Tensor) -> Tensor:
     return nnf.max_pool2d(x, size, strides).permute(0, 2, 3, 1)
 
 
-def _resize(attributes: Attributes, x: Tensor, size: Tensor) -> Tensor:
-    if attributes["align_corners"]["b"] or not attributes["half_pixel_centers"]["b"]:
-        raise RecordError("a resize is known here with half-pixel centres alone")
+def _resize(_: Attributes, x: Tensor, size: Tensor) -> Tensor:
     x = x.permute(0, 3, 1, 2)
     return nnf.interpolate(x, size.tolist(), mode="bilinear").permute(0, 2, 3, 1)
 
