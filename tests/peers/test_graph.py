@@ -242,6 +242,16 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         graph.read(path)
 
 
+def test_one_output_computes_no_more_than_it_needs(tmp_path: Path) -> None:
+    path = files(tmp_path)
+    model = json.loads(path.read_text())
+    model["signature"]["outputs"]["early"] = {"name": "product:0"}
+    path.write_text(json.dumps(model))
+    network = graph.read(path, "early")
+    assert [one.name for one in network.nodes] == ["product"]
+    assert {name: v.tolist() for name, v in network(torch.ones(2)).items()} == {"early": [0.5, -2]}
+
+
 def test_a_second_run_starts_from_the_same_constants(tmp_path: Path) -> None:
     network = graph.read(files(tmp_path))
     answers = [network(torch.tensor([4.0, 1.0]))["out"].tolist() for _ in range(3)]

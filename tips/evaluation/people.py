@@ -188,8 +188,9 @@ def _found(frame: records.FramePoses, who: str) -> FoundFrame:
                 f"scores; got {len(pose.joints)} and {len(pose.scores)}"
             )
     joints = stack_joints(records.points_array(pose.joints) for pose in frame.poses)
-    given = np.array([[point is not None for point in pose.joints] for pose in frame.poses])
-    joints[np.isnan(joints).any(axis=-1) & given.reshape(-1, skeleton.COUNT)] = NOWHERE
+    given = [[point is not None for point in pose.joints] for pose in frame.poses]
+    listed = np.array(given, dtype=np.bool_).reshape(-1, skeleton.COUNT)
+    joints[np.isnan(joints).any(axis=-1) & listed] = NOWHERE
     scores = np.array([pose.scores for pose in frame.poses], dtype=np.float64)
     return FoundFrame(
         joints,

@@ -34,7 +34,7 @@ class Node(NamedTuple):
 
 
 class Graph:
-    """A frozen graph with one placeholder.
+    """A frozen graph with one placeholder; what no output reads is left out.
 
     Args:
         nodes: as the model file lists them.
@@ -62,7 +62,8 @@ class Graph:
         self.placeholder = holders[0]
         made = {node["name"]: _node(node, source) for node in inner}
         before = {name: {other for other, _ in node.inputs} for name, node in made.items()}
-        order = TopologicalSorter(before).static_order()
+        needed = _behind({name for name, _ in self.outputs.values()}, before)
+        order = TopologicalSorter({name: before.get(name, set()) for name in needed}).static_order()
         self.nodes = [made[name] for name in order if name in made]
 
     @torch.inference_mode()
@@ -79,8 +80,21 @@ class Graph:
         return {name: values[node][at] for name, (node, at) in self.outputs.items()}
 
 
-def read(path: Path) -> Graph:
+def _behind(names: set[str], before: Mapping[str, set[str]]) -> set[str]:
+    """The nodes that some nodes are computed from, and these."""
+    found: set[str] = set()
+    while names:
+        found |= names
+        names = {other for name in names for other in before.get(name, set())} - found
+    return found
+
+
+def read(path: Path, wanted: str | None = None) -> Graph:
     """Reads NAME.json and the weights beside it.
+
+    Args:
+        path: of the json file.
+        wanted: the one output to compute; all when None.
 
     Raises:
         RecordError: a file is missing or is no such graph.
@@ -91,7 +105,8 @@ def read(path: Path) -> Graph:
         for group in model["weightsManifest"]:
             data = b"".join((path.parent / name).read_bytes() for name in group["paths"])
             weights |= _weights(group["weights"], data, str(path))
-        outputs = {name: item["name"] for name, item in model["signature"]["outputs"].items()}
+        signed = model["signature"]["outputs"]
+        outputs = {name: signed[name]["name"] for name in ([wanted] if wanted else signed)}
         return Graph(model["modelTopology"]["node"], weights, outputs, str(path))
     except KeyError as error:
         raise RecordError(f"{path}: no TensorFlow.js graph, {error} is missing") from error
