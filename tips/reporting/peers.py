@@ -146,9 +146,9 @@ def _body(rows: Sequence[Row], study: Study) -> str:
     return (
         f"{metric} of public networks on the same validation frames and boxes. **They were "
         "trained by others, on other data**, far more of it and at a larger size, and never saw "
-        "this study's: no gain of one kind over the other is a gain of a method, and what their annotators called "
-        "a hip is not quite what this dataset calls one. They say how "
-        "hard these frames are for a network that knows people. Every row, also ours, is "
+        "this study's: no gain of one kind over the other is a gain of a method, and what their "
+        "annotators called a hip is not quite what this dataset calls one. They say how hard these "
+        "frames are for a network that knows people. Every row, also ours, is "
         f"matched and averaged over the {count} joints that all of them have: the peers have no "
         "head top and no head bottom. BlazePose looks twice, the second time at the region that "
         "it asks for itself.\n\n" + markdown.table(header, cells, "llr")
