@@ -149,7 +149,7 @@ def test_seeds_are_averaged_and_a_missing_one_is_partial(study: tuple[Study, Pat
 
 
 def test_the_section_says_how_to_get_what_is_not_there(study: tuple[Study, Paths]) -> None:
-    section = peers.section(*study)
+    section = peers.peers_section(*study)
     assert section.title == "Peers from outside"
     assert "`make peers`" in section.body
     assert section.body.count("\n") == 1
@@ -158,7 +158,7 @@ def test_the_section_says_how_to_get_what_is_not_there(study: tuple[Study, Paths
 def test_the_section_names_them_as_trained_on_other_data(study: tuple[Study, Paths]) -> None:
     records.write(found(3.0, PEER, COMMON), study[1].predictions(PEER, "0", "gt"))
     rows = made(*study)
-    body = peers.section(*study).body
+    body = peers.peers_section(*study).body
     assert "trained by others, on other data" in body
     assert "the 13 joints" in body
     peer = rows["MoveNet Thunder"]

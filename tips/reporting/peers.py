@@ -128,7 +128,7 @@ def _cells(scores: Sequence[Floats], files: Sequence[RunFile], study: Study) -> 
     return (*ap, plain(float(means.mean())), sd, str(len(scores)), status)
 
 
-def section(study: Study, paths: Paths) -> Section:
+def peers_section(study: Study, paths: Paths) -> Section:
     """The report's words and table; how to get it where the peers were not asked."""
     table = paths.table(STEM)
     return Section("Peers from outside", _body(view.read(table), study) if table.is_file() else HOW)

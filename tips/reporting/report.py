@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tips.config import Study
 from tips.paths import Paths
-from tips.reporting import background, drawn, ledger, markdown, peers, sections, sources, view
+from tips.reporting import background, drawn, ledger, markdown, sections, sources, view
 from tips.reporting.background import RunRecord
 from tips.reporting.deviations import Deviation
+from tips.reporting.peers import peers_section
 from tips.reporting.published import Tables
 from tips.reporting.sections import Section
 from tips.reporting.sources import Step
@@ -67,7 +68,7 @@ def build(
         sections.synthesis(sheets["table-S"]),
         sections.subsets(sheets["table-subsets"]),
         sections.controls(tables.table("C"), sheets["table-C"], sheets["table-variants"]),
-        peers.section(study, paths),
+        peers_section(study, paths),
         sections.reliability(sheets["table-AA"][0]),
         sections.interim(sheets["interim"]),
         background.grouping(counts, paths, drawn.groups(counts, paths)),
