@@ -7,10 +7,13 @@ STUDY = --scale $(SCALE) --root "$(ROOT)"
 TIPS = .venv/bin/python -m tips
 
 .DELETE_ON_ERROR:
-.PHONY: reproduce test test-full lint types smoke kernels bench ui mlflow clean
+.PHONY: reproduce peers test test-full lint types smoke kernels bench ui mlflow clean
 
 reproduce: .venv/installed ## everything, from first download to report; run it again after any stop
 	$(TIPS) stage reproduce $(STUDY)
+
+peers: .venv/installed ## MoveNet and BlazePose beside our rows (npm, 145 MB); reproduce first
+	$(TIPS) stage reproduce $(STUDY) --peers
 
 test: .venv/installed ## the test suite, without the 384x288 training step
 	.venv/bin/python -m pytest -m "not full"

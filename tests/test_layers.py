@@ -22,6 +22,7 @@ ROWS = {
     "training": 3,
     "evaluation": 3,
     "video": 3,
+    "peers": 3,
     "models": 4,
     "losses": 4,
     "data": 4,
@@ -44,6 +45,7 @@ WITHOUT_TORCH = [
     "tips.provenance",
     *(f"tips.stages.{name}" for name in ("tabulate", "report", "evaluate", "track")),
     *(f"tips.stages.{name}" for name in ("evaluate_files", "export", "bench_evaluation")),
+    "tips.stages.tabulate_peers",
     *(
         f"tips.{folder}.{path.stem}"
         for folder in ("evaluation", "reporting")

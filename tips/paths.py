@@ -30,6 +30,11 @@ class Paths(NamedTuple):
         return Path("results") / "assets"
 
     @property
+    def peers(self) -> Path:
+        """Record of the downloaded public networks."""
+        return self.assets / "peers" / "manifest.json"
+
+    @property
     def motions(self) -> Path:
         """Record of the downloaded motion-capture clips."""
         return self.assets / "motions" / "manifest.json"

@@ -103,11 +103,11 @@ class Detections(Record):
 
 
 class Pose(Record):
-    """One predicted person of one frame."""
+    """One predicted person of one frame; a joint that the predictor does not know is absent."""
 
     track: int
     score: float
-    joints: tuple[Point, ...]
+    joints: tuple[Point | None, ...]
     scores: tuple[float, ...]
 
 

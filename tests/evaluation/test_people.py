@@ -53,6 +53,25 @@ def test_clips_are_sorted_by_name(split):
     assert names == sorted(names)
 
 
+def test_a_frame_may_have_no_predictions(split):
+    annotations, predictions = split
+    empty = records.FramePoses(frame=0, poses=())
+    only = records.SequencePredictions(name=annotations.sequences[0].name, frames=(empty,))
+    found = from_records(annotations, predictions.model_copy(update={"sequences": (only,)}))
+    assert found[0].found[0].joints.shape == (0, 15, 2)
+
+
+def test_an_absent_joint_is_no_prediction(split):
+    annotations, predictions = split
+    pose = records.Pose(track=0, score=1, joints=(None, *[(3.0, 4.0)] * 14), scores=(0.5,) * 15)
+    only = records.SequencePredictions(
+        name=annotations.sequences[0].name, frames=(records.FramePoses(frame=0, poses=(pose,)),)
+    )
+    found = from_records(annotations, predictions.model_copy(update={"sequences": (only,)}))
+    assert np.isnan(found[0].found[0].joints[0, 0]).all()
+    assert found[0].found[0].joints[0, 1:].tolist() == [[3, 4]] * 14
+
+
 def test_a_prediction_without_numbers_exists(split):
     annotations, predictions = split
     pose = records.Pose(track=0, score=1, joints=((np.nan, 1.0),) * 15, scores=(0.5,) * 15)

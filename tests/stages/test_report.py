@@ -24,6 +24,7 @@ SECTIONS = (
     "Table S: the synthesized poses",
     "Clean, degraded, hidden",
     "Controls and your variants",
+    "Peers from outside",
     "How far the intervals can be trusted",
     "The rough interim frames",
     "Part grouping from data",

@@ -53,6 +53,16 @@ def sleeper() -> Iterator[Callable[..., subprocess.Popen]]:
         process.wait()
 
 
+@pytest.mark.parametrize("peers", [True, False])
+def test_peers_come_only_where_they_are_asked_for(
+    peers: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(reproduce, "_snakemake", lambda words: asked.append(words) or 0)
+    reproduce.run("smoke", peers=peers)
+    assert ("peers=all" in asked[-1]) == peers
+
+
 @pytest.mark.slow
 def test_killed_snakemake_is_recovered_from(
     folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture

@@ -42,6 +42,16 @@ def test_joints_that_are_hardly_there_are_not_drawn() -> None:
     assert draw_people(BLACK, [(pose(SEEN, left_wrist=(60, 60)), BOX)])[55:65, 55:65].any()
 
 
+def test_an_absent_joint_and_its_bones_are_not_drawn() -> None:
+    arm = pose(left_elbow=(20.0, 80.0), left_wrist=(60.0, 80.0))
+    elbow = skeleton.INDEX["left_elbow"]
+    joints = (*arm.joints[:elbow], None, *arm.joints[elbow + 1 :])
+    drawn = draw_people(BLACK, [(arm.model_copy(update={"joints": joints}), BOX)])
+    assert tuple(drawn[80, 60]) == (255, 255, 255)
+    assert not drawn[75:85, 15:45].any()
+    assert not drawn[:5, :5].any()
+
+
 def test_sides_are_told_by_both_ends() -> None:
     sides = [side(skeleton.POSETRACK, bone) for bone in skeleton.BONES]
     assert [sides.count(key) for key in ("left", "right", "")] == [5, 5, 4]

@@ -47,10 +47,19 @@ def test_jobs_that_need_the_card_ask_for_it(tmp_path: Path, device: str) -> None
     assert sum(name == "train" for name, _ in jobs) == EVERY
 
 
+def test_peers_from_outside_run_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    rules = [set(_rules(dry_run(tmp_path, "paper-jhmdb-1", f"peers={n}"))) for n in ("none", "all")]
+    assert rules[1] - rules[0] == {"fetch_peers", "peer", "tabulate_peers"}
+
+
+def _rules(shown: str) -> list[str]:
+    return re.findall(r"^rule (\w+):$", shown, re.MULTILINE)
+
+
 def dry_run(tmp_path: Path, scale: str, *config: str) -> str:
     for name in ("tips", "csrc", "workflow", "experiments"):
         ignored = shutil.ignore_patterns("__pycache__", "build")
-        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=ignored)
+        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=ignored, dirs_exist_ok=True)
     shutil.copy(REPOSITORY / "environment.yml", tmp_path)
     command = [str(Path(sys.executable).with_name("snakemake")), "-n"]
     shown = subprocess.run(

@@ -103,7 +103,7 @@ def by_both_sizes(
         names: of the dataset's joints.
     """
     found = {
-        (sequence.name, frame.frame, pose.track): pose.joints
+        (sequence.name, frame.frame, pose.track): records.points_array(pose.joints)
         for sequence in predictions.sequences
         for frame in sequence.frames
         for pose in frame.poses

@@ -187,8 +187,10 @@ def _found(frame: records.FramePoses, who: str) -> FoundFrame:
                 f"{who}: frame {frame.frame}: pose {index} needs {skeleton.COUNT} joints and "
                 f"scores; got {len(pose.joints)} and {len(pose.scores)}"
             )
-    joints = stack_joints(np.array(pose.joints, dtype=np.float64) for pose in frame.poses)
-    joints[np.isnan(joints).any(axis=-1)] = NOWHERE
+    joints = stack_joints(records.points_array(pose.joints) for pose in frame.poses)
+    given = [[point is not None for point in pose.joints] for pose in frame.poses]
+    listed = np.array(given, dtype=np.bool_).reshape(-1, skeleton.COUNT)
+    joints[np.isnan(joints).any(axis=-1) & listed] = NOWHERE
     scores = np.array([pose.scores for pose in frame.poses], dtype=np.float64)
     return FoundFrame(
         joints,

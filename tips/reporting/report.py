@@ -20,6 +20,7 @@ from tips.reporting import (
 )
 from tips.reporting.background import RunRecord
 from tips.reporting.deviations import Deviation
+from tips.reporting.peers import peers_section
 from tips.reporting.published import Tables
 from tips.reporting.sections import Section
 from tips.reporting.sources import Step
@@ -88,6 +89,7 @@ def build(
         sections.synthesis(sheets["table-S"]),
         sections.subsets(sheets["table-subsets"]),
         sections.controls(tables.table("C"), sheets["table-C"], sheets["table-variants"]),
+        peers_section(study, paths),
         sections.reliability(sheets["table-AA"][0]),
         sections.interim(sheets["interim"], interim_worth),
         background.grouping(counts, paths, drawn.groups(counts, paths)),

@@ -23,7 +23,7 @@ SERVERS: Final = ("reproduce", "ui")  # stages that write nothing of the workflo
 PAUSE = 2.0  # seconds between looks at an orphan
 
 
-def run(scale: str = "desk", root: str = "") -> None:
+def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
     """Makes everything up to the report and says where it lies; goes on after any stop.
 
     After a SIGKILL of snakemake its folder stays locked and the training it had started runs on.
@@ -33,6 +33,7 @@ def run(scale: str = "desk", root: str = "") -> None:
     Args:
         scale: name of a file of experiments/scales.
         root: dataset folder, where the scale leaves it open.
+        peers: puts public networks beside our rows, too.
 
     Raises:
         ConfigError: the study cannot be used.
@@ -41,6 +42,7 @@ def run(scale: str = "desk", root: str = "") -> None:
     study = load_study(scale, Path("experiments"), root or None)
     report = study_paths(study.scale).reports / "index.html"
     config = ["--config", f"scale={scale}", *([f"root={root}"] if root else [])]
+    config += ["peers=all"] if peers else []
     recover(config)
     code = _snakemake(["--rerun-incomplete", *config])
     if code:

@@ -34,8 +34,9 @@ def draw_people(
     thick = max(2, round(max(image.shape[:2]) / 400))
     for pose, box in people:
         _draw_box(canvas, pose, box, thick)
-        seen = [score >= SEEN for score in pose.scores]
-        points = [_fixed(point) for point in pose.joints]
+        scored = zip(pose.joints, pose.scores, strict=True)
+        seen = [point is not None and score >= SEEN for point, score in scored]
+        points = [_fixed(point or (0.0, 0.0)) for point in pose.joints]
         for bone in body.bones:
             if all(seen[joint] for joint in bone):
                 a, b = (points[joint] for joint in bone)

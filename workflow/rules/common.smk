@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir).parent))
 
 from tips.config import BACKBONE, MEAN_POSE, RIVALS, ConfigError, digest, load_study
 from tips.paths import study_paths
+from tips.peers.known import PEERS
 from tips.provenance import has_nvidia_driver, source_digest
 from tips.records import read_json
 from tips.reporting.networks import open_networks

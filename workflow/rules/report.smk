@@ -140,6 +140,7 @@ rule report:
     input:
         PATHS.cost,
         [PATHS.table(name) for name in TABLES],
+        PEER_TABLES,
         PATHS.results / "figures" / "figure-4.csv",
         PATHS.reports / "figures" / "pictures.json",
         metrics=[PATHS.metrics(*row) for row in scored()],

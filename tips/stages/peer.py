@@ -1,0 +1,71 @@
+"""Predicts the validation split with a public network that others trained on other data."""
+
+import numpy as np
+import torch
+
+from tips import records
+from tips.config import ConfigError
+from tips.data.frames import open_frames
+from tips.data.windows import Key
+from tips.peers import networks
+from tips.peers.known import PEERS, Peer
+from tips.peers.networks import Answer
+from tips.records import Detections, Pose, Predictions
+from tips.skeleton import Skeleton
+from tips.stages._progress import track
+from tips.stages._study import open_study, read_annotations
+from tips.stages.predict import Found, box_keys, gather
+
+
+def run(peer: str, scale: str = "desk", root: str = "", threads: int = 1) -> None:
+    """Writes the predictions of one peer, on the boxes that every row of the study gets.
+
+    Args:
+        peer: movenet-thunder, movenet-lightning or blazepose.
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+        threads: of torch.
+
+    Raises:
+        ConfigError: no such peer.
+        RecordError: its files, frames or boxes are missing.
+    """
+    if peer not in PEERS:
+        raise ConfigError(f"--peer must be one of {', '.join(PEERS)}; got {peer!r}")
+    torch.set_num_threads(threads)
+    study, paths = open_study(scale, root)
+    settings, dataset = study.scale.evaluation, study.scale.dataset
+    annotations = read_annotations(paths, "val")
+    keys = box_keys(annotations, records.read(Detections, paths.boxes(settings.boxes)))
+    frames = open_frames(dataset, paths, annotations)
+    ask = networks.load(peer, paths.peers.parent, settings.enlarge)
+    found = []
+    for key in track(keys, peer):
+        answer = ask(frames(key.sequence, key.frame), key.box)
+        factor = key.score if settings.product else 1.0
+        found.append(
+            Found(pose=as_pose(answer, PEERS[peer], dataset.body, key, factor), between=())
+        )
+    rows = gather(annotations, keys, found)
+    predictions = Predictions(variant=peer, seed=0, boxes=settings.boxes, sequences=rows)
+    records.write(predictions, paths.predictions(peer, "0", settings.boxes))
+
+
+def as_pose(answer: Answer, peer: Peer, body: Skeleton, key: Key, factor: float) -> Pose:
+    """Sorts a peer's joints into the dataset's fifteen; those it does not know are absent.
+
+    Args:
+        answer: all joints that the peer knows.
+        peer: which of them is which.
+        body: the dataset's joints.
+        key: the box that was asked about.
+        factor: on every score.
+    """
+    rows = [peer.places.get(name) for name in body.joints]
+    points, scores = np.round(answer.joints, 3).tolist(), answer.scores.tolist()
+    return Pose(
+        track=key.track,
+        score=round(key.score, 6),
+        joints=tuple(None if row is None else tuple(points[row]) for row in rows),
+        scores=tuple(0.0 if row is None else round(scores[row] * factor, 6) for row in rows),
+    )

@@ -1,0 +1,28 @@
+"""Predictions of the peers and of our rows -> results/tables/table-peers.csv."""
+
+from pathlib import Path
+
+from tips.config import load_study
+from tips.paths import study_paths
+from tips.provenance import source_digest
+from tips.reporting import peers, tables
+from tips.reporting.published import load_tables
+
+
+def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
+    """Writes table-peers.csv and its LaTeX twin; rows without predictions are `missing`.
+
+    Args:
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+        seeds: seeds of every variant, 0: as the scale says.
+
+    Raises:
+        RecordError: annotations or predictions are missing or malformed.
+    """
+    experiments = Path("experiments")
+    study = load_study(scale, experiments, root or None, seeds or None)
+    paths = study_paths(study.scale)
+    published = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
+    sheet = peers.sheet(study, paths, published.table("C"), source_digest())
+    tables.write(sheet, paths)

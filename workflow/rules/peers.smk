@@ -1,0 +1,67 @@
+# Public networks beside our rows: `make peers`, or --config peers=all. Nothing else needs them, so
+# they run only where they are asked for; once there, their table is kept up to date.
+PEER_TABLE = PATHS.table("table-peers")
+PEER_TABLES = [PEER_TABLE] if config["peers"] == "all" or PEER_TABLE.is_file() else []
+
+
+rule fetch_peers:
+    output:
+        PATHS.peers,
+    log:
+        log_file("fetch_peers"),
+    benchmark:
+        time_file("fetch_peers")
+    retries: 1
+    conda:
+        "../../environment.yml"
+    params:
+        folder=PATHS.peers.parent,
+        code=source_digest(["peers/fetch.py"]),
+    shell:
+        "stage fetch-peers --out {params.folder} 2> >(tee {log} >&2)"
+
+
+rule peer:
+    input:
+        PATHS.peers,
+        annotations=PATHS.annotations("val"),
+        boxes=PATHS.boxes(BOXES),
+        packed=PATHS.packed / "packed.json",
+    output:
+        PATHS.predictions("{peer}", "0", BOXES),
+    log:
+        log_file("peer", "{peer}"),
+    benchmark:
+        time_file("peer", "{peer}")
+    wildcard_constraints:
+        peer="|".join(PEERS),
+    conda:
+        "../../environment.yml"
+    params:
+        settings=digest(SCALE.evaluation),
+        code=source_digest(["peers", "stages/peer.py", "ops/crop.py"]),
+    shell:
+        "study peer --peer {wildcards.peer} --threads {threads} 2> >(tee {log} >&2)"
+
+
+rule tabulate_peers:
+    input:
+        [PATHS.predictions(peer, "0", BOXES) for peer in PEERS],
+        [PATHS.predictions(*row) for row in scored()],
+        annotations=PATHS.annotations("val"),
+        published="experiments/tables.yaml",
+    output:
+        PEER_TABLE,
+    log:
+        log_file("tabulate_peers"),
+    benchmark:
+        time_file("tabulate_peers")
+    conda:
+        "../../environment.yml"
+    params:
+        settings=digest(SCALE.evaluation),
+        current=source_digest(),
+        seeds=config["seeds"],
+        code=source_digest(["evaluation", "reporting", "stages/tabulate_peers.py"]),
+    shell:
+        "study tabulate-peers --seeds {params.seeds} 2> >(tee {log} >&2)"
