@@ -21,11 +21,11 @@ def small(name: str) -> Experiment:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_line_over_the_batch(name: str) -> None:
-    """Larger batches lie on the line of the first two, within a few small buffers."""
+    """Larger batches lie on the line of the first two, within a few buffers."""
     experiment = small(name)
     found = footprint(name, experiment)
     _, step = training_step(subject(experiment, "meta", batch=8))
-    assert found.base + 8 * found.window == pytest.approx(peak_bytes(step), rel=0.02)
+    assert found.base + 8 * found.window == pytest.approx(peak_bytes(step), rel=0.05)
     if name == "tips":
         assert 0 < found.window_checkpointed < found.window
     assert found.backbone_trained is (name == "hrnet")
