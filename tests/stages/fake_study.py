@@ -251,14 +251,9 @@ def _side_files(paths: Paths) -> None:
         },
         paths.speed,
     )
-    records.write_json(
-        {
-            "generator": "flow",
-            "train": {"mean": 29.5, "n": 40},
-            "val": {"mean": 29.1, "n": 20},
-        },
-        paths.interim("flow") / "psnr.json",
-    )
+    for generator in ("flow", "vfit"):
+        psnr = {"train": {"mean": 29.5, "n": 40}, "val": {"mean": 29.1, "n": 20}}
+        records.write_json({"generator": generator} | psnr, paths.interim(generator) / "psnr.json")
     groups = skeleton.GROUPS[5]
     records.write_json(
         {

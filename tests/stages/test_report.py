@@ -138,14 +138,14 @@ def test_methods_stand_side_by_side_with_their_conditions(paths: Paths) -> None:
     assert re.fullmatch(r"\+3\.4 / [+-][\d.]+ \[.*\] (above|below|not separable)", cells[-2])
     assert cells[-1] == "re-implemented"
     assert "Equal conditions are: annotated boxes; the frozen backbone of `hrnet`, one ch" in text
-    assert "- `dcpose` departs from them in its augmentation." in text
+    assert "- `dcpose` departs from them in its augmentation (" in text
     assert "Against 1 re-implemented networks" in section(source(paths), "The answer in short")
 
 
 def test_interim_frames_stand_beside_what_they_are_worth(paths: Paths) -> None:
     text = section(source(paths), "The rough interim frames")
     assert "### What the interim frame is worth" in text
-    assert re.search(r"\| the full model's own \| flow \| 29\.10 \| 86\.2 \| \d", text)
+    assert re.search(r"\| the full model's own \| vfit \| 29\.10 \| 86\.2 \| \d", text)
     assert re.search(r"\| mean of both neighbours \| average \| missing \|  \| \d", text)
     assert "| the true frame between | - | - |  | missing: not part of this scale |" in text
 

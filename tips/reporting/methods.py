@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tips.config import BACKBONE, Study
+from tips.config import BACKBONE, Experiment, Study
 from tips.paths import Paths
 from tips.reporting import markdown, sources, view
 from tips.reporting.published import Table, printed_difference
@@ -132,10 +132,17 @@ def departures(table: Table, study: Study) -> dict[str, list[str]]:
     for row in table.rows:
         if row.variant in study.variants and row.variant != BACKBONE:
             own = study.variants[row.variant].experiment
-            parts = [part for part in SHARED if getattr(own, part) != getattr(full, part)]
-            if parts:
-                found[row.variant] = parts
+            parts = [_difference(part, own, full) for part in SHARED]
+            if any(parts):
+                found[row.variant] = [part for part in parts if part]
     return found
+
+
+def _difference(part: str, own: Experiment, full: Experiment) -> str:
+    """A part with the values of its own that it has, such as `training (epochs 99)`; "" if none."""
+    mine, common = (dict(getattr(one, part)) for one in (own, full))
+    apart = [f"{key} {value}" for key, value in mine.items() if value != common[key]]
+    return f"{part} ({', '.join(apart)})" if apart else ""
 
 
 def _joined(*parts: str) -> str:

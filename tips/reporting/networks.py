@@ -36,9 +36,8 @@ def open_networks(experiments: Path) -> Networks:
     study = load_study(SCALE, experiments, root="none")  # no cost depends on the dataset
     tables = load_tables(experiments / "tables.yaml", RELEASE)
     added = [name for name, variant in study.variants.items() if variant.kind == ADDED]
-    named = dict.fromkeys([*tables.trainings(), *added])
-    names = tuple(name for name in named if name in study.variants)
-    return Networks(study, tables, names, followed(tables))
+    names = dict.fromkeys([*tables.trainings(), *added])
+    return Networks(study, tables, tuple(names), followed(tables))
 
 
 def followed(tables: Tables) -> tuple[str, ...]:
