@@ -18,7 +18,7 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 FILES = {
     "hrnet": "baselines/hrnet.yaml",
     "tips": "tips.yaml",
-    "tips-without-vfit": "full-size/tips-without-vfit.yaml",
+    "tips-without-vfit": "ablation/tips-without-vfit.yaml",
 }
 
 

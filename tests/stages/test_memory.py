@@ -7,6 +7,7 @@ import torch
 
 from tips.config import Experiment, load_experiment, load_scale
 from tips.models.cost import peak_bytes
+from tips.ops import deform_attn
 from tips.stages._memory import footprint
 from tips.stages.cost import subject, training_step
 
@@ -25,7 +26,9 @@ def test_a_line_over_the_batch(name: str) -> None:
     experiment = small(name)
     found = footprint(name, experiment)
     _, step = training_step(subject(experiment, "meta", batch=8))
-    assert found.base + 8 * found.window == pytest.approx(peak_bytes(step), rel=0.05)
+    # The gradients of this small HRNet are as large as the activations of a few windows.
+    near = 0.05 if name == "tips" else 0.2
+    assert found.base + 8 * found.window == pytest.approx(peak_bytes(step), rel=near)
     if name == "tips":
         assert 0 < found.window_checkpointed < found.window
     assert found.backbone_trained is (name == "hrnet")
@@ -36,8 +39,11 @@ def test_a_line_over_the_batch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_true_step_holds_what_the_meta_device_says(name: str) -> None:
+def test_a_true_step_holds_what_the_meta_device_says(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same ops on the CPU, in pure torch: sizes agree but for what kernels keep."""
+    monkeypatch.setattr(deform_attn, "SERVED", frozenset())
     experiment = small(name)
     peaks = []
     for device in ("meta", "cpu"):
