@@ -14,6 +14,7 @@ from tips.config import (
 )
 
 MINE = "ablation/mine.yaml"
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 def write(experiments: Path, text: str, name: str = MINE) -> Path:
@@ -256,3 +257,14 @@ def test_every_committed_file_loads_at_every_scale(experiments: Path) -> None:
         same = {"full-scratch", "single-frame-scratch"} & set(study.variants) if scratch else set()
         digests = {digest(variant.experiment) for variant in study.variants.values()}
         assert len(digests) == len(study.variants) - len(same)
+
+
+def test_keys_that_a_model_does_not_read_are_no_part_of_its_meaning() -> None:
+    def changed(name: str, **parts: object) -> bool:
+        experiment = load_experiment(EXPERIMENTS / name)
+        return digest(experiment) != digest(experiment.model_copy(update=parts))
+
+    for name in ("baselines/hrnet.yaml", "controls/concat.yaml", "tips.yaml"):
+        assert changed(name, interim="average") == (name == "tips.yaml")
+        assert changed(name, width=96) == (name != "baselines/hrnet.yaml")
+        assert changed(name, window=(0, 1))

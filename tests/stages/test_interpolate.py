@@ -1,11 +1,12 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tips.config import ConfigError
+from tips.config import ConfigError, Dataset
 from tips.ops.image import read_image
-from tips.records import RecordError, read_json
+from tips.records import RecordError, read_json, write_json
 from tips.stages import _study, interpolate, pack
 
 
@@ -59,3 +60,34 @@ def test_refusals(make_study: Callable) -> None:
     with pytest.raises(RecordError, match=r"val/c/000002\.jpg: not a readable image"):
         interpolate.run("flow", "test")
     assert not (paths.interim("flow") / "psnr.json").exists()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_stopped_it_goes_on_with_the_next_clip(
+    make_study: Callable, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    _, paths = make_study(pack, _study, packed=packed)
+    pack.run("test")
+    made: list[str] = []
+    write = interpolate._write
+
+    def spy(images: Iterator, dataset: Dataset, folder: Path, name: str) -> None:
+        if name == "c" and not made.count("stopped"):
+            made.append("stopped")
+            raise KeyboardInterrupt
+        made.append(name)
+        write(images, dataset, folder, name)
+
+    monkeypatch.setattr(interpolate, "_write", spy)
+    with pytest.raises(KeyboardInterrupt):
+        interpolate.run("average", "test")
+    assert not (paths.interim("average") / "psnr.json").exists()
+    interpolate.run("average", "test")
+    assert made == ["a", "b", "stopped", "c"]
+    finished = read_json(paths.interim("average") / "psnr.json")
+    interpolate.run("average", "test")  # everything is there
+    assert made == ["a", "b", "stopped", "c"]
+    assert read_json(paths.interim("average") / "psnr.json") == finished
+    write_json({"another": "dataset"}, paths.manifest)
+    interpolate.run("average", "test")
+    assert made[4:] == ["a", "b", "c"]

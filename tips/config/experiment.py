@@ -235,6 +235,12 @@ class Experiment(Part):
         return self.synthesis is not None and self.interim != "features"
 
     @property
+    def unread(self) -> tuple[str, ...]:
+        """Keys that this model does not look at: changing one changes no training."""
+        single = ("width", "blocks", "fusion", "head") if self.model == "single_frame" else ()
+        return (*single, *(() if self.synthesis is not None else ("interim",)))
+
+    @property
     def t(self) -> int:
         """Position of frame t in the window."""
         return self.window.index(0)

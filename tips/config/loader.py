@@ -149,8 +149,10 @@ def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
 
 
 def digest(value: BaseModel | Mapping[str, Any]) -> str:
-    """Sha256 of a configuration's meaning: not of comments, titles or key order."""
+    """Sha256 of a configuration's meaning: not of comments, titles, key order or unread keys."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else dict(value)
+    for unread in value.unread if isinstance(value, Experiment) else ():
+        plain.pop(unread)
     plain.pop("title", None)
     plain.pop("note", None)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

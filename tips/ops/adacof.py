@@ -36,17 +36,17 @@ def adacof(
     x = torch.arange(width, device=image.device)
 
     def corner(row: Tensor, column: Tensor) -> Tensor:
-        place = row.clamp(0, bottom - 1) * right + column.clamp(0, right - 1)
-        places = place.flatten(1)[:, None].expand(-1, channels, -1)
+        places = (row + column).flatten(1)[:, None].expand(-1, channels, -1)
         return flat.gather(2, places).unflatten(2, (height, width))
 
     out = image.new_zeros(batch, channels, height, width)
     for tap in range(taps):
-        down, along = rows[:, tap], columns[:, tap]
-        a, b = (down - down.trunc())[:, None], (along - along.trunc())[:, None]
-        i = y + tap // size + down.trunc().long()
-        j = x + tap % size + along.trunc().long()
-        left = (1 - a) * corner(i, j) + a * corner(i + 1, j)
-        right_hand = (1 - a) * corner(i, j + 1) + a * corner(i + 1, j + 1)
-        out = out + weights[:, tap, None] * ((1 - b) * left + b * right_hand)
+        down, along = rows[:, tap].trunc(), columns[:, tap].trunc()
+        a, b = (rows[:, tap] - down)[:, None], (columns[:, tap] - along)[:, None]
+        i, j = y + tap // size + down.long(), x + tap % size + along.long()
+        above, below = (k.clamp(0, bottom - 1) * right for k in (i, i + 1))
+        before, behind = (k.clamp(0, right - 1) for k in (j, j + 1))
+        near = torch.lerp(corner(above, before), corner(below, before), a)
+        far = torch.lerp(corner(above, behind), corner(below, behind), a)
+        out = torch.addcmul(out, weights[:, tap, None], torch.lerp(near, far, b))
     return out

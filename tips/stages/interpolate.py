@@ -1,5 +1,6 @@
 """Writes one generator's interim frames of every clip, and measures them."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-import tips.records as records
+from tips import provenance, records
 from tips.build import GENERATORS
 from tips.config import ConfigError, Dataset
 from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
@@ -21,9 +22,13 @@ from tips.stages._study import Opened, interpolator, open_study
 
 TRUE: Final = "true"  # read, not generated
 
+# What a frame depends on; VFIT's also on its network.
+CODE: Final = ("interim",)
+NETWORK: Final = ("models/vfit", "ops/adacof.py")
+
 
 def run(generator: str, scale: str = "desk", root: str = "") -> None:
-    """Interpolates train and val with one generator; writes psnr.json last.
+    """Interpolates train and val with one generator; writes psnr.json last, goes on after a stop.
 
     A clip of T frames gives T - 1 interim frames, frame w between w and w + 1. The PSNR is the mean
     over frames of each frame's, against the true in-between frames where the dataset has them.
@@ -43,17 +48,47 @@ def run(generator: str, scale: str = "desk", root: str = "") -> None:
     cv2.setNumThreads(1)  # one process per core; equal frames on every machine
     opened = open_study(scale, root)
     dataset, paths = opened.study.scale.dataset, opened.paths
+    _continue(generator, opened)
     report: dict[str, Any] = {"generator": generator}
     for split in ("train", "val"):
         annotations = records.read(records.Annotations, paths.annotations(split))
         sources = _sources(generator, opened, annotations)
+        folder = paths.interim(generator) / split
         for sequence in track(annotations.sequences, f"interim {generator}, {split}"):
-            _write(sources(sequence), dataset, paths.interim(generator) / split, sequence.name)
+            if not _whole(sequence, dataset, folder):
+                _write(sources(sequence), dataset, folder, sequence.name)
         report[split] = {"mean": None, "n": 0}
         if generator != TRUE and has_true_frames(paths.root, split):
             made = open_interim(dataset, paths, generator, split)
             report[split] = _measure(made, true_frames(paths.root, split), annotations)
     records.write_json(report, paths.interim(generator) / "psnr.json")
+
+
+def _continue(generator: str, opened: Opened) -> None:
+    """Keeps the frames of a stopped run where they are still right; removes them otherwise."""
+    folder = opened.paths.interim(generator)
+    parts = (*CODE, *NETWORK) if generator == "vfit" else CODE
+    key = {"code": provenance.source_digest(parts), "data": _file_digest(opened.paths.manifest)}
+    network = interpolator(opened) if generator == "vfit" else None
+    if network is not None and network.weights is not None:
+        key["network"] = _file_digest(Path(network.weights))
+    noted = folder / "key.json"
+    if not noted.is_file() or records.read_json(noted) != key:
+        shutil.rmtree(folder, ignore_errors=True)
+        records.write_json(key, noted)
+    (folder / "psnr.json").unlink(missing_ok=True)
+
+
+def _file_digest(path: Path) -> str:
+    return provenance.file_digest(path) if path.is_file() else ""
+
+
+def _whole(sequence: records.Sequence, dataset: Dataset, folder: Path) -> bool:
+    """Whether all frames of a clip are there; each file appears complete or not at all."""
+    if dataset.frames == "packed":
+        return (folder / f"{sequence.name}.npy").is_file()
+    files = NumberedImages(folder)
+    return all(files.path(sequence.name, w).is_file() for w in range(len(sequence.frames) - 1))
 
 
 def _sources(

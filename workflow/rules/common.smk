@@ -174,6 +174,12 @@ def interpolator(wildcards):
     return [vfit.weights] if vfit.weights else []
 
 
+def network_code(wildcards):
+    """The code of the network that makes interim frames."""
+    vfit = wildcards.generator == "vfit"
+    return source_digest(["models/vfit", "ops/adacof.py"]) if vfit else ""
+
+
 def meaning(wildcards):
     return digest(STUDY.variant(wildcards.variant).experiment)
 

@@ -193,6 +193,7 @@ rule interpolate:
         "../../environment.yml"
     params:
         code=source_digest(["interim", "stages/interpolate.py"]),
+        network=network_code,
     shell:
         "study interpolate --generator {wildcards.generator} " "2> >(tee {log} >&2)"
 
