@@ -7,6 +7,7 @@ import torch
 
 from tips.config import Experiment, load_experiment, load_scale
 from tips.models.cost import peak_bytes
+from tips.ops import deform_attn
 from tips.stages._memory import footprint
 from tips.stages.cost import subject, training_step
 
@@ -21,11 +22,11 @@ def small(name: str) -> Experiment:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_line_over_the_batch(name: str) -> None:
-    """Larger batches lie on the line of the first two, within a few buffers."""
+    """Other batches lie on the line, within a few buffers."""
     experiment = small(name)
     found = footprint(name, experiment)
-    _, step = training_step(subject(experiment, "meta", batch=8))
-    assert found.base + 8 * found.window == pytest.approx(peak_bytes(step), rel=0.05)
+    _, step = training_step(subject(experiment, "meta", batch=32))
+    assert found.base + 32 * found.window == pytest.approx(peak_bytes(step), rel=0.05)
     if name == "tips":
         assert 0 < found.window_checkpointed < found.window
     assert found.backbone_trained is (name == "hrnet")
@@ -36,8 +37,11 @@ def test_a_line_over_the_batch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_true_step_holds_what_the_meta_device_says(name: str) -> None:
+def test_a_true_step_holds_what_the_meta_device_says(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same ops on the CPU, in pure torch: sizes agree but for what kernels keep."""
+    monkeypatch.setattr(deform_attn, "SERVED", frozenset())
     experiment = small(name)
     peaks = []
     for device in ("meta", "cpu"):
@@ -45,4 +49,4 @@ def test_a_true_step_holds_what_the_meta_device_says(name: str) -> None:
         counted = subject(experiment, device, batch=2)
         _, step = training_step(counted)
         peaks.append(peak_bytes(step))
-    assert peaks[0] == pytest.approx(peaks[1], rel=0.15)
+    assert peaks[0] == pytest.approx(peaks[1], rel=0.02)

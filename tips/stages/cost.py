@@ -161,11 +161,11 @@ def _memory(counted: Subject) -> Row:
 
 
 def training_step(counted: Subject) -> tuple[Criterion, Callable[[], None]]:
-    """The losses of a model on the meta device, and a step: forward, losses, backward."""
+    """The losses of a model, on its device, and a step: forward, losses, backward."""
     experiment, model, groups, window = counted
     batch, frames = window.images.shape[:2]
     height, width = (side // STRIDE for side in window.images.shape[-2:])
-    with torch.device("meta"):
+    with window.images.device:
         joints = model.backbone.final_layer.out_channels
         target = Target(
             maps=torch.rand(batch, joints, height, width),
