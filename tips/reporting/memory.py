@@ -9,7 +9,7 @@ GIB = 2**30
 CONTEXT = GIB
 FLOAT = 4  # bytes; weights, gradients and Adam's two moments are fp32 in every precision
 BASIS = (
-    "Estimate from tensor sizes at batch 1 and 2 on the meta device, pure torch; cuDNN workspace "
+    "Estimate from tensor sizes at batch 8 and 16 on the meta device, pure torch; cuDNN workspace "
     f"not included, {CONTEXT / GIB:g} GiB allowed for the CUDA context and the allocator's gaps. "
     "AMP is bf16 or fp16 in the backbone alone. It halves the activations of a backbone that is "
     "trained (hrnet, vitpose); a frozen one holds none. The heads, softmax and KL stay fp32, and "

@@ -10,22 +10,25 @@ from tips.reporting.memory import Footprint
 from tips.stages.cost import Subject, subject, training_step
 from tips.training.memory import checkpoint_activations
 
+# A smaller batch's peak may lie where gradients are held and activations are gone.
+BATCHES = (8, 16)
+
 
 def footprint(variant: str, experiment: Experiment) -> Footprint:
-    """Follows steps of one and of two windows, plain and with activation checkpointing."""
-    one, two = (subject(experiment, "meta", batch) for batch in (1, 2))
-    base, window = _line(one, two)
-    for counted in (one, two):
+    """Follows steps of two batches, plain and with activation checkpointing."""
+    few, many = (subject(experiment, "meta", batch) for batch in BATCHES)
+    base, window = _line(few, many)
+    for counted in (few, many):
         counted.model.zero_grad()
         checkpoint_activations(counted.model)
-    base_checkpointed, window_checkpointed = _line(one, two)
-    criterion, _ = training_step(one)
-    trained = [p for p in chain(one.model.parameters(), criterion.parameters()) if p.requires_grad]
-    backbone = any(p.requires_grad for p in one.model.backbone.parameters())
+    base_checkpointed, window_checkpointed = _line(few, many)
+    criterion, _ = training_step(few)
+    trained = [p for p in chain(few.model.parameters(), criterion.parameters()) if p.requires_grad]
+    backbone = any(p.requires_grad for p in few.model.backbone.parameters())
     settings = experiment.training
     return Footprint(
         variant=variant,
-        weights=_bytes(one.model) + _bytes(criterion),
+        weights=_bytes(few.model) + _bytes(criterion),
         trained=sum(p.numel() * p.element_size() for p in trained),
         base=base,
         window=window,
@@ -37,11 +40,11 @@ def footprint(variant: str, experiment: Experiment) -> Footprint:
     )
 
 
-def _line(one: Subject, two: Subject) -> tuple[int, int]:
+def _line(few: Subject, many: Subject) -> tuple[int, int]:
     """Peak bytes as a line over the batch: what is always held, and what each window adds."""
-    first, second = (peak_bytes(training_step(counted)[1]) for counted in (one, two))
-    window = second - first
-    return max(0, first - window), window
+    least, most = (peak_bytes(training_step(counted)[1]) for counted in (few, many))
+    window = (most - least) // (BATCHES[1] - BATCHES[0])
+    return max(0, least - BATCHES[0] * window), window
 
 
 def _bytes(module: nn.Module) -> int:

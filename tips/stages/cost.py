@@ -161,7 +161,7 @@ def _memory(counted: Subject) -> Row:
 
 
 def training_step(counted: Subject) -> tuple[Criterion, Callable[[], None]]:
-    """The losses of a model on its window's device, and a step: forward, losses, backward."""
+    """The losses of a model, on its device, and a step: forward, losses, backward."""
     experiment, model, groups, window = counted
     batch, frames = window.images.shape[:2]
     height, width = (side // STRIDE for side in window.images.shape[-2:])
