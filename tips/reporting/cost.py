@@ -32,6 +32,8 @@ NOTES = {
     "tips-ms": "the paper's 492 are its 476 + 16; ours adds 16.0 GMAC to `tips` as well.",
     "tips-vit": "585.0 cannot hold nine passes of ViT-H; five passes at 256x192 without any "
     "interim frame would give 590.6 GiMAC. Parameters here include the position embedding.",
+    "posewarper": "192.2 leaves 27.8 GiMAC beside five passes of HRNet, 164.4; its warps, twenty "
+    "blocks of 128 channels each, take several times that.",
     "dcpose": "46.5 cannot hold three passes of HRNet, 98.6 GiMAC.",
     "dsta": "35.7 holds one pass of HRNet; its window of three frames needs three.",
 }
