@@ -113,3 +113,9 @@ def test_meaning_is_the_network_and_nothing_else() -> None:
         network(found.study.variant(name).experiment) for name in ("point-early", "tips")
     )
     assert early == middle
+
+
+def test_heads_stand_beside_what_table_viii_leaves_them() -> None:
+    assert "17, as its code" not in page([entry("tips")], TABLES, [])
+    text = page([entry("dcpose", head=1_406_208, head_coco=1_601_156)], TABLES, [])
+    assert "| `dcpose` | 1,406,208 | 1,601,156 | 4.4M |" in text

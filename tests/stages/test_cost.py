@@ -152,3 +152,17 @@ def test_speed_is_relative_to_one_frame(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 FOLDERS = {"hrnet": "baselines", "tips-without-vfit": "ablation"}
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "coco"),
+    [
+        ("dcpose", 1_406_208, 1_601_156),
+        ("posewarper", 7_345_805, 7_558_605),
+        ("fami-pose", 1_058_513, 1_059_379),
+    ],
+)
+def test_heads_with_the_joints_of_the_released_code(name: str, own: int, coco: int) -> None:
+    found = row(name)
+    assert (found["head"], found["head_coco"]) == (own, coco)
+    assert found["params"] == found["head"] + found["params_by_part"]["backbone"]

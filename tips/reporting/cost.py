@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from tips.config import BACKBONE
 from tips.records import RecordError, first_problem, read_json
 from tips.reporting import bench_inference, markdown
 from tips.reporting.networks import followed
@@ -76,6 +77,7 @@ def page(rows: Sequence[Entry], tables: Tables, timed: Sequence[Entry]) -> str:
             INTRODUCTION,
             "## Table VIII, the first columns\n",
             _beside_the_paper(rows, tables),
+            _heads(rows, tables),
             markdown.bullets(f"`{name}`: {note}" for name, note in NOTES.items()),
             "## Arithmetic, GMAC\n",
             SAMPLING,
@@ -107,6 +109,7 @@ def section(costs: Path, bench: Path, tables: Tables) -> Section:
     parts = [
         INTRODUCTION,
         _beside_the_paper(rows, tables),
+        _heads(rows, tables),
         "What cannot agree, and why:\n",
         markdown.bullets(f"`{name}`: {note}" for name, note in NOTES.items()),
         markdown.folded("Arithmetic of every network, GMAC", SAMPLING + "\n" + _arithmetic(rows)),
@@ -177,6 +180,30 @@ def _arithmetic(rows: Sequence[Entry]) -> str:
         )
     header = ("variant", "what", "GMAC", "GiMAC", *KINDS, *SHARES)
     return markdown.table(header, cells, "llr")
+
+
+def _heads(rows: Sequence[Entry], tables: Tables) -> str:
+    """Rivals whose code is public: their heads as trained here, and as that code counts them."""
+    table = tables.table("8")
+    backbone = _printed(table, BACKBONE)
+    cells = []
+    for row in rows:
+        if row.get("head"):
+            printed = _printed(table, row["variant"])
+            sizes = [number(table.printed(p, PARAMS)[:-1]) for p in (printed, backbone) if p]
+            known = [size for size in sizes if size is not None]
+            cells.append(
+                [
+                    markdown.code(row["variant"]),
+                    f"{row['head']:,}",
+                    f"{row['head_coco']:,}",
+                    f"{known[0] - known[1]}M" if len(known) == 2 else "",
+                ]
+            )
+    if not cells:
+        return ""
+    header = ("head", "15 joints, the row's", "17, as its code", "Table VIII less HRNet")
+    return "Parameters beside the backbone:\n\n" + markdown.table(header, cells, "lrrr")
 
 
 def _parts(rows: Sequence[Entry]) -> str:

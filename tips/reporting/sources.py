@@ -47,6 +47,8 @@ class Cost(Source):
     gmac: float
     gimac: float
     macs: dict[str, int]
+    head: int = 0  # parameters beside the backbone, of rivals whose code is public
+    head_coco: int = 0  # the same with the 17 joints of that code
     interim_frames: int = 0
     gmac_by_part: dict[str, float] = {}
     inference_mib: float = 0.0  # peaks of one window's activations, where they were followed

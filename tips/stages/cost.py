@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from tips import records
+from tips import records, skeleton
 from tips.build import build_criterion, build_groups, build_model
 from tips.config import BACKBONE, Experiment
 from tips.models.backbones.hrnet import HRNet
+from tips.models.baselines import dcpose, posewarper
+from tips.models.baselines.fami_pose import FamiPose
 from tips.models.baselines.single_frame import SingleFrame
 from tips.models.cost import multiply_adds, parameters, peak_bytes
+from tips.models.heads import ScratchStart
 from tips.models.interfaces import PoseModel
 from tips.models.vfit.network import VFIT
 from tips.models.vfit.sizes import SIZES
@@ -30,6 +33,24 @@ from tips.training.memory import checkpoint_activations
 INTERPOLATORS = {"vfit-b": "base", "vfit-s": "small"}
 HUGE = "vitpose"  # a backbone that is not timed: its weights alone are 2.5 GB
 Row = dict[str, Any]
+
+
+# Heads whose code is public, as their experiment sizes them, for any number of joints.
+RELEASED: dict[str, Callable[[Experiment, int], nn.Module]] = {
+    "dcpose": lambda e, joints: dcpose.DCPoseHead(e.width, e.blocks, dcpose.DILATIONS, joints),
+    "posewarper": lambda e, joints: posewarper.Warp(
+        e.width, e.blocks, posewarper.DILATIONS, joints
+    ),
+    "fami_pose": lambda e, joints: FamiPose(
+        HRNet(e.backbone.name, e.backbone.arch, False, joints),
+        ScratchStart(),
+        e.t,
+        frames=len(e.window),
+        width=e.width,
+        size=(e.crop.height // STRIDE, e.crop.width // STRIDE),
+        joints=joints,
+    ),
+}
 
 
 class Subject(NamedTuple):
@@ -125,7 +146,20 @@ def cost(counted: Subject, interpolator: Row, memory: bool) -> Row:
             "rest": rest / 1e9,
         },
     }
+    row |= _head(counted.experiment)
     return row | _memory(counted) if memory else row
+
+
+def _head(experiment: Experiment) -> Row:
+    """Parameters beside the backbone of a released rival: the row's, and with COCO's joints."""
+    if experiment.model not in RELEASED:
+        return {}
+    found = {}
+    for name, joints in (("head", skeleton.COUNT), ("head_coco", len(COCO))):
+        with torch.device("meta"):
+            parts = parameters(RELEASED[experiment.model](experiment, joints))
+        found[name] = sum(count for part, count in parts.items() if part != "backbone")
+    return found
 
 
 def _interpolator(name: str) -> Row:
