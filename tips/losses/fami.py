@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from tips.losses.base import Loss
 from tips.losses.divergence import label_divergence, released_divergence
-from tips.losses.heatmap import px_weight
 from tips.losses.information import Maps
 from tips.tensors import Coordinates, PoseOutput, Target
 
@@ -94,7 +93,8 @@ class ReleasedSupportRedundancyLoss(Loss):
 
 
 def _currency(maps: Float[Tensor, "B J H W"]) -> float:
-    # The released heat-map loss and these calls are means over px. Ours is a sum (heatmap_error);
-    # these are summed alike, or they would weigh 7000 times less beside it than released.
+    # The released heat-map loss and these calls are means over px. Ours is a sum in the unit of a
+    # 96-high map (heatmap_error); these are summed alike, or they would weigh 7000 times less beside
+    # it than released. Nats need no such unit: one joint has as many on a map of any size.
     height, width = maps.shape[-2:]
-    return px_weight(height) * height * width
+    return float(height * width)
