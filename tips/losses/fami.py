@@ -94,7 +94,7 @@ class ReleasedSupportRedundancyLoss(Loss):
 
 def _currency(maps: Float[Tensor, "B J H W"]) -> float:
     # The released heat-map loss and these calls are means over px. Ours is a sum in the unit of a
-    # 96-high map (heatmap_error); these are summed alike, or they would weigh 7000 times less beside
-    # it than released. Nats need no such unit: one joint has as many on a map of any size.
+    # 96-high map (heatmap_error); these are summed alike, or they would weigh 7000 times less
+    # beside it than released. Nats need no such unit: a joint has as many on a map of any size.
     height, width = maps.shape[-2:]
     return float(height * width)
