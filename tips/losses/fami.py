@@ -52,43 +52,44 @@ class SupportRedundancyLoss(Loss):
         )
 
 
-class ReleasedSupportComplementLoss(Loss):
+class _Released(Loss):
+    """What both released terms read; labels are the network's own final maps."""
+
+    def __init__(self, backbone_maps: Maps, t: int) -> None:
+        super().__init__()
+        self.t = t
+        self._backbone_maps = [backbone_maps]  # in a list: not a submodule of the criterion
+
+    def label(self, v: Float[Tensor, "B C H W"], output: PoseOutput) -> Float[Tensor, ""]:
+        """The released call where I(y; v) stands."""
+        return released_divergence(self._backbone_maps[0](v), output.maps)
+
+
+class ReleasedSupportComplementLoss(_Released):
     """-I(y; z~ | z_t) as released: -I(y; z~) + I(z_t; z~), a call of kl_div for every I."""
 
     name = "complement"
 
-    def __init__(self, backbone_maps: Maps, t: int) -> None:
-        super().__init__()
-        self.t = t
-        self._backbone_maps = [backbone_maps]
-
     def forward(
         self, output: PoseOutput, coordinates: Coordinates, target: Target
     ) -> Float[Tensor, ""]:
-        """Puts the released call where an I stands; labels are the network's own final maps."""
-        label = released_divergence(self._backbone_maps[0](output.z_tilde), output.maps)
+        """Puts the released call where an I stands."""
         feature = released_divergence(output.F[:, self.t], output.z_tilde)
-        return _currency(output.maps) * (feature - label)
+        return _currency(output.maps) * (feature - self.label(output.z_tilde, output))
 
 
-class ReleasedSupportRedundancyLoss(Loss):
+class ReleasedSupportRedundancyLoss(_Released):
     """I(y; v | z~) as released, v = z_sup and z_t: I(y; v) - I(v; z~). Gradient: final maps, z~."""
 
     name = "redundancy"
 
-    def __init__(self, backbone_maps: Maps, t: int) -> None:
-        super().__init__()
-        self.t = t
-        self._backbone_maps = [backbone_maps]
-
     def forward(
         self, output: PoseOutput, coordinates: Coordinates, target: Target
     ) -> Float[Tensor, ""]:
-        """Puts the released call where an I stands; labels are the network's own final maps."""
+        """Puts the released call where an I stands."""
         total = output.maps.new_zeros(())
         for v in (output.z, output.F[:, self.t]):
-            label = released_divergence(self._backbone_maps[0](v), output.maps)
-            total = total + label - released_divergence(v, output.z_tilde)
+            total = total + self.label(v, output) - released_divergence(v, output.z_tilde)
         return _currency(output.maps) * total
 
 

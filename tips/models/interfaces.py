@@ -1,5 +1,6 @@
 """What the parts of a model promise each other."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -34,21 +35,21 @@ class Backbone(nn.Module):
         return torch.autocast(device, torch.bfloat16) if self.autocast else nullcontext()
 
     def published(self) -> Mapping[str, Published]:
-        """Says where each tensor of the network's published checkpoint belongs."""
-        raise NotImplementedError
+        """Says where each tensor of the network's published checkpoint belongs; {} without one."""
+        return {}
 
 
-class StagedBackbone(Backbone):
+class StagedBackbone(Backbone, ABC):
     """A backbone that also shows its fine map after each of its four stages."""
 
     stage_channels: tuple[int, int, int, int]
 
+    @abstractmethod
     def stages(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _C h w"]]:
         """Computes the fine map after every stage in one pass; the last one is F."""
-        raise NotImplementedError
 
 
-class PoseModel(nn.Module):
+class PoseModel(nn.Module, ABC):
     """A window of crops -> the pose of frame t, as a PoseOutput.
 
     Called with normalised images (B, T, 3, H, W) and interim frames (B, T - 1 or 0, 3, H, W).
@@ -56,9 +57,9 @@ class PoseModel(nn.Module):
 
     backbone: Backbone
 
+    @abstractmethod
     def coordinates(self, output: PoseOutput) -> Coordinates:
         """Computes Eq. 2, map px; for losses and pictures only."""
-        raise NotImplementedError
 
     def decode(
         self, output: PoseOutput, how: Decoding
