@@ -101,7 +101,7 @@ def test_table_m_prints_what_the_papers_tables_do() -> None:
             if variant := row.variant or row.elsewhere:
                 known.setdefault(variant, set()).add(TABLES.table(name).paper(row))
     known["fami-pose-released"] = known["fami-pose"]
-    known["concat-wide"] = known["interim-average"] = known["interim-vfit"] = {""}
+    known["concat-wide"] = known["interim-average"] = known["interim-flow"] = {""}
     known["interim-true"] = {""}
     for name in ("M", "I"):
         for row in TABLES.table(name).rows:

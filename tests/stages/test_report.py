@@ -145,7 +145,7 @@ def test_methods_stand_side_by_side_with_their_conditions(paths: Paths) -> None:
 def test_interim_frames_stand_beside_what_they_are_worth(paths: Paths) -> None:
     text = section(source(paths), "The rough interim frames")
     assert "### What the interim frame is worth" in text
-    assert re.search(r"\| the full model's own \| flow \| 29\.10 \| 86\.2 \| \d", text)
+    assert re.search(r"\| the full model's own \| vfit \| 29\.10 \| 86\.2 \| \d", text)
     assert re.search(r"\| mean of both neighbours \| average \| missing \|  \| \d", text)
     assert "| the true frame between | - | - |  | missing: not part of this scale |" in text
 

@@ -109,7 +109,7 @@ def test_methods_under_the_same_conditions(paths: Paths) -> None:
 def test_interim_rows_name_their_generator_and_its_psnr(paths: Paths) -> None:
     rows = table(paths, "I")
     assert [(rows[key]["generator"], rows[key]["psnr"]) for key in ("full", "average", "none")] == [
-        *(("flow", "29.10"), ("average", "missing"), ("", "")),
+        *(("vfit", "29.10"), ("average", "missing"), ("", "")),
     ]
     assert float(rows["average"]["tips_gain"]) == pytest.approx(
         float(rows["full"]["ours"]) - float(rows["average"]["ours"]), abs=0.011
