@@ -46,14 +46,18 @@ def test_the_record_and_the_page(
     bench_inference.run(out, report, runs=3)
     raw = json.loads(out.read_text())
     found = Inference.model_validate(raw)
-    assert len(found.passes) == 4
+    assert [one.threads for one in found.passes] == [1] * 4 + [2] * 4
     precisions = ("fp32", "bf16") if amx else ("fp32",)
-    assert [(row.variant, row.precision) for row in found.networks] == [
-        (name, precision) for name in bench_inference.NETWORKS for precision in precisions
+    assert [(row.threads, row.variant, row.precision) for row in found.networks] == [
+        (threads, name, precision)
+        for threads in (1, 2)
+        for name in bench_inference.NETWORKS
+        for precision in precisions
     ]
-    times = {one.name: one.seconds for one in found.passes}
     for row in found.networks:
+        times = {one.name: one.seconds for one in found.passes if one.threads == row.threads}
         assert row.same_precision.fastest.startswith(row.precision)
+        assert row.fp32.fastest.startswith("fp32")
         assert times[row.any_precision.fastest] == min(times.values())
         low, high = row.same_precision.quartiles
         assert low <= row.same_precision.ratio <= high
@@ -62,9 +66,9 @@ def test_the_record_and_the_page(
     assert ("bf16 windows: not measured: no AMX." in text) is not amx
     assert text == page(raw, load_tables(EXPERIMENTS / "tables.yaml", RELEASE))
     rows = [line.split("|") for line in text.splitlines() if line.startswith("| `tips")]
-    papers = [row[8].strip() for row in rows if row[2].strip() == "fp32"]
-    assert papers == ["49.5", "60.4"]
-    assert rows[0][6].strip() == "at most 6.5"
+    papers = [row[9].strip() for row in rows if row[2].strip() == "fp32"]
+    assert papers == ["49.5", "60.4"] * 2
+    assert rows[0][7].strip() == "at most 6.5"
 
 
 def test_a_ratio_is_of_one_round() -> None:

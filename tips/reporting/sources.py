@@ -68,6 +68,7 @@ class Timed(Source):
 class Pass(Source):
     """CPU time of one single-frame pass."""
 
+    threads: int
     name: str
     seconds: float
     quartiles: tuple[float, float]
@@ -84,11 +85,13 @@ class Multiple(Source):
 class Window(Source):
     """CPU time of one window through a network."""
 
+    threads: int
     variant: str
     precision: str
     seconds: float
     quartiles: tuple[float, float]
     same_precision: Multiple
+    fp32: Multiple
     any_precision: Multiple
     mac_ratio: float
 
@@ -97,7 +100,6 @@ class Inference(Source):
     """bench/inference.json."""
 
     crop: tuple[int, int]
-    threads: int
     runs: int
     kernels: str
     cpu: str

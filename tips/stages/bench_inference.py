@@ -28,6 +28,7 @@ from tips.training.device import cpu_flags, keep_freed_memory
 
 NETWORKS = ("tips-without-vfit", "tips")
 AMX = "amx_bf16"
+THREADS = (1, 2)
 Record = dict[str, Any]
 
 
@@ -36,10 +37,10 @@ def run(
     report: Path = Path("reports/bench/inference.md"),
     runs: int = 7,
 ) -> None:
-    """Writes what a window costs in single passes of HRNet-W48, CPU time of one thread.
+    """Writes what a window costs in single passes of HRNet-W48, CPU time of one and two threads.
 
     The pass is timed in both precisions and memory formats; a ratio is to the fastest. Interim
-    frames are given. Windows run in fp32, and in bf16 where the CPU has AMX.
+    frames are given. Windows run in fp32, and with a bf16 backbone where the CPU has AMX.
 
     Args:
         out: the record.
@@ -59,19 +60,23 @@ def run(
     amx = AMX in cpu_flags()
     passes = single_passes(experiments[BACKBONE])
     windows = _windows(experiments, ("fp32", "bf16") if amx else ("fp32",))
-    with using(1), torch.inference_mode():
-        found = rounds(passes | windows, runs)
+    macs = _arithmetic(experiments)
+    timed: dict[str, list[Record]] = {"passes": [], "networks": []}
+    for threads in THREADS:
+        with using(threads), torch.inference_mode():
+            found = rounds(passes | windows, runs)
+        here = {"threads": threads}
+        timed["passes"] += [here | {"name": key} | _times(found[key]) for key in passes]
+        timed["networks"] += [here | row for row in _networks(found, passes, windows, macs)]
     crop = experiments[BACKBONE].crop
     result = {
         "crop": [crop.height, crop.width],
-        "threads": 1,
         "runs": runs,
         "kernels": ops.backend(),
         "freed_memory_kept": keeps,
         "cpu": _cpu(),
         "amx": amx,
-        "passes": [_times(found[key]) | {"name": key} for key in passes],
-        "networks": _networks(found, passes, windows, _arithmetic(experiments)),
+        **timed,
     }
     write_json(result, out)
     text = page(result, load_tables(EXPERIMENTS / "tables.yaml", RELEASE))
@@ -161,8 +166,12 @@ def _networks(
     for key in windows:
         name, _, precision = key.partition(", ")
         row: Record = {"variant": name, "precision": precision, **_times(found[key])}
-        same = [one for one in passes if one.startswith(precision)]
-        for what, candidates in (("same_precision", same), ("any_precision", list(passes))):
+        of = {kind: [one for one in passes if one.startswith(kind)] for kind in ("fp32", "bf16")}
+        for what, candidates in (
+            ("same_precision", of[precision]),
+            ("fp32", of["fp32"]),
+            ("any_precision", list(passes)),
+        ):
             fastest = min(candidates, key=lambda one: statistics.median(found[one]))
             ratios = [a / b for a, b in zip(found[key], found[fastest], strict=True)]
             row[what] = {
