@@ -60,6 +60,8 @@ def test_every_parameter_is_an_option() -> None:
         (("stage", "group", "--count", "5", "--scale", "dsk"), "did you mean 'desk'"),
         (("stage", "group", "--cuont", "5"), "No such option"),
         (("doktor",), "No such command"),
+        (("cost", "--json", "."), "is a directory"),
+        (("predict", "x.mp4", "--checkpoint", "run", "--out", "README.md"), "is a file"),
     ],
 )
 def test_mistakes_end_with_code_2(words: tuple[str, ...], says: str) -> None:

@@ -41,6 +41,11 @@ Mistakes end with one line and exit code 2; TIPS_TRACEBACK=1 shows the place."""
 )
 
 
+def output(help: str) -> Any:
+    """An option that names a file to write; a folder is refused before anything is computed."""
+    return typer.Option(metavar="FILE", dir_okay=False, help=help)
+
+
 @cli.callback()
 def _settings() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
@@ -65,7 +70,9 @@ def show(
     split: Annotated[str, typer.Option(help="train or val.")] = "val",
     count: Annotated[int, typer.Option(min=1, help="Windows to draw.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other windows.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder; default: reports/show.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder; default: reports/show.")
+    ] = None,
 ) -> None:
     """Draws sample windows of the dataset with their skeletons, and prints the files.
 
@@ -80,8 +87,8 @@ def show(
 def evaluate(
     truth: Annotated[Path, typer.Argument(metavar="GT", help="Folder or file of ground truth.")],
     found: Annotated[Path, typer.Argument(metavar="PRED", help="The predictions, same names.")],
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes all rows.")] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes the numbers.")] = None,
+    csv: Annotated[Path | None, output("Writes all rows.")] = None,
+    json: Annotated[Path | None, output("Writes the numbers.")] = None,
     rule: Annotated[str, typer.Option(help="poseval, or kit21 for PoseTrack21's kit.")] = "poseval",
     threshold: Annotated[float, typer.Option(help="Of a hit, in head sizes.")] = 0.5,
     head_factor: Annotated[float, typer.Option(help="Head size / diagonal of its box.")] = 0.6,
@@ -100,7 +107,7 @@ def evaluate(
 
 @cli.command()
 def cost(
-    json: Annotated[Path, typer.Option(help="The record.")] = Path("results/cost/cost.json"),
+    json: Annotated[Path, output("The record.")] = Path("results/cost/cost.json"),
     measure: Annotated[
         bool, typer.Option("--measure", help="Times them too, which takes minutes.")
     ] = False,
@@ -123,9 +130,9 @@ def predict(
         Path | None, typer.Option(metavar="FILE", help="Weights of torchvision's Faster R-CNN.")
     ] = None,
     threshold: Annotated[float, typer.Option(help="Least score of a box.")] = 0.2,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Of the outputs.")] = Path(
-        "predictions"
-    ),
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", file_okay=False, help="Of the outputs.")
+    ] = Path("predictions"),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(min=0, help="On the CPU; 0: one per core.")] = 0,
 ) -> None:
@@ -150,7 +157,7 @@ def plan(
     card_gib: Annotated[
         float, typer.Option(metavar="GIB", help="Adds the largest batches of such a card; minutes.")
     ] = 0.0,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes the numbers.")] = None,
+    json: Annotated[Path | None, output("Writes the numbers.")] = None,
 ) -> None:
     """Tells hours of training per table, from a measured step time, and what a card holds.
 

@@ -41,13 +41,12 @@ from tips.models.weights import (
     read_checkpoint,
 )
 from tips.training.criterion import Criterion, Weighted
-from tips.training.device import choose_device
 
 Parts = tuple[tuple[int, ...], ...]
 BACKBONE = "backbone."  # its keys in a checkpoint of ours
 
 
-def _vfit(settings: Vfit | None) -> InterimGenerator:
+def _vfit(settings: Vfit | None, device: torch.device) -> InterimGenerator:
     if settings is None or settings.weights is None:
         raise ConfigError(
             "interim 'vfit' needs a checkpoint; name it as vfit.weights in the scale's YAML, "
@@ -55,13 +54,12 @@ def _vfit(settings: Vfit | None) -> InterimGenerator:
         )
     network = VFIT(SIZES[settings.size])
     load_published(network, own_names(network), "", Path(settings.weights))
-    device = choose_device("auto")
     return VfitGenerator(network.to(device).eval(), device)
 
 
-GENERATORS: dict[str, Callable[[Vfit | None], InterimGenerator]] = {
-    "average": lambda _: average.build(),
-    "flow": lambda _: flow.build(),
+GENERATORS: dict[str, Callable[[Vfit | None, torch.device], InterimGenerator]] = {
+    "average": lambda *_: average.build(),
+    "flow": lambda *_: flow.build(),
     "vfit": _vfit,
 }
 

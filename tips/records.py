@@ -223,8 +223,17 @@ def atomic(path: Path) -> Iterator[IO[str]]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary sibling (same suffix) that takes the name `path` only on success."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary sibling (same suffix) that takes the name `path` only on success.
+
+    Raises:
+        RecordError: `path` is a folder, or a file stands where its folder should be.
+    """
+    if path.is_dir():
+        raise RecordError(f"{path}: is a folder; give the name of a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RecordError(f"{path.parent}: a file is in this folder's place") from error
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary

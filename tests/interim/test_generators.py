@@ -14,6 +14,8 @@ from tips.models.vfit.sizes import SIZES
 from tips.ops.image import psnr
 from tips.records import RecordError
 
+CPU = torch.device("cpu")
+
 
 def scene(shift: float, height: int = 144, width: int = 192) -> np.ndarray:
     """A textured disc in front of a still background."""
@@ -78,7 +80,7 @@ def test_vfit_from_a_checkpoint(tmp_path: Path) -> None:
     state = {f"module.{name}": value for name, value in network.state_dict().items()}
     torch.save({"state_dict": state}, tmp_path / "vfit.pth")
     settings = ScaleVfit(size="tiny", weights=str(tmp_path / "vfit.pth"))
-    generator = GENERATORS["vfit"](settings)
+    generator = GENERATORS["vfit"](settings, CPU)
     frames = [scene(shift, 45, 62) for shift in (0, 4, 8, 12)]
     made = generator(*frames)
     assert made.shape == (45, 62, 3)
@@ -93,10 +95,10 @@ def test_vfit_from_a_checkpoint(tmp_path: Path) -> None:
 def test_vfit_without_a_checkpoint_is_one_clear_line(tmp_path: Path) -> None:
     for settings in (None, ScaleVfit(size="base", weights=None)):
         with pytest.raises(ConfigError, match=r"name it as vfit\.weights in the scale's YAML"):
-            GENERATORS["vfit"](settings)
+            GENERATORS["vfit"](settings, CPU)
     absent = str(tmp_path / "gone.pth")
     with pytest.raises(RecordError, match=r"gone\.pth: no such file; fetch it"):
-        GENERATORS["vfit"](ScaleVfit(size="tiny", weights=absent))
+        GENERATORS["vfit"](ScaleVfit(size="tiny", weights=absent), CPU)
     torch.save(VFIT(SIZES["tiny"]).state_dict(), absent)
     with pytest.raises(RecordError, match=r"'encoder\.stem\.0\.weight' has shape"):
-        GENERATORS["vfit"](ScaleVfit(size="small", weights=absent))
+        GENERATORS["vfit"](ScaleVfit(size="small", weights=absent), CPU)

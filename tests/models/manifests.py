@@ -1,6 +1,7 @@
 """State dicts with the names and shapes of published checkpoints; the values are ours."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-MANIFESTS = Path(__file__).parents[3] / "shared" / "manifests"
+SHARED = Path(os.environ.get("TIPS_SHARED", Path(__file__).parents[2] / "../shared"))
+MANIFESTS = SHARED / "manifests"
 needs_manifests = pytest.mark.skipif(not MANIFESTS.is_dir(), reason="no shared material")
 
 

@@ -14,7 +14,7 @@ import tiny_study
 import torch
 import yaml
 
-from tips import records, skeleton
+from tips import provenance, records, skeleton
 from tips.config import ConfigError, load_study
 from tips.evaluation.poseval_reader import read_folders
 from tips.models.vfit.network import VFIT
@@ -351,18 +351,21 @@ def test_groups_of_the_data_come_from_the_record(
         predict_video.run(tmp_path / "a.mp4", older, out=tmp_path)
 
 
-def test_vfit_s_frames_come_from_the_network_of_the_record(
+def test_vfit_s_frames_come_from_the_network_in_the_run_s_folder(
     moved: Callable[[str], Path], tmp_path: Path
 ) -> None:
     run = moved("tips")
     config = json.loads((run / "provenance.json").read_text())["config"]
-    torch.manual_seed(0)
-    torch.save({"model": VFIT(SIZES["tiny"]).state_dict()}, tmp_path / "vfit.pt")
-    network = {"size": "tiny", "weights": str(tmp_path / "vfit.pt")}
+    network = {"size": "tiny", "weights": "vfit.pt", "sha256": ""}
     changed = config | {"interim": "vfit"}
     known = spoiled(run, tmp_path / "known", config=changed, interpolator=network)
-    predict_video.run(video(tmp_path / "a.mp4", 3), known, out=tmp_path / "out")
-    assert len(people(tmp_path / "out" / "a.json")) == 3
-    (tmp_path / "vfit.pt").unlink()
-    with pytest.raises(records.RecordError, match=r"vfit\.pt: no such file"):
+    with pytest.raises(records.RecordError, match=r"known/vfit\.pt: no such file"):
+        predict_video.run(video(tmp_path / "a.mp4", 3), known, out=tmp_path / "none")
+    torch.manual_seed(0)
+    torch.save({"model": VFIT(SIZES["tiny"]).state_dict()}, known / "vfit.pt")
+    with pytest.raises(records.RecordError, match="not the network that the run's interim frames"):
         predict_video.run(tmp_path / "a.mp4", known, out=tmp_path / "none")
+    network["sha256"] = provenance.file_digest(known / "vfit.pt")
+    known = spoiled(known, tmp_path / "again", config=changed, interpolator=network)
+    predict_video.run(tmp_path / "a.mp4", known, out=tmp_path / "out")
+    assert len(people(tmp_path / "out" / "a.json")) == 3

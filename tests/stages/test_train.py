@@ -7,6 +7,7 @@ import tiny_study
 import torch
 import yaml
 
+from tips import provenance
 from tips.config import ConfigError
 from tips.models.backbones.hrnet import HRNet
 from tips.records import RecordError
@@ -74,6 +75,23 @@ def test_stage_one_starts_from_another_stage_one(folder: Path) -> None:
     torch.save({"model": state}, folder / "runs/checkpoint.pt")
     with pytest.raises(RecordError, match=r"checkpoint\.pt: key 'net\.conv1\.weight' is missing"):
         train.build_job(opened, variant, 0, CPU)
+
+
+def test_the_network_behind_vfit_s_frames_is_kept_beside_the_run(folder: Path) -> None:
+    opened = open_study("smoke")
+    opened.paths.vfit.parent.mkdir(parents=True)
+    opened.paths.vfit.write_bytes(b"weights")
+    run = folder / "run"
+    for name in ("tips-without-vfit", "interim-flow", "hrnet"):
+        assert train._keep_interpolator(opened, opened.study.variant(name), run) is None
+    assert not run.exists()
+    kept = train._keep_interpolator(opened, opened.study.variant("tips"), run)
+    assert kept == {
+        "size": "tiny",
+        "weights": "vfit.pt",
+        "sha256": provenance.file_digest(opened.paths.vfit),
+    }
+    assert (run / "vfit.pt").read_bytes() == b"weights"
 
 
 def test_missing_weights_are_one_line(folder: Path) -> None:

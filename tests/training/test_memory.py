@@ -78,7 +78,7 @@ def test_checkpointing_changes_memory_alone() -> None:
 
 @pytest.mark.full
 def test_one_step_of_the_full_model_at_the_paper_size(
-    record_property: Callable[[str, object], None],
+    record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     experiment = load_experiment(EXPERIMENTS / "tips.yaml")
     assert (experiment.crop.height, experiment.crop.width) == (384, 288)
@@ -98,4 +98,5 @@ def test_one_step_of_the_full_model_at_the_paper_size(
     assert len(moved) > len(before) // 2
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     record_property("peak_gib", peak)
-    print(f"one step of the full model at 384x288: {peak:.2f} GiB at the most")
+    with capsys.disabled():
+        print(f"\none step of the full model at 384x288: {peak:.2f} GiB at the most")

@@ -230,12 +230,23 @@ def test_a_bad_file_is_one_line(copy: Path, name: str, text: str, says: str) -> 
         (("scale=smokee",), "error: unknown scale 'smokee'; did you mean 'smoke'?"),
         (("sclae=smoke",), "error: --config: Additional properties are not allowed ('sclae' was"),
         (("device=gpu",), "error: --config: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
-        (("scale=clip",), "error: experiments/scales/clip.yaml: dataset.root: scale 'clip' needs"),
         (("scale=clip", "root=/gone"), "error: /gone/annotations_pt18: no such folder; --config"),
     ],
 )
 def test_a_bad_command_is_one_line(finished: Path, words: tuple[str, ...], says: str) -> None:
     one_line(snakemake(finished, *words, "-n"), says)
+
+
+def test_a_dataset_may_be_missing_from_a_plan_alone(finished: Path) -> None:
+    says = "error: experiments/scales/clip.yaml: dataset.root: scale 'clip' needs"
+    one_line(snakemake(finished, "scale=clip"), says)
+    planned = snakemake(finished, "scale=paper", "-n")
+    assert planned.returncode == 0, planned.stderr
+    assert "no root is given: jobs as with a dataset and a GPU" in planned.stderr
+    trainings = re.findall(r"^rule train:\n((?: .*\n)+)", planned.stdout, re.MULTILINE)
+    assert len(trainings) > 40
+    assert all("gpu=1" in text for text in trainings)
+    assert snakemake(finished, "scale=paper", "device=cpu", "-n").stdout.count("gpu=1") == 0
 
 
 def one_line(shown: subprocess.CompletedProcess[str], says: str) -> None:

@@ -19,6 +19,7 @@ from tips.config.layers import ConfigError, overlay
 from tips.config.loader import (
     BACKBONE,
     MEAN_POSE,
+    NOWHERE,
     RIVALS,
     Study,
     Variant,
@@ -26,12 +27,14 @@ from tips.config.loader import (
     load_experiment,
     load_scale,
     load_study,
+    needs_root,
 )
 from tips.config.scale import Dataset, Detector, Evaluation, Scale, Seeds, Vfit
 
 __all__ = [
     "BACKBONE",
     "MEAN_POSE",
+    "NOWHERE",
     "RIVALS",
     "Augmentation",
     "Backbone",
@@ -58,6 +61,7 @@ __all__ = [
     "load_experiment",
     "load_scale",
     "load_study",
+    "needs_root",
     "overlay",
     "partition",
 ]

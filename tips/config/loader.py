@@ -16,6 +16,7 @@ from tips.config.scale import Scale
 M = TypeVar("M", bound=BaseModel)
 BACKBONE = "hrnet"  # the variant that is stage one
 RIVALS = ("posewarper", "dcpose", "fami-pose", "tdmi", "dsta")  # other papers' second stages
+NOWHERE = "dataset"  # a root for plans, which read nothing there
 MEAN_POSE = "mean-pose"  # the predictor without a network: scored, never trained
 
 
@@ -101,6 +102,7 @@ def load_study(
         if name == BACKBONE and chosen.seeds.shared_backbone:
             count = 1
         variants[name] = Variant(name, kind, load_experiment(path, chosen), count)
+        _check_interim(variants[name], chosen)
     stems = {path.stem: path for path in files}
     for name in [*chosen.variants, *chosen.seeds.more, *(chosen.rows or ())]:
         if name not in stems:
@@ -108,21 +110,44 @@ def load_study(
     return Study(chosen, variants)
 
 
+def _check_interim(variant: Variant, scale: Scale) -> None:
+    wanted = variant.experiment.interim
+    if variant.experiment.rough_frames and wanted not in scale.interim:
+        raise ConfigError(
+            f"variant '{variant.name}' reads interim frames '{wanted}', which scale '{scale.name}' "
+            f"does not make ({', '.join(scale.interim)}); add it to the scale's `interim`"
+        )
+
+
 def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
     """Reads one scale file. Raises ConfigError."""
-    path = experiments / "scales" / f"{name}.yaml"
-    if not path.is_file():
-        known = {file.stem: None for file in (experiments / "scales").glob("*.yaml")}
-        raise ConfigError(f"unknown scale '{name}'{_nearest(name, known)}")
-    raw = layered(path)
-    dataset = raw.get("dataset")
-    if root is not None and isinstance(dataset, dict):
-        dataset["root"] = root
-    if isinstance(dataset, dict) and dataset.get("kind") != "embedded" and not dataset.get("root"):
+    path, raw = _raw_scale(name, experiments)
+    if root is not None and isinstance(raw.get("dataset"), dict):
+        raw["dataset"]["root"] = root
+    if _leaves_root_open(raw):
         raise ConfigError(
             f"{path}: dataset.root: scale '{name}' needs a dataset folder; add --config root=FOLDER"
         )
     return _validate(Scale, raw, path)
+
+
+def needs_root(name: str, experiments: Path) -> bool:
+    """Says whether a scale leaves the dataset's folder to the user. Raises ConfigError."""
+    return _leaves_root_open(_raw_scale(name, experiments)[1])
+
+
+def _raw_scale(name: str, experiments: Path) -> tuple[Path, dict[str, Any]]:
+    path = experiments / "scales" / f"{name}.yaml"
+    if not path.is_file():
+        known = {file.stem: None for file in (experiments / "scales").glob("*.yaml")}
+        raise ConfigError(f"unknown scale '{name}'{_nearest(name, known)}")
+    return path, layered(path)
+
+
+def _leaves_root_open(scale: dict[str, Any]) -> bool:
+    dataset = scale.get("dataset")
+    embedded = not isinstance(dataset, dict) or dataset.get("kind") == "embedded"
+    return not embedded and not dataset.get("root")
 
 
 def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:

@@ -97,18 +97,23 @@ def fitting(
         optional: ending of names that may be missing; "" for none.
 
     Raises:
-        RecordError: naming the first key that does not fit.
+        RecordError: naming the first key that is missing, and the first that is unknown; or the
+            first of another shape.
     """
-    for key in [*shapes, *state]:
-        if key not in state:
-            if optional and key.endswith(optional):
-                continue
-            raise RecordError(f"{source}: key '{key}' is missing")
-        if key not in shapes:
-            if unused and key.startswith(unused):
-                continue
-            raise RecordError(f"{source}: key '{key}' is not part of this model")
-        if tuple(state[key].shape) != shapes[key]:
+    missing = [
+        f"key '{key}' is missing"
+        for key in shapes
+        if key not in state and not (optional and key.endswith(optional))
+    ]
+    unknown = [
+        f"key '{key}' is not part of this model"
+        for key in state
+        if key not in shapes and not (unused and key.startswith(unused))
+    ]
+    if missing or unknown:
+        raise RecordError(f"{source}: {' and '.join([*missing[:1], *unknown[:1]])}")
+    for key in shapes:
+        if key in state and tuple(state[key].shape) != shapes[key]:
             raise RecordError(
                 f"{source}: '{key}' has shape {tuple(state[key].shape)}, "
                 f"the model wants {shapes[key]}"

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -11,7 +11,7 @@ from tips import skeleton
 from tips.build import Parts, build_groups
 from tips.config import Evaluation, Experiment, Variant, Vfit, load_scale
 from tips.models.interfaces import PoseModel
-from tips.provenance import PACKAGE
+from tips.provenance import PACKAGE, file_digest
 from tips.records import RecordError, first_problem, read_json
 from tips.stages.train import CHECKPOINT, RECORD, load_trained
 
@@ -27,6 +27,12 @@ class TrainedRun(NamedTuple):
     interpolator: Vfit | None = None  # the network behind interim frames of kind `vfit`
 
 
+class _Interpolator(BaseModel):
+    size: Literal["base", "small", "tiny"]
+    weights: str  # a file of the run's folder
+    sha256: str
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore")
     variant: str
@@ -35,7 +41,7 @@ class _Record(BaseModel):
     joints: tuple[str, ...] = skeleton.JOINTS
     groups: Parts | None = None
     evaluation: Evaluation | None = None
-    interpolator: Vfit | None = None
+    interpolator: _Interpolator | None = None
 
 
 _RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
@@ -65,9 +71,19 @@ def open_run(folder: Path, device: torch.device) -> TrainedRun:
         groups = build_groups(distillation.groups) if distillation is not None else ()
     model = load_trained(record.config, groups, folder / CHECKPOINT, device)
     variant = Variant(record.variant, "run", record.config, 1)
-    return TrainedRun(
-        variant, model, record.evaluation or _as_the_paper(folder), record.interpolator
-    )
+    evaluation = record.evaluation or _as_the_paper(folder)
+    return TrainedRun(variant, model, evaluation, _kept(record.interpolator, folder))
+
+
+def _kept(interpolator: _Interpolator | None, folder: Path) -> Vfit | None:
+    if interpolator is None:
+        return None
+    path = folder / interpolator.weights
+    if path.is_file() and file_digest(path) != interpolator.sha256:
+        raise RecordError(
+            f"{path}: not the network that the run's interim frames are from; train the run again"
+        )
+    return Vfit(size=interpolator.size, weights=str(path))
 
 
 def _read(path: Path, value: Any) -> _Record:

@@ -8,26 +8,33 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tips import provenance, records
 from tips.build import GENERATORS
 from tips.config import ConfigError, Dataset
 from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
+from tips.interim import NETWORK
 from tips.interim.generator import interpolate_clip
 from tips.interim.true import has_true_frames, true_frames
 from tips.ops.image import NumberedImages, psnr, write_jpeg
 from tips.stages._progress import track
 from tips.stages._study import Opened, interpolator, open_study
+from tips.training.device import choose_device
 
 TRUE: Final = "true"  # read, not generated
 
-# What a frame depends on; VFIT's also on its network.
-CODE: Final = ("interim",)
-NETWORK: Final = ("models/vfit", "ops/adacof.py")
+CODE: Final = ("interim",)  # what a frame depends on; VFIT's also on its network
 
 
-def run(generator: str, scale: str = "desk", root: str = "") -> None:
+def run(
+    generator: str,
+    scale: str = "desk",
+    root: str = "",
+    device: str = "auto",
+    threads: int = 1,
+) -> None:
     """Interpolates train and val with one generator; writes psnr.json last, goes on after a stop.
 
     A clip of T frames gives T - 1 interim frames, frame w between w and w + 1. The PSNR is the mean
@@ -37,22 +44,26 @@ def run(generator: str, scale: str = "desk", root: str = "") -> None:
         generator: average, flow, vfit or true.
         scale: name of a file of experiments/scales.
         root: dataset folder, where the scale leaves it open.
+        device: auto, cpu or cuda; of vfit.
+        threads: of torch on the CPU.
 
     Raises:
-        ConfigError: unknown generator.
+        ConfigError: unknown generator or device.
         RecordError: a frame is missing or unreadable, or the dataset has no true frames.
     """
     if generator != TRUE and generator not in GENERATORS:
         known = ", ".join([*GENERATORS, TRUE])
         raise ConfigError(f"unknown interim generator '{generator}'; known: {known}")
     cv2.setNumThreads(1)  # one process per core; equal frames on every machine
+    torch.set_num_threads(threads)
     opened = open_study(scale, root)
     dataset, paths = opened.study.scale.dataset, opened.paths
+    target = choose_device(device)
     _continue(generator, opened)
     report: dict[str, Any] = {"generator": generator}
     for split in ("train", "val"):
         annotations = records.read(records.Annotations, paths.annotations(split))
-        sources = _sources(generator, opened, annotations)
+        sources = _sources(generator, opened, annotations, target)
         folder = paths.interim(generator) / split
         for sequence in track(annotations.sequences, f"interim {generator}, {split}"):
             if not _whole(sequence, dataset, folder):
@@ -92,13 +103,13 @@ def _whole(sequence: records.Sequence, dataset: Dataset, folder: Path) -> bool:
 
 
 def _sources(
-    generator: str, opened: Opened, annotations: records.Annotations
+    generator: str, opened: Opened, annotations: records.Annotations, device: torch.device
 ) -> Callable[[records.Sequence], Iterator[NDArray[np.uint8]]]:
     """How the interim frames of one sequence come about."""
     if generator == TRUE:
         truth = true_frames(opened.paths.root, annotations.split)
         return lambda sequence: (truth(sequence.name, w) for w in range(len(sequence.frames) - 1))
-    make = GENERATORS[generator](interpolator(opened))
+    make = GENERATORS[generator](interpolator(opened), device)
     frames = open_frames(opened.study.scale.dataset, opened.paths, annotations)
     return lambda sequence: interpolate_clip(
         make, partial(frames, sequence.name), len(sequence.frames)

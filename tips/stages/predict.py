@@ -29,7 +29,7 @@ from tips.stages._progress import track
 from tips.stages._study import STRIDE, open_study, open_windows, read_annotations
 from tips.stages.train import trained_model
 from tips.tensors import PoseOutput
-from tips.training.device import choose_device
+from tips.training.device import choose_device, keep_freed_memory
 
 Points = tuple[tuple[float, float], ...]
 
@@ -55,6 +55,7 @@ def run(
         threads: of torch on the CPU.
     """
     torch.set_num_threads(threads)
+    keep_freed_memory()
     opened = open_study(scale, root)
     chosen = opened.study.variant(variant)
     annotations = read_annotations(opened.paths, "val")

@@ -19,7 +19,7 @@ from tips.stages._study import STRIDE
 from tips.stages._trained import TrainedRun, open_run
 from tips.stages.detect import detect, load_detector
 from tips.stages.predict import Predictor
-from tips.training.device import choose_device
+from tips.training.device import choose_device, keep_freed_memory
 from tips.video.boxes import Finder, PersonBox, from_file, read_boxes, whole_frame
 from tips.video.clip import Clip, open_clip
 from tips.video.links import Linker
@@ -64,12 +64,13 @@ def run(
         raise ConfigError("give --boxes or --detector, not both: each says where people are")
     if threads > 0:
         torch.set_num_threads(threads)
+    keep_freed_memory()
     cv2.setNumThreads(1)  # as the study's own interim frames are made
     clip = open_clip(video)
     target = choose_device(device)
     trained = open_run(checkpoint, target)
     window = trained.variant.experiment.window
-    sliding = SlidingFrames(clip.frames(), len(clip.files), window, _generator(trained))
+    sliding = SlidingFrames(clip.frames(), len(clip.files), window, _generator(trained, target))
     people = _finder(clip, boxes, detector, threshold, target)
     files = (out / f"{clip.name}.json", out / f"{clip.name}-overlay.mp4")
     if boxes is not None and boxes.resolve() == files[0].resolve():
@@ -142,7 +143,7 @@ def predicted(
         )
 
 
-def _generator(trained: TrainedRun) -> InterimGenerator | None:
+def _generator(trained: TrainedRun, device: torch.device) -> InterimGenerator | None:
     """The run's own maker of interim frames; None where the model looks at none."""
     experiment = trained.variant.experiment
     if not experiment.rough_frames:
@@ -152,4 +153,4 @@ def _generator(trained: TrainedRun) -> InterimGenerator | None:
             f"run {trained.variant.name}: its interim frames are '{experiment.interim}' ones, "
             f"which no video has; give a run with {' or '.join(GENERATORS)}"
         )
-    return GENERATORS[experiment.interim](trained.interpolator)
+    return GENERATORS[experiment.interim](trained.interpolator, device)

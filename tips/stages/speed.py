@@ -64,7 +64,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
             },
             "interim": {
                 name: round(seconds / reference.wall, 4)
-                for name, seconds in _generators(opened, crop).items()
+                for name, seconds in _generators(opened, crop, target).items()
             },
         },
         paths.speed,
@@ -111,11 +111,11 @@ def _call(opened: Opened, variant: Variant, device: torch.device) -> Callable[[]
     return call
 
 
-def _generators(opened: Opened, crop: Crop) -> dict[str, float]:
+def _generators(opened: Opened, crop: Crop, device: torch.device) -> dict[str, float]:
     """Seconds per interim frame of crop size, for the generators that compute one."""
     pixels = torch.randint(0, 256, (4, crop.height, crop.width, 3), dtype=torch.uint8).numpy()
     known = {
-        name: GENERATORS[name](interpolator(opened))
+        name: GENERATORS[name](interpolator(opened), device)
         for name in opened.study.scale.interim
         if name in GENERATORS
     }
@@ -123,5 +123,5 @@ def _generators(opened: Opened, crop: Crop) -> dict[str, float]:
         name: (lambda generate=generate: generate(*pixels))  # type: ignore[misc]
         for name, generate in known.items()
     }
-    timings = interleaved(calls, opened.study.scale.speed_repeats, torch.device("cpu"))
+    timings = interleaved(calls, opened.study.scale.speed_repeats, device)
     return {name: timing.wall for name, timing in timings.items()}

@@ -1,6 +1,7 @@
 """Trains one variant with one seed; continues after any kill."""
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tips.training.memory import checkpoint_activations
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
-RECORD, CHECKPOINT = "provenance.json", "checkpoint.pt"
+RECORD, CHECKPOINT, INTERPOLATOR = "provenance.json", "checkpoint.pt", "vfit.pt"
 
 
 def run(
@@ -77,6 +78,7 @@ def run(
             records.write_json({"reason": str(error)}, failure)
             raise
         record = _record(opened, chosen, seed, job, outcome, inputs)
+        record["interpolator"] = _keep_interpolator(opened, chosen, folder)
         noted = {"trigger": trigger} if trigger else _noted_trigger(folder)
         _save(folder, job, state, record | noted)
         state.clear()
@@ -91,6 +93,8 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
     if experiment.model != "single_frame":
         load_backbone(model, _stage_one(opened, variant, seed))
     elif experiment.backbone.weights is not None:
+        # Paper: HRNet-W48 pre-trained on COCO; here: only where `backbone.weights` names that
+        # file, because no package registry has it; else stage one starts at random.
         load_pretrained(model, Path(experiment.backbone.weights))
     if opened.study.scale.checkpointing:
         checkpoint_activations(model)
@@ -206,7 +210,6 @@ def _record(
         "scale": opened.study.scale.name,
         "dataset": opened.paths.dataset,
         "config": variant.experiment.model_dump(mode="json"),
-        "interpolator": _interpolator(opened, variant),
         "joints": opened.study.scale.dataset.body.joints,
         "groups": _groups(opened, variant),
         "evaluation": opened.study.scale.evaluation.model_dump(mode="json"),
@@ -228,10 +231,23 @@ def _record(
     }
 
 
-def _interpolator(opened: Opened, variant: Variant) -> dict[str, Any] | None:
-    """The network that makes a run's interim frames; `tips predict` needs it for a new video."""
-    found = interpolator(opened) if variant.experiment.interim == "vfit" else None
-    return None if found is None else found.model_dump(include={"size", "weights"})
+def _keep_interpolator(opened: Opened, variant: Variant, folder: Path) -> dict[str, Any] | None:
+    """Copies the network that makes a run's interim frames into its folder, and describes it.
+
+    `tips predict` needs it for a new video, wherever the folder lies by then.
+    """
+    experiment = variant.experiment
+    reads = experiment.rough_frames and experiment.interim == "vfit"
+    found = interpolator(opened) if reads else None
+    if found is None or found.weights is None:
+        return None
+    with records.atomic_path(folder / INTERPOLATOR) as temporary:
+        shutil.copyfile(found.weights, temporary)
+    return {
+        "size": found.size,
+        "weights": INTERPOLATOR,
+        "sha256": provenance.file_digest(folder / INTERPOLATOR),
+    }
 
 
 def trained_model(opened: Opened, variant: Variant, seed: int, device: torch.device) -> PoseModel:

@@ -1,4 +1,5 @@
 # Names that every rule uses. Everything here comes from the package; nothing is computed twice.
+import re
 import shlex
 import sys
 import time
@@ -10,7 +11,17 @@ from snakemake.utils import validate
 # The console script does not put the repository on the path.
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
-from tips.config import BACKBONE, MEAN_POSE, RIVALS, ConfigError, digest, load_study
+from tips.config import (
+    BACKBONE,
+    MEAN_POSE,
+    NOWHERE,
+    RIVALS,
+    ConfigError,
+    digest,
+    load_study,
+    needs_root,
+)
+from tips.interim import NETWORK
 from tips.paths import study_paths
 from tips.peers.known import PEERS
 from tips.provenance import has_nvidia_driver, source_digest
@@ -32,11 +43,19 @@ except WorkflowError as error:
         f"--config: {lines[0].partition('ValidationError: ')[2] if lines else error}"
     )
 
-ROOT = config["root"]
+
+def dry_run():
+    """Whether jobs are only listed; `workflow.dryrun` is not known yet."""
+    short = "".join(word[1:] for word in sys.argv if re.fullmatch("-[A-Za-z]+", word))
+    return "n" in short or bool({"--dry-run", "--dryrun"} & set(sys.argv))
+
+
+ROOT, EXPERIMENTS = config["root"], Path("experiments")
 try:
-    STUDY = load_study(
-        config["scale"], Path("experiments"), ROOT or None, config["seeds"] or None
-    )
+    # Lists the jobs of a dataset and a card that are elsewhere.
+    PLAN = not ROOT and dry_run() and needs_root(config["scale"], EXPERIMENTS)
+    root = NOWHERE if PLAN else ROOT or None
+    STUDY = load_study(config["scale"], EXPERIMENTS, root, config["seeds"] or None)
     STAGE_ONE = {
         name: STUDY.stage_one(name)
         for name, variant in STUDY.variants.items()
@@ -49,8 +68,11 @@ PATHS = study_paths(SCALE)
 EMBEDDED = SCALE.dataset.embedded
 # One card trains one model at a time; on CPUs every core does.
 GPU = int(
-    config["device"] == "cuda" or (config["device"] == "auto" and has_nvidia_driver())
+    config["device"] == "cuda"
+    or (config["device"] == "auto" and (PLAN or has_nvidia_driver()))
 )
+if PLAN:
+    print("no root is given: jobs as with a dataset and a GPU", file=sys.stderr)
 SPLITS = (
     ["train", "val", "stills"] if EMBEDDED and EMBEDDED.stills else ["train", "val"]
 )
@@ -118,7 +140,7 @@ def shards():
 
 def given_annotations():
     """The user's own annotation files, so that a change in them is seen; or what unpacks them."""
-    if EMBEDDED is not None:
+    if EMBEDDED is not None or (PLAN and SCALE.dataset.release is None):
         return []
     if SCALE.dataset.release is not None:
         return [PATHS.unpacked]
@@ -177,7 +199,7 @@ def interpolator(wildcards):
 def network_code(wildcards):
     """The code of the network that makes interim frames."""
     vfit = wildcards.generator == "vfit"
-    return source_digest(["models/vfit", "ops/adacof.py"]) if vfit else ""
+    return source_digest(NETWORK) if vfit else ""
 
 
 def meaning(wildcards):

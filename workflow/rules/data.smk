@@ -172,7 +172,9 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
             gpu=GPU,
         params:
             settings=digest(SCALE.vfit),
-            code=source_digest(["models/vfit", "training/interpolation.py"]),
+            code=source_digest(
+                [*NETWORK, "data/middle.py", "training/interpolation.py"]
+            ),
         shell:
             "study vfit --device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
 
@@ -191,11 +193,14 @@ rule interpolate:
     priority: 15
     conda:
         "../../environment.yml"
+    resources:
+        gpu=lambda wildcards: GPU if wildcards.generator == "vfit" else 0,
     params:
         code=source_digest(["interim", "stages/interpolate.py"]),
         network=network_code,
     shell:
-        "study interpolate --generator {wildcards.generator} " "2> >(tee {log} >&2)"
+        "study interpolate --generator {wildcards.generator} "
+        "--device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
 
 
 rule group:

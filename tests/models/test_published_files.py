@@ -1,0 +1,85 @@
+"""Whole published files, synthesised from their manifests: they load, and misfits are named."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import manifests
+import pytest
+import torch
+from manifests import needs_manifests
+from torch import nn
+
+from tips.models.backbones.hrnet import HRNet
+from tips.models.backbones.vitpose import ViTPose
+from tips.models.vfit.network import VFIT
+from tips.models.vfit.sizes import SIZES
+from tips.models.weights import Published, load_published, own_names
+from tips.records import RecordError
+
+Receiver = tuple[nn.Module, Mapping[str, Published], str]
+
+
+def hrnet(name: str) -> Receiver:
+    backbone = HRNet(name, None, autocast=False)
+    return backbone, backbone.published(), backbone.unused
+
+
+def vitpose(name: str) -> Receiver:
+    backbone = ViTPose(name, None, (384, 288), autocast=False)
+    return backbone, backbone.published(), backbone.unused
+
+
+def vfit(size: str) -> Receiver:
+    network = VFIT(SIZES[size])
+    return network, own_names(network), ""
+
+
+FILES: dict[str, Callable[[], Receiver]] = {
+    "hrnet_pose_w48_384x288": lambda: hrnet("hrnet_w48"),
+    "hrnet_pose_w32_256x192": lambda: hrnet("hrnet_w32"),
+    "vfit_b": lambda: vfit("base"),
+    "vfit_s": lambda: vfit("small"),
+    "vitpose_base_simple_256x192": lambda: vitpose("vit_base_patch16_224"),
+    "vitpose_base_classic_256x192": lambda: vitpose("vit_base_patch16_224"),
+    "vitpose_huge_simple_256x192": lambda: vitpose("vit_huge_patch14_224"),
+    "vitpose_huge_classic_256x192": lambda: vitpose("vit_huge_patch14_224"),
+}
+
+
+@needs_manifests
+# Two huge networks would take five gigabytes: their tensors are not moved, names and shapes are.
+@pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+@pytest.mark.parametrize("manifest", FILES)
+def test_a_published_file_loads_and_its_misfits_are_named(manifest: str, tmp_path: Path) -> None:
+    huge = "huge" in manifest
+    with torch.device("meta" if huge else "cpu"):
+        network, expected, unused = FILES[manifest]()
+    # One value each, however large the tensor.
+    state = {
+        name: torch.tensor(float(number)).expand(shape)
+        for number, (name, shape) in enumerate(manifests.shapes(manifest).items())
+    }
+    path = manifests.write(tmp_path / "published.pth", state)
+    load_published(network, expected, unused, path)
+    plain = {name.removeprefix("module."): value for name, value in state.items()}
+    assert expected.keys() <= plain.keys()
+    own = network.state_dict()
+    for name, one in expected.items():
+        wanted = one.adapt(plain[name])
+        assert own[one.key].shape == wanted.shape, name
+        assert huge or torch.equal(own[one.key].float(), wanted), name
+
+    key = next(name for name in state if name.removeprefix("module.") in expected)
+    short = key.removeprefix("module.")
+    without = {name: value for name, value in state.items() if name != key}
+    missing = f"key '{short}' is missing"
+    for spoiled, says in (
+        (without, missing),
+        (without | {"renamed": state[key]}, f"{missing} and key 'renamed' is not part of"),
+        (state | {"added": state[key]}, "key 'added' is not part of this model"),
+        (state | {key: state[key][None]}, f"'{short}' has shape {(1, *state[key].shape)}, the"),
+    ):
+        path = manifests.write(tmp_path / "spoiled.pth", spoiled)
+        with pytest.raises(RecordError, match=re.escape(f"{path}: {says}")):
+            load_published(network, expected, unused, path)
