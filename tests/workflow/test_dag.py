@@ -224,6 +224,22 @@ def test_a_bad_file_is_one_line(copy: Path, name: str, text: str, says: str) -> 
     one_line(snakemake(copy, "-n"), says)
 
 
+def test_what_a_variant_needs_and_nobody_makes_is_one_line(copy: Path) -> None:
+    mine = copy / "experiments/ablation/mine.yaml"
+    mine.write_text("extends: ../tips.yaml\ntitle: x\ninterim: average\n")
+    says = "error: variant 'mine' reads interim frames 'average', which scale 'paper' does not make"
+    one_line(snakemake(copy, "-n", scale="paper"), says)
+    mine.unlink()
+    scale = copy / "experiments/scales/mine.yaml"
+    for part, key in (
+        ("variants: {hrnet: {backbone: {weights: gone.pth}}}", "backbone.weights"),
+        ("vfit: {weights: gone.pth}\ninterim: [vfit]\nexperiment: {interim: vfit}", "vfit.weights"),
+    ):
+        scale.write_text(f"extends: paper.yaml\nname: mine\n{part}\n")
+        says = f"error: gone.pth: no such file; {key} names it, relative to this folder"
+        one_line(snakemake(copy, "-n", scale="mine"), says)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -239,14 +255,14 @@ def test_a_bad_command_is_one_line(finished: Path, words: tuple[str, ...], says:
 
 def test_a_dataset_may_be_missing_from_a_plan_alone(finished: Path) -> None:
     says = "error: experiments/scales/clip.yaml: dataset.root: scale 'clip' needs"
-    one_line(snakemake(finished, "scale=clip"), says)
-    planned = snakemake(finished, "scale=paper", "-n")
+    one_line(snakemake(finished, scale="clip"), says)
+    planned = snakemake(finished, "-n", scale="paper")
     assert planned.returncode == 0, planned.stderr
     assert "no root is given: jobs as with a dataset and a GPU" in planned.stderr
     trainings = re.findall(r"^rule train:\n((?: .*\n)+)", planned.stdout, re.MULTILINE)
     assert len(trainings) > 40
     assert all("gpu=1" in text for text in trainings)
-    assert snakemake(finished, "scale=paper", "device=cpu", "-n").stdout.count("gpu=1") == 0
+    assert snakemake(finished, "device=cpu", "-n", scale="paper").stdout.count("gpu=1") == 0
 
 
 def one_line(shown: subprocess.CompletedProcess[str], says: str) -> None:

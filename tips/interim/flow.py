@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-# Paper: VFIT interpolates; here: optical flow by default, because VFIT's published weights must be
-# fetched by hand and it costs eight backbone passes a frame.
+# Paper: VFIT interpolates; here: optical flow where a scale names no other, because VFIT's
+# published weights must be fetched by hand and it costs eight backbone passes a frame.
 class Flow:
     """DIS optical flow (preset medium), symmetric warp, mean of both warps."""
 

@@ -161,6 +161,13 @@ def given_boxes():
     ]
 
 
+def weights(file, key):
+    """A checkpoint that a YAML names: the user's own, or one that a rule makes."""
+    if not (Path(file).exists() or Path(file).is_relative_to(PATHS.results)):
+        refuse(f"{file}: no such file; {key} names it, relative to this folder")
+    return file
+
+
 def training_inputs(wildcards):
     """What a variant's training reads besides the dataset."""
     experiment = STUDY.variant(wildcards.variant).experiment
@@ -169,7 +176,7 @@ def training_inputs(wildcards):
         seed = STUDY.backbone_seed(int(wildcards.seed))
         needed.append(PATHS.checkpoint(STAGE_ONE[wildcards.variant], str(seed)))
     elif experiment.backbone.weights is not None:
-        needed.append(experiment.backbone.weights)
+        needed.append(weights(experiment.backbone.weights, "backbone.weights"))
     if experiment.rough_frames:
         needed.append(PATHS.interim(experiment.interim) / "psnr.json")
     if experiment.distillation and experiment.distillation.groups.source == "spectral":
@@ -193,7 +200,7 @@ def interpolator(wildcards):
         return []
     if vfit.training is not None:
         return [PATHS.vfit]
-    return [vfit.weights] if vfit.weights else []
+    return [weights(vfit.weights, "vfit.weights")] if vfit.weights else []
 
 
 def network_code(wildcards):
