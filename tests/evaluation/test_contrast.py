@@ -52,9 +52,18 @@ def test_best_is_who_has_most_right_among_the_people_of_all() -> None:
         "good": {("a", 0, 0): seen(5)},
         "equal": {("a", 0, 0): seen(5)},
     }
-    assert shared(list(methods.values())) == [("a", 0, 0)]
-    assert best(methods, ["lucky", "good", "equal"]) == "good"
-    assert best(methods, ["equal", "good"]) == "equal"
+    people = shared(list(methods.values()))
+    assert people == [("a", 0, 0)]
+    assert best(methods, ["lucky", "good", "equal"], people) == "good"
+    assert best(methods, ["equal", "good"], people) == "equal"
+
+
+def test_best_counts_the_people_it_is_given_alone() -> None:
+    methods = {
+        "elsewhere": {("a", 0, 0): seen(3), ("b", 0, 0): seen(15)},
+        "here": {("a", 0, 0): seen(5), ("b", 0, 0): seen(1)},
+    }
+    assert best(methods, list(methods), [("a", 0, 0)]) == "here"
 
 
 def test_extremes_are_wins_and_losses_alike_one_per_sequence() -> None:

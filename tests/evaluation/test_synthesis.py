@@ -50,7 +50,7 @@ def item(scenes, shift=(0.0, 1.0), left=1, time=0.5, padded=False, track=7):
 @pytest.mark.parametrize(("time", "bow"), [(0.25, 2.25), (0.5, 3.0), (0.75, 2.25)])
 def test_errors_of_the_three_sources(scenes, time, bow):
     samples = in_between_errors(predicted(item(scenes, time=time)), motion(scenes), SCALES)
-    # Synthesized: 1 px off. Predicted midpoint: 2 px below the line. True midpoint: on the line.
+    # Synthesized: 1 px off. Between predicted: 2 px below the line. Between true: on the line.
     np.testing.assert_allclose(samples.error, np.tile([0.5, (bow - 2) / 2, bow / 2], (15, 1)))
     np.testing.assert_allclose(samples.in_heads, np.tile([0.1, (bow - 2) / 10, bow / 10], (15, 1)))
     np.testing.assert_allclose(samples.speed, 2.0)

@@ -55,3 +55,10 @@ def test_every_departure_in_the_code_is_complete() -> None:
     for one in collect(Path(__file__).parents[2]):
         assert one.here, f"{one.file}:{one.line} lacks `; here: ..., because ...`"
         assert "because" in one.here, f"{one.file}:{one.line} lacks its reason"
+
+
+def test_departures_of_a_rivals_training_are_collected_too() -> None:
+    repository = Path(__file__).parents[2]
+    assert any("DSTA trains with AdamW" in one.paper for one in collect(repository))
+    for path in (repository / "experiments").rglob("*.yaml"):
+        assert "; here:" not in path.read_text(encoding="utf-8"), f"{path}: move it into tips/"

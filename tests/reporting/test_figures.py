@@ -16,6 +16,7 @@ def draw(folder: Path) -> None:
     figures.forest(
         [Bar("a", 1.0, 0.5, -0.5, 1.5, False), Bar("b", None, 2.0, 1.0, 3.0, True)],
         "t",
+        "PCK",
         folder / "f",
     )
     figures.losses({"a": [Curve("0", [0, 1], [2.0, 1.0])], "b": []}, folder / "losses")

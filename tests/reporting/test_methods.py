@@ -49,4 +49,28 @@ def test_conditions_are_those_of_the_scale() -> None:
     assert "one checkpoint per seed for all rows; crops of 384x288" in conditions(TABLE, paper)[0]
     assert "batch 32" in conditions(TABLE, paper)[0]
     del desk.variants["tips"]
-    assert conditions(TABLE, desk) == []
+    (line,) = conditions(TABLE, desk)
+    assert line.startswith("`tips` is none of this scale's rows")
+
+
+def test_what_the_full_models_interim_frames_come_from_is_a_condition() -> None:
+    desk, paper = (load_study(scale, EXPERIMENTS, "x") for scale in ("desk", "paper"))
+    others = [row.variant for row in TABLE.rows if row.variant not in ("tips", None)]
+    assert not any(desk.variant(name).experiment.rough_frames for name in others)
+    line = conditions(TABLE, desk)[-1]
+    assert line.startswith(
+        "Of these rows only the full model looks at interim frames; they are made"
+    )
+    assert "VFIT was trained here on true middle frames of the training split" in line
+    assert conditions(TABLE, paper)[-1].endswith("they are made by `flow`.")
+    published = desk.scale.vfit.model_copy(update={"training": None, "weights": "vfit.pt"})
+    scale = desk.scale.model_copy(update={"vfit": published})
+    assert conditions(TABLE, desk._replace(scale=scale))[-1].endswith("they are made by `vfit`.")
+    without = changed(desk, "tips", interim="features")
+    assert conditions(TABLE, without)[-1].startswith("`tdmi` departs")
+
+
+def test_the_row_named_as_the_one_without_vfit_is_there() -> None:
+    interim = load_tables(EXPERIMENTS / "tables.yaml").table("I")
+    assert interim.title == "What the interim frame is worth"
+    assert [row.variant for row in interim.rows if row.label == "optical flow"] == ["interim-flow"]

@@ -37,7 +37,7 @@ def test_shared_trainings_are_in_every_table_and_once_in_the_sums() -> None:
     assert names["V"][:2] == [BACKBONE, "groups-1"]  # stage one, though no row of the table
     assert "mean-pose" not in names["C"]
     assert len(names["paper"]) == len(set(names["paper"]))
-    assert len(set(names["paper"]) - {*full_size, *rivals}) == 26  # decisions.md 18
+    assert len(set(names["paper"]) - {*full_size, *rivals}) == 26
     assert sorted(names["all"]) == sorted(opened.variants)
     # 100 windows in whole batches of 8, 36 s each, is 0.12 h an epoch: 25 of tips, 10 of hrnet.
     hours = {v.name: 0.12 * v.experiment.training.epochs for v in opened.variants.values()}

@@ -29,7 +29,7 @@ def test_wins_and_losses_are_drawn_and_absent_rivals_named(opened: Opened, tmp_p
     assert list(captions) == [FILE]
     words = captions[FILE]
     assert "of the 40 validation people" in words  # ten sequences, two frames, two people
-    assert "tips and its best rival (dcpose," in words
+    assert "tips and its best rival (dcpose, re-implemented; most right" in words
     assert "the 2 largest wins of tips, then its 2 largest losses" in words
     absent = ", ".join(name for name in RIVALS if name != "dcpose")
     assert words.endswith(f"Without predictions here: {absent}.")
@@ -45,7 +45,9 @@ def test_equal_inputs_give_equal_bytes(opened: Opened, tmp_path: Path) -> None:
     assert (draw_contrast(opened, tmp_path), (tmp_path / FILE).read_bytes()) == first
 
 
-def test_without_any_rival_nothing_is_drawn(opened: Opened, tmp_path: Path) -> None:
+def test_without_any_rival_no_sheet_is_left(opened: Opened, tmp_path: Path) -> None:
+    draw_contrast(opened, tmp_path)
+    assert (tmp_path / FILE).exists()
     opened.paths.predictions("dcpose", "0", "gt").unlink()
     assert draw_contrast(opened, tmp_path) == {}
     assert not (tmp_path / FILE).exists()

@@ -1,4 +1,4 @@
-"""A training killed with SIGKILL ends bit for bit as one that was not (decisions.md 34)."""
+"""A training killed with SIGKILL ends bit for bit as one that was not."""
 
 import hashlib
 import json

@@ -62,9 +62,10 @@ def _candidates(found: FoundFrame, track: int) -> Floats:
     return found.joints[own] if own else found.joints
 
 
-def best(methods: Mapping[str, Mapping[Place, Judged]], names: Sequence[str]) -> str:
-    """The method with most right joints of the people whom all of them have; first of equals."""
-    people = shared([methods[name] for name in names])
+def best(
+    methods: Mapping[str, Mapping[Place, Judged]], names: Sequence[str], people: Sequence[Place]
+) -> str:
+    """The method with most right joints of people whom all of them have; first of equals."""
     right = {name: sum(methods[name][place].right for place in people) for name in names}
     return max(names, key=lambda name: right[name])
 

@@ -16,7 +16,7 @@ from tips.records import RecordError
 
 MAP_HEIGHT = 96  # map px of the paper's 384x288 crops; every scale reports in this unit
 PCKH = 0.5
-SOURCES = ("synthesized", "midpoint of predicted", "midpoint of true")
+SOURCES = ("synthesized", "line between predicted", "line between true")
 _TIME = 1e-6  # two times this close are one
 
 

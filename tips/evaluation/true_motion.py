@@ -96,7 +96,7 @@ def _shaped(array: Array, shape: tuple[int, ...], where: str) -> Array:
 
 
 def degraded_frames(clips: Sequence[Clip], truth: Mapping[str, TrueMotion]) -> Subset:
-    """The counted frames that were degraded (decisions.md 29)."""
+    """The counted frames that were degraded."""
     return frame_subset(clips, _degraded(clips, truth))
 
 

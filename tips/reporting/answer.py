@@ -14,43 +14,54 @@ WORDS = {
 }
 ENOUGH_SEQUENCES = 40
 CONTROL = "concat-wide"
-TOO_SHORT = (
-    "**below** the backbone, so second stages are undertrained here and their order means little"
-)
-NOT_REACHED = (
-    "**below** the backbone: in this schedule no head from nothing reaches it, which is why every "
-    "other row starts from the backbone's maps"
-)
+# What a control's interval against the backbone says.
+LOOKS = {
+    "below": "below the backbone: the backbone looks at the image",
+    "not separable": "not separable from the backbone: whether the backbone looks at the image "
+    "is not shown",
+    "above": "**above** the backbone, which has learnt nothing: no row below means anything",
+}
+SECOND_STAGE = {
+    "above": "above the backbone: part of every gain below is the longer training",
+    "not separable": "not separable from the backbone",
+    "below": "**below** the backbone, so second stages are undertrained here and their order "
+    "means little",
+}
+FROM_SCRATCH = SECOND_STAGE | {
+    "below": "**below** the backbone: in this schedule that head, from nothing, does not reach it",
+}
 
 
-def answer(sheets: Mapping[str, Sequence[Row]]) -> str:
+def answer(sheets: Mapping[str, Sequence[Row]], metric: str) -> str:
     """The section's text.
 
     Args:
         sheets: file stem -> rows of `tabulate`'s CSV files.
+        metric: what the dataset's benchmark counts, AP or PCK.
     """
+    items = _headline(sheets, metric) + _rivals(sheets["table-M"]) + _checks(sheets)
     parts = [
-        markdown.bullets(_headline(sheets) + _rivals(sheets["table-M"]) + _checks(sheets)),
+        markdown.bullets(items),
         _verdicts(sheets["table-claims"]),
         _caution(sheets),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def _headline(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
+def _headline(sheets: Mapping[str, Sequence[Row]], metric: str) -> list[str]:
     table = {row["row"]: row for row in sheets["table-2"]}
     base, full = table["HRNet"], table["e"]
     items = [
-        f"Single-frame backbone: {_value(base)}. Full model: {_value(full)}.",
-        f"Full model over the single-frame backbone: {_gain(full)}; the paper's gain is "
+        f"Single-frame backbone: {_value(base, metric)}. Full model: {_value(full, metric)}.",
+        f"Full model over the single-frame backbone: {_gain(full, metric)}; the paper's gain is "
         f"{full['gain_paper']} on PoseTrack2017.",
     ]
     text = view.gain(full, "gain_wide", "low_wide", "high_wide")
     if text and text not in view.NUMBERLESS:
         items.append(
-            f"Full model over `{CONTROL}`, a plain concatenation of its size: {text} AP points, "
-            f"**{full['verdict_wide']}**. Only this comparison says something about synthesis and "
-            "distillation; the one above is mostly the gain of seeing more frames."
+            f"Full model over `{CONTROL}`, a plain concatenation of its size: {text} {metric} "
+            f"points, **{full['verdict_wide']}**. Only this comparison says something about "
+            "synthesis and distillation; the one above also holds the gain of seeing more frames."
         )
     else:
         items.append(f"Full model over `{CONTROL}`, a plain concatenation of its size: missing.")
@@ -58,56 +69,49 @@ def _headline(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
 
 
 def _rivals(methods: Sequence[Row]) -> list[str]:
-    """How the full model stands to the networks of other papers, trained as it is (Table M)."""
+    """How the full model stands to the networks of other papers, trained here (Table M)."""
     met = [row for row in methods if row["origin"] != "ours" and row["variant"] != BACKBONE]
     known = [row for row in met if row["tips_verdict"]]
+    if not known and any(map(_known, met)):
+        return [
+            "Networks that the paper compares itself with were trained here; their comparison "
+            "with the full model is missing."
+        ]
     if not known:
         return ["No network that the paper compares itself with was trained here."]
     parts = []
     for word in ("above", "not separable", "below"):
         names = ", ".join(row["label"] for row in known if row["tips_verdict"] == word)
-        parts.append(f"**{word}**{' from' * (word == 'not separable')} {names or 'none'}")
+        if names:
+            parts.append(f"**{word}**{' from' * (word == 'not separable')} {names}")
+    rows = "1 row" if len(known) == 1 else f"{len(known)} rows"
     return [
-        f"Against {len(known)} re-implemented networks of other papers, on the same boxes, "
-        f"backbone and schedule (Table M), the full model is {'; '.join(parts)}."
+        f"Against {rows} of re-implemented networks of other papers, on the same boxes and "
+        "backbone (Table M names every setting that departs), the full model is "
+        f"{'; '.join(parts)}."
     ]
 
 
 def _checks(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
     controls = {row["row"]: row for row in sheets["table-C"]}
-    items = []
-    mean, base, single = controls["mean-pose"], controls["hrnet"], controls["single-frame"]
-    if _known(mean) and _known(base):
-        above = float(base["ours"]) - float(mean["ours"])
-        items.append(
-            f"The single-frame backbone is {above:.1f} points above a mean pose put into the box "
-            f"({mean['ours']}): it looks at the image."
-            if above > 0
-            else f"The single-frame backbone ({base['ours']}) is not above a mean pose put into "
-            f"the box ({mean['ours']}): it has learnt nothing, and no row below means anything."
-        )
-    full = controls["full"]
+    mean, full = controls["mean-pose"], controls["full"]
+    items = _control(mean, f"A mean pose put into the box ({mean['ours']})", LOOKS)
     if _known(full) and _known(mean):
         above = float(full["ours"]) - float(mean["ours"])
         items.append(
-            f"The full model is {abs(above):.1f} points {'above' if above > 0 else 'below'} that "
-            "mean pose."
+            f"The full model ({full['ours']}) over a mean pose put into the box "
+            f"({mean['ours']}): {above:+.1f} points, without an interval."
         )
-    items += _control(single, "The single-frame control", TOO_SHORT)
+    items += _control(controls["single-frame"], "The single-frame control", SECOND_STAGE)
     scratch = controls["single-frame-scratch"]
-    items += _control(scratch, "The same control with its head from scratch", NOT_REACHED)
+    items += _control(scratch, "The same control with its head from scratch", FROM_SCRATCH)
     return items
 
 
-def _control(row: Row, name: str, below: str) -> list[str]:
-    """Whether the second stage alone, without a neighbour, moves the result."""
+def _control(row: Row, name: str, words: Mapping[str, str]) -> list[str]:
+    """What a control's interval against the backbone says, `words` by verdict."""
     if not (_known(row) and row["verdict"]):
         return []
-    words = {
-        "below": below,
-        "above": "above the backbone: part of every gain below is the longer training",
-        "not separable": "not separable from the backbone, as it should be",
-    }
     text = view.gain(row, "gain_ours", "low", "high")
     return [f"{name}, {text}, is {words[row['verdict']]}."]
 
@@ -141,19 +145,20 @@ def _claim(row: Row) -> str:
 def _caution(sheets: Mapping[str, Sequence[Row]]) -> str:
     check = sheets["table-AA"][0]
     intervals = sum(row["verdict"] not in ("missing", "") for row in sheets["table-claims"])
-    items = [
-        f"An interval excludes zero by chance about once in twenty. {intervals} conclusions were "
-        f"looked at, so about {intervals / 20:.1f} are to be expected that are not there."
-    ]
+    if check["s_shared"] or check["s_seeded"]:
+        items = [
+            f"An interval excludes zero by chance about once in twenty. {intervals} conclusions "
+            f"were looked at, so about {intervals / 20:.1f} are to be expected that are not there."
+        ]
+    else:
+        items = [
+            "No variant has three seeds here, so the variance between seeds is unknown and "
+            "**nothing is called separable**; intervals cover the choice of sequences alone."
+        ]
     if int(check["pairs"]):
         items.append(
             f"A/A check: of {check['pairs']} pairs of seeds of one and the same variant, "
             f"{check['separable']} are called separable."
-        )
-    if not check["s_shared"] and not check["s_seeded"]:
-        items.append(
-            "No variant has three seeds here, so the variance between seeds is unknown and "
-            "**nothing is called separable**; intervals cover the choice of sequences alone."
         )
     if int(check["sequences"]) < ENOUGH_SEQUENCES:
         items.append(
@@ -167,13 +172,13 @@ def _known(row: Row) -> bool:
     return row["status"] != "published" and row["ours"] not in view.NUMBERLESS
 
 
-def _value(row: Row) -> str:
+def _value(row: Row, metric: str) -> str:
     text = view.ours(row)
-    return f"AP {text}" if _known(row) else text
+    return f"{metric} {text}" if _known(row) else text
 
 
-def _gain(row: Row) -> str:
+def _gain(row: Row, metric: str) -> str:
     text = view.gain(row, "gain_ours", "low", "high")
     if not text or text in view.NUMBERLESS:
         return "missing"
-    return f"{text} AP points: **{view.reading(row)}**"
+    return f"{text} {metric} points: **{view.reading(row)}**"

@@ -13,7 +13,7 @@ from tips.reporting.ledger import Spent
 from tips.reporting.sections import Section
 from tips.reporting.sources import Provenance, Step
 
-FALL_ASKED = 10.0  # percent, of the single-frame control's training loss (issue 2)
+FALL_ASKED = 10.0  # percent, of the single-frame control's training loss
 CONTROL = "single-frame"
 SCRATCH = "single-frame-scratch"
 
@@ -75,20 +75,19 @@ def training(curves: Mapping[str, Sequence[Step]], drawn: Sequence[tuple[str, st
 
 
 def _control(curves: Mapping[str, Sequence[Step]]) -> str:
-    """Whether the schedule trains a head: one from nothing, and one that starts at its end."""
+    """Whether the schedule trains a head: one from nothing, and one as the scale starts heads."""
     first, scratch = _falls(curves, BACKBONE), _falls(curves, SCRATCH)
     second = _falls(curves, CONTROL)
     if not (first and scratch and second):
         return ""
     word = "at least" if min(scratch) >= FALL_ASKED else "**less than**"
-    little = "" if min(second) >= FALL_ASKED else ": one more head finds little left to correct"
     return (
         f"The single-frame network's loss fell by {min(first):.1f} % in stage one. Its two "
         f"controls put the full final head on the same frozen features of one frame. From scratch "
         f"(`{SCRATCH}`) the loss fell by {min(scratch):.1f} %, {word} the {FALL_ASKED:.0f} % asked "
-        f"of a trained control. From the backbone's own heat maps, "
-        f"as every other row starts (`{CONTROL}`), it fell by {_span(second)}{little} "
-        "(a negative fall is a rise).\n\n"
+        f"of a trained control. With the start that this scale gives to heads (`{CONTROL}`), it "
+        f"fell by {_span(second)}. A negative fall is a rise; a head that starts from the "
+        "backbone's own heat maps finds little left to correct.\n\n"
     )
 
 
@@ -118,7 +117,7 @@ def _tenths(steps: Sequence[Step]) -> tuple[float, float]:
 
 
 def deviations(found: Sequence[Deviation], root: str) -> Section:
-    """Departures from the paper. `root` leads from the page to the repository."""
+    """Departures from the papers. `root` leads from the page to the repository."""
     rows = [
         [
             markdown.link(f"{one.file.removeprefix('tips/')}:{one.line}", _source(one, root)),
@@ -131,7 +130,7 @@ def deviations(found: Sequence[Deviation], root: str) -> Section:
         f"{len(rows)} departures and readings, collected from the comments in the code.\n\n"
         + markdown.table(("where", "the paper", "here"), rows)
     )
-    return Section("Deviations from the paper", body)
+    return Section("Deviations from the papers", body)
 
 
 def _source(one: Deviation, root: str) -> str:

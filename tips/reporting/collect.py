@@ -21,7 +21,7 @@ from tips.reporting.runs import Group, RunFile
 
 Progress = Callable[[Iterable[RunFile]], Iterable[RunFile]]
 FIGURE_4 = "5"  # the table whose variants Fig. 4 shows
-SYNTHESIS = ("2", "7")  # the tables whose variants Table S shows (decisions.md 29)
+SYNTHESIS = ("2", "7")  # the tables whose variants Table S shows
 
 
 class PartScores(NamedTuple):

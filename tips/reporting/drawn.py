@@ -14,6 +14,7 @@ from tips.reporting.view import Row
 
 FOLDER = "figures"
 CAPTIONS = "pictures.json"
+MARKS = {"re-implemented": " (re-impl.)", "re-implemented, MI surrogate": " (surrogate)"}
 # What the torch-side stages leave in reports/figures, in the order of the page.
 LEFT = {
     "contrast.jpg": "Windows where the full model and its best rival differ most, as in Fig. 6",
@@ -34,7 +35,7 @@ def figure_4(rows: Sequence[Row], folder: Path) -> str:
     return f"{FOLDER}/figure-4.svg"
 
 
-def gains(sheets: Mapping[str, Sequence[Row]], folder: Path) -> list[Picture]:
+def gains(sheets: Mapping[str, Sequence[Row]], metric: str, folder: Path) -> list[Picture]:
     """Draws the gains over the backbone and over the capacity control, where there are any."""
     rows = [row for name in _compared(sheets) for row in sheets[name]]
     over_backbone = _bars(
@@ -51,7 +52,7 @@ def gains(sheets: Mapping[str, Sequence[Row]], folder: Path) -> list[Picture]:
         ),
     ):
         if bars:
-            figures.forest(bars, words, folder / FOLDER / stem)
+            figures.forest(bars, words, metric, folder / FOLDER / stem)
             drawn.append((f"{words}, 95 % intervals", f"{FOLDER}/{stem}.svg"))
     return drawn
 
@@ -121,7 +122,8 @@ def _bars(rows: Iterable[Row], names: tuple[str, str, str, str], paper: bool = T
         value, low, high = (value for value in values if value is not None)
         published = _number(row["gain_paper"]) if paper else None
         separable = row[names[3]] in ("above", "below")
-        bar = Bar(row["variant"], published, value, low, high, separable)
+        label = row["variant"] + MARKS.get(row["origin"], "")
+        bar = Bar(label, published, value, low, high, separable)
         bars.setdefault(row["variant"], bar)
     return list(bars.values())
 

@@ -47,7 +47,7 @@ class Point(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One row of the forest plot, in AP points."""
+    """One row of the forest plot, in points of the dataset's metric."""
 
     label: str
     paper: float | None
@@ -92,7 +92,7 @@ def figure_4(points: Sequence[Point], stem: Path) -> None:
         _save(figure, stem)
 
 
-def forest(bars: Sequence[Bar], title: str, stem: Path) -> None:
+def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
     """Draws gains with their 95 % intervals, the paper's gain as a hollow diamond beside them."""
     with plt.rc_context(STYLE):
         height = 1.0 + 0.27 * max(len(bars), 1)
@@ -110,7 +110,7 @@ def forest(bars: Sequence[Bar], title: str, stem: Path) -> None:
         axis.set_ylim(-0.8, len(bars) - 0.2)
         axis.grid(axis="y", visible=False)
         paper = "; diamond: the paper's gain" if any(bar.paper is not None for bar in bars) else ""
-        axis.set_xlabel(f"gain, AP points (grey: not separable{paper})")
+        axis.set_xlabel(f"gain, {metric} points (grey: not separable{paper})")
         axis.set_title(title, loc="left", fontsize=10)
         figure.tight_layout()
         _save(figure, stem)

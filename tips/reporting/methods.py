@@ -9,7 +9,7 @@ from tips.reporting.published import Table, printed_difference
 from tips.reporting.results import Results
 from tips.reporting.rows import Line, signed, verdict
 from tips.reporting.runs import Group
-from tips.reporting.sections import Section
+from tips.reporting.sections import Section, learned_middles
 from tips.reporting.view import Row
 
 NAME = "M"
@@ -18,6 +18,8 @@ FULL_OVER = ("tips_gain", "tips_low", "tips_high", "tips_verdict")
 COLUMNS = ("frames", "parameters", "head_parameters", "gain_on_boxes", "tips_paper", *FULL_OVER)
 BOXES = {"gt": "annotated", "detected": "detected"}
 # Parts of an experiment that no row may have to itself, but the backbone's own training.
+# Paper: DSTA trains with AdamW 5e-5 for 20 epochs at 256 x 192; here: the schedule and the crop of
+# every second stage, because the table compares models under the same conditions.
 SHARED = ("crop", "backbone", "augmentation", "training")
 
 
@@ -88,8 +90,9 @@ def section(table: Table, rows: Sequence[Row], study: Study) -> Section:
     ]
     body = (
         "The published numbers of these methods come from different boxes, backbones and "
-        "schedules. Here all of them are trained and measured alike, so that only the network "
-        "behind the backbone and its losses differ.\n\n"
+        "schedules. Here they are measured on the same boxes and trained on the same backbone; "
+        "the list below the table names every setting of a training that departs from the full "
+        "model's.\n\n"
         + markdown.table(header, cells, "lrrrrllll")
         + "\nHead: parameters beside the backbone's. Paper: the printed mAP, and its gain over "
         "both numbers of HRNet (see below).\n\n"
@@ -106,7 +109,7 @@ def shown_over(row: Row) -> str:
 def conditions(table: Table, study: Study) -> list[str]:
     """What is equal for all rows, read from their configuration, and every row that departs."""
     if FULL not in study.variants:
-        return []
+        return [f"`{FULL}` is none of this scale's rows, so no setting was compared with its own."]
     scale = study.scale
     backbones = "one checkpoint for all rows and seeds"
     if not scale.seeds.shared_backbone:
@@ -122,7 +125,25 @@ def conditions(table: Table, study: Study) -> list[str]:
     ]
     for name, parts in departures(table, study).items():
         found.append(f"`{name}` departs from them in its {' and '.join(parts)}.")
-    return found
+    return found + _interim(study)
+
+
+def _interim(study: Study) -> list[str]:
+    """What the full model's interim frames are made by, and what that has learned from."""
+    full = study.variant(FULL).experiment
+    if not full.rough_frames:
+        return []
+    text = (
+        "Of these rows only the full model looks at interim frames; they are made by "
+        f"`{full.interim}`."
+    )
+    if full.interim == "vfit" and learned_middles(study):
+        text += (
+            " VFIT was trained here on true middle frames of the training split, and no part of "
+            "the other rows was; the full model without that is the row *optical flow* under "
+            "*What the interim frame is worth*."
+        )
+    return [text]
 
 
 def departures(table: Table, study: Study) -> dict[str, list[str]]:

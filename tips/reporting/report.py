@@ -73,11 +73,11 @@ def build(
         RecordError: a table is missing, or a side file is malformed.
     """
     sheets = read_sheets(paths)
-    page = paths.reports
+    page, metric = paths.reports, study.scale.dataset.metric
     curves = _curves(study, paths)
     speed = sources.read_if_present(sources.Speed, paths.speed)
-    forest = drawn.gains(sheets, page)
-    answer = sections.short_answer(sheets)
+    forest = drawn.gains(sheets, metric, page)
+    answer = sections.short_answer(sheets, metric)
     shown = "".join("\n" + markdown.image(*picture) for picture in forest)
     counts = study.scale.group_counts
     interim_worth = worth.part(tables.table(worth.NAME), sheets["table-I"])
@@ -87,11 +87,11 @@ def build(
         *_ablations(sheets, tables, speed, page),
         methods.section(tables.table(methods.NAME), sheets["table-M"], study),
         sections.synthesis(sheets["table-S"]),
-        sections.subsets(sheets["table-subsets"]),
+        sections.subsets(sheets["table-subsets"], metric),
         sections.controls(tables.table("C"), sheets["table-C"], sheets["table-variants"]),
         peers_section(study, paths),
         sections.reliability(sheets["table-AA"][0]),
-        sections.interim(sheets["interim"], interim_worth),
+        sections.interim(sheets["interim"], interim_worth, study),
         background.grouping(counts, paths, drawn.groups(counts, paths)),
         background.pictures(drawn.left(page)),
         background.training(curves, drawn.losses(curves, page)),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tips import skeleton
+from tips.config import Study
 from tips.evaluation.synthesis import SOURCES
 from tips.reporting import markdown, sources, view
 from tips.reporting.answer import answer
@@ -11,6 +12,7 @@ from tips.reporting.published import Table, Tables, check_totals
 from tips.reporting.view import Row
 
 Sheets = Mapping[str, Sequence[Row]]
+NOTED = "\nWhere the paper contradicts itself or leaves something open:\n\n"
 LISTED = "\n### The conclusions one by one\n\n"
 
 
@@ -28,12 +30,12 @@ def introduction(note: str) -> Section:
         "TIPS estimates a person's pose in a video frame from a window of frames: it synthesizes "
         "poses *between* neighbouring frames and distils what groups of body parts share. This "
         "page sets the paper's ablations (Tables II-VII, Fig. 4) and the networks that it compares "
-        "itself with (Table M) beside trainings of re-implementations under equal conditions.\n\n"
+        "itself with (Table M) beside trainings of re-implementations on the same data, boxes and "
+        "backbone.\n\n"
         + markdown.bullets(
             [
-                "**Compare gains, not levels.** Data, network sizes and training length are far "
-                "smaller than the paper's, so our AP is no evidence about its mAP. The question "
-                "is whether the same change moves the number the same way.",
+                "**Compare gains, not levels.** The question is whether the same change moves "
+                "the number the same way.",
                 "Every gain has a 95 % interval: resampled validation sequences plus the variance "
                 "between seeds. Where it holds zero the page says *not separable* and nothing "
                 "more.",
@@ -47,8 +49,8 @@ def introduction(note: str) -> Section:
     return Section("What this is", body)
 
 
-def short_answer(sheets: Sheets) -> Section:
-    """Generated sentences, and the list of the paper's conclusions."""
+def short_answer(sheets: Sheets, metric: str) -> Section:
+    """Generated sentences in the dataset's metric, and the list of the paper's conclusions."""
     rows = [
         [
             row["table_roman"],
@@ -62,7 +64,7 @@ def short_answer(sheets: Sheets) -> Section:
     ]
     header = ("table", "what the paper concludes", "rows", "paper", "ours [95 %]", "here")
     listed = markdown.table(header, rows, "lllrrl")
-    body = answer(sheets) + LISTED + listed
+    body = answer(sheets, metric) + LISTED + listed
     return Section("The answer in short", body)
 
 
@@ -79,7 +81,7 @@ def compared(table: Table, rows: Sequence[Row], speed: sources.Speed | None) -> 
     if "speed_ours" in rows[0]:
         body += _speed_note(speed)
     if table.notes:
-        body += "\nThe paper contradicts itself here:\n\n" + markdown.bullets(table.notes)
+        body += NOTED + markdown.bullets(table.notes)
     return Section(f"Table {table.roman}: {table.title.lower()}", body)
 
 
@@ -102,7 +104,11 @@ def _speed_note(speed: sources.Speed | None) -> str:
         f"\nTime, ours: wall time per window over that of `{speed.reference}`, models interleaved "
         f"in one process ({speed.device}, {speed.threads} threads, {speed.kernels} kernels), "
         "interim frames at hand."
-        + (f" One interim frame costs, in the same unit: {more}." if more else "")
+        + (
+            f" One interim frame of the crop's size costs, in the same unit: {more}."
+            if more
+            else ""
+        )
         + "\n"
     )
 
@@ -114,7 +120,7 @@ def groups_table(table: Table, rows: Sequence[Row], picture: str) -> Section:
     listed = markdown.table(("N", "groups", "ARI of the data-driven groups"), parts, "llr")
     body += "\n" + markdown.folded("The groups, resolved to 15 joints", listed)
     body += "\n### Fig. 4\n\n" + picture
-    body += "\nThe paper contradicts itself here:\n\n" + markdown.bullets(table.notes)
+    body += NOTED + markdown.bullets(table.notes)
     return Section("Table V and Fig. 4: part groups", body)
 
 
@@ -154,10 +160,11 @@ def synthesis(rows: Sequence[Row]) -> Section:
     body = (
         "How far the synthesized pose is from where the joints really were between the frames: "
         "mean error in px of a map 96 high / PCKh in percent. Beside it, from the same frames, "
-        "the straight line between the model's own two predictions and between the two true "
-        "poses. If the synthesizer knew more than linear motion, it would come below the middle "
-        "column; the paper's central claim asks for that, and no table of the paper measures "
-        "it.\n\n"
+        "the point at the same time s on the straight line between the model's own two "
+        "predictions and on that between the two true poses. If the synthesizer knew more than "
+        "linear motion, it would come below the middle column; the paper's central claim asks for "
+        "that, and no table of the paper measures it. To lie there is necessary, not sufficient: "
+        "less noise than in the two predictions does it too. No interval is computed.\n\n"
     )
     if not main:
         return Section("Table S: the synthesized poses", body + "No row here synthesizes.\n")
@@ -172,15 +179,16 @@ def synthesis(rows: Sequence[Row]) -> Section:
     return Section("Table S: the synthesized poses", body)
 
 
-def subsets(rows: Sequence[Row]) -> Section:
-    """AP on clean frames, degraded frames and hidden joints."""
+def subsets(rows: Sequence[Row], metric: str) -> Section:
+    """AP (or what else the dataset counts) on clean frames, degraded frames and hidden joints."""
     header = ("variant", "boxes", "all", "clean", "degraded", "hidden", "seeds", "status")
     names = ("variant", "boxes", "all", "clean", "degraded", "hidden", "n_seeds", "status")
     ordered = sorted(rows, key=_by_total)
     body = (
-        "AP on clean frames, on degraded frames (blur, shake, darkness) and on joints that the "
-        "camera cannot see (for these, an upper bound: false alarms of unmatched people are left "
-        "out). Sorted by AP on all; neighbours in this list are usually not separable.\n\n"
+        f"{metric} on clean frames, on degraded frames (blur, shake, darkness) and on joints that "
+        "the camera cannot see (for these, an upper bound: false alarms of unmatched people are "
+        f"left out). Sorted by {metric} on all; neighbours in this list are usually not "
+        "separable.\n\n"
         + markdown.table(header, [[row[name] for name in names] for row in ordered], "llrrrrrl")
     )
     return Section("Clean, degraded, hidden", body)
@@ -251,7 +259,12 @@ def _memory(count: str) -> list[str]:
     return [f"s still counts the scores of {count} deleted runs, so that other rows stay put."]
 
 
-def interim(rows: Sequence[Row], worth: str) -> Section:
+def learned_middles(study: Study) -> bool:
+    """Whether the generator `vfit` was trained on this study's own middle frames."""
+    return study.scale.vfit is not None and study.scale.vfit.training is not None
+
+
+def interim(rows: Sequence[Row], worth: str, study: Study) -> Section:
     """PSNR of the rough interim frames, and what they are worth to the model."""
     cells = [
         [row["generator"], row["split"], row["psnr"] or "-", row["n"], row["status"]]
@@ -259,9 +272,14 @@ def interim(rows: Sequence[Row], worth: str) -> Section:
     ]
     body = (
         "PSNR in dB of the rough interim frames against the true in-between frames, full frames. "
-        "`true` is those frames themselves (an upper bound, rendered data only).\n\n"
+        "`true` is those frames themselves (rendered data only).\n\n"
         + markdown.table(("generator", "split", "PSNR, dB", "frames", "status"), cells, "llrrl")
     )
+    if learned_middles(study) and any(row["generator"] == "vfit" for row in rows):
+        body += (
+            "\n`vfit` was trained here on true middle frames of the training split, so its PSNR "
+            "on `train` is in-sample.\n"
+        )
     return Section("The rough interim frames", f"{body}\n{worth}")
 
 
@@ -274,8 +292,8 @@ def state_of_the_art(tables: Tables, sheets: Sheets) -> Section:
     body = (
         "As printed; rows marked *here* are ours, on the same dataset.\n\n"
         if ours
-        else "As printed; nothing of ours stands beside these rows, because this study's dataset "
-        "is none of theirs.\n\n"
+        else "As printed; nothing of ours stands beside these rows, because this scale names none "
+        "of their datasets (`dataset.release`).\n\n"
     )
     body += (
         "PoseTrack's total is the mean of 15 joints, so Total = (3 Head + 2 (the six others)) / "

@@ -35,7 +35,7 @@ def all_sheets(study: Study, paths: Paths, tables: Tables, found: Collected) -> 
 
 
 def compared(table: Table, tables: Tables, study: Study, paths: Paths, found: Collected) -> Sheet:
-    """One of Tables II-XI, ours and `variants`: the columns of decisions.md 27, then its own."""
+    """One of Tables II-XI, ours and `variants`: the columns that all have, then its own."""
     lines = rows.lines(table, study, found.results)
     header, extra = _extra(table, study, paths, lines, found)
     origins = [tables.origin(row) for row in table.rows]
@@ -188,11 +188,14 @@ def _synthesizes(variant: str, study: Study) -> bool:
 
 
 def subsets(study: Study, found: Collected) -> Sheet:
-    """AP on clean frames, degraded frames and hidden joints, mean over seeds, for every row."""
+    """AP on clean frames, degraded frames and hidden joints, mean over seeds, for every row.
+
+    A measured row has `-` where the dataset does not say what is clean, degraded or hidden.
+    """
     cells = []
     for group, seeded in found.results.groups.items():
         values = found.subsets.get(group, [])
-        word = seeded.status if seeded.row is None else "missing"
+        word = seeded.status if seeded.row is None else "-"
         parts = [
             _number(_mean([value[name] for value in values]), 2)
             if values and all(name in value for value in values)
@@ -212,7 +215,7 @@ def subsets(study: Study, found: Collected) -> Sheet:
             )
         )
     header = ("variant", "boxes", "all", *SUBSETS, "n_seeds", "status", "scale")
-    return Sheet("table-subsets", "AP on subsets", header, tuple(cells))
+    return Sheet("table-subsets", f"{study.scale.dataset.metric} on subsets", header, tuple(cells))
 
 
 def same_variant(study: Study, found: Collected) -> Sheet:

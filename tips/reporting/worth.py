@@ -63,9 +63,10 @@ def part(table: Table, rows: Sequence[Row]) -> str:
     ]
     return (
         f"### {table.title}\n\n"
-        "The full model, trained and measured on interim frames of one kind each; what it gains "
-        "from the true frames bounds what a better generator could add. TIPS is the full model "
-        "with its own.\n\n"
+        "The full model, trained and measured anew for every kind of interim frame, beside the "
+        "backbone, the full model without interim frames and the one on all branches of its "
+        "backbone. What it gains from the true frames is what a perfect interpolator would add "
+        "here. TIPS is the full model with its own.\n\n"
         + markdown.table(header, cells, "llrrrrlll")
         + "\n"
         + markdown.bullets(table.notes)

@@ -14,8 +14,9 @@ from tips.evaluation.contrast import Contrast, Judged, Place, best, extremes, ju
 from tips.evaluation.matching import THRESHOLD
 from tips.evaluation.people import Unit, from_records
 from tips.ops.image import Image, read_image
+from tips.reporting.published import load_tables
 from tips.stages._drawing import View, bones, save, show
-from tips.stages._study import Opened, read_annotations
+from tips.stages._study import EXPERIMENTS, Opened, read_annotations
 
 FULL = "tips"
 FILE = "contrast.jpg"
@@ -43,8 +44,10 @@ def draw_contrast(opened: Opened, folder: Path) -> dict[str, str]:
 
     Rows are people of the validation split, columns the true pose, the backbone, every rival that
     was trained, and the full model. Predictions are those of seed 0 on the scale's usual boxes.
+    A sheet of an earlier study is removed first.
     """
     study, paths = opened
+    (folder / FILE).unlink(missing_ok=True)
     boxes = study.scale.evaluation.boxes
     files = {name: paths.predictions(name, "0", boxes) for name in RIVALS}
     rivals = [name for name, file in files.items() if name in study.variants and file.is_file()]
@@ -59,20 +62,21 @@ def draw_contrast(opened: Opened, folder: Path) -> dict[str, str]:
             from_records(annotations, found, unit=measure.unit), measure.threshold
         )
     people = shared(list(methods.values()))
-    rival = best(methods, rivals)
+    rival = best(methods, rivals, people)
     wins, losses = extremes(methods[FULL], methods[rival], people, COUNT)
     if not (wins or losses):
         return {}
     _sheet(opened, annotations, methods, [*wins, *losses], measure, folder / FILE)
     absent = [name for name in RIVALS if name not in rivals]
+    origin = load_tables(EXPERIMENTS / "tables.yaml").origins.get(rival, "ours")
     caption = (
         f"Fig. 6's counterpart, chosen by rule: of the {len(people)} validation people whom every "
-        f"method sees, those on whom {FULL} and its best rival ({rival}, most right joints over "
-        f"all of them) differ most in the number of right joints: the {len(wins)} largest wins of "
-        f"{FULL}, then its {len(losses)} largest losses, one per sequence; of equals the larger "
-        f"difference in mean error, then the first. Red circle: a joint farther than "
-        f"{measure.threshold:g} {measure.words} from its true place, wrong by {measure.metric}; "
-        "above each pose, right joints of the annotated ones. Seed 0."
+        f"method sees, those on whom {FULL} and its best rival ({rival}, {origin}; most right "
+        f"joints over all of them) differ most in the number of right joints: the {len(wins)} "
+        f"largest wins of {FULL}, then its {len(losses)} largest losses, one per sequence; of "
+        "equals the larger difference in mean error, then the first. Red circle: a joint farther "
+        f"than {measure.threshold:g} {measure.words} from its true place, wrong by "
+        f"{measure.metric}; above each pose, right joints of the annotated ones. Seed 0."
     )
     return {FILE: caption + (f" Without predictions here: {', '.join(absent)}." if absent else "")}
 
