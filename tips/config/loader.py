@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from tips import skeleton
 from tips.config.experiment import Backbone, Experiment
 from tips.config.layers import ConfigError, layered, overlay, read_yaml
 from tips.config.scale import Scale
@@ -16,6 +17,7 @@ from tips.config.scale import Scale
 M = TypeVar("M", bound=BaseModel)
 BACKBONE = "hrnet"  # the variant that is stage one
 RIVALS = ("posewarper", "dcpose", "fami-pose", "tdmi", "dsta")  # other papers' second stages
+POSETRACK_ONLY = ("dsta",)  # models that know PoseTrack's joints by name
 MEAN_POSE = "mean-pose"  # the predictor without a network: scored, never trained
 
 
@@ -100,12 +102,22 @@ def load_study(
         count = seeds or chosen.seeds.more.get(name, chosen.seeds.default)
         if name == BACKBONE and chosen.seeds.shared_backbone:
             count = 1
-        variants[name] = Variant(name, kind, load_experiment(path, chosen), count)
+        experiment = load_experiment(path, chosen)
+        _check_joints(experiment, chosen, path)
+        variants[name] = Variant(name, kind, experiment, count)
     stems = {path.stem: path for path in files}
     for name in [*chosen.variants, *chosen.seeds.more, *(chosen.rows or ())]:
         if name not in stems:
             raise ConfigError(f"scale {scale}: unknown variant '{name}'{_nearest(name, stems)}")
     return Study(chosen, variants)
+
+
+def _check_joints(experiment: Experiment, scale: Scale, path: Path) -> None:
+    if experiment.model in POSETRACK_ONLY and scale.dataset.body is not skeleton.POSETRACK:
+        raise ConfigError(
+            f"{path}: model {experiment.model} is for PoseTrack's joints; leave the variant out of "
+            "the scale's rows"
+        )
 
 
 def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
@@ -152,7 +164,11 @@ def digest(value: BaseModel | Mapping[str, Any]) -> str:
     """Sha256 of a configuration's meaning: not of comments, titles, key order or unread keys."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else dict(value)
     for unread in value.unread if isinstance(value, Experiment) else ():
-        plain.pop(unread)
+        *above, key = unread.split(".")
+        part = plain
+        for name in above:
+            part = part[name]
+        part.pop(key)
     plain.pop("title", None)
     plain.pop("note", None)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
