@@ -17,9 +17,8 @@ from tips.losses.base import Loss
 from tips.models.backbones.hrnet import HRNet
 from tips.models.backbones.hrnet_ms import MultiStageHRNet
 from tips.models.backbones.vitpose import ViTPose
-from tips.models.baselines import dcpose, posewarper
+from tips.models.baselines import dcpose, dsta, posewarper
 from tips.models.baselines.deform import scaled
-from tips.models.baselines.dsta import Dsta
 from tips.models.baselines.fami_pose import FamiPose
 from tips.models.baselines.single_frame import SingleFrame
 from tips.models.baselines.tdmi import Tdmi
@@ -214,8 +213,13 @@ def _frames(e: Experiment) -> int:
 
 
 def _dsta(e: Experiment, groups: Parts, autocast: bool) -> PoseModel:
+    if e.width % dsta.HEADS:
+        raise ConfigError(
+            f"model dsta has {dsta.HEADS} attention heads; set width to a multiple of "
+            f"{dsta.HEADS}, not {e.width}"
+        )
     backbone = _backbone(e, autocast)
-    return Dsta(
+    return dsta.Dsta(
         backbone=backbone,
         start=STARTS[e.head.start](),
         t=e.t,

@@ -34,7 +34,7 @@ class PoseOutput(NamedTuple):
     F: Float[Tensor, "B T C h w"]
     F_interim: Float[Tensor, "B KI D h w"]  # K (T-1) maps, point-major; 0 without synthesis
     z: Float[Tensor, "B D h w"]
-    z_i: Float[Tensor, "B N D h w"]  # N = 0 without distillation; TDMI has 2
+    z_i: Float[Tensor, "B N D h w"]  # N = 0 without distillation; TDMI in training: 2
     z_tilde: Float[Tensor, "B D h w"]
     # Regressed, not read from maps: _r = J; 0 where the maps are what is predicted.
     joints: Float[Tensor, "B _r 2"]  # map px, x then y

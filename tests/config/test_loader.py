@@ -6,10 +6,12 @@ import yaml
 
 from tips.config import (
     ConfigError,
+    Experiment,
     digest,
     load_experiment,
     load_scale,
     load_study,
+    needs_root,
     overlay,
 )
 
@@ -259,12 +261,70 @@ def test_every_committed_file_loads_at_every_scale(experiments: Path) -> None:
         assert len(digests) == len(study.variants) - len(same)
 
 
-def test_keys_that_a_model_does_not_read_are_no_part_of_its_meaning() -> None:
-    def changed(name: str, **parts: object) -> bool:
-        experiment = load_experiment(EXPERIMENTS / name)
-        return digest(experiment) != digest(experiment.model_copy(update=parts))
+def means_another(name: str, change: dict[str, Any]) -> bool:
+    """Whether a change of an experiment changes its digest."""
+    experiment = load_experiment(EXPERIMENTS / f"{name}.yaml")
+    other = Experiment.model_validate(overlay(experiment.model_dump(), change))
+    return digest(experiment) != digest(other)
 
-    for name in ("baselines/hrnet.yaml", "controls/concat.yaml", "tips.yaml"):
-        assert changed(name, interim="average") == (name == "tips.yaml")
-        assert changed(name, width=96) == (name != "baselines/hrnet.yaml")
-        assert changed(name, window=(0, 1))
+
+def test_keys_that_a_model_does_not_read_are_no_part_of_its_meaning() -> None:
+    for name in ("baselines/hrnet", "controls/concat", "tips"):
+        assert means_another(name, {"interim": "average"}) == (name == "tips")
+        assert means_another(name, {"width": 96}) == (name != "baselines/hrnet")
+        assert means_another(name, {"training": {"epochs": 2}})
+
+
+RIVALS = {"dcpose", "posewarper", "fami-pose", "tdmi", "dsta"}
+
+
+@pytest.mark.parametrize(
+    ("change", "readers"),
+    [
+        ({"fusion": {"blocks": 1}}, set()),
+        ({"interim": "average"}, set()),
+        ({"head": {"encoder": {"layers": 2}}}, set()),
+        ({"head": {"encoder": {"dropout": 0.2}}}, {"dsta"}),
+        ({"head": {"start": "backbone"}}, RIVALS - {"posewarper"}),
+        ({"blocks": 1}, {"dcpose", "posewarper", "dsta"}),
+        ({"width": 96}, RIVALS),
+        ({"losses": {"heatmap": 2.0}}, RIVALS),
+        ({"losses": {"trajectory": 2.0}}, set()),
+        ({"losses": {"information": 2.0}}, {"fami-pose", "tdmi"}),
+        ({"losses": {"variety": 2.0}}, {"tdmi"}),
+        ({"losses": {"complement": 2.0}}, {"fami-pose"}),
+        ({"losses": {"estimator": "fami_released"}}, {"fami-pose"}),
+        ({"losses": {"red_level": "feature"}}, set()),
+    ],
+)
+def test_what_a_rival_reads(change: dict[str, Any], readers: set[str]) -> None:
+    assert {name for name in RIVALS if means_another(f"baselines/{name}", change)} == readers
+
+
+def test_a_model_of_posetrack_s_joints_is_refused_for_others(experiments: Path) -> None:
+    """Its limbs would be other joints, and nothing would say so."""
+    scale = "extends: paper-jhmdb-1.yaml\nrows: [hrnet, tips, dcpose%s]\n"
+    path = experiments / "scales" / "mine.yaml"
+    path.write_text(scale % "")
+    assert "dcpose" in load_study("mine", experiments, "anywhere").variants
+    path.write_text(scale % ", dsta")
+    assert refusal(experiments, "mine", "anywhere") == (
+        "variant 'dsta': model dsta is for PoseTrack's joints, and scale 'mine' has others; leave "
+        "the variant out of the scale's rows"
+    )
+
+
+def test_interim_frames_that_a_scale_does_not_make_are_refused(experiments: Path) -> None:
+    (experiments / "ablation/mine.yaml").write_text(
+        "extends: ../tips.yaml\ntitle: Frames of another kind\ninterim: average\n"
+    )
+    assert "mine" in load_study("smoke", experiments).variants
+    assert refusal(experiments, "paper", "anywhere") == (
+        "variant 'mine' reads interim frames 'average', which scale 'paper' does not make (flow); "
+        "add it to the scale's `interim`"
+    )
+
+
+def test_a_plan_asks_which_scales_leave_the_root_open(experiments: Path) -> None:
+    names = ("desk", "smoke", "clip", "paper", "paper-jhmdb-1")
+    assert [needs_root(name, experiments) for name in names] == [False, False, True, True, True]

@@ -193,6 +193,21 @@ def test_tables_name_a_variant_only_now(
     assert "table.II" not in known["full", ""].data.tags
 
 
+def test_an_origin_is_brought_up_to_date_and_goes_with_the_row(tmp_path: Path, runs: Path) -> None:
+    database = tmp_path / "results/mlflow.db"
+
+    def origins(tags: dict[str, dict[str, str]]) -> set[str | None]:
+        sync(database, "test toy", read_runs(runs), tags)
+        with opened(database, "test toy") as store:
+            known = mlflow_sync._known(store)
+        assert "tips.origin" not in known["full", ""].data.tags
+        return {known["hrnet", seed].data.tags.get("tips.origin") for seed in ("", "0")}
+
+    assert origins({"hrnet": {"tips.origin": "ours"}}) == {"ours"}
+    assert origins({"hrnet": {"tips.origin": "re-implemented"}}) == {"re-implemented"}
+    assert origins({}) == {None}
+
+
 def test_two_experiments_share_a_database(tmp_path: Path, runs: Path) -> None:
     database = tmp_path / "results/mlflow.db"
     sync(database, "one", read_runs(runs), {})
@@ -224,13 +239,20 @@ def test_table_tags_join_rows_of_one_table() -> None:
             base | {"row": "g", "variant": None},
         ),
     }
-    assert table_tags(Tables.model_validate({"tables": (table,)})) == {"full": {"table.II": "e, f"}}
+    assert table_tags(Tables.model_validate({"tables": (table,)})) == {
+        "full": {"tips.origin": "ours", "table.II": "e, f"}
+    }
 
 
 def test_tables_of_our_own_are_tags_too() -> None:
     tags = table_tags(load_tables(Path(__file__).parents[2] / "experiments/tables.yaml"))
-    assert tags["dcpose"] == {"table.II": "DCPose", "table.M": "DCPose"}
-    assert tags["interim-true"] == {"table.interim": "true"}
+    assert tags["dcpose"] == {
+        "tips.origin": "re-implemented",
+        "table.II": "DCPose",
+        "table.M": "DCPose",
+    }
+    assert tags["interim-true"] == {"tips.origin": "ours", "table.interim": "true"}
+    assert tags["tdmi"]["tips.origin"] == "re-implemented, MI surrogate"
     assert tags["tips"]["table.M"] == "TIPS"
     assert all(re.fullmatch(r"[\w. /-]+", name) for own in tags.values() for name in own)
 

@@ -181,6 +181,31 @@ class Training(Part):
         return milestones
 
 
+def _but(part: type[Part], path: str, *read: str) -> tuple[str, ...]:
+    return tuple(f"{path}.{key}" for key in part.model_fields if key not in read)
+
+
+# Keys that a model does not look at, whatever its other keys say; a test compares with its builder.
+# A model without a line looks at all of them.
+UNREAD: dict[str, tuple[str, ...]] = {
+    "single_frame": ("width", "blocks", "fusion", "head"),
+    "dcpose": ("fusion", "head.encoder", *_but(Losses, "losses", "heatmap")),
+    "posewarper": ("fusion", "head", *_but(Losses, "losses", "heatmap")),
+    "fami_pose": (
+        *("blocks", "fusion", "head.encoder"),
+        *_but(Losses, "losses", "heatmap", "information", "complement", "redundancy", "estimator"),
+    ),
+    "tdmi": (
+        *("blocks", "fusion", "head.encoder"),
+        *_but(Losses, "losses", "heatmap", "information", "variety"),
+    ),
+    "dsta": (
+        *("fusion", *_but(Encoder, "head.encoder", "dropout")),
+        *_but(Losses, "losses", "heatmap"),
+    ),
+}
+
+
 class Experiment(Part):
     """One training, complete. `digest` of it decides what must be retrained."""
 
@@ -236,9 +261,8 @@ class Experiment(Part):
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """Keys that this model does not look at: changing one changes no training."""
-        single = ("width", "blocks", "fusion", "head") if self.model == "single_frame" else ()
-        return (*single, *(() if self.synthesis is not None else ("interim",)))
+        """Keys, dotted, that this model does not look at: changing one changes no training."""
+        return (*UNREAD.get(self.model, ()), *(() if self.synthesis is not None else ("interim",)))
 
     @property
     def t(self) -> int:

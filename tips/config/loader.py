@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from tips import skeleton
 from tips.config.experiment import Backbone, Experiment
 from tips.config.layers import ConfigError, layered, overlay, read_yaml
 from tips.config.scale import Scale
@@ -17,6 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 BACKBONE = "hrnet"  # the variant that is stage one
 RIVALS = ("posewarper", "dcpose", "fami-pose", "tdmi", "dsta")  # other papers' second stages
 NOWHERE = "dataset"  # a root for plans, which read nothing there
+POSETRACK_ONLY = ("dsta",)  # models that know PoseTrack's joints by name
 MEAN_POSE = "mean-pose"  # the predictor without a network: scored, never trained
 
 
@@ -102,12 +104,22 @@ def load_study(
         if name == BACKBONE and chosen.seeds.shared_backbone:
             count = 1
         variants[name] = Variant(name, kind, load_experiment(path, chosen), count)
+        _check_joints(variants[name], chosen)
         _check_interim(variants[name], chosen)
     stems = {path.stem: path for path in files}
     for name in [*chosen.variants, *chosen.seeds.more, *(chosen.rows or ())]:
         if name not in stems:
             raise ConfigError(f"scale {scale}: unknown variant '{name}'{_nearest(name, stems)}")
     return Study(chosen, variants)
+
+
+def _check_joints(variant: Variant, scale: Scale) -> None:
+    model = variant.experiment.model
+    if model in POSETRACK_ONLY and scale.dataset.body is not skeleton.POSETRACK:
+        raise ConfigError(
+            f"variant '{variant.name}': model {model} is for PoseTrack's joints, and scale "
+            f"'{scale.name}' has others; leave the variant out of the scale's rows"
+        )
 
 
 def _check_interim(variant: Variant, scale: Scale) -> None:
@@ -177,7 +189,11 @@ def digest(value: BaseModel | Mapping[str, Any]) -> str:
     """Sha256 of a configuration's meaning: not of comments, titles, key order or unread keys."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else dict(value)
     for unread in value.unread if isinstance(value, Experiment) else ():
-        plain.pop(unread)
+        *above, key = unread.split(".")
+        part = plain
+        for name in above:
+            part = part[name]
+        part.pop(key)
     plain.pop("title", None)
     plain.pop("note", None)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

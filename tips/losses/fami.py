@@ -94,8 +94,10 @@ class ReleasedSupportRedundancyLoss(_Released):
 
 
 def _currency(maps: Float[Tensor, "B J H W"]) -> float:
-    # The released heat-map loss and these calls are means over px. Ours is a sum in the unit of a
-    # 96-high map (heatmap_error); these are summed alike, or they would weigh 7000 times less
-    # beside it than released. Nats need no such unit: a joint has as many on a map of any size.
+    # Paper: FAMI-Pose's released heat-map loss and these calls are means over px; here: both are
+    # sums over px, because beside our heat-map loss, a sum in the unit of a 96-high map, means
+    # would weigh 7000 times less than released. Nats need no such unit: a joint has as many on a
+    # map of any size. TIPS's control `information-released` keeps the means; see
+    # losses/information.py.
     height, width = maps.shape[-2:]
     return float(height * width)

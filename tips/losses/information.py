@@ -125,6 +125,10 @@ class ReleasedComplementLoss(Loss):
     Gradient reaches the network's final maps only, never z~ itself; h_z stays at its start.
     """
 
+    # Paper: in FAMI-Pose's released code these calls and the heat-map loss are means over px; here:
+    # these (Eq. 8 and 9) are means beside the sum of Eq. 6, H W times weaker than in that code and
+    # than in the rival `fami-pose-released` (losses/fami.py), because this control puts the
+    # released call into TIPS at TIPS's own weights and changes nothing else.
     name = "complement"
 
     def __init__(self, backbone_maps: Maps, h_z: nn.Module, t: int) -> None:

@@ -16,7 +16,7 @@ from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
-from tips.reporting.run_files import RunFiles
+from tips.reporting.run_files import ORIGIN, RunFiles
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -201,7 +201,8 @@ def _finish(store: Store, run: str, time: int, key: str, old: Any) -> None:
 def _retag(store: Store, run: Any, tags: dict[str, str]) -> None:
     """Brings tables' tags and the parent up to date: a table may name a variant only now."""
     have = run.data.tags
-    for name in [name for name in have if name.startswith("table.") and name not in tags]:
+    ours = [name for name in have if name == ORIGIN or name.startswith("table.")]
+    for name in [name for name in ours if name not in tags]:
         store.client.delete_tag(run.info.run_id, name)
     for name, value in tags.items():
         if have.get(name) != value:

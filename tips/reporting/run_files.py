@@ -15,6 +15,7 @@ from tips.reporting.published import Tables
 LARGEST: Final = 1_000_000  # bytes of an artifact; weights and predictions stay where they are
 DETAILS: Final = ("seed", "joints", "mean_by_joint", "area_factor")  # of metrics.json
 IGNORED: Final = ("commit", "dirty", "config", "variant", "seed")
+ORIGIN: Final = "tips.origin"  # tag: whose network a table's row shows
 
 
 class Point(NamedTuple):
@@ -99,14 +100,18 @@ def read_run(folder: Path) -> RunFiles:
 
 
 def table_tags(tables: Tables) -> dict[str, dict[str, str]]:
-    """Which rows of which tables a variant fills: variant -> {"table.II": "e", ...}."""
+    """Which rows of which tables a variant fills, and whose network it is.
+
+    Returns:
+        Variant -> {"tips.origin": "ours", "table.II": "e", ...}.
+    """
     tags: dict[str, dict[str, str]] = {}
     for table in tables.tables:
         for row in table.rows:
             if row.variant is None or row.boxes != "gt":
                 continue
             name = f"table.{table.roman}"
-            before = tags.setdefault(row.variant, {}).get(name)
+            before = tags.setdefault(row.variant, {ORIGIN: tables.origin(row)}).get(name)
             tags[row.variant][name] = f"{before}, {row.row}" if before else row.row
     return tags
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tips import skeleton
 from tips.build import build_model
-from tips.config import Experiment, load_experiment, load_scale
+from tips.config import ConfigError, Experiment, load_experiment, load_scale
 from tips.models.baselines.dsta import LIMBS, Dsta, References
 from tips.ops.heatmap import decode
 from tips.tensors import PoseOutput
@@ -138,9 +138,40 @@ def test_the_score_falls_with_both_spreads() -> None:
     assert scores.min() > 0
 
 
+def size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
 def test_parameters_at_paper_size() -> None:
-    """63.9 M in Table VIII, 63.6 M of them HRNet's: about 0.3 M."""
+    """63.9 M in Table VIII, 63.6 M of them HRNet's: about 0.3 M; ours are 0.23 M."""
     with torch.device("meta"):
         made = build_model(load_experiment(FILE))
-    trained = sum(p.numel() for p in made.parameters() if p.requires_grad)
-    assert 0.2e6 < trained < 0.4e6
+    parts = {name: size(part) for name, part in made.named_children() if name != "backbone"}
+    width, joints, planes, cells = 32, 15, 8, 12 * 9  # cells of 96 x 72, halved three times
+    norm = 2 * width
+    # 48 -> 64 -> 64 -> 120 channels by 3x3 convolutions, a batch norm behind each.
+    coarse = 9 * (48 * 64 + 64 * 64 + 64 * planes * joints) + 2 * (64 + 64 + planes * joints)
+    read = (planes * cells + 1) * width
+    # Queries, keys and values; their output; a hidden layer of twice the width.
+    attention = (width + 1) * 3 * width + (width + 1) * width
+    hidden = (width + 1) * 2 * width + (2 * width + 1) * width
+    decoder = 4 * (2 * norm + attention + hidden) + norm
+    assert parts == {
+        "start": 0,
+        "coordinate_heads": 0,
+        "tokens": coarse + read + joints * width,
+        "references": 0,
+        "place": (5 + 1) * width,
+        "spatial": decoder,
+        "temporal": decoder,
+        "mean": 2 + 1,
+        "coordinate": norm + (width + 1) * 2,
+        "spread": norm + (width + 1) * 2,
+    }
+    moments = 3 * width
+    assert sum(parts.values()) + moments == size(made) - size(made.backbone) == 231_319
+
+
+def test_a_width_that_its_heads_do_not_share_is_refused() -> None:
+    with pytest.raises(ConfigError, match="has 8 attention heads; set width to a multiple of 8"):
+        build_model(experiment("backbone").model_copy(update={"width": 36}))

@@ -84,12 +84,14 @@ def test_a_gate_scales_whole_channels() -> None:
     assert factor.max() < 1
 
 
-def test_it_answers_with_useful_and_useless_motion() -> None:
+def test_it_answers_with_useful_and_useless_motion_where_a_loss_wants_them() -> None:
     model = small()
     images = torch.randn(2, 5, 3, 64, 64)
-    output = model(images, images[:, :0])
+    output = model.train()(images, images[:, :0])
     assert torch.allclose(output.z_i[:, 0], model.useful(output.z), atol=1e-5)
     assert torch.allclose(output.z_i[:, 1], model.useless(output.z), atol=1e-5)
+    model.useless.register_forward_hook(lambda *_: pytest.fail("nobody reads it here"))
+    assert model.eval()(images, images[:, :0]).z_i.shape == (2, 0, 8, 16, 16)
 
 
 def test_features_are_the_backbones() -> None:

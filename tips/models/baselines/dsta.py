@@ -15,7 +15,7 @@ HEADS, MLP_RATIO = 8, 2.0
 PLANES = 8  # coarse maps that one joint's token is read from
 COARSER = 8  # three stride-2 convolutions: from the features' stride 4 to ResNet's 32
 SURE = 0.99  # bound of the scores that the backbone's peaks are taken for
-LIMBS = (  # of PoseTrack's joints
+LIMBS = (  # of PoseTrack's joints; a study of other joints refuses the model
     ("head_top", "nose", "head_bottom"),
     ("left_shoulder", "left_elbow", "left_wrist"),
     ("right_shoulder", "right_elbow", "right_wrist"),

@@ -88,6 +88,8 @@ class FamiPose(Rival):
         joints: heat maps.
     """
 
+    # Paper: FAMI-Pose's released trainer also supervises heat maps of the aligned frames; here:
+    # those of frame t alone, because the released model does not return the others.
     def __init__(
         self,
         backbone: Backbone,

@@ -59,7 +59,8 @@ class Gate(nn.Module):
 class Tdmi(Rival):
     """Temporal differences, coarse stages onto fine ones, split into useful and useless motion.
 
-    In its answer z is the motion M, and z_i holds its useful and its useless part, M_u and M_n.
+    In its answer z is the motion M. In training z_i holds its useful and its useless part, M_u and
+    M_n; in evaluation it is empty, because M_n serves the loss alone.
 
     Args:
         backbone: frozen.
@@ -106,8 +107,10 @@ class Tdmi(Rival):
         M_u = self.useful(M)
         z_tilde, correction = self.head(F_t, M_u)
         maps = self.start(F_t, self.backbone) + correction
-        z_i = torch.stack([M_u, self.useless(M)], dim=1)
-        return self.answer(maps, F, M, z_tilde)._replace(z_i=z_i)
+        output = self.answer(maps, F, M, z_tilde)
+        if not self.training:
+            return output
+        return output._replace(z_i=torch.stack([M_u, self.useless(M)], dim=1))
 
     def stages(self, images: Float[Tensor, "B T 3 H W"]) -> list[Float[Tensor, "B T _C h w"]]:
         """Runs the backbone once on all frames, without gradient; the last map is F."""
