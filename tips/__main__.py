@@ -109,10 +109,10 @@ def evaluate(
 def cost(
     json: Annotated[Path, output("The record.")] = Path("results/cost/cost.json"),
     measure: Annotated[
-        bool, typer.Option("--measure", help="Times them too, which takes minutes.")
+        bool, typer.Option("--measure", help="Times Tables VI and VIII too; minutes.")
     ] = False,
 ) -> None:
-    """Counts parameters and multiply-adds of every network at the paper's size.
+    """Counts parameters, multiply-adds and memory of every network at the paper's size.
 
     Example: tips cost --json cost.json
     """

@@ -8,7 +8,9 @@ import pytest
 
 from tips.config import load_experiment, load_scale, load_study
 from tips.models.cost import Macs
+from tips.reporting.cost import NOTES
 from tips.reporting.networks import ADDED, open_networks
+from tips.reporting.published import load_tables
 from tips.stages import cost
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -20,7 +22,7 @@ def row(name: str) -> dict[str, Any]:
     if name in cost.INTERPOLATORS:
         return cost._interpolator(name)
     experiment = load_study("paper", EXPERIMENTS, "none").variant(name).experiment
-    return cost.cost(cost.subject(experiment, "meta"), row("vfit-b"), memory=False)
+    return cost.cost(cost.subject(experiment, "meta"), row("vfit-b"))
 
 
 @pytest.mark.parametrize(
@@ -41,8 +43,11 @@ def test_parameters(name: str, expected: float, tolerance: float) -> None:
 
 
 def test_vit_without_its_position_embedding_is_the_papers() -> None:
-    """Table VIII counts ViTPose-H, 630.7 M, without it."""
-    assert row("tips-vit")["params"] - 24 * 18 * 1280 == pytest.approx(666.72 * M, abs=0.01 * M)
+    """Table VIII counts ViTPose-H, 630.7 M, without it, neck and head."""
+    embedding, neck, head = 24 * 18 * 1280, 9 * 1280 * 48 + 2 * 48, 48 * 15 + 15
+    assert row("tips-vit")["params"] - embedding == pytest.approx(666.72 * M, abs=0.01 * M)
+    alone = row("vitpose")["params"] - embedding - neck - head
+    assert f"{alone:,} parameters" in NOTES["vitpose"]
 
 
 @pytest.mark.parametrize(
@@ -86,26 +91,50 @@ def test_memory_of_a_training_step_exceeds_inference() -> None:
     small = experiment.model_copy(
         update={"crop": experiment.crop.model_copy(update={"height": 64, "width": 64})}
     )
-    found = cost._memory(cost.subject(small, "meta"))
+    found = cost.memory(cost.subject(small, "meta"))
     assert 0 < found["inference_mib"] < found["checkpointed_mib"] < found["training_mib"]
-    assert cost._memory(cost.subject(small, "meta")) == found
+    assert cost.memory(cost.subject(small, "meta")) == found
 
 
-def test_the_page_names_every_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing runs, not even on the meta device."""
     monkeypatch.setattr(cost, "EXPERIMENTS", EXPERIMENTS)
     monkeypatch.setattr(cost, "multiply_adds", lambda network, *_: FREE)
-    monkeypatch.setattr(cost, "_memory", lambda _: dict.fromkeys(MEMORY, 1.0))
+    monkeypatch.setattr(cost, "memory", lambda _: dict.fromkeys(MEMORY, 1.0))
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_the_page_names_every_variant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [tmp_path / name for name in ("cost.json", "cost.md", "none.json")]
     cost.run(*files)
+    assert capsys.readouterr().out.splitlines() == list(map(str, files[:2]))
     found = {one["variant"]: one for one in cost.records.read_json(files[0])}
     assert set(found) == {*open_networks(EXPERIMENTS).names, *cost.INTERPOLATORS}
     assert not files[2].exists()  # nothing is timed
-    names = list(found)
-    followed = {name for name in names if MEMORY <= found[name].keys()}
-    assert {"hrnet", "tips", "tips-ms"} <= followed
-    assert "conv-conv" not in followed
+    followed = {name for name, one in found.items() if MEMORY <= one.keys()}
+    assert followed == set(found) - set(cost.INTERPOLATORS)
     text = (tmp_path / "cost.md").read_text()
-    assert all(f"`{name}`" in text for name in names)
+    assert all(f"`{name}`" in text for name in found)
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_measured_times_have_a_file_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = [{"variant": "tips", "device": "cpu", "speed": 0.02, "speed_given_frames": 0.1}]
+    monkeypatch.setattr(cost, "speeds", lambda *_: times)
+    files = [tmp_path / name for name in ("cost.json", "cost.md", "times.json")]
+    cost.run(*files, measure=True)
+    assert capsys.readouterr().out.splitlines() == list(map(str, files))
+    assert cost.records.read_json(files[2]) == times
+    assert "measured on cpu" in files[1].read_text()
+
+
+def test_three_passes_of_hrnet_are_what_table_viii_s_note_says() -> None:
+    one = row("hrnet")["gimac"]
+    note = load_tables(EXPERIMENTS / "tables.yaml").table("8").notes[0]
+    assert f"{one:.2f} GiMAC each, are {3 * one:.1f}." in note
 
 
 MEMORY = {"inference_mib", "training_mib", "checkpointed_mib"}
@@ -135,7 +164,7 @@ def test_every_second_stage_has_its_own_stage_one() -> None:
 def test_speed_is_relative_to_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(cost.SIZES, "base", cost.SIZES["tiny"])
     names = ("hrnet", "tips", "tips-without-vfit", "tips-vit")
-    networks = open_networks(EXPERIMENTS)._replace(followed=names)
+    networks = open_networks(EXPERIMENTS)._replace(timed=names)
     smoke = load_scale("smoke", EXPERIMENTS)
     for name in names[:3]:
         variant = networks.study.variants[name]

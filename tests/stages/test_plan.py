@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import tiny_study
 
+from tips.reporting.memory import GIB, Footprint
 from tips.stages import plan, prepare
 from tips.stages._study import open_study
 from tips.stages.train import training_keys
@@ -65,6 +66,60 @@ def test_what_nobody_knows_is_a_line(
     assert says in error
     assert error.count("\n") == 1
     assert os.listdir() == ["experiments"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "nothing says how long a training step takes: give --seconds-per-step X"),
+        (("--scale=paper-posetrack21", "--seconds-per-step=1"), "or give --windows N"),
+    ],
+)
+def test_what_a_card_holds_needs_no_hours(
+    words: tuple[str, ...],
+    says: str,
+    tiny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(plan, "_footprints", lambda _: [HELD])
+    assert tiny_study.command("plan", *words, "--card-gib=24", "--json=plan.json") == 0
+    first, *more = capsys.readouterr().out.splitlines()
+    assert first.startswith("Hours are unknown: scale paper")
+    assert says in first
+    assert "tips: batch 8 x 4" in "\n".join(more)
+    assert "Hours per table" not in "\n".join(more)
+    found = json.loads(Path("plan.json").read_text())
+    assert set(found) == {"scale", "memory"}
+    assert found["memory"]["card"] == 24 * GIB
+
+
+def test_hours_stand_before_what_a_card_holds(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(plan, "_footprints", lambda _: [HELD])
+    words = ("--seconds-per-step=1", "--card-gib=24", "--json=plan.json")
+    assert tiny_study.command("plan", *words) == 0
+    shown = capsys.readouterr().out
+    assert "Hours are unknown" not in shown
+    assert shown.index("Hours per table") < shown.index("tips: batch 8 x 4")
+    assert {"scale", "trainings", "tables", "memory"} <= set(
+        json.loads(Path("plan.json").read_text())
+    )
+
+
+HELD = Footprint(
+    variant="tips",
+    weights=0,
+    trained=0,
+    base=0,
+    window=GIB,
+    base_checkpointed=0,
+    window_checkpointed=GIB // 4,
+    backbone_trained=False,
+    batch=8,
+    accumulation=4,
+)
 
 
 def test_windows_by_hand(tiny: Path) -> None:

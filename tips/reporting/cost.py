@@ -8,8 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tips.config import BACKBONE
 from tips.records import RecordError, first_problem, read_json
-from tips.reporting import bench_inference, markdown
-from tips.reporting.networks import followed
+from tips.reporting import bench_inference, markdown, view
 from tips.reporting.published import Row as Printed
 from tips.reporting.published import Table, Tables, number
 from tips.reporting.sections import Section
@@ -20,7 +19,8 @@ SPEEDS = ("speed", "speed_given_frames")
 # Columns of Table VIII, and the speed's in Tables VI and VIII.
 PARAMS, FLOPS = "Params", "GFLOPs"
 FPS = {"6": "Speed(FPS)", "8": "Speed (FPS)"}
-# What cannot agree, and why; measured or derived from the published networks.
+# What cannot agree, and why. Figures in braces are the record's own (`_figures`); the rest is
+# printed in the paper or counted of the published networks at other sizes.
 NOTES = {
     "hrnet": "with COCO's 17 joints, as published (15 joints: 98 parameters fewer). The paper's "
     "32.9 are multiply-adds / 2^30; the 35.4 and 35.7 of other rows of its column are / 10^9.",
@@ -28,14 +28,14 @@ NOTES = {
     "parameters, at 256x192 by a counter that sees layers only: 120.99 GMAC (124.01 with "
     "attention). Here: 384x288, with neck and head.",
     "tips-without-vfit": "agrees when read as GiMAC, the convention of the HRNet row.",
-    "tips": "476 cannot be reproduced: VFIT-B alone costs 289.3 GMAC for one middle frame and four "
-    "are needed. Only VFIT at a third of the size (128x96) would come near.",
-    "tips-ms": "the paper's 492 are its 476 + 16; ours adds 16.0 GMAC to `tips` as well.",
+    "tips": "476 cannot be reproduced: VFIT-B alone costs {vfit:.1f} GMAC for one middle frame and "
+    "four are needed. Only VFIT at a third of the size (128x96) would come near.",
+    "tips-ms": "the paper's 492 are its 476 + 16; ours adds {stages:.1f} GMAC to `tips` as well.",
     "tips-vit": "585.0 cannot hold nine passes of ViT-H; five passes at 256x192 without any "
     "interim frame would give 590.6 GiMAC. Parameters here include the position embedding.",
-    "posewarper": "192.2 leaves 27.8 GiMAC beside five passes of HRNet, 164.4; its warps, twenty "
-    "blocks of 128 channels each, take several times that.",
-    "dcpose": "46.5 cannot hold three passes of HRNet, 98.6 GiMAC.",
+    "posewarper": "192.2 leaves {warps:.1f} GiMAC beside five passes of HRNet, {five:.1f}; its "
+    "warps, twenty blocks of 128 channels each, take several times that.",
+    "dcpose": "46.5 cannot hold three passes of HRNet, {one:.2f} GiMAC each, {three:.1f} in all.",
     "dsta": "35.7 holds one pass of HRNet; its window of three frames needs three.",
 }
 PARTS = ("backbone", "vfit", "synthesizer", "fuse", "distiller", "head", "coordinate_heads")
@@ -78,12 +78,12 @@ def page(rows: Sequence[Entry], tables: Tables, timed: Sequence[Entry]) -> str:
             "## Table VIII, the first columns\n",
             _beside_the_paper(rows, tables),
             _heads(rows, tables),
-            markdown.bullets(f"`{name}`: {note}" for name, note in NOTES.items()),
+            _notes(rows, tables),
             "## Arithmetic, GMAC\n",
             SAMPLING,
-            _arithmetic(rows),
+            _arithmetic(rows, tables),
             "## Parameters by part\n",
-            _parts(rows),
+            _parts(rows, tables),
             "## Activation memory and speed\n",
             _measured(rows, tables, timed),
         ]
@@ -111,11 +111,14 @@ def section(costs: Path, bench: Path, tables: Tables) -> Section:
         _beside_the_paper(rows, tables),
         _heads(rows, tables),
         "What cannot agree, and why:\n",
-        markdown.bullets(f"`{name}`: {note}" for name, note in NOTES.items()),
-        markdown.folded("Arithmetic of every network, GMAC", SAMPLING + "\n" + _arithmetic(rows)),
-        markdown.folded("Parameters by part", _parts(rows)),
-        "### Activation memory and speed\n",
-        _measured(rows, tables, read_timed(bench / "cost.json")),
+        _notes(rows, tables),
+        markdown.folded(
+            "Arithmetic of every network, GMAC", SAMPLING + "\n" + _arithmetic(rows, tables)
+        ),
+        markdown.folded("Parameters by part", _parts(rows, tables)),
+        markdown.folded(
+            "Activation memory and speed", _measured(rows, tables, read_timed(bench / "cost.json"))
+        ),
         "### One window in single passes of HRNet-W48\n",
         bench_inference.body(inference.model_dump(), tables)
         if inference is not None
@@ -138,6 +141,38 @@ SAMPLING = (
 )
 
 
+def _notes(rows: Sequence[Entry], tables: Tables) -> str:
+    figures = _figures(rows, tables)
+    return markdown.bullets(f"`{name}`: {note.format(**figures)}" for name, note in NOTES.items())
+
+
+def _figures(rows: Sequence[Entry], tables: Tables) -> dict[str, float]:
+    """What NOTES takes from the record: GiMAC of passes of HRNet, GMAC of what others add."""
+    known = {row["variant"]: row for row in rows}
+    try:
+        one = known[BACKBONE]["gimac"]
+        vfit, tips, tips_ms = (known[name]["gmac"] for name in ("vfit-b", "tips", "tips-ms"))
+    except KeyError as error:
+        raise RecordError(f"cost.json has no row {error}; run `tips cost` again") from error
+    table = tables.table("8")
+    warped = next(row for row in table.rows if row.variant == "posewarper")
+    return {
+        "one": one,
+        "three": 3 * one,
+        "five": 5 * one,
+        "warps": float(table.printed(warped, FLOPS)) - 5 * one,
+        "vfit": vfit,
+        "stages": tips_ms - tips,
+    }
+
+
+def _origin(row: Entry, tables: Tables) -> str:
+    """Whose network a row is; the interpolators are VFIT as published, in no table."""
+    if "interim_frames" not in row:
+        return "re-implemented"
+    return tables.origins.get(row["variant"], "ours")
+
+
 def _printed(table: Table, variant: str) -> Printed | None:
     """The table's row that a variant fills."""
     return next((row for row in table.rows if row.variant == variant), None)
@@ -153,6 +188,7 @@ def _beside_the_paper(rows: Sequence[Entry], tables: Tables) -> str:
                 [
                     markdown.code(row["variant"]),
                     printed.label,
+                    _origin(row, tables),
                     table.printed(printed, PARAMS),
                     f"{row['params']:,}",
                     table.printed(printed, FLOPS),
@@ -160,11 +196,14 @@ def _beside_the_paper(rows: Sequence[Entry], tables: Tables) -> str:
                     f"{row['gmac']:.1f}",
                 ]
             )
-    header = ("variant", "row", "paper, params", "here", "paper, GFLOPs", "GiMAC", "GMAC")
-    return markdown.table(header, cells, "llrrrrr")
+    header = (
+        *("variant", "row", view.ORIGIN),
+        *("paper, params", "here", "paper, GFLOPs", "GiMAC", "GMAC"),
+    )
+    return markdown.table(header, cells, "lllr")
 
 
-def _arithmetic(rows: Sequence[Entry]) -> str:
+def _arithmetic(rows: Sequence[Entry], tables: Tables) -> str:
     cells = []
     for row in rows:
         by_part = row.get("gmac_by_part", {})
@@ -172,14 +211,15 @@ def _arithmetic(rows: Sequence[Entry]) -> str:
             [
                 markdown.code(row["variant"]),
                 row["title"],
+                _origin(row, tables),
                 f"{row['gmac']:.1f}",
                 f"{row['gimac']:.1f}",
                 *(f"{row['macs'][kind] / 1e9:.2f}" for kind in KINDS),
                 *(f"{by_part[part]:.1f}" if part in by_part else "" for part in SHARES),
             ]
         )
-    header = ("variant", "what", "GMAC", "GiMAC", *KINDS, *SHARES)
-    return markdown.table(header, cells, "llr")
+    header = ("variant", "what", view.ORIGIN, "GMAC", "GiMAC", *KINDS, *SHARES)
+    return markdown.table(header, cells, "lllr")
 
 
 def _heads(rows: Sequence[Entry], tables: Tables) -> str:
@@ -203,52 +243,57 @@ def _heads(rows: Sequence[Entry], tables: Tables) -> str:
     if not cells:
         return ""
     header = ("head", "15 joints, the row's", "17, as its code", "Table VIII less HRNet")
-    return "Parameters beside the backbone:\n\n" + markdown.table(header, cells, "lrrr")
+    return "Parameters beside the backbone, re-implemented:\n\n" + markdown.table(
+        header, cells, "lrrr"
+    )
 
 
-def _parts(rows: Sequence[Entry]) -> str:
+def _parts(rows: Sequence[Entry], tables: Tables) -> str:
     known = [row for row in rows if "interim_frames" in row]
     cells = [
         [
             markdown.code(row["variant"]),
+            _origin(row, tables),
             f"{row['params']:,}",
             *(f"{row['params_by_part'].get(part, 0):,}" for part in PARTS),
             f"{sum(n for part, n in row['params_by_part'].items() if part not in PARTS):,}",
         ]
         for row in known
     ]
-    return markdown.table(("variant", "all", *PARTS, "other"), cells, "lr")
+    return markdown.table(("variant", view.ORIGIN, "all", *PARTS, "other"), cells, "llr")
 
 
 def _measured(rows: Sequence[Entry], tables: Tables, timed: Sequence[Entry]) -> str:
-    shown = followed(tables)
     times = {row["variant"]: row for row in timed}
     cells = []
     for row in rows:
         name = row["variant"]
-        if name in shown and "inference_mib" in row:
+        if "inference_mib" in row:
             found = times.get(name, {})
             cells.append(
                 [
                     markdown.code(name),
+                    _origin(row, tables),
                     *(f"{row[f'{what}_mib']:.0f}" for what in MEMORY),
                     _paper_speed(tables, name),
                     *(f"{found[key]:.4f}" if key in found else "" for key in SPEEDS),
                 ]
             )
     header = (
-        *("variant", "inference, MiB", "training, MiB", "checkpointed, MiB"),
+        *("variant", view.ORIGIN, "inference, MiB", "training, MiB", "checkpointed, MiB"),
         *("paper, FPS / 54.4", "speed", "frames given"),
     )
     devices = sorted({row["device"] for row in timed})
     return (
-        "Peaks of one window in fp32 and pure torch, without weights, moments and the kernels' "
-        "workspace. A training step holds its gradients; checkpointed, it computes encoder layers "
-        "again in its backward pass. Speed is windows a second over those of the single-frame "
-        "HRNet in the same run, with VFIT inside and with interim frames given: "
+        "Peaks of one window in fp32 and pure torch, interim frames given (what VFIT-B holds while "
+        "it makes them is left out), without weights, moments and the kernels' workspace. A "
+        "training step holds its gradients; checkpointed, it computes encoder layers again in its "
+        "backward pass. Speed, of the rows of Tables VI and VIII, is windows a second over those "
+        "of the single-frame HRNet in the same run, with VFIT inside and with interim frames "
+        "given: "
         + (f"measured on {', '.join(devices)}" if devices else "not measured here")
         + ", `tips cost --measure` does it.\n\n"
-        + markdown.table(header, cells, "lr")
+        + markdown.table(header, cells, "llr")
     )
 
 

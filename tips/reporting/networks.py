@@ -10,10 +10,11 @@ from tips.reporting.published import Tables, load_tables
 SCALE = "paper"
 RELEASE: Release = "posetrack17"  # Table VIII's set: with it the table's rows name their variants
 ADDED = "full-size"  # folder of the variants of Tables VIII-X: their stages one are counted too
-FOLLOWED = ("6", "8")  # tables with a speed: memory and time are theirs
-# What a network depends on; variants that differ elsewhere cost the same.
+TIMED = ("6", "8")  # tables with a speed
+# What a network and the memory of its training step depend on; variants that differ elsewhere cost
+# the same.
 PARTS = {"model", "window", "crop", "backbone", "width", "blocks", "interim", "synthesis"}
-PARTS |= {"fusion", "distillation", "head"}
+PARTS |= {"fusion", "distillation", "head", "losses"}
 
 
 class Networks(NamedTuple):
@@ -22,13 +23,12 @@ class Networks(NamedTuple):
     study: Study
     tables: Tables
     names: tuple[str, ...]  # of all variants that are counted
-    followed: tuple[str, ...]  # those whose memory is followed, and whose time may be taken
+    timed: tuple[str, ...]  # those whose time may be taken
 
     @property
     def meaning(self) -> str:
-        """Changes with any network, and with nothing else."""
-        found = {name: network(self.study.variant(name).experiment) for name in self.names}
-        return digest({"networks": found, "followed": self.followed})
+        """Changes with any network or its losses, and with nothing else."""
+        return digest({name: network(self.study.variant(name).experiment) for name in self.names})
 
 
 def open_networks(experiments: Path) -> Networks:
@@ -37,17 +37,17 @@ def open_networks(experiments: Path) -> Networks:
     tables = load_tables(experiments / "tables.yaml", RELEASE)
     added = [name for name, variant in study.variants.items() if variant.kind == ADDED]
     names = dict.fromkeys([*tables.trainings(), *added])
-    return Networks(study, tables, tuple(names), followed(tables))
+    return Networks(study, tables, tuple(names), _timed(tables))
 
 
-def followed(tables: Tables) -> tuple[str, ...]:
+def _timed(tables: Tables) -> tuple[str, ...]:
     """Variants of the tables with a speed."""
-    rows = [row for name in FOLLOWED for row in tables.table(name).rows]
+    rows = [row for name in TIMED for row in tables.table(name).rows]
     return tuple(dict.fromkeys(row.variant for row in rows if row.variant))
 
 
 def network(experiment: Experiment) -> str:
-    """What a network depends on; where points of a trajectory lie is no part of it."""
+    """What a network's costs depend on; where points of a trajectory lie is no part of it."""
     found = experiment.model_dump(include=PARTS)
     if experiment.synthesis is not None:
         found["synthesis"]["points"] = len(experiment.synthesis.points)

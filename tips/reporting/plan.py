@@ -15,6 +15,10 @@ FULL = "tips"  # whose step stands for one that nobody has measured
 HOUR = 3600.0
 
 
+class UnknownHoursError(ConfigError):
+    """What hours follow from is known from nowhere; the message says how to give it."""
+
+
 class Windows(NamedTuple):
     """How many windows the train split has, and who says so."""
 
@@ -137,7 +141,7 @@ def published_windows(study: Study) -> Windows:
     """Estimates the train split's windows from what is published of the set.
 
     Raises:
-        ConfigError: the scale is of no published set, or nobody published a count of people.
+        UnknownHoursError: the scale is of no published set, or nobody published a count of people.
     """
     scale = study.scale
     release = RELEASES[scale.dataset.release] if scale.dataset.release else None
@@ -145,7 +149,7 @@ def published_windows(study: Study) -> Windows:
     people = claims.get(("all", "people")) or claims.get(("all", "labelled_frames"))
     if people is None:
         title = "this dataset" if release is None else release.title
-        raise ConfigError(
+        raise UnknownHoursError(
             f"scale {scale.name}: the number of training windows is unknown: {title} is not "
             "prepared here and no count of its people is published; prepare it (snakemake "
             "--config scale=... root=..., rule prepare), or give --windows N"
@@ -204,7 +208,8 @@ def step_times(
     """How long a step of each variant takes: as given, else measured, else as the full model's.
 
     Raises:
-        ConfigError: an unknown variant is given, or nothing says how long a step takes.
+        ConfigError: an unknown variant is given.
+        UnknownHoursError: from the result, for a variant of whose step's time nothing is known.
     """
     for name in filter(None, given):
         study.variant(name)
@@ -219,7 +224,7 @@ def step_times(
             if key in given:
                 return StepTime(given[key], f"given for {key}")
         scale = study.scale.name
-        raise ConfigError(
+        raise UnknownHoursError(
             f"scale {scale}: nothing says how long a training step takes: give --seconds-per-step "
             f"X (or hrnet=X,tips=Y), or finish a run of {FULL} at this scale, whose "
             "provenance.json has seconds and steps"

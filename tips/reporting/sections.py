@@ -72,14 +72,11 @@ def compared(table: Table, rows: Sequence[Row], speed: sources.Speed | None) -> 
     """One of Tables II-VII."""
     header, cells, align = view.comparison(rows)
     if "speed_ours" in rows[0]:
-        header, align = (*header, "FPS, paper", "time, ours"), align + "rr"
-        cells = [
-            [*cell, row["fps_paper"], _times(row["speed_ours"])]
-            for cell, row in zip(cells, rows, strict=True)
-        ]
+        header, align = (*header, *SPEED), align + "r"
+        cells = [[*cell, *_speed(row)] for cell, row in zip(cells, rows, strict=True)]
     body = _heading(table) + markdown.table(header, cells, align)
     if "speed_ours" in rows[0]:
-        body += _speed_note(speed)
+        body += _speed_note(speed) + SIZES
     if table.notes:
         body += NOTED + markdown.bullets(table.notes)
     return Section(f"Table {table.roman}: {table.title.lower()}", body)
@@ -92,6 +89,29 @@ def _heading(table: Table) -> str:
     return " ".join(parts) + "\n\n"
 
 
+SPEED = (
+    *("FPS, paper", "time, interim given", "time, interim made"),
+    *("params, paper's size", "GMAC, paper's size"),
+)
+SIZES = (
+    "\nParameters and GMAC are the row's network at the paper's size (`tips cost`). Where it looks "
+    "at interim frames, VFIT-B is in them: once in the parameters, once per interim frame in the "
+    "GMAC.\n"
+)
+
+
+def _speed(row: Row) -> list[str]:
+    """The cells of a row of Table VI under the heads SPEED."""
+    params = row["params_paper_size"]
+    return [
+        row["fps_paper"],
+        _times(row["speed_ours"]),
+        _times(row["speed_interim_made"]),
+        f"{int(params) / 1e6:.1f}M" if params.isdigit() else params,
+        row["gmac_paper_size"],
+    ]
+
+
 def _times(ratio: str) -> str:
     return f"x {ratio}" if ratio and ratio not in view.NUMBERLESS else ratio
 
@@ -102,8 +122,9 @@ def _speed_note(speed: sources.Speed | None) -> str:
     more = "; ".join(f"`{name}` {value:.2f}" for name, value in speed.interim.items())
     return (
         f"\nTime, ours: wall time per window over that of `{speed.reference}`, models interleaved "
-        f"in one process ({speed.device}, {speed.threads} threads, {speed.kernels} kernels), "
-        "interim frames at hand."
+        f"in one process ({speed.device}, {speed.threads} threads, {speed.kernels} kernels). "
+        "*Given*: interim frames at hand; *made*: the time of making each of the window's as well, "
+        "as the paper's FPS have it. Rows that look at none have one figure."
         + (
             f" One interim frame of the crop's size costs, in the same unit: {more}."
             if more

@@ -7,7 +7,7 @@ from tips import skeleton
 from tips.config import Study
 from tips.evaluation.synthesis import synthesis_table
 from tips.paths import Paths
-from tips.reporting import methods, rows, sources, view, worth
+from tips.reporting import methods, rows, sources, speed, view, worth
 from tips.reporting.collect import FIGURE_4, SYNTHESIS, Collected
 from tips.reporting.measure import SUBSETS
 from tips.reporting.published import Table, Tables
@@ -15,7 +15,6 @@ from tips.reporting.rows import Line, plain, signed, verdict
 from tips.reporting.runs import Group
 from tips.reporting.tables import Sheet
 
-SPEED = "6"
 STATE_OF_THE_ART = 8  # from this table on
 EFFECTS = {"above": "shows", "below": "opposite sign"}
 
@@ -57,8 +56,8 @@ def _extra(
     table: Table, study: Study, paths: Paths, lines: Sequence[Line], found: Collected
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Columns that only some tables have."""
-    if table.name == SPEED:
-        return ("fps_paper", "speed_ours", "cpu_ours"), _speed(table, paths)
+    if table.name == speed.NAME:
+        return speed.COLUMNS, speed.extra(table, study, paths)
     if table.name == FIGURE_4:
         return ("groups", "joints", "ARI"), [
             _grouping(int(row.printed[0]), paths) for row in table.rows
@@ -85,17 +84,6 @@ def _columns(line: Line, found: Collected) -> tuple[str, ...]:
     if not seeds:
         return (line.status,) * len(skeleton.COLUMNS)
     return tuple(_number(_mean([seed[part] for seed in seeds]), 2) for part in skeleton.COLUMNS)
-
-
-def _speed(table: Table, paths: Paths) -> list[tuple[str, ...]]:
-    speed = sources.read_if_present(sources.Speed, paths.speed)
-    cells: list[tuple[str, ...]] = []
-    for row in table.rows:
-        ratio = speed.rows.get(row.variant) if speed and row.variant else None
-        word = "missing" if row.variant else ""
-        ours = (word, word) if ratio is None else (plain(ratio.wall_ratio), plain(ratio.cpu_ratio))
-        cells.append((table.printed(row, "Speed(FPS)"), *ours))
-    return cells
 
 
 def _grouping(count: int, paths: Paths) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class Cost(Source):
     head_coco: int = 0  # the same with the 17 joints of that code
     interim_frames: int = 0
     gmac_by_part: dict[str, float] = {}
-    inference_mib: float = 0.0  # peaks of one window's activations, where they were followed
+    inference_mib: float = 0.0  # peaks of one window's activations, interim frames given
     training_mib: float = 0.0
     checkpointed_mib: float = 0.0
 

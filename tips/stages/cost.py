@@ -69,11 +69,11 @@ def run(
     measure: bool = False,
     repeats: int = 3,
 ) -> None:
-    """Writes parameters and multiply-adds of every variant of Tables II-VIII, and a page of them.
+    """Writes parameters, multiply-adds and memory of every variant of Tables II-VIII, and a page.
 
     Models are built on the meta device: nothing is computed and no weight is held. Where a model
-    looks at interim frames, VFIT-B makes each of them, as in the paper. Activation memory is
-    followed for the rows of Tables VI and VIII.
+    looks at interim frames, VFIT-B makes each of them, as in the paper, and counts in parameters
+    and multiply-adds; activation memory is the model's with interim frames given.
 
     Args:
         json: file of the record, a list with one entry per network.
@@ -85,19 +85,19 @@ def run(
     networks = open_networks(EXPERIMENTS)
     rows = [_interpolator(name) for name in INTERPOLATORS]
     experiments = {name: networks.study.variant(name).experiment for name in networks.names}
-    followed = {network(experiments[name]) for name in networks.followed}
     known: dict[str, Row] = {}
     for name, experiment in track(experiments.items(), "cost", len(experiments)):
         kind = network(experiment)
         if kind not in known:
-            known[kind] = cost(subject(experiment, "meta"), rows[0], kind in followed)
+            counted = subject(experiment, "meta")
+            known[kind] = cost(counted, rows[0]) | memory(counted)
         rows.append({"variant": name, "title": experiment.title} | known[kind])
     records.write_json(rows, json)
     if measure:
         records.write_json(speeds(rows, networks, repeats), timed)
     with records.atomic(report) as stream:
         stream.write(page(rows, networks.tables, read_timed(timed)))
-    print(f"{json}\n{report}")
+    print(json, report, *([timed] if measure else []), sep="\n")
 
 
 def subject(experiment: Experiment, device: str, batch: int = 1) -> Subject:
@@ -120,13 +120,12 @@ def subject(experiment: Experiment, device: str, batch: int = 1) -> Subject:
     return Subject(e, model.eval(), groups, window)
 
 
-def cost(counted: Subject, interpolator: Row, memory: bool) -> Row:
-    """Counts one model on the meta device.
+def cost(counted: Subject, interpolator: Row) -> Row:
+    """Counts parameters and multiply-adds of one model on the meta device.
 
     Args:
         counted: the model.
         interpolator: the row of what makes its interim frames.
-        memory: also follow activations.
     """
     model, window = counted.model, counted.window
     frames, rough = window.images.shape[1], window.rough.shape[1]
@@ -146,8 +145,7 @@ def cost(counted: Subject, interpolator: Row, memory: bool) -> Row:
             "rest": rest / 1e9,
         },
     }
-    row |= _head(counted.experiment)
-    return row | _memory(counted) if memory else row
+    return row | _head(counted.experiment)
 
 
 def _head(experiment: Experiment) -> Row:
@@ -182,8 +180,12 @@ def _row(parts: dict[str, int], macs: dict[str, int]) -> Row:
     }
 
 
-def _memory(counted: Subject) -> Row:
-    """Peaks of one window, MiB: inference, a training step, one with activation checkpointing."""
+def memory(counted: Subject) -> Row:
+    """Follows one window's activations, interim frames given, and checkpoints the model's.
+
+    Returns:
+        Peaks in MiB: of inference, of a training step, of one with activation checkpointing.
+    """
     with torch.no_grad():
         inference = peak_bytes(lambda: counted.model(*counted.window))
     _, step = training_step(counted)
@@ -219,7 +221,7 @@ def training_step(counted: Subject) -> tuple[Criterion, Callable[[], None]]:
 def speeds(rows: Sequence[Row], networks: Networks, repeats: int) -> list[Row]:
     """Windows per second over those of the single-frame HRNet, interim frames given or made."""
     device = choose_device("auto")
-    variants = [networks.study.variant(name) for name in networks.followed]
+    variants = [networks.study.variant(name) for name in networks.timed]
     subjects = {
         variant.name: subject(variant.experiment, device.type)
         for variant in variants

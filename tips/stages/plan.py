@@ -1,6 +1,7 @@
 """Hours of training that a study will take, per table and in all (`tips plan`)."""
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -42,27 +43,26 @@ def run(
         windows: of the train split, where neither the dataset nor a publication says it.
         seeds: of every variant, 0: as the scale says.
         card_gib: memory of the card, for a second plan: the largest batch of each network; takes
-            two minutes. 0: hours alone.
+            two minutes, and is printed alone where hours are unknown. 0: hours alone.
         json: file for the numbers.
 
     Raises:
-        ConfigError: a step's time or the number of windows is known from nowhere.
+        ConfigError: a value cannot be used, or, without `card_gib`, a step's time or the number
+            of windows is known from nowhere.
         RecordError: a run's record or the annotations are malformed.
     """
-    study = load_study(scale, EXPERIMENTS, root or NOWHERE, seeds or None)
-    paths = study_paths(study.scale)
-    tables = load_tables(EXPERIMENTS / "tables.yaml", study.scale.dataset.release)
-    given = plan.parse_times(seconds_per_step)
-    found = _windows(study, paths, windows) if plan.depends_on_windows(study) else None
-    measured = plan.measured_times(study, paths)
-    trainings = plan.trainings(study, found, plan.step_times(study, given, measured))
-    needs = plan.tables_needs(study, tables, trainings)
     if not 0 <= card_gib < float("inf"):
         raise ConfigError(
             f"--card-gib must be positive, or 0 for no plan of memory; got {card_gib}"
         )
-    _print(f"scale {scale}, {paths.dataset}", found, needs)
-    numbers = plan.as_json(scale, found, needs)
+    study = load_study(scale, EXPERIMENTS, root or NOWHERE, seeds or None)
+    numbers: dict[str, Any] = {"scale": scale}
+    try:
+        numbers |= _hours(scale, study, plan.parse_times(seconds_per_step), windows)
+    except plan.UnknownHoursError as error:
+        if not card_gib:
+            raise
+        print(f"Hours are unknown: {error}")
     if card_gib:
         card, checkpointing = round(card_gib * memory.GIB), study.scale.checkpointing
         held = _footprints(study)
@@ -70,6 +70,18 @@ def run(
         numbers["memory"] = memory.as_json(held, card, checkpointing=checkpointing)
     if json is not None:
         records.write_json(numbers, json)
+
+
+def _hours(scale: str, study: Study, given: dict[str, float], windows: int) -> dict[str, Any]:
+    """Prints the hours of every training and table; returns them as plain data."""
+    paths = study_paths(study.scale)
+    tables = load_tables(EXPERIMENTS / "tables.yaml", study.scale.dataset.release)
+    found = _windows(study, paths, windows) if plan.depends_on_windows(study) else None
+    measured = plan.measured_times(study, paths)
+    trainings = plan.trainings(study, found, plan.step_times(study, given, measured))
+    needs = plan.tables_needs(study, tables, trainings)
+    _print(f"scale {scale}, {paths.dataset}", found, needs)
+    return plan.as_json(scale, found, needs)
 
 
 def _footprints(study: Study) -> list[memory.Footprint]:

@@ -20,8 +20,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     """Writes results/tables/*.csv, results/figures/figure-4.csv and their .tex twins.
 
     Everything comes from the predictions files, the annotations and the few side files (truth,
-    groups, speed, PSNR); runs that do not exist are `missing`, runs whose training code is not
-    the present one are `stale`. results/seed-scores.json remembers the scores that the seed
+    groups, speed, cost, PSNR); runs that do not exist are `missing`, runs whose training code is
+    not the present one are `stale`. results/seed-scores.json remembers the scores that the seed
     variance was pooled from, so that a deleted run changes no interval but those it is part of;
     it is read only where a run is gone, and dropped when any run scores something else now.
 

@@ -101,6 +101,7 @@ rule tabulate:
         groups=[PATHS.groups(str(count)) for count in SCALE.group_counts],
         interim=[PATHS.interim(generator) / "psnr.json" for generator in SCALE.interim],
         speed=PATHS.speed,
+        cost=PATHS.cost,
         published="experiments/tables.yaml",
     output:
         [PATHS.table(name) for name in TABLES],
