@@ -158,8 +158,9 @@ def _raw_scale(name: str, experiments: Path) -> tuple[Path, dict[str, Any]]:
 
 def _leaves_root_open(scale: dict[str, Any]) -> bool:
     dataset = scale.get("dataset")
-    embedded = not isinstance(dataset, dict) or dataset.get("kind") == "embedded"
-    return not embedded and not dataset.get("root")
+    if not isinstance(dataset, dict) or dataset.get("kind") == "embedded":
+        return False
+    return not dataset.get("root")
 
 
 def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:

@@ -21,7 +21,7 @@ from tips.interim.true import has_true_frames, true_frames
 from tips.ops.image import NumberedImages, psnr, write_jpeg
 from tips.stages._progress import track
 from tips.stages._study import Opened, interpolator, open_study
-from tips.training.device import choose_device
+from tips.training.device import choose_device, keep_freed_memory
 
 TRUE: Final = "true"  # read, not generated
 
@@ -56,6 +56,7 @@ def run(
         raise ConfigError(f"unknown interim generator '{generator}'; known: {known}")
     cv2.setNumThreads(1)  # one process per core; equal frames on every machine
     torch.set_num_threads(threads)
+    keep_freed_memory()
     opened = open_study(scale, root)
     dataset, paths = opened.study.scale.dataset, opened.paths
     target = choose_device(device)

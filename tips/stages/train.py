@@ -25,7 +25,7 @@ from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
 from tips.stages.prepare import split_names
 from tips.training.batches import AugmentedWindows, load_batches
-from tips.training.device import choose_device, use_bfloat16
+from tips.training.device import choose_device, keep_freed_memory, use_bfloat16
 from tips.training.loop import Job, Outcome, TrainingError, fit
 from tips.training.memory import checkpoint_activations
 from tips.training.schedule import Draws
@@ -59,6 +59,7 @@ def run(
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(threads)
+    keep_freed_memory()
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     # Filling fresh memory with NaN would cost a tenth of the time and change no result.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
