@@ -18,7 +18,7 @@ from tips.paths import Paths, study_paths
 from tips.training.device import choose_device, use_bfloat16
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "mlflow")
-SPACE = 4.0  # GB, of a desk study with its data
+SPACE = 5.0  # GB, of a desk study with its data
 
 
 class Check(NamedTuple):
