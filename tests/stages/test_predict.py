@@ -109,7 +109,12 @@ def test_the_flip_test_leaves_an_equivariant_model_alone(
 ) -> None:
     answer = equivariant(body)
     once = predict(answer, body, model, decode=decode)
-    assert predict(answer, body, model, decode=decode, flip_test=True) == once
+    flipped = predict(answer, body, model, decode=decode, flip_test=True)
+    # One unit of the last digit written: sums of another order round otherwise on some CPUs.
+    for one, other in zip(flipped, once, strict=True):
+        assert np.allclose(one.pose.joints, other.pose.joints, atol=1.1e-3, rtol=0)
+        assert np.allclose(one.pose.scores, other.pose.scores, atol=1.1e-6, rtol=0)
+        assert one.between == other.between
     # Not so if sides are taken for their partners.
     other = body._replace(mirror=tuple(range(15)))
     assert predict(answer, other, model, decode=decode, flip_test=True) != once

@@ -104,8 +104,8 @@ def load_study(
         if name == BACKBONE and chosen.seeds.shared_backbone:
             count = 1
         variants[name] = Variant(name, kind, load_experiment(path, chosen), count)
-        _check_joints(variants[name], chosen)
-        _check_interim(variants[name], chosen)
+        _check_joints(variants[name], chosen, scale)
+        _check_interim(variants[name], chosen, scale)
     stems = {path.stem: path for path in files}
     for name in [*chosen.variants, *chosen.seeds.more, *(chosen.rows or ())]:
         if name not in stems:
@@ -113,20 +113,20 @@ def load_study(
     return Study(chosen, variants)
 
 
-def _check_joints(variant: Variant, scale: Scale) -> None:
+def _check_joints(variant: Variant, scale: Scale, name: str) -> None:
     model = variant.experiment.model
     if model in POSETRACK_ONLY and scale.dataset.body is not skeleton.POSETRACK:
         raise ConfigError(
             f"variant '{variant.name}': model {model} is for PoseTrack's joints, and scale "
-            f"'{scale.name}' has others; leave the variant out of the scale's rows"
+            f"'{name}' has others; leave the variant out of the scale's rows"
         )
 
 
-def _check_interim(variant: Variant, scale: Scale) -> None:
+def _check_interim(variant: Variant, scale: Scale, name: str) -> None:
     wanted = variant.experiment.interim
     if variant.experiment.rough_frames and wanted not in scale.interim:
         raise ConfigError(
-            f"variant '{variant.name}' reads interim frames '{wanted}', which scale '{scale.name}' "
+            f"variant '{variant.name}' reads interim frames '{wanted}', which scale '{name}' "
             f"does not make ({', '.join(scale.interim)}); add it to the scale's `interim`"
         )
 

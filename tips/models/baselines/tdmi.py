@@ -107,10 +107,14 @@ class Tdmi(Rival):
         M_u = self.useful(M)
         z_tilde, correction = self.head(F_t, M_u)
         maps = self.start(F_t, self.backbone) + correction
-        output = self.answer(maps, F, M, z_tilde)
-        if not self.training:
-            return output
-        return output._replace(z_i=torch.stack([M_u, self.useless(M)], dim=1))
+        return self.answer(maps, F, M, z_tilde)._replace(z_i=self.parts(M, M_u))
+
+    def parts(
+        self, M: Float[Tensor, "B D h w"], M_u: Float[Tensor, "B D h w"]
+    ) -> Float[Tensor, "B _p D h w"]:
+        """Puts M_u and M_n side by side for the loss; nothing in evaluation, which has no loss."""
+        kept = [M_u, self.useless(M)] if self.training else []
+        return torch.stack(kept, dim=1) if kept else M.new_zeros(len(M), 0, *M.shape[1:])
 
     def stages(self, images: Float[Tensor, "B T 3 H W"]) -> list[Float[Tensor, "B T _C h w"]]:
         """Runs the backbone once on all frames, without gradient; the last map is F."""
