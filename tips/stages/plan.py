@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tips import records
-from tips.config import ConfigError, Study, load_study
+from tips.config import NOWHERE, ConfigError, Study, load_study
 from tips.data.windows import keys
 from tips.paths import Paths, study_paths
 from tips.records import Annotations
@@ -18,7 +18,6 @@ from tips.stages._progress import track
 EXPERIMENTS = Path("experiments")
 # Networks whose training steps differ in size; the rest lie between them.
 DISTINCT = ("hrnet", "vitpose", "tips", "tips-without-vfit", "tips-ms", "tips-vit", "window-9")
-NOWHERE = "dataset"  # a root for scales that leave it open: nothing is read there
 
 
 def run(
