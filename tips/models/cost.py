@@ -70,7 +70,6 @@ def peak_bytes(call: Callable[[], object]) -> int:
     Weights and inputs, made before, do not count; gradients do. Kernels' workspaces and an
     allocator's gaps come on top.
     """
-    gc.collect()
     gc.disable()  # when it would free a cycle is chance
     try:
         with _Alive() as alive:
