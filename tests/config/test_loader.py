@@ -118,6 +118,7 @@ def test_a_missing_value_is_named(experiments: Path) -> None:
     [
         ("window: [1, 2", "not YAML: while parsing a flow sequence"),
         ("a: b: c", "not YAML: mapping values are not allowed here"),
+        ("a: {b: 1, b: 2}", "not YAML: key 'b' is given twice; remove one"),
         ("- a list", "must hold keys and values; got list"),
         ("", "must hold keys and values; got NoneType"),
         ("extends: ../tipps.yaml", "extends: no file ../tipps.yaml"),
@@ -165,8 +166,18 @@ def spoil_scale(experiments: Path, name: str, **change: Any) -> None:
         ({"pictures": 0}, "smoke.yaml: pictures: Input should be greater than 0"),
         (
             {"variants": {"tips": {"window": [1, 2]}}},
-            "tips.yaml: window: window must contain 0",
+            "scale 'smoke': variants.tips.window: window must contain 0",
         ),
+        (
+            {"experiment": {"intrim": "flow"}},
+            "scale 'smoke': experiment.intrim: unknown key; did you mean 'interim'?",
+        ),
+        (
+            {"variants": {"hrnet": {"training": {"epoch": 3}}}},
+            "scale 'smoke': variants.hrnet.training.epoch: unknown key; did you mean 'epochs'?",
+        ),
+        ({"without": ["interm"]}, "scale smoke: without: no folder 'interm'; did you mean"),
+        ({"interim": ["flwo"]}, "smoke.yaml: interim.0: Input should be 'average', 'flow'"),
     ],
 )
 def test_mistakes_of_a_scale(experiments: Path, change: dict[str, Any], says: str) -> None:
@@ -185,9 +196,22 @@ def test_scales_that_do_not_exist_or_lack_a_dataset(experiments: Path) -> None:
     assert refusal(experiments, "smokee") == "unknown scale 'smokee'; did you mean 'smoke'?"
     assert refusal(experiments, "clip") == (
         f"{experiments}/scales/clip.yaml: dataset.root: scale 'clip' needs a dataset folder; "
-        "add --config root=FOLDER"
+        "add --root FOLDER (snakemake: --config root=FOLDER, make: ROOT=FOLDER)"
     )
     assert load_scale("clip", experiments, "/some/where").dataset.root == "/some/where"
+
+
+def test_other_rows_are_variants(experiments: Path) -> None:
+    path = experiments / "scales/smoke.yaml"
+    raw = yaml.safe_load(path.read_text())
+    raw["evaluation"]["other_rows"] = ["tisp"]
+    path.write_text(yaml.safe_dump(raw))
+    assert refusal(experiments) == "scale smoke: unknown variant 'tisp'; did you mean 'tips'?"
+
+
+def test_outside_the_repository_there_are_no_scales(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"scales: no scales here; run in the repository"):
+        load_scale("desk", tmp_path)
 
 
 def test_null_removes_a_part_and_details_do_not_bring_it_back(experiments: Path) -> None:

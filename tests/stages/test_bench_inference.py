@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tips.config import ConfigError, load_experiment, load_scale, load_study
+from tips.models.cost import Macs
 from tips.ops import deform_attn
 from tips.reporting.bench_inference import page
 from tips.reporting.networks import RELEASE
@@ -61,14 +62,18 @@ def test_the_record_and_the_page(
         low, high = row.same_precision.quartiles
         assert low <= row.same_precision.ratio <= high
         assert row.mac_ratio > 5  # five passes and a head
+        frames = row.mac_ratio - row.heads_mac_ratio  # and what makes heat maps of one of them
+        assert frames == pytest.approx(9 if row.variant == "tips" else 5, rel=0.01)
+        assert row.backbone.fastest == row.any_precision.fastest
+        assert 0 < row.backbone.ratio < row.any_precision.ratio
     text = report.read_text()
     assert ("bf16 windows: not measured: no AMX." in text) is not amx
     assert text == page(raw, load_tables(EXPERIMENTS / "tables.yaml", RELEASE))
     rows = [line.split("|") for line in text.splitlines() if line.startswith("| `tips")]
     papers = [row[8].strip() for row in rows if row[2].strip() == "fp32"]
     assert papers == ["49.5", "60.4"] * 2
-    assert rows[0][11].strip() == "at most 6.5"
-    assert rows[0][12].strip() in ("kept", "not kept")
+    assert rows[0][13].strip() == "at most 6.5"
+    assert rows[0][14].strip() in ("kept", "not kept")
 
 
 def multiple(ratio: float, fastest: str) -> dict[str, Any]:
@@ -85,7 +90,9 @@ def window(variant: str, precision: str, own: float, fastest: float) -> dict[str
         "same_precision": multiple(own, f"{precision}, contiguous"),
         "fp32": multiple(own, "fp32, contiguous"),
         "any_precision": multiple(fastest, "bf16, contiguous"),
+        "backbone": multiple(4.25, "bf16, contiguous"),
         "mac_ratio": 7.0,
+        "heads_mac_ratio": 2.0,
     }
 
 
@@ -116,6 +123,7 @@ def test_a_promise_is_of_the_fastest_pass_whatever_its_precision() -> None:
         for line in text.splitlines()
         if line.startswith("| `tips")
     ]
+    assert [row[-5:-3] for row in rows] == [["4.25", "6.25"]] * 4
     assert [row[-3:] for row in rows] == [
         ["at most 6.5", "not kept", "kept"],
         ["at most 4.8", "kept", "kept"],
@@ -130,16 +138,27 @@ def test_a_promise_is_of_the_fastest_pass_whatever_its_precision() -> None:
     assert "bf16 windows: not measured: no AMX." in without
 
 
+def macs(backbone: int, heads: int) -> Macs:
+    return Macs({"convolution": backbone, "linear": heads}, {"backbone": backbone})
+
+
 def test_a_ratio_is_of_one_round() -> None:
     times = {"fp32, a": [1.0, 2.0, 4.0], "fp32, b": [3.0, 3.0, 3.0], "bf16, a": [9.0, 9.0, 9.0]}
-    found = times | {"tips, fp32": [6.0, 12.0, 24.0]}
+    found = times | {
+        "tips, fp32": [6.0, 12.0, 24.0],
+        "tips, fp32, backbone": [5.0, 10.0, 20.0],
+    }
     passes = dict.fromkeys(times, lambda: None)
     rows = bench_inference._networks(
-        found, passes, {"tips, fp32": lambda: None}, {"tips": 30, "hrnet": 3}
+        found,
+        passes,
+        {"tips, fp32": lambda: None, "tips, fp32, backbone": lambda: None},
+        {"tips": macs(22, 8), "hrnet": macs(3, 0)},
     )
     same = rows[0]["same_precision"]
     assert same == {"fastest": "fp32, a", "ratio": 6.0, "quartiles": [6.0, 6.0]}
     assert (rows[0]["seconds"], rows[0]["mac_ratio"]) == (12.0, 10.0)
+    assert (rows[0]["backbone"]["ratio"], rows[0]["heads_mac_ratio"]) == (5.0, 2.667)
 
 
 def test_rounds_take_turns_and_drop_the_first() -> None:

@@ -48,7 +48,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pictures.mkdir(parents=True)
         for name, colour in (("synthesis-1", "red"), ("windows-1", "blue"), ("overlay-1", "green")):
             Image.new("RGB", (1200, 300), colour).save(pictures / f"{name}.png")
-        records.write_json({"synthesis-1.png": "A pose between"}, pictures / "pictures.json")
+        Image.new("RGB", (1200, 300)).save(pictures / "windows-9.png")  # an older study's
+        captions = {"synthesis-1": "A pose between", "windows-1": "A sample", "overlay-1": "Joints"}
+        listed = {f"{name}.png": words for name, words in captions.items()}
+        records.write_json(listed, pictures / "pictures.json")
         Image.new("RGB", (60, 60)).save(paths.groups("5").with_suffix(".png"))
         bench = paths.results / "benchmarks" / "train" / "tips-0.tsv"
         bench.parent.mkdir(parents=True)

@@ -97,6 +97,18 @@ def test_other_names_are_taken_in_order_if_they_are_as_many(video: Clip) -> None
         read(video, objects(["v.jpg", "x.jpg", "y.jpg", "z.jpg"], person))
 
 
+def test_names_that_fit_all_but_one_frame_are_others(tmp_path: Path) -> None:
+    """ffmpeg counts from 1, and `tips predict` names from 0 what it cannot name as PoseTrack's."""
+    path = tmp_path / "walk"
+    for k in (1, 2, 3):
+        write_jpeg(PICTURE, path / f"{k:06d}.jpg")
+    names = [f"images/val/000000_bonn_test/{k:06d}.jpg" for k in range(3)]
+    person = {"image_id": 70, "bbox": BOX}
+    assert sorted(read(open_clip(path), objects(names, person))) == [0]
+    repeated = [names[0], names[1], names[0]]  # past 10,000 frames
+    assert sorted(read(open_clip(path), objects(repeated, person | {"image_id": 72}))) == [2]
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [

@@ -12,10 +12,7 @@ class ConfigError(ValueError):
 
 
 def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """Lays `top` over `base`: mappings merge, anything else replaces; null removes a part.
-
-    A part that `base` has set to null stays null when `top` only details it.
-    """
+    """Lays `top` over `base`: mappings merge, anything else replaces; null removes a part."""
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
@@ -40,10 +37,25 @@ def layered(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     return overlay(layered(parent, (path.resolve(), *above)), own)
 
 
+class _Once(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML silently keeps the second."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Reads a mapping. Raises yaml.composer.ComposerError."""
+        node = super().compose_mapping_node(anchor)
+        names = [key.value for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.composer.ComposerError(
+                    None, None, f"key '{name}' is given twice; remove one", node.start_mark
+                )
+        return node
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Reads one file of keys and values. Raises ConfigError."""
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.load(path.read_text(encoding="utf-8"), _Once)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -3,7 +3,8 @@
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
 
@@ -107,9 +108,16 @@ def load_study(
         _check_joints(variants[name], chosen, scale)
         _check_interim(variants[name], chosen, scale)
     stems = {path.stem: path for path in files}
-    for name in [*chosen.variants, *chosen.seeds.more, *(chosen.rows or ())]:
+    named = (chosen.variants, chosen.seeds.more, chosen.rows or (), chosen.evaluation.other_rows)
+    for name in chain.from_iterable(named):
         if name not in stems:
             raise ConfigError(f"scale {scale}: unknown variant '{name}'{_nearest(name, stems)}")
+    folders = {path.parent.name: None for path in files[1:]}
+    for name in chosen.without:
+        if name not in folders:
+            raise ConfigError(
+                f"scale {scale}: without: no folder '{name}'{_nearest(name, folders)}"
+            )
     return Study(chosen, variants)
 
 
@@ -138,7 +146,8 @@ def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
         raw["dataset"]["root"] = root
     if _leaves_root_open(raw):
         raise ConfigError(
-            f"{path}: dataset.root: scale '{name}' needs a dataset folder; add --config root=FOLDER"
+            f"{path}: dataset.root: scale '{name}' needs a dataset folder; add --root FOLDER "
+            "(snakemake: --config root=FOLDER, make: ROOT=FOLDER)"
         )
     return _validate(Scale, raw, path)
 
@@ -152,6 +161,8 @@ def _raw_scale(name: str, experiments: Path) -> tuple[Path, dict[str, Any]]:
     path = experiments / "scales" / f"{name}.yaml"
     if not path.is_file():
         known = {file.stem: None for file in (experiments / "scales").glob("*.yaml")}
+        if not known:
+            raise ConfigError(f"{experiments / 'scales'}: no scales here; run in the repository")
         raise ConfigError(f"unknown scale '{name}'{_nearest(name, known)}")
     return path, layered(path)
 
@@ -177,13 +188,33 @@ def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
             raise ConfigError(
                 f"{path}: extends: {parent_name} extends another file; one level only"
             )
+    layers = [_Layer(f"{path}: ", own)]
     if scale is not None:
-        base = overlay(base or own, scale.experiment) if parent_name else base
-        own = own if parent_name else overlay(own, scale.experiment)
-    merged = overlay(base, own)
-    if scale is not None:
-        merged = overlay(merged, scale.variants.get(path.stem, {}))
-    return _validate(Experiment, merged, path)
+        place = f"scale '{scale.name}': "
+        # Over the file that others extend, and below what those say themselves.
+        layers.insert(0 if parent_name else 1, _Layer(f"{place}experiment.", scale.experiment))
+        one = scale.variants.get(path.stem, {})
+        layers.append(_Layer(f"{place}variants.{path.stem}.", one))
+    for layer in layers:
+        base = overlay(base, layer.values)
+    return _validate(Experiment, base, path, layers[::-1])
+
+
+class _Layer(NamedTuple):
+    """One mapping of those laid over each other, and how a message names its keys."""
+
+    prefix: str
+    values: Mapping[str, Any]
+
+    def holds(self, location: Sequence[int | str]) -> bool:
+        inner: Any = self.values
+        for key in location:
+            if not isinstance(inner, Mapping):
+                return inner is not None  # a list or a number: the rest of the way is in it
+            if key not in inner:
+                return False
+            inner = inner[key]
+        return bool(location)  # a rule over all parts is the file's
 
 
 def digest(value: BaseModel | Mapping[str, Any]) -> str:
@@ -200,7 +231,8 @@ def digest(value: BaseModel | Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def _validate(kind: type[M], value: dict[str, Any], path: Path) -> M:
+def _validate(kind: type[M], value: dict[str, Any], path: Path, layers: Sequence[_Layer] = ()) -> M:
+    """Checks a configuration. A mistake is put down to the topmost layer that has the key."""
     try:
         return kind.model_validate(value)
     except ValidationError as error:
@@ -217,7 +249,8 @@ def _validate(kind: type[M], value: dict[str, Any], path: Path) -> M:
             message += f" (got {json.dumps(first['input'], default=str)[:80]})" * (
                 "got" not in message
             )
-        raise ConfigError(f"{path}: {where}: {message}{hint}") from error
+        holding = (layer.prefix for layer in layers if layer.holds(first["loc"]))
+        raise ConfigError(f"{next(holding, f'{path}: ')}{where}: {message}{hint}") from error
 
 
 def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, None]:

@@ -142,7 +142,8 @@ class Scale(Part):
     seeds: Seeds
     rows: tuple[str, ...] | None  # null: every variant
     without: tuple[str, ...] = ()  # folders of experiments/ that are not read
-    interim: tuple[str, ...]  # generators that are made and measured
+    # Generators that are made and measured.
+    interim: tuple[Literal["average", "flow", "vfit", "true"], ...]
     vfit: Vfit | None = None
     group_counts: tuple[int, ...]
     pictures: Positive

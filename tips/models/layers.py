@@ -1,5 +1,6 @@
 """Blocks that several parts share."""
 
+import math
 from itertools import pairwise
 
 from jaxtyping import Float
@@ -38,8 +39,8 @@ def residual_blocks(channels_in: int, channels_out: int, count: int) -> nn.Seque
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Group norm with Deformable DETR's 32 groups, fewer where the map is narrow."""
-    return nn.GroupNorm(min(32, max(1, channels // 4)), channels)
+    """Group norm with Deformable DETR's 32 groups, fewer where the map is narrow or uneven."""
+    return nn.GroupNorm(math.gcd(channels, min(32, max(1, channels // 4))), channels)
 
 
 def zeroed(layer: nn.Conv2d) -> nn.Conv2d:

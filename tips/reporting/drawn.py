@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from tips.config import MEAN_POSE
@@ -16,12 +17,7 @@ FOLDER = "figures"
 CAPTIONS = "pictures.json"
 MARKS = {"re-implemented": " (re-impl.)", "re-implemented, MI surrogate": " (surrogate)"}
 # What the torch-side stages leave in reports/figures, in the order of the page.
-LEFT = {
-    "contrast.jpg": "Windows where the full model and its best rival differ most, as in Fig. 6",
-    "windows-*.png": "Dataset sample: a person window with its joints",
-    "synthesis-*.png": "Adjacent frames and the synthesized pose between them, as in Fig. 1 and 5",
-    "overlay-*.png": "Predicted joints on a validation frame",
-}
+LEFT = ("contrast.jpg", "windows-*.png", "synthesis-*.png", "overlay-*.png")
 Picture = tuple[str, str]  # caption, file relative to the page
 
 
@@ -83,14 +79,18 @@ def losses(curves: Mapping[str, Sequence[Step]], folder: Path) -> list[Picture]:
 
 
 def left(folder: Path) -> list[Picture]:
-    """Pictures that the stage `pictures` left beside the page, with its captions (by file name)."""
-    found = []
+    """Pictures that the stage `pictures` lists beside the page, with its captions (by file name).
+
+    What it does not list is an older study's.
+    """
     listed = folder / FOLDER / CAPTIONS
     captions = read_json(listed) if listed.is_file() else {}
-    for pattern, words in LEFT.items():
-        for path in sorted((folder / FOLDER).glob(pattern)):
-            found.append((str(captions.get(path.name, words)), f"{FOLDER}/{path.name}"))
-    return found
+    return [
+        (str(captions[name]), f"{FOLDER}/{name}")
+        for pattern in LEFT
+        for name in sorted(captions)
+        if fnmatch(name, pattern) and (folder / FOLDER / name).is_file()
+    ]
 
 
 def groups(counts: Sequence[int], paths: Paths) -> dict[int, str]:

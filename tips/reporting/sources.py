@@ -93,7 +93,9 @@ class Window(Source):
     same_precision: Multiple
     fp32: Multiple
     any_precision: Multiple
+    backbone: Multiple  # the window's frames through the backbone alone
     mac_ratio: float
+    heads_mac_ratio: float
 
 
 class Inference(Source):

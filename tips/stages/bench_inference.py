@@ -2,7 +2,7 @@
 
 import copy
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from tips.build import build_groups, build_model
 from tips.config import BACKBONE, ConfigError, Experiment, load_study
 from tips.models.backbones.hrnet import HRNet
-from tips.models.cost import multiply_adds
+from tips.models.cost import Macs, multiply_adds
 from tips.models.interfaces import PoseModel
 from tips.ops import deform_attn as ops
 from tips.records import atomic_path, write_json
@@ -28,6 +28,7 @@ from tips.training.device import cpu_flags, keep_freed_memory
 
 NETWORKS = ("tips-without-vfit", "tips")
 AMX = "amx_bf16"
+ALONE = ", backbone"  # ends the name of a call that runs a window's frames through it, no more
 THREADS = (1, 2)
 Record = dict[str, Any]
 
@@ -40,7 +41,8 @@ def run(
     """Writes what a window costs in single passes of HRNet-W48, CPU time of one and two threads.
 
     The pass is timed in both precisions and memory formats; a ratio is to the fastest. Interim
-    frames are given. Windows run in fp32, and with a bf16 backbone where the CPU has AMX.
+    frames are given. Windows run in fp32, and with a bf16 backbone where the CPU has AMX; their
+    frames run through the backbone alone as well.
 
     Args:
         out: the record.
@@ -138,7 +140,19 @@ def _windows(
         for precision in precisions:
             model = _model(experiment, autocast=precision == "bf16")
             calls[f"{name}, {precision}"] = lambda m=model, i=images, r=interim: m(i, r)  # type: ignore[misc]
+            calls[f"{name}, {precision}{ALONE}"] = _backbone(model, images, interim)
     return calls
+
+
+def _backbone(model: PoseModel, images: Tensor, interim: Tensor) -> Callable[[], None]:
+    """The window's frames and its interim frames through the backbone, a batch of each."""
+    batches = [frames.flatten(0, 1) for frames in (images, interim) if frames.shape[1]]
+
+    def call() -> None:
+        for batch in batches:
+            model.backbone(batch)
+
+    return call
 
 
 def _model(experiment: Experiment, *, autocast: bool) -> PoseModel:
@@ -147,12 +161,12 @@ def _model(experiment: Experiment, *, autocast: bool) -> PoseModel:
     return build_model(experiment, groups, autocast).eval()
 
 
-def _arithmetic(experiments: Mapping[str, Experiment]) -> dict[str, int]:
+def _arithmetic(experiments: Mapping[str, Experiment]) -> dict[str, Macs]:
     """Multiply-adds of one window."""
     found = {}
     for name, experiment in experiments.items():
         counted = subject(experiment, "meta")
-        found[name] = sum(multiply_adds(counted.model, *counted.window).kinds.values())
+        found[name] = multiply_adds(counted.model, *counted.window)
     return found
 
 
@@ -160,10 +174,13 @@ def _networks(
     found: Mapping[str, list[float]],
     passes: Mapping[str, Call],
     windows: Mapping[str, Call],
-    macs: Mapping[str, int],
+    macs: Mapping[str, Macs],
 ) -> list[Record]:
     rows = []
+    one_pass = sum(macs[BACKBONE].kinds.values())
     for key in windows:
+        if key.endswith(ALONE):
+            continue
         name, _, precision = key.partition(", ")
         row: Record = {"variant": name, "precision": precision, **_times(found[key])}
         of = {kind: [one for one in passes if one.startswith(kind)] for kind in ("fp32", "bf16")}
@@ -173,15 +190,19 @@ def _networks(
             ("any_precision", list(passes)),
         ):
             fastest = min(candidates, key=lambda one: statistics.median(found[one]))
-            ratios = [a / b for a, b in zip(found[key], found[fastest], strict=True)]
-            row[what] = {
-                "fastest": fastest,
-                "ratio": round(statistics.median(ratios), 3),
-                "quartiles": quartiles(ratios),
-            }
-        row["mac_ratio"] = round(macs[name] / macs[BACKBONE], 3)
+            row[what] = {"fastest": fastest} | _multiple(found[key], found[fastest])
+        alone, fastest = found[key + ALONE], row["any_precision"]["fastest"]
+        row["backbone"] = {"fastest": fastest} | _multiple(alone, found[fastest])
+        whole = sum(macs[name].kinds.values())
+        row["mac_ratio"] = round(whole / one_pass, 3)
+        row["heads_mac_ratio"] = round((whole - macs[name].children["backbone"]) / one_pass, 3)
         rows.append(row)
     return rows
+
+
+def _multiple(times: Sequence[float], of: Sequence[float]) -> Record:
+    ratios = [a / b for a, b in zip(times, of, strict=True)]
+    return {"ratio": round(statistics.median(ratios), 3), "quartiles": quartiles(ratios)}
 
 
 def _times(found: list[float]) -> Record:

@@ -9,7 +9,7 @@ from torch import nn
 
 from tips import records, skeleton
 from tips.build import build_criterion, build_groups, build_model
-from tips.config import BACKBONE, Experiment
+from tips.config import BACKBONE, ConfigError, Experiment
 from tips.models.backbones.hrnet import HRNet
 from tips.models.baselines import dcpose, posewarper
 from tips.models.baselines.fami_pose import FamiPose
@@ -81,7 +81,12 @@ def run(
         timed: file of the times, which the page shows where it exists.
         measure: times the rows of Tables VI and VIII on this machine, which takes minutes.
         repeats: timed rounds.
+
+    Raises:
+        ConfigError: no rounds.
     """
+    if repeats < 1:
+        raise ConfigError(f"--repeats must be at least 1; got {repeats}")
     networks = open_networks(EXPERIMENTS)
     rows = [_interpolator(name) for name in INTERPOLATORS]
     experiments = {name: networks.study.variant(name).experiment for name in networks.names}
@@ -189,10 +194,10 @@ def memory(counted: Subject) -> Row:
     with torch.no_grad():
         inference = peak_bytes(lambda: counted.model(*counted.window))
     _, step = training_step(counted)
-    found = {"inference": inference, "training": peak_bytes(step)}
+    training = peak_bytes(step)
     counted.model.zero_grad()
-    checkpoint_activations(counted.model)
-    found["checkpointed"] = peak_bytes(step)
+    lean = peak_bytes(step) if checkpoint_activations(counted.model) else training
+    found = {"inference": inference, "training": training, "checkpointed": lean}
     return {f"{name}_mib": round(size / 2**20, 1) for name, size in found.items()}
 
 

@@ -12,12 +12,12 @@ from tips.config import ConfigError, Evaluation
 from tips.data.boxes import detected_boxes
 from tips.data.detections import PERSON, read_detections
 from tips.data.frames import FrameStore, open_frames
-from tips.models.weights import DAMAGE, load_weights
+from tips.models.weights import load_weights, published_state
 from tips.ops.image import Image
 from tips.records import Annotations, Box, Detection, Detections, RecordError
 from tips.stages._progress import track
 from tips.stages._study import Opened, open_study, read_annotations
-from tips.training.device import choose_device
+from tips.training.device import choose_device, use_threads
 
 COCO_CLASSES: Final = 91
 
@@ -33,13 +33,13 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
         scale: name of a file of experiments/scales.
         root: dataset folder, where the scale leaves it open.
         device: auto, cpu or cuda.
-        threads: of torch on the CPU.
+        threads: of torch on the CPU; 0: one per core.
 
     Raises:
         ConfigError: the scale names no source.
         RecordError: the file is missing or malformed.
     """
-    torch.set_num_threads(threads)
+    use_threads(threads)
     opened = open_study(scale, root)
     annotations = read_annotations(opened.paths, "val")
     settings = opened.study.scale.evaluation
@@ -73,15 +73,12 @@ def load_detector(path: Path) -> nn.Module:
     Raises:
         RecordError: the file is missing, truncated or of another network.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
+    if not path.exists():
         raise RecordError(
             f"{path}: no such checkpoint; put torchvision's weights of fasterrcnn_resnet50_fpn_v2 "
             "there, or give a file of boxes as evaluation.detections"
-        ) from error
-    except DAMAGE as error:
-        raise RecordError(f"{path}: not a complete checkpoint; copy it again") from error
+        )
+    state = published_state(path)
     model = fasterrcnn_resnet50_fpn_v2(
         weights=None, weights_backbone=None, num_classes=COCO_CLASSES
     )

@@ -17,7 +17,7 @@ from tips.evaluation.average_precision import Scores, average_precision
 from tips.evaluation.matching import THRESHOLD, match
 from tips.evaluation.oks import AREA_FACTOR, SIGMAS, coco_ap, part_oks
 from tips.evaluation.people import HEAD_FACTOR, Clip, Rule
-from tips.evaluation.poseval_reader import pairs, read_pair
+from tips.evaluation.poseval_reader import Pair, pairs, read_pair
 from tips.evaluation.poseval_side import NO_SCORE
 from tips.reporting import evaluation
 from tips.stages._progress import track
@@ -62,6 +62,7 @@ def run(
     _positive("--area-factor", area_factor)
     chosen = cast(Rule, rule)
     files = pairs(truth, found)
+    _check_outputs(csv, json, files)
     clips = [read_pair(pair, chosen, head_factor) for pair in track(files, "reading")]
     _warn(clips)
     scores = average_precision(match(clips, threshold, chosen))
@@ -84,6 +85,17 @@ def run(
     _print(scores, f"{len(clips)} sequences, {frames} frames counted, {_in_words(switches)}")
     if oks:
         _print_oks(result["oks"], f"sigmas {sigmas}, area {area_factor:g} x box")
+
+
+def _check_outputs(csv: Path | None, json: Path | None, files: Sequence[Pair]) -> None:
+    """Nothing that is read, or just written, may be written over."""
+    taken = {file.resolve() for pair in files for file in (pair.truth, pair.found)}
+    for option, file in (("--csv", csv), ("--json", json)):
+        if file is None:
+            continue
+        if file.resolve() in taken:
+            raise ConfigError(f"{option} {file}: would be written over; give another name")
+        taken.add(file.resolve())
 
 
 def _one_of(option: str, value: str, known: Sequence[str] | Mapping[str, object]) -> None:

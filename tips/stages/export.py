@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tips import records
+from tips import records, skeleton
 from tips.config import ConfigError, load_study
 from tips.evaluation.poseval_files import Style, write_found, write_truth
 from tips.paths import study_paths
@@ -33,12 +33,15 @@ def run(
         root: dataset folder, where the scale leaves it open.
 
     Raises:
-        ConfigError: no such style.
+        ConfigError: no such style, or the dataset has other joints than PoseTrack's.
         RecordError: predictions or annotations are missing or malformed.
     """
     if style not in STYLES:
         raise ConfigError(f"--style must be 17 or 18; got {style!r}")
-    paths = study_paths(load_study(scale, Path("experiments"), root or None).scale)
+    settings = load_study(scale, Path("experiments"), root or None).scale
+    if settings.dataset.body is not skeleton.POSETRACK:
+        raise ConfigError(f"scale '{scale}' has other joints than PoseTrack's files hold")
+    paths = study_paths(settings)
     annotations = records.read(records.Annotations, paths.annotations("val"))
     file = paths.predictions(variant, str(seed), boxes)
     predictions = records.read(records.Predictions, file)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import tips.records as records
 from tips import skeleton
-from tips.config import load_study
+from tips.config import ConfigError, load_study
 from tips.ops.grouping import agreement, group_parts, normalised_information
 from tips.paths import study_paths
 
@@ -28,11 +28,16 @@ def run(count: int, scale: str = "desk", root: str = "") -> None:
         root: dataset folder, where the scale leaves it open.
 
     Raises:
+        ConfigError: the dataset has other joints than PoseTrack's.
         ValueError: count out of range, or too few labelled people.
         RecordError: the annotations are missing or malformed.
     """
     study = load_study(scale, Path("experiments"), root or None)
     paths = study_paths(study.scale)
+    if study.scale.dataset.body is not skeleton.POSETRACK:
+        raise ConfigError(
+            f"scale '{scale}' has other joints than PoseTrack's, which alone are grouped by data"
+        )
     annotations = records.read(records.Annotations, paths.annotations("train"))
     joints, boxes = _people(annotations)
     matrix = normalised_information(joints, boxes)

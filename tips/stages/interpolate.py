@@ -21,7 +21,7 @@ from tips.interim.true import has_true_frames, true_frames
 from tips.ops.image import NumberedImages, psnr, write_jpeg
 from tips.stages._progress import track
 from tips.stages._study import Opened, interpolator, open_study
-from tips.training.device import choose_device, keep_freed_memory
+from tips.training.device import choose_device, keep_freed_memory, use_threads
 
 TRUE: Final = "true"  # read, not generated
 
@@ -45,7 +45,7 @@ def run(
         scale: name of a file of experiments/scales.
         root: dataset folder, where the scale leaves it open.
         device: auto, cpu or cuda; of vfit.
-        threads: of torch on the CPU.
+        threads: of torch on the CPU; 0: one per core.
 
     Raises:
         ConfigError: unknown generator or device.
@@ -55,7 +55,7 @@ def run(
         known = ", ".join([*GENERATORS, TRUE])
         raise ConfigError(f"unknown interim generator '{generator}'; known: {known}")
     cv2.setNumThreads(1)  # one process per core; equal frames on every machine
-    torch.set_num_threads(threads)
+    use_threads(threads)
     keep_freed_memory()
     opened = open_study(scale, root)
     dataset, paths = opened.study.scale.dataset, opened.paths

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import torch
 
+from tips.config import ConfigError
 from tips.ops import native
 from tips.ops.native import FLAGS, SOURCES, Kind, library
 from tips.records import atomic_path, write_json
 from tips.stages._study import open_study
 
 log = logging.getLogger(__name__)
+WISHES = ("auto", "yes", "no")
 
 
 def run(scale: str = "desk", root: str = "", cuda: str = "auto") -> None:
@@ -25,7 +27,12 @@ def run(scale: str = "desk", root: str = "", cuda: str = "auto") -> None:
         scale: name of a file of experiments/scales; its results folder gets kernels.json.
         root: dataset folder, where the scale leaves it open.
         cuda: auto (where torch finds a card), yes (where nvcc is found) or no.
+
+    Raises:
+        ConfigError: an unknown scale, or cuda is none of these.
     """
+    if cuda not in WISHES:
+        raise ConfigError(f"--cuda must be {', '.join(WISHES)}; got '{cuda}'")
     paths = open_study(scale, root).paths
     kinds: list[Kind] = ["cpu"]
     if cuda == "yes" or (cuda == "auto" and torch.cuda.is_available()):

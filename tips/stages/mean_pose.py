@@ -7,7 +7,14 @@ from tips import records, skeleton
 from tips.config import MEAN_POSE
 from tips.data.windows import Key
 from tips.data.windows import keys as labelled_keys
-from tips.records import Annotations, Detections, Pose, Predictions, points_array
+from tips.records import (
+    Annotations,
+    Detections,
+    Pose,
+    Predictions,
+    RecordError,
+    points_array,
+)
 from tips.stages._study import open_study, read_annotations
 from tips.stages.predict import Found, box_keys, gather
 
@@ -35,12 +42,17 @@ def mean_pose(annotations: Annotations) -> NDArray[np.float64]:
     """Averages joints in box coordinates over all labelled people; (15, 2) in [0, 1].
 
     A joint that is never labelled is put at the box's centre.
+
+    Raises:
+        RecordError: nobody is labelled.
     """
     rows = []
     for key in labelled_keys(annotations):
         x, y, w, h = key.box
         assert key.joints is not None
         rows.append((points_array(key.joints) - (x, y)) / (w, h))
+    if not rows:
+        raise RecordError(f"{annotations.dataset}: the train split labels no person")
     stacked = np.stack(rows)
     known = ~np.isnan(stacked)
     count = known.sum(axis=0)

@@ -1,7 +1,6 @@
 """Predicts the validation split with a public network that others trained on other data."""
 
 import numpy as np
-import torch
 
 from tips import records
 from tips.config import ConfigError
@@ -15,6 +14,7 @@ from tips.skeleton import Skeleton
 from tips.stages._progress import track
 from tips.stages._study import open_study, read_annotations
 from tips.stages.predict import Found, box_keys, gather
+from tips.training.device import use_threads
 
 
 def run(peer: str, scale: str = "desk", root: str = "", threads: int = 1) -> None:
@@ -24,7 +24,7 @@ def run(peer: str, scale: str = "desk", root: str = "", threads: int = 1) -> Non
         peer: movenet-thunder, movenet-lightning or blazepose.
         scale: name of a file of experiments/scales.
         root: dataset folder, where the scale leaves it open.
-        threads: of torch.
+        threads: of torch; 0: one per core.
 
     Raises:
         ConfigError: no such peer.
@@ -32,7 +32,7 @@ def run(peer: str, scale: str = "desk", root: str = "", threads: int = 1) -> Non
     """
     if peer not in PEERS:
         raise ConfigError(f"--peer must be one of {', '.join(PEERS)}; got {peer!r}")
-    torch.set_num_threads(threads)
+    use_threads(threads)
     study, paths = open_study(scale, root)
     settings, dataset = study.scale.evaluation, study.scale.dataset
     annotations = read_annotations(paths, "val")

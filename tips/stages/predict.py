@@ -29,7 +29,7 @@ from tips.stages._progress import track
 from tips.stages._study import STRIDE, open_study, open_windows, read_annotations
 from tips.stages.train import trained_model
 from tips.tensors import PoseOutput
-from tips.training.device import choose_device, keep_freed_memory
+from tips.training.device import choose_device, keep_freed_memory, use_threads
 
 Points = tuple[tuple[float, float], ...]
 
@@ -52,9 +52,9 @@ def run(
         scale: name of a file of experiments/scales.
         root: dataset folder, where the scale leaves it open.
         device: auto, cpu or cuda.
-        threads: of torch on the CPU.
+        threads: of torch on the CPU; 0: one per core.
     """
-    torch.set_num_threads(threads)
+    use_threads(threads)
     keep_freed_memory()
     opened = open_study(scale, root)
     chosen = opened.study.variant(variant)

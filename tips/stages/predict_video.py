@@ -19,7 +19,7 @@ from tips.stages._study import STRIDE
 from tips.stages._trained import TrainedRun, open_run
 from tips.stages.detect import detect, load_detector
 from tips.stages.predict import Predictor
-from tips.training.device import choose_device, keep_freed_memory
+from tips.training.device import choose_device, keep_freed_memory, use_threads
 from tips.video.boxes import Finder, PersonBox, from_file, read_boxes, whole_frame
 from tips.video.clip import Clip, open_clip
 from tips.video.links import Linker
@@ -62,8 +62,7 @@ def run(
     """
     if boxes is not None and detector is not None:
         raise ConfigError("give --boxes or --detector, not both: each says where people are")
-    if threads > 0:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     keep_freed_memory()
     cv2.setNumThreads(1)  # as the study's own interim frames are made
     clip = open_clip(video)
@@ -120,7 +119,7 @@ def predicted(
         experiment.crop,
         STRIDE,
         settings.enlarge,
-        interim=experiment.synthesis is not None,
+        interim=experiment.rough_frames,
     )
     predictor = Predictor(trained.model, windows, settings, trained.variant, device)
     link = Linker()

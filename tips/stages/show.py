@@ -28,11 +28,15 @@ def run(
         out: folder of the pictures; default: `show` below the scale's reports folder.
 
     Raises:
-        ConfigError: an unknown split or scale.
+        ConfigError: an unknown split or scale, no windows, or a negative seed.
         RecordError: the dataset, its packed or its interim frames are not there yet.
     """
     if split not in SPLITS:
         raise ConfigError(f"split must be {' or '.join(SPLITS)}; got '{split}'")
+    if count < 1:
+        raise ConfigError(f"--count must be at least 1; got {count}")
+    if seed < 0:
+        raise ConfigError(f"--seed must be 0 or more; got {seed}")
     opened = open_study(scale, root)
     folder = out or opened.paths.reports / "show"
     for name, caption in draw_windows(opened, folder, split, count, seed).items():

@@ -19,7 +19,7 @@ from tips.stages._progress import track
 from tips.stages._study import Opened, interpolator, open_study
 from tips.stages.train import trained_model
 from tips.tensors import Window
-from tips.training.device import choose_device
+from tips.training.device import choose_device, use_threads
 
 
 class Timing(NamedTuple):
@@ -36,9 +36,9 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
         scale: name of a file of experiments/scales.
         root: dataset folder, where the scale leaves it open.
         device: auto, cpu or cuda.
-        threads: of torch on the CPU.
+        threads: of torch on the CPU; 0: one per core.
     """
-    torch.set_num_threads(threads)
+    use_threads(threads)
     opened = open_study(scale, root)
     study, paths = opened
     target = choose_device(device)

@@ -16,7 +16,7 @@ from tips.build import (
     load_backbone,
     load_pretrained,
 )
-from tips.config import Experiment, Variant, digest
+from tips.config import ConfigError, Experiment, Variant, digest
 from tips.data.windows import Key, keys
 from tips.models.interfaces import PoseModel
 from tips.models.weights import load_weights, read_checkpoint
@@ -25,7 +25,7 @@ from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
 from tips.stages.prepare import split_names
 from tips.training.batches import AugmentedWindows, load_batches
-from tips.training.device import choose_device, keep_freed_memory, use_bfloat16
+from tips.training.device import choose_device, keep_freed_memory, use_bfloat16, use_threads
 from tips.training.loop import Job, Outcome, TrainingError, fit
 from tips.training.memory import checkpoint_activations
 from tips.training.schedule import Draws
@@ -51,14 +51,16 @@ def run(
         scale: name of a file of experiments/scales.
         root: dataset folder, where the scale leaves it open.
         device: auto, cpu or cuda.
-        threads: of torch on the CPU.
+        threads: of torch on the CPU; 0: one per core.
         trigger: noted in provenance.json for the workflow; empty: as noted before.
 
     Raises:
         ConfigError, RecordError, TrainingError: one line with the remedy.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(threads)
+    if seed < 0:
+        raise ConfigError(f"--seed must be 0 or more; got {seed}")
+    use_threads(threads)
     keep_freed_memory()
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     # Filling fresh memory with NaN would cost a tenth of the time and change no result.

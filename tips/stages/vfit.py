@@ -16,7 +16,7 @@ from tips.models.vfit.sizes import SIZES
 from tips.records import RecordError
 from tips.stages._study import Opened, open_study, read_annotations
 from tips.training.batches import load_batches
-from tips.training.device import choose_device, keep_freed_memory
+from tips.training.device import choose_device, keep_freed_memory, use_threads
 from tips.training.interpolation import MiddleLoss, middle_terms
 from tips.training.loop import Job, fit
 from tips.training.schedule import Draws
@@ -32,7 +32,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
         scale: name of a file of experiments/scales; its `vfit.training` says how.
         root: dataset folder, where the scale leaves it open.
         device: auto, cpu or cuda.
-        threads: of torch on the CPU.
+        threads: of torch on the CPU; 0: one per core.
 
     Raises:
         ConfigError: the scale does not train VFIT.
@@ -40,7 +40,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
         TrainingError: a loss is not finite.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(threads)
+    use_threads(threads)
     keep_freed_memory()
     opened = open_study(scale, root)
     settings = opened.study.scale.vfit

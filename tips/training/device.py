@@ -24,6 +24,14 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def use_threads(count: int) -> None:
+    """Gives torch so many threads on the CPU, 0: one per core. Raises ConfigError."""
+    if count < 0:
+        raise ConfigError(f"--threads must be 0 (one per core) or more; got {count}")
+    if count:
+        torch.set_num_threads(count)
+
+
 def use_bfloat16(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> bool:
     """Decides whether the backbone runs in bfloat16.
 

@@ -8,13 +8,17 @@ from torch.utils.checkpoint import checkpoint
 from tips.models.encoders import TransformerLayer
 
 
-def checkpoint_activations(model: nn.Module) -> None:
+def checkpoint_activations(model: nn.Module) -> int:
     """Makes every transformer layer of a model forget its activations until they are needed.
 
     Losses and gradients stay what they were, dropout included. Layers with batch norm are left
     alone: computed twice, their running statistics would move twice.
+
+    Returns:
+        The number of those layers.
     """
-    for layer in model.modules():
-        if isinstance(layer, TransformerLayer):
-            again = partial(checkpoint, layer.forward, use_reentrant=False)
-            layer.forward = again  # type: ignore[method-assign]
+    layers = [layer for layer in model.modules() if isinstance(layer, TransformerLayer)]
+    for layer in layers:
+        again = partial(checkpoint, layer.forward, use_reentrant=False)
+        layer.forward = again  # type: ignore[method-assign]
+    return len(layers)

@@ -130,16 +130,20 @@ def _around(keypoints: list[float]) -> Box | None:
 
 
 def _frames(images: Sequence[_Image], path: Path, clip: Clip) -> dict[int, int]:
-    """Frame numbers by image id: by name, or in order where names say nothing."""
+    """Frame numbers by image id: by name, or in order where the names are not the clip's.
+
+    What `tips predict` writes of a folder whose frames count from 1 is named from 0: all but one of
+    its names fit, each one frame too early.
+    """
     kept = _of_clip([image.file_name for image in images], clip)
+    images = [image for image in images if image.file_name in kept]
     names = by_name(clip.annotations)
     found = {
         image.id: place.frame
         for image in images
-        if image.file_name in kept
         if (place := named(image.file_name, names)) is not None
     }
-    if not found and len(images) == len(clip.files):
+    if len(set(found.values())) < len(images) == len(clip.files):
         log.info("%s: names other frames, as many as %s has: taken in order", path, clip.path)
         return {image.id: number for number, image in enumerate(images)}
     return found

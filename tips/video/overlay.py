@@ -18,6 +18,7 @@ COLOURS: Final = {"left": "#ff9f1c", "right": "#2ec4b6", "": "#f1faee"}
 SEEN: Final = 0.2
 CODEC: Final = "mp4v"  # MPEG-4 part 2: the one that every wheel of OpenCV writes into mp4 quickly
 _SHIFT: Final = 4  # fractional bits of drawn coordinates
+_FAR: Final = 2**20
 
 
 def side(body: skeleton.Skeleton, bone: tuple[int, int]) -> str:
@@ -53,8 +54,10 @@ def _draw_box(canvas: Image, pose: Pose, box: Box, thick: int) -> None:
     hue = pose.track * 0.618034 % 1
     red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.7, 1.0))
     colour = (red, green, blue)
-    x, y, width, height = (round(value) for value in box)
-    cv2.rectangle(canvas, (x, y), (x + width, y + height), colour, thick // 2)
+    # Far outside a frame they would overflow OpenCV's integers.
+    corners = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]])
+    x, y, right, bottom = np.clip(np.rint(corners), -_FAR, _FAR).astype(int).tolist()
+    cv2.rectangle(canvas, (x, y), (right, bottom), colour, thick // 2)
     place = (max(x, 0) + 2, max(y, 0) + 12 * thick)
     cv2.putText(
         *(canvas, str(pose.track), place, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thick),
@@ -64,7 +67,7 @@ def _draw_box(canvas: Image, pose: Pose, box: Box, thick: int) -> None:
 
 def _fixed(point: tuple[float, float]) -> tuple[int, int]:
     """Fixed-point coordinates; far outside a frame they would overflow OpenCV's integers."""
-    x, y = np.clip(np.rint(np.array(point) * 2**_SHIFT), -(2**20), 2**20).astype(int)
+    x, y = np.clip(np.rint(np.array(point) * 2**_SHIFT), -_FAR, _FAR).astype(int)
     return int(x), int(y)
 
 

@@ -28,6 +28,8 @@ from tips.peers.known import PEERS
 from tips.provenance import has_nvidia_driver, source_digest
 from tips.records import read_json
 from tips.reporting.networks import open_networks
+from tips.reporting.published import load_tables
+from tips.reporting.rows import your_variants
 
 
 def refuse(message):
@@ -51,6 +53,7 @@ def dry_run():
     return "n" in short or bool({"--dry-run", "--dryrun"} & set(sys.argv))
 
 
+FULL = "tips"
 ROOT, EXPERIMENTS = config["root"], Path("experiments")
 try:
     # Lists the jobs of a dataset and a card that are elsewhere.
@@ -64,6 +67,10 @@ try:
     }
 except ConfigError as error:
     refuse(error)
+if FULL not in STUDY.variants:
+    refuse(
+        f"scale {config['scale']}: rows: '{FULL}' is missing, which the report compares; add it"
+    )
 SCALE = STUDY.scale
 PATHS = study_paths(SCALE)
 EMBEDDED = SCALE.dataset.embedded
@@ -203,8 +210,13 @@ def prediction_inputs(wildcards):
 
 def interpolator(wildcards):
     """The checkpoint of an interim generator that has one."""
+    return vfit_weights() if wildcards.generator == "vfit" else []
+
+
+def vfit_weights():
+    """The checkpoint of VFIT: what a rule trains, or the user's own."""
     vfit = SCALE.vfit
-    if wildcards.generator != "vfit" or vfit is None:
+    if vfit is None:
         return []
     if vfit.training is not None:
         return [PATHS.vfit]
@@ -215,6 +227,17 @@ def network_code(wildcards):
     """The code of the network that makes interim frames."""
     vfit = wildcards.generator == "vfit"
     return source_digest(NETWORK) if vfit else ""
+
+
+def own_titles(wildcards):
+    """Titles that the tables print as they are: of variants that no table of the project names."""
+    tables = load_tables(EXPERIMENTS / "tables.yaml", SCALE.dataset.release)
+    return [row.label for row in your_variants(tables, STUDY).rows]
+
+
+def benched():
+    """What `make bench` and `tips cost --measure` leave and the report shows."""
+    return [PATHS.bench / name for name in ("inference.json", "cost.json")]
 
 
 def meaning(wildcards):

@@ -20,8 +20,9 @@ rule fetch:
         "../../environment.yml"
     params:
         folder=PATHS.motions.parent,
+        code=source_digest(["mocap/download.py", "stages/fetch.py"]),
     shell:
-        "stage fetch --out {params.folder} 2> >(tee {log} >&2)"
+        "stage fetch --out {params.folder:q} 2> >(tee {log:q} >&2)"
 
 
 if EMBEDDED is not None:
@@ -43,8 +44,8 @@ if EMBEDDED is not None:
             assets=PATHS.motions.parent,
             code=source_digest(["mocap/bank.py", "mocap/body.py"]),
         shell:
-            "stage bodies --assets {params.assets} "
-            "--settings {params.settings} --out {output} 2> >(tee {log} >&2)"
+            "stage bodies --assets {params.assets:q} "
+            "--settings {params.settings:q} --out {output:q} 2> >(tee {log:q} >&2)"
 
     rule render:
         input:
@@ -65,9 +66,9 @@ if EMBEDDED is not None:
             motions=PATHS.motions.parent,
             root=PATHS.root,
         shell:
-            "stage render --settings {params.settings} --motions {params.motions} "
-            "--bodies {input.bodies} --split {wildcards.split} --shard {wildcards.shard} "
-            "--root {params.root} --out {output} 2> >(tee {log} >&2)"
+            "stage render --settings {params.settings:q} --motions {params.motions:q} "
+            "--bodies {input.bodies:q} --split {wildcards.split} --shard {wildcards.shard} "
+            "--root {params.root:q} --out {output:q} 2> >(tee {log:q} >&2)"
 
 
 if SCALE.dataset.release is not None:
@@ -85,7 +86,7 @@ if SCALE.dataset.release is not None:
             release=SCALE.dataset.release,
             root=PATHS.root,
         shell:
-            "study unpack 2> >(tee {log} >&2)"
+            "study unpack 2> >(tee {log:q} >&2)"
 
 
 rule prepare:
@@ -106,7 +107,7 @@ rule prepare:
         dataset=digest(SCALE.dataset),
         code=source_digest([*READERS, "data/boxes.py", "stages/prepare.py"]),
     shell:
-        "study prepare 2> >(tee {log} >&2)"
+        "study prepare 2> >(tee {log:q} >&2)"
 
 
 rule detect:
@@ -133,7 +134,7 @@ rule detect:
         ),
         code=source_digest(["data/boxes.py", "data/detections.py", "stages/detect.py"]),
     shell:
-        "study detect --device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
+        "study detect --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
 
 
 rule pack:
@@ -148,7 +149,7 @@ rule pack:
     conda:
         "../../environment.yml"
     shell:
-        "study pack 2> >(tee {log} >&2)"
+        "study pack 2> >(tee {log:q} >&2)"
 
 
 if SCALE.vfit is not None and SCALE.vfit.training is not None:
@@ -176,7 +177,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
                 [*NETWORK, "data/middle.py", "training/interpolation.py"]
             ),
         shell:
-            "study vfit --device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
+            "study vfit --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
 
 
 rule interpolate:
@@ -200,7 +201,7 @@ rule interpolate:
         network=network_code,
     shell:
         "study interpolate --generator {wildcards.generator} "
-        "--device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
+        "--device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
 
 
 rule group:
@@ -218,4 +219,4 @@ rule group:
     params:
         code=source_digest(["ops/grouping.py", "stages/group.py"]),
     shell:
-        "study group --count {wildcards.n} 2> >(tee {log} >&2)"
+        "study group --count {wildcards.n} 2> >(tee {log:q} >&2)"

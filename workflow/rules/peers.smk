@@ -18,7 +18,7 @@ rule fetch_peers:
         folder=PATHS.peers.parent,
         code=source_digest(["peers/fetch.py"]),
     shell:
-        "stage fetch-peers --out {params.folder} 2> >(tee {log} >&2)"
+        "stage fetch-peers --out {params.folder:q} 2> >(tee {log:q} >&2)"
 
 
 rule peer:
@@ -41,7 +41,7 @@ rule peer:
         settings=digest(SCALE.evaluation),
         code=source_digest(["peers", "stages/peer.py", "ops/crop.py"]),
     shell:
-        "study peer --peer {wildcards.peer} --threads {threads} 2> >(tee {log} >&2)"
+        "study peer --peer {wildcards.peer} --threads {threads} 2> >(tee {log:q} >&2)"
 
 
 rule tabulate_peers:
@@ -64,4 +64,4 @@ rule tabulate_peers:
         seeds=config["seeds"],
         code=source_digest(["evaluation", "reporting", "stages/tabulate_peers.py"]),
     shell:
-        "study tabulate-peers --seeds {params.seeds} 2> >(tee {log} >&2)"
+        "study tabulate-peers --seeds {params.seeds} 2> >(tee {log:q} >&2)"

@@ -19,7 +19,7 @@ rule evaluate:
         boxes="gt",
     shell:
         "study evaluate --variant {wildcards.variant} --seed {wildcards.seed} "
-        "--boxes {params.boxes} 2> >(tee {log} >&2)"
+        "--boxes {params.boxes} 2> >(tee {log:q} >&2)"
 
 
 use rule evaluate as evaluate_detected with:
@@ -42,6 +42,7 @@ rule speed:
     input:
         [PATHS.checkpoint(name, "0") for name in STUDY.variants],
         [PATHS.groups(str(count)) for count in SCALE.group_counts],
+        vfit_weights() if "vfit" in SCALE.interim else [],
     output:
         PATHS.speed,
     log:
@@ -55,18 +56,20 @@ rule speed:
         gpu=GPU,
     params:
         repeats=SCALE.speed_repeats,
+        code=source_digest(["stages/speed.py"]),
     shell:
-        "study speed --device $DEVICE " "--threads {threads} 2> >(tee {log} >&2)"
+        "study speed --device $DEVICE " "--threads {threads} 2> >(tee {log:q} >&2)"
 
 
-COMPARED = [BACKBONE, *(name for name in RIVALS if name in STUDY.variants), "tips"]
+COMPARED = [BACKBONE, *(name for name in RIVALS if name in STUDY.variants), FULL]
 
 
 rule pictures:
     input:
-        [PATHS.checkpoint(name, "0") for name in (BACKBONE, "tips")],
+        [PATHS.checkpoint(name, "0") for name in (BACKBONE, FULL)],
         [PATHS.predictions(name, "0", BOXES) for name in COMPARED],
-        [PATHS.interim(STUDY.variant("tips").experiment.interim) / "psnr.json"],
+        [PATHS.interim(STUDY.variant(FULL).experiment.interim) / "psnr.json"],
+        "experiments/tables.yaml",
     output:
         PATHS.reports / "figures" / "pictures.json",
     log:
@@ -83,11 +86,13 @@ rule pictures:
                 "stages/_contrast.py",
                 "stages/_drawing.py",
                 "evaluation/contrast.py",
+                "evaluation/matching.py",
+                "evaluation/pck.py",
                 "video/overlay.py",
             ]
         ),
     shell:
-        "study pictures 2> >(tee {log} >&2)"
+        "study pictures 2> >(tee {log:q} >&2)"
 
 
 NAMES = [*range(2, 12), "S", "C", "M", "I", "subsets", "variants", "claims", "AA"]
@@ -117,8 +122,9 @@ rule tabulate:
         current=source_digest(),
         seeds=config["seeds"],
         code=source_digest(["evaluation", "reporting", "stages/tabulate.py"]),
+        titles=own_titles,
     shell:
-        "study tabulate --seeds {params.seeds} 2> >(tee {log} >&2)"
+        "study tabulate --seeds {params.seeds} 2> >(tee {log:q} >&2)"
 
 
 rule cost:
@@ -132,9 +138,14 @@ rule cost:
         "../../environment.yml"
     params:
         networks=open_networks(Path("experiments")).meaning,
-        code=source_digest(["models", "build.py", "stages/cost.py"]),
+        code=source_digest(
+            [
+                *("models", "ops", "losses", "build.py"),
+                *("training/memory.py", "training/criterion.py", "stages/cost.py"),
+            ]
+        ),
     shell:
-        "stage cost --json {output} 2> >(tee {log} >&2)"
+        "stage cost --json {output:q} 2> >(tee {log:q} >&2)"
 
 
 rule report:
@@ -142,6 +153,7 @@ rule report:
         PATHS.cost,
         [PATHS.table(name) for name in TABLES],
         PEER_TABLES,
+        [file for file in benched() if file.is_file()],
         PATHS.results / "figures" / "figure-4.csv",
         PATHS.reports / "figures" / "pictures.json",
         metrics=[PATHS.metrics(*row) for row in scored()],
@@ -157,8 +169,9 @@ rule report:
     params:
         code=source_digest(["reporting", "stages/report.py"]),
         seeds=config["seeds"],
+        note=SCALE.note,
     shell:
-        "study report --seeds {params.seeds} 2> >(tee {log} >&2)"
+        "study report --seeds {params.seeds} 2> >(tee {log:q} >&2)"
 
 
 rule track:
@@ -178,4 +191,4 @@ rule track:
             ["stages/track.py", "reporting/mlflow_sync.py", "reporting/run_files.py"]
         ),
     shell:
-        "study track 2> >(tee {log} >&2)"
+        "study track 2> >(tee {log:q} >&2)"

@@ -12,7 +12,7 @@ rule kernels:
     conda:
         "../../environment.yml"
     shell:
-        "study kernels 2> >(tee {log} >&2)"
+        "study kernels 2> >(tee {log:q} >&2)"
 
 
 rule train:
@@ -40,7 +40,7 @@ rule train:
         trigger=trigger,
     shell:
         "study train --variant {wildcards.variant} --seed {wildcards.seed} "
-        "--trigger '{params.trigger}' --device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
+        "--trigger '{params.trigger}' --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
 
 
 rule predict:
@@ -66,7 +66,7 @@ rule predict:
         code=source_digest(["stages/predict.py", "ops/heatmap.py", "ops/crop.py"]),
     shell:
         "study predict --variant {wildcards.variant} --seed {wildcards.seed} "
-        "--boxes {params.boxes} --device $DEVICE --threads {threads} 2> >(tee {log} >&2)"
+        "--boxes {params.boxes} --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
 
 
 use rule predict as predict_detected with:
@@ -103,4 +103,4 @@ rule mean_pose:
     params:
         code=source_digest(["stages/mean_pose.py"]),
     shell:
-        "study mean-pose 2> >(tee {log} >&2)"
+        "study mean-pose 2> >(tee {log:q} >&2)"

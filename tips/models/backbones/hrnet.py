@@ -6,6 +6,7 @@ from typing import Any
 import timm
 import torch
 from jaxtyping import Float
+from timm.models.hrnet import cfg_cls
 from torch import Tensor, nn
 
 from tips import skeleton
@@ -21,6 +22,9 @@ class HRNet(StagedBackbone):
         arch: overrides of timm's architecture table, for small networks; null keeps it.
         autocast: run in bfloat16.
         joints: heat maps; COCO's 17 make it the published network.
+
+    Raises:
+        ValueError: timm has no such HRNet, or its table no such entry.
     """
 
     stride = 4
@@ -34,6 +38,7 @@ class HRNet(StagedBackbone):
         joints: int = skeleton.COUNT,
     ) -> None:
         super().__init__()
+        _check(name, arch or {})
         wanted = tuple(range(1, self.outputs + 1))
         self.net = timm.create_model(
             name, features_only=True, feature_location="", out_indices=wanted, **(arch or {})
@@ -91,3 +96,22 @@ class HRNet(StagedBackbone):
             elif key.startswith("net."):
                 found[key.removeprefix("net.")] = Published(key, shape, as_is)
         return found
+
+
+def _check(name: str, arch: Mapping[str, Any]) -> None:
+    """Timm's own answer to a mistake is a traceback, or silence and another network."""
+    if name not in cfg_cls:
+        raise ValueError(
+            f"backbone.name: timm has no HRNet '{name}'; known: {', '.join(sorted(cfg_cls))}"
+        )
+    table = cfg_cls[name]
+    for key, value in arch.items():
+        if key not in table:
+            known = ", ".join(sorted(table))
+            raise ValueError(f"backbone.arch: unknown key '{key}'; known: {known}")
+        wanted = table[key]
+        if isinstance(wanted, Mapping) and set(value) != set(wanted):
+            raise ValueError(
+                f"backbone.arch.{key}: must give exactly {', '.join(sorted(wanted))}; "
+                f"got {', '.join(sorted(value))}"
+            )

@@ -25,6 +25,9 @@ class ViTPose(Backbone):
         arch: arguments for timm, for small networks; null keeps the published one.
         size: height and width of the images, fixed.
         autocast: run in bfloat16.
+
+    Raises:
+        ValueError: timm has no such network.
     """
 
     # Paper: how ViTPose's features enter is unstated; here: the simple decoder of ViTPose with 48
@@ -36,6 +39,10 @@ class ViTPose(Backbone):
         self, name: str, arch: Mapping[str, Any] | None, size: tuple[int, int], autocast: bool
     ) -> None:
         super().__init__()
+        if not timm.is_model(name):
+            raise ValueError(
+                f"backbone.name: timm has no network '{name}'; timm.list_models() names its own"
+            )
         self.net = timm.create_model(
             name,
             patch_size=PATCH,
