@@ -14,6 +14,7 @@ from tips.config import (
     needs_root,
     overlay,
 )
+from tips.config.layers import read_yaml
 
 MINE = "ablation/mine.yaml"
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -117,7 +118,7 @@ def test_a_missing_value_is_named(experiments: Path) -> None:
     ("text", "says"),
     [
         ("window: [1, 2", "not YAML: while parsing a flow sequence"),
-        ("a: b: c", "not YAML: mapping values are not allowed here"),
+        ("a: b: c", "not YAML: mapping values are not allowed in this context"),
         ("a: {b: 1, b: 2}", "not YAML: key 'b' is given twice; remove one"),
         ("- a list", "must hold keys and values; got list"),
         ("", "must hold keys and values; got NoneType"),
@@ -201,12 +202,28 @@ def test_scales_that_do_not_exist_or_lack_a_dataset(experiments: Path) -> None:
     assert load_scale("clip", experiments, "/some/where").dataset.root == "/some/where"
 
 
+def test_a_scale_over_another_has_a_name_of_its_own(experiments: Path) -> None:
+    path = experiments / "scales/mine.yaml"
+    path.write_text("extends: smoke.yaml\npictures: 1\n")
+    assert refusal(experiments, "mine") == (
+        f"{path}: name: must be given, or the results of smoke.yaml are written over"
+    )
+    path.write_text("extends: smoke.yaml\nname: mine\npictures: 1\n")
+    assert load_scale("mine", experiments).pictures == 1
+
+
 def test_other_rows_are_variants(experiments: Path) -> None:
     path = experiments / "scales/smoke.yaml"
     raw = yaml.safe_load(path.read_text())
     raw["evaluation"]["other_rows"] = ["tisp"]
     path.write_text(yaml.safe_dump(raw))
     assert refusal(experiments) == "scale smoke: unknown variant 'tisp'; did you mean 'tips'?"
+
+
+def test_a_merged_key_may_be_given_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: &b {<<: *a, x: 3}\nc: {<<: *b, y: 4}\n")
+    assert read_yaml(path) == {"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}, "c": {"x": 3, "y": 4}}
 
 
 def test_outside_the_repository_there_are_no_scales(tmp_path: Path) -> None:
@@ -327,7 +344,7 @@ def test_what_a_rival_reads(change: dict[str, Any], readers: set[str]) -> None:
 
 def test_a_model_of_posetrack_s_joints_is_refused_for_others(experiments: Path) -> None:
     """Its limbs would be other joints, and nothing would say so."""
-    scale = "extends: paper-jhmdb-1.yaml\nrows: [hrnet, tips, dcpose%s]\n"
+    scale = "extends: paper-jhmdb-1.yaml\nname: mine\nrows: [hrnet, tips, dcpose%s]\n"
     path = experiments / "scales" / "mine.yaml"
     path.write_text(scale % "")
     assert "dcpose" in load_study("mine", experiments, "anywhere").variants

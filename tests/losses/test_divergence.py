@@ -30,7 +30,7 @@ def peak(x: float, y: float = 48.0, height: float = 1.0) -> Tensor:
     ],
 )
 def test_divergence_of_displaced_maps(temperature: float, expected: dict[float, float]) -> None:
-    """The table of losses.md, nats."""
+    """The table of the design page losses.md, nats."""
     digits = 4 if temperature == 1 else 2
     for shift, nats in expected.items():
         found = divergence(peak(36), peak(36 + shift), temperature).item()

@@ -19,7 +19,7 @@ def test_a_zero_prediction_costs_nine_pi_per_joint_at_every_size(height: int) ->
 
 @pytest.mark.parametrize(("shift", "error"), [(1, 1.55), (2, 5.95), (4, 20.3), (8, 47.1)])
 def test_cost_of_a_displaced_prediction(shift: int, error: float) -> None:
-    """The table of losses.md: squared error summed over a 96 x 72 map."""
+    """The table of the design page losses.md: squared error summed over a 96 x 72 map."""
     one = torch.ones(1).numpy()
     at, moved = torch.tensor([[36.0, 48.0]]), torch.tensor([[36.0 + shift, 48.0]])
     maps = [torch.from_numpy(encode(joint.numpy(), one, 96, 72))[None] for joint in (at, moved)]

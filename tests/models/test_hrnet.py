@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import timm
 import torch
@@ -35,6 +37,25 @@ def test_features_are_the_unpruned_networks() -> None:
     assert torch.equal(features, whole(images)[0])
     assert features.min() >= 0  # C_real's residual blocks start as the identity only then
     assert torch.equal(ours.maps(features), ours.final_layer(features))
+
+
+@pytest.mark.parametrize(
+    ("name", "arch", "says"),
+    [
+        ("hrnet_w84", None, "backbone.name: timm has no HRNet 'hrnet_w84'; known: hrnet_w18,"),
+        ("hrnet_w48", {"stem_widht": 8}, "backbone.arch: unknown key 'stem_widht'; known: stage1"),
+        (
+            "hrnet_w48",
+            {"stage2": {"num_blocks": [1, 1]}},
+            "backbone.arch.stage2: must give exactly block_type, fuse_method, num_blocks",
+        ),
+    ],
+)
+def test_a_mistake_is_not_another_network(
+    name: str, arch: dict[str, object] | None, says: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        HRNet(name, arch, autocast=False)
 
 
 def test_bfloat16_stays_inside() -> None:

@@ -156,6 +156,22 @@ def test_a_truncated_frame_store(study: Path, capsys: pytest.CaptureFixture[str]
         (("interpolate", "--generator", "true"), "people/between/train: no such folder; interim"),
         (("group", "--count", "99"), "count must lie in 1..15"),
         (("show", "--split", "test"), "split must be train or val; got 'test'"),
+        (("show", "--count", "0"), "--count must be at least 1; got 0"),
+        (("show", "--seed", "-1"), "--seed must be 0 or more; got -1"),
+        (("train", "--variant", "hrnet", "--seed", "-1"), "--seed must be 0 or more; got -1"),
+        (
+            ("predict", "--variant", "hrnet", "--threads", "-1"),
+            "--threads must be 0 (one per core)",
+        ),
+        (("kernels", "--cuda", "ja"), "--cuda must be auto, yes, no; got 'ja'"),
+        (
+            ("group", "--count", "5", "--scale", "paper-jhmdb-1"),
+            "scale 'paper-jhmdb-1' has other joints than PoseTrack's, which alone are grouped",
+        ),
+        (
+            ("export", "--variant", "tips", "--seed", "0", "--scale", "paper-jhmdb-1"),
+            "scale 'paper-jhmdb-1' has other joints than PoseTrack's files hold",
+        ),
     ],
 )
 def test_words_that_mean_nothing(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tips.config import load_experiment, load_scale, load_study
+from tips.config import ConfigError, load_experiment, load_scale, load_study
 from tips.models.cost import Macs
 from tips.reporting.cost import NOTES
 from tips.reporting.networks import ADDED, open_networks
@@ -94,6 +94,11 @@ def test_memory_of_a_training_step_exceeds_inference() -> None:
     found = cost.memory(cost.subject(small, "meta"))
     assert 0 < found["inference_mib"] < found["checkpointed_mib"] < found["training_mib"]
     assert cost.memory(cost.subject(small, "meta")) == found
+
+
+def test_speed_needs_a_round() -> None:
+    with pytest.raises(ConfigError, match="--repeats must be at least 1; got 0"):
+        cost.run(repeats=0)
 
 
 @pytest.fixture

@@ -101,6 +101,9 @@ def test_an_absent_or_broken_checkpoint_is_a_line(
     (tmp_path / "broken.pth").write_bytes(b"PK\x03\x04 half a file")
     with pytest.raises(RecordError, match=r"broken\.pth: not a complete checkpoint"):
         detect.load_detector(tmp_path / "broken.pth")
+    torch.save(torch.zeros(1), tmp_path / "tensor.pth")
+    with pytest.raises(RecordError, match=r"tensor\.pth: holds no state dict of tensors"):
+        detect.load_detector(tmp_path / "tensor.pth")
     torch.save({"x": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(RecordError, match=r"other\.pth: key '.*' is missing"):
         detect.load_detector(tmp_path / "other.pth")

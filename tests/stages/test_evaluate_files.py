@@ -125,6 +125,21 @@ def test_csv_has_every_row_and_the_switches(put, tmp_path, monkeypatch):
     assert {(row["head_factor"], row["rule"]) for row in rows} == {("1.2", "poseval")}
 
 
+def test_nothing_is_written_over(put, tmp_path, monkeypatch, capsys):
+    gt, pred = put(annolist([person()]), annolist([person()]))
+    before = (pred / "seq_1.json").read_text()
+    for options in (
+        ("--json", pred / "seq_1.json"),
+        ("--csv", gt / "seq_1.json"),
+        ("--csv", tmp_path / "out", "--json", tmp_path / "out"),
+    ):
+        assert command(monkeypatch, gt, pred, *options) == 2
+        line = capsys.readouterr().err.strip()
+        assert line.endswith(f"{options[-1]}: would be written over; give another name")
+    assert (pred / "seq_1.json").read_text() == before
+    assert not (tmp_path / "out").exists()
+
+
 def test_every_switch_is_recorded(put, tmp_path, monkeypatch):
     truth = new_style({})
     truth["images"][0] |= {"is_labeled": True, "ignore_regions_x": [], "ignore_regions_y": []}

@@ -27,6 +27,7 @@ from tips.video.overlay import write_video
 
 pytestmark = pytest.mark.slow
 CLIP = "000001_bonn_val"
+VARIANTS = ("hrnet", "tips", "tips-without-vfit")  # the last one looks at no interim frames
 TRUTH = f"{tiny_study.ROOT}/annotations/val/{CLIP}.json"
 
 
@@ -36,7 +37,7 @@ def paths() -> Paths:
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny study, its two variants trained and predicted, with other than usual decoding."""
+    """The tiny study, its variants trained and predicted, with other than usual decoding."""
     folder = tmp_path_factory.mktemp("tiny")
     tiny_study.write(folder)
     scale = folder / "experiments/scales/tiny.yaml"
@@ -44,9 +45,10 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings["evaluation"] |= {"flip_test": True, "decode": "dark", "enlarge": 1.4}
     # As many as a frame has people: a batch of another size can round the last digit otherwise.
     settings["evaluation"]["batch"] = 2
+    settings["rows"] = list(VARIANTS)
     scale.write_text(yaml.safe_dump(settings))
     with tiny_study.prepared(folder):
-        for variant in ("hrnet", "tips"):
+        for variant in VARIANTS:
             train.run(variant, scale="tiny", root="people")
             predict.run(variant, scale="tiny", root="people")
     return folder
@@ -82,7 +84,7 @@ def people(file: Path) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
-@pytest.mark.parametrize("variant", ["hrnet", "tips"])
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_it_says_what_the_dag_says(
     variant: str, study: Path, moved: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from tips.config import ConfigError
 from tips.training import device
-from tips.training.device import choose_device, use_bfloat16
+from tips.training.device import choose_device, use_bfloat16, use_threads
 
 CPU = torch.device("cpu")
 
@@ -15,6 +15,16 @@ def test_auto_says_what_it_chose(caplog: pytest.LogCaptureFixture) -> None:
         chosen = choose_device("auto")
     assert chosen.type == ("cuda" if torch.cuda.is_available() else "cpu")
     assert caplog.messages == [f"device auto: {chosen.type}"]
+
+
+def test_threads_are_one_per_core_or_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    use_threads(3)
+    use_threads(0)
+    assert asked == [3]
+    with pytest.raises(ConfigError, match=r"--threads must be 0 \(one per core\) or more; got -1"):
+        use_threads(-1)
 
 
 def test_cuda_without_a_card_fails(monkeypatch: pytest.MonkeyPatch) -> None:

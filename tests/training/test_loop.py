@@ -131,7 +131,9 @@ class KilledError(Exception):
     """Stands for SIGKILL: nothing after it runs."""
 
 
-def killed_at(step: int, state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def killed_at(
+    step: int, state: StateFolder, monkeypatch: pytest.MonkeyPatch, settings: Training
+) -> None:
     """Trains until the line of a step is in the journal, then dies."""
     write = StateFolder.log
 
@@ -143,7 +145,7 @@ def killed_at(step: int, state: StateFolder, monkeypatch: pytest.MonkeyPatch) ->
     with monkeypatch.context() as patch:
         patch.setattr(StateFolder, "log", log)
         with pytest.raises(KilledError):
-            fit(job(), state)
+            fit(job(settings), state)
 
 
 def test_it_learns(tmp_path: Path) -> None:
@@ -160,18 +162,21 @@ def test_it_learns(tmp_path: Path) -> None:
     assert rates[79:81] == pytest.approx([2e-4, 2e-5])
 
 
+# Batches added up are saved whole: every 4 steps, where every 3 are asked for.
+@pytest.mark.parametrize(("accumulation", "every"), [(1, 3), (2, 4)])
 @pytest.mark.parametrize("step", [0, 2, 3, 7, 13, 18])
 def test_a_killed_run_ends_as_an_unbroken_one(
-    tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, step: int, accumulation: int, every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings = SETTINGS.model_copy(update={"accumulation": accumulation})
     whole, broken = state_in(tmp_path / "a"), state_in(tmp_path / "b")
-    one = job()
+    one = job(settings)
     fit(one, whole)
-    killed_at(step, broken, monkeypatch)
-    two = job()
+    killed_at(step, broken, monkeypatch, settings)
+    two = job(settings)
     outcome = fit(two, broken)
     # The states of steps 3, 6, 9, ... are there, so fewer than 3 steps run twice.
-    assert outcome.resumed == step // 3 * 3
+    assert outcome.resumed == step // every * every
     assert journal(broken) == journal(whole)
     weights = zip(one.model.state_dict().values(), two.model.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in weights)
@@ -181,18 +186,19 @@ def test_a_killed_run_ends_as_an_unbroken_one(
     )
 
 
-def test_accumulated_batches_are_whole_when_saved(tmp_path: Path) -> None:
+def test_accumulated_batches_move_the_weights_as_one(tmp_path: Path) -> None:
     """Batches of 4 added up twice move the weights as batches of 8 do."""
 
     def trained(batch: int, accumulation: int) -> Tensor:
-        update = {"batch": batch, "accumulation": accumulation, "epochs": 1}
-        one = job(SETTINGS.model_copy(update=update))
+        update = {"batch": batch, "accumulation": accumulation, "epochs": 1, "milestones": (0.9,)}
+        one = job(SETTINGS.model_copy(update=update))._replace(pools=[Draws(16, None)])
         assert isinstance(one.model, Toy)
         one.model.drop, one.model.norm = nn.Dropout(0.0), nn.Identity()  # type: ignore[assignment]
         fit(one, state_in(tmp_path / f"{batch}"))
         return one.model.layer.weight.detach()
 
-    assert torch.allclose(trained(4, 2)[0], trained(8, 1)[0], atol=2e-2)
+    # Two steps of 0.02 each.
+    assert torch.allclose(trained(4, 2), trained(8, 1), atol=1e-4)
 
 
 @pytest.mark.parametrize("at", [0, 5])

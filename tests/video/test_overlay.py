@@ -52,6 +52,11 @@ def test_an_absent_joint_and_its_bones_are_not_drawn() -> None:
     assert not drawn[:5, :5].any()
 
 
+def test_a_box_may_lie_anywhere() -> None:
+    drawn = draw_people(BLACK, [(ARM_AND_THIGH, (-1e12, 20.0, 2e12, 1e10))])
+    assert drawn[20, 50:].any()  # its upper edge
+
+
 def test_sides_are_told_by_both_ends() -> None:
     sides = [side(skeleton.POSETRACK, bone) for bone in skeleton.BONES]
     assert [sides.count(key) for key in ("left", "right", "")] == [5, 5, 4]

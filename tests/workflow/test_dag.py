@@ -174,7 +174,7 @@ def test_edited_evaluation_code_trains_nothing(copy: Path) -> None:
     edit(copy / "tips/evaluation/matching.py", "\nclass ", "\nANOTHER = 1\n\n\nclass ")
     found = jobs(copy)
     assert {"evaluate", "evaluate_detected", "tabulate", "report"} <= rules(found)
-    assert not rules(found) & {"train", "predict", "predict_detected", "speed", "pictures"}
+    assert not rules(found) & {"train", "predict", "predict_detected", "speed"}
 
 
 def test_edited_training_code_marks_and_retrains_only_if_asked(copy: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_run_that_newer_code_made_is_up_to_date(copy: Path) -> None:
 
 def test_edited_tables_train_nothing(copy: Path) -> None:
     edit(copy / "experiments/tables.yaml", "77.3", "77.4")
-    assert rules(jobs(copy)) == {"tabulate", "report", "track", "all"}
+    assert rules(jobs(copy)) == {"tabulate", "pictures", "report", "track", "all"}
 
 
 @pytest.mark.parametrize(
@@ -238,6 +238,19 @@ def test_what_a_variant_needs_and_nobody_makes_is_one_line(copy: Path) -> None:
         scale.write_text(f"extends: paper.yaml\nname: mine\n{part}\n")
         says = f"error: gone.pth: no such file; {key} names it, relative to this folder"
         one_line(snakemake(copy, "-n", scale="mine"), says)
+
+
+def test_a_scale_without_the_full_model_is_one_line(copy: Path) -> None:
+    text = "extends: smoke.yaml\nname: mine\nrows: [hrnet, concat]\n"
+    (copy / "experiments/scales/mine.yaml").write_text(text)
+    one_line(snakemake(copy, "-n", scale="mine"), "error: scale mine: rows: 'tips' is missing")
+
+
+def test_what_the_bench_measured_is_shown(copy: Path) -> None:
+    file = copy / "results/bench/inference.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    assert rules(jobs(copy)) == {"report", "all"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from tips import skeleton
 
 Positive = Annotated[int, Field(gt=0)]
+Generator = Literal["average", "flow", "vfit", "true"]  # of interim frames
 Weight = Annotated[float, Field(ge=0)]
 
 
@@ -218,7 +219,7 @@ class Experiment(Part):
     backbone: Backbone
     width: Positive  # D, channels of every map behind the backbone
     blocks: Positive  # residual blocks of C (Eq. 2)
-    interim: Literal["average", "flow", "vfit", "true", "features"]
+    interim: Literal[Generator, "features"]
     synthesis: Synthesis | None
     fusion: Fusion
     distillation: Distillation | None

@@ -37,19 +37,25 @@ def layered(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     return overlay(layered(parent, (path.resolve(), *above)), own)
 
 
-class _Once(yaml.SafeLoader):
+class _Once(yaml.CSafeLoader):
     """Refuses a key that is given twice, of which YAML silently keeps the second."""
 
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Reads a mapping. Raises yaml.composer.ComposerError."""
-        node = super().compose_mapping_node(anchor)
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._merged: set[int] = set()
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Puts what `<<` names into a mapping. Raises yaml.constructor.ConstructorError."""
+        if id(node) in self._merged:  # overridden keys are there twice by now
+            return
+        self._merged.add(id(node))
         names = [key.value for key, _ in node.value]
         for name in names:
             if names.count(name) > 1:
-                raise yaml.composer.ComposerError(
+                raise yaml.constructor.ConstructorError(
                     None, None, f"key '{name}' is given twice; remove one", node.start_mark
                 )
-        return node
+        super().flatten_mapping(node)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -164,6 +164,11 @@ def _raw_scale(name: str, experiments: Path) -> tuple[Path, dict[str, Any]]:
         if not known:
             raise ConfigError(f"{experiments / 'scales'}: no scales here; run in the repository")
         raise ConfigError(f"unknown scale '{name}'{_nearest(name, known)}")
+    own = read_yaml(path)
+    if "extends" in own and "name" not in own and "name" not in (own.get("dataset") or {}):
+        raise ConfigError(
+            f"{path}: name: must be given, or the results of {own['extends']} are written over"
+        )
     return path, layered(path)
 
 

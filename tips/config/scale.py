@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from tips import skeleton
 from tips.config.embedded import Embedded
-from tips.config.experiment import Part, Positive, Training
+from tips.config.experiment import Generator, Part, Positive, Training
 
 
 class Detector(Part):
@@ -142,8 +142,7 @@ class Scale(Part):
     seeds: Seeds
     rows: tuple[str, ...] | None  # null: every variant
     without: tuple[str, ...] = ()  # folders of experiments/ that are not read
-    # Generators that are made and measured.
-    interim: tuple[Literal["average", "flow", "vfit", "true"], ...]
+    interim: tuple[Generator, ...]  # those that are made and measured
     vfit: Vfit | None = None
     group_counts: tuple[int, ...]
     pictures: Positive

@@ -6,22 +6,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tips.models.interfaces import Backbone
 from tips.models.layers import group_norm, residual_blocks
 
 
 class FromImages(nn.Module):
-    """Rough interim features F_{w,w+1}: the backbone on the rough interim frames."""
+    """Rough interim features F_{w,w+1}: what the backbone sees in the rough interim frames."""
 
     def forward(
-        self,
-        F: Float[Tensor, "B T C H W"],
-        rough: Float[Tensor, "B I 3 h w"],
-        backbone: Backbone,
+        self, F: Float[Tensor, "B T C H W"], F_rough: Float[Tensor, "B I C H W"]
     ) -> Float[Tensor, "B I C H W"]:
-        """Runs the backbone on the I = T - 1 interim frames."""
-        M: Tensor = backbone(rough.flatten(0, 1))
-        return M.unflatten(0, rough.shape[:2])
+        """Returns the features of the I = T - 1 interim frames as they are."""
+        return F_rough
 
 
 class FromFeatures(nn.Module):
@@ -42,10 +37,7 @@ class FromFeatures(nn.Module):
         self.narrow = nn.Conv2d(width, channels, 1)
 
     def forward(
-        self,
-        F: Float[Tensor, "B T C H W"],
-        rough: Float[Tensor, "B _i 3 h w"],
-        backbone: Backbone,
+        self, F: Float[Tensor, "B T C H W"], F_rough: Float[Tensor, "B _i C H W"]
     ) -> Float[Tensor, "B I C H W"]:
         """Looks at F alone; there are no interim frames."""
         pairs = torch.cat([F[:, :-1], F[:, 1:]], dim=2)
@@ -80,13 +72,10 @@ class PoseSynthesizer(nn.Module):
         self.points = nn.Parameter(torch.randn(points, width) * scale, requires_grad=points > 1)
 
     def forward(
-        self,
-        F: Float[Tensor, "B T C H W"],
-        rough: Float[Tensor, "B _i 3 h w"],
-        backbone: Backbone,
+        self, F: Float[Tensor, "B T C H W"], F_rough: Float[Tensor, "B _i C H W"]
     ) -> Float[Tensor, "B KI D H W"]:
         """Synthesizes K maps for each of the I = T - 1 intervals, point-major."""
-        M = self.rough(F, rough, backbone)
+        M = self.rough(F, F_rough)
         batch, intervals = M.shape[:2]
         x = torch.cat([M, M - F[:, :-1], M - F[:, 1:]], dim=2).flatten(0, 1)
         x = self.project(x).unflatten(0, (batch, intervals))
@@ -104,10 +93,7 @@ class NoSynthesis(nn.Module):
         self.width = width
 
     def forward(
-        self,
-        F: Float[Tensor, "B T C H W"],
-        rough: Float[Tensor, "B I 3 h w"],
-        backbone: Backbone,
+        self, F: Float[Tensor, "B T C H W"], F_rough: Float[Tensor, "B _i C H W"]
     ) -> Float[Tensor, "B 0 D H W"]:
         """Returns no map."""
         return F.new_zeros(F.shape[0], 0, self.width, *F.shape[-2:])

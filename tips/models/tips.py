@@ -1,5 +1,6 @@
 """TIPS: Fig. 2 in order, nothing else."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -39,8 +40,10 @@ class Tips(SecondStage):
         self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B I 3 H W"]
     ) -> PoseOutput:
         """Estimates the heat maps of frame t from a window."""
-        F = self.features(images)  # Fig. 2a
-        F_interim = self.synthesizer(F, rough, self.backbone)  # Fig. 2b, Eq. 1
+        # Fig. 2a: frames and rough interim frames in one batch.
+        counts = [images.shape[1], rough.shape[1]]
+        F, F_rough = self.features(torch.cat([images, rough], dim=1)).split(counts, dim=1)
+        F_interim = self.synthesizer(F, F_rough)  # Fig. 2b, Eq. 1
         z = self.fuse(F, F_interim)  # Fig. 2c
         start = self.start(F[:, self.t], self.backbone)
         z_tilde, z_i, group_maps = self.distiller(z, start)

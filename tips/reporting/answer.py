@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tips.config import BACKBONE
+from tips.evaluation.intervals import ENOUGH_SEQUENCES
 from tips.reporting import markdown, view
 from tips.reporting.view import Row
 
@@ -12,7 +13,6 @@ WORDS = {
     "not separable": "not separable from no difference",
     "opposite sign": "with the opposite sign",
 }
-ENOUGH_SEQUENCES = 40
 CONTROL = "concat-wide"
 # What a control's interval against the backbone says.
 LOOKS = {

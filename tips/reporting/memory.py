@@ -7,7 +7,6 @@ EFFECTIVE = 32  # the paper's batch: what accumulation keeps
 GIB = 2**30
 # What the CUDA context, its libraries and the allocator's gaps take beside tensors: an allowance.
 CONTEXT = GIB
-FLOAT = 4  # bytes; weights, gradients and Adam's two moments are fp32 in every precision
 BASIS = (
     "Estimate from tensor sizes at batch 8 and 16 on the meta device, pure torch; cuDNN workspace "
     f"not included, {CONTEXT / GIB:g} GiB allowed for the CUDA context and the allocator's gaps. "

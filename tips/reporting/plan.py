@@ -93,7 +93,7 @@ def tables_needs(
     return (
         *rows,
         Needs("paper", "The paper's tables together, each training once", tuple(once.values())),
-        Needs("all", "Everything, each training once", tuple(trainings.values())),
+        Needs("all", "Every variant, each training once", tuple(trainings.values())),
     )
 
 

@@ -174,7 +174,7 @@ def load_tables(path: Path, release: Release | None = None) -> Tables:
         ConfigError: naming file and record.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
         tables = Tables.model_validate(raw)
         measured = tuple(_measured_on(table, release) for table in tables.tables)
         return tables.model_copy(update={"tables": measured})

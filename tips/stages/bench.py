@@ -31,7 +31,7 @@ class Shape(NamedTuple):
     width: int
 
 
-# `kernels.md` 4: the paper's map, its batch of frame pairs, a pyramid, a small map.
+# The paper's map, its batch of frame pairs, a pyramid, a small map.
 ATTENTION = {
     "b1-96x72": Shape(1, PYRAMID[:1], 8, 16),
     "b4-96x72": Shape(4, PYRAMID[:1], 8, 16),

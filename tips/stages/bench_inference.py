@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tips import provenance
 from tips.build import build_groups, build_model
 from tips.config import BACKBONE, ConfigError, Experiment, load_study
 from tips.models.backbones.hrnet import HRNet
@@ -76,7 +77,7 @@ def run(
         "runs": runs,
         "kernels": ops.backend(),
         "freed_memory_kept": keeps,
-        "cpu": _cpu(),
+        "cpu": provenance.machine(),
         "amx": amx,
         **timed,
     }
@@ -144,15 +145,10 @@ def _windows(
     return calls
 
 
-def _backbone(model: PoseModel, images: Tensor, interim: Tensor) -> Callable[[], None]:
-    """The window's frames and its interim frames through the backbone, a batch of each."""
-    batches = [frames.flatten(0, 1) for frames in (images, interim) if frames.shape[1]]
-
-    def call() -> None:
-        for batch in batches:
-            model.backbone(batch)
-
-    return call
+def _backbone(model: PoseModel, images: Tensor, interim: Tensor) -> Callable[[], object]:
+    """The window's frames and its interim frames through the backbone, in one batch."""
+    frames = torch.cat([images, interim], dim=1).flatten(0, 1)
+    return lambda: model.backbone(frames)
 
 
 def _model(experiment: Experiment, *, autocast: bool) -> PoseModel:
@@ -207,10 +203,3 @@ def _multiple(times: Sequence[float], of: Sequence[float]) -> Record:
 
 def _times(found: list[float]) -> Record:
     return {"seconds": round(statistics.median(found), 4), "quartiles": quartiles(found)}
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else "unknown"

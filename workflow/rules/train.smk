@@ -1,4 +1,4 @@
-# Training, prediction, evaluation. A variant's YAML is a parameter (its meaning), never an input.
+# Training and prediction. A variant's YAML is a parameter (its meaning), never an input.
 rule kernels:
     input:
         sorted(Path("csrc").glob("[a-z]*.*")),
