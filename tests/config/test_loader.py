@@ -177,7 +177,7 @@ def spoil_scale(experiments: Path, name: str, **change: Any) -> None:
             {"variants": {"hrnet": {"training": {"epoch": 3}}}},
             "scale 'smoke': variants.hrnet.training.epoch: unknown key; did you mean 'epochs'?",
         ),
-        ({"without": ["interm"]}, "scale smoke: without: no folder 'interm'; did you mean"),
+        ({"without": ["intrim"]}, "scale smoke: without: no folder 'intrim'; did you mean"),
         ({"interim": ["flwo"]}, "smoke.yaml: interim.0: Input should be 'average', 'flow'"),
     ],
 )
