@@ -1,9 +1,33 @@
+from collections.abc import Callable
+
+import pytest
 import torch
 from torch import Tensor
 
-from tips.ops.adacof import adacof
+from tips.ops import deform_attn, native
+from tips.ops.adacof import adacof, reference
+from tips.stages import kernels
 
 TAPS = 25
+Form = Callable[..., Tensor]
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> Form:
+    monkeypatch.delenv(native.SETTING, raising=False)
+    if kernels.find_compiler("cpu") is None:
+        pytest.skip("no compiler")
+    assert kernels.build("cpu")["library"]
+    monkeypatch.setattr(deform_attn, "SERVED", native.load())
+    return adacof
+
+
+@pytest.fixture(params=["reference", "compiled"])
+def form(request: pytest.FixtureRequest) -> Form:
+    if request.param == "reference":
+        return reference
+    found: Form = request.getfixturevalue("compiled")
+    return found
 
 
 def case(height: int = 5, width: int = 6, channels: int = 2) -> tuple[Tensor, ...]:
@@ -41,23 +65,88 @@ def scalar(image: Tensor, weights: Tensor, rows: Tensor, columns: Tensor) -> Ten
     return out
 
 
-def test_equals_the_scalar_loop() -> None:
+def test_equals_the_scalar_loop(form: Form) -> None:
     image, *maps = case()
-    assert torch.allclose(adacof(image, *maps), scalar(image, *maps), rtol=0, atol=1e-12)
+    assert torch.allclose(form(image, *maps), scalar(image, *maps), rtol=0, atol=1e-12)
 
 
-def test_negative_moves_extrapolate_as_published() -> None:
+def test_negative_moves_extrapolate_as_published(form: Form) -> None:
     """Floor would interpolate; truncation reads the other side with a negative fraction."""
     image = torch.arange(64, dtype=torch.float64).view(1, 1, 8, 8) ** 2
     still = torch.zeros(1, TAPS, 4, 4, dtype=torch.float64)
     centre = still.clone()
     centre[:, 12] = 1
-    found = adacof(image, centre, still, still - 0.5)
+    found = form(image, centre, still, still - 0.5)
     here, right = image[..., 2:6, 2:6], image[..., 2:6, 3:7]
     assert torch.equal(found, 1.5 * here - 0.5 * right)
 
 
-def test_gradients_are_those_of_the_formula() -> None:
+def test_gradients_are_those_of_the_formula(form: Form) -> None:
     image, *maps = case(height=1, width=2, channels=1)
     maps = [one.requires_grad_() for one in maps]
-    assert torch.autograd.gradcheck(lambda *given: adacof(image, *given), maps)
+    assert torch.autograd.gradcheck(lambda *given: form(image, *given), maps)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [(1, 1), (3, 70), (40, 17)])
+def test_the_kernel_equals_the_reference(
+    compiled: Form, size: tuple[int, int], dtype: torch.dtype
+) -> None:
+    given = [one.to(dtype) for one in case(*size, channels=3)]
+    given[2][:, ::2] *= 100  # far outside
+    image, *maps = given
+    grad = torch.randn(2, 3, *size, dtype=dtype)
+    found = []
+    for call in (compiled, reference):
+        leaves = [one.clone().requires_grad_() for one in maps]
+        out = call(image, *leaves)
+        found.append([out.detach(), *torch.autograd.grad(out, leaves, grad)])
+    for ours, theirs in zip(*found, strict=True):
+        close = 1e-12 if dtype is torch.float64 else 2e-4
+        assert torch.allclose(ours, theirs, rtol=close, atol=close)
+    assert torch.equal(compiled(image, *maps), found[0][0])
+
+
+def test_the_kernel_shows_what_is_not_a_number(compiled: Form) -> None:
+    image, weights, rows, columns = case()
+    rows[1, 3, 2, 2] = float("nan")
+    found = compiled(image, weights, rows, columns).isnan()
+    assert found[1, :, 2, 2].all()
+    assert found.sum() == found[1, :, 2, 2].sum()
+
+
+def test_an_image_with_a_gradient_has_the_reference(compiled: Form) -> None:
+    image, *maps = case(2, 2)
+    compiled(image.requires_grad_(), *maps).sum().backward()
+    assert image.grad is not None
+    assert image.grad.any()
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # of opcheck's own making
+@pytest.mark.usefixtures("compiled")
+def test_the_kernel_is_a_whole_op() -> None:
+    image, *maps = case(2, 3)
+    given = (image, *(one.requires_grad_() for one in maps))
+    torch.library.opcheck(torch.ops.tips.adacof.default, given)
+    plain = [one.detach() for one in given]
+    torch.library.opcheck(
+        torch.ops.tips.adacof_backward.default,
+        (torch.randn(2, 2, 2, 3, dtype=torch.float64), *plain),
+        test_utils=("test_schema", "test_faketensor"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"image": torch.zeros(2, 9, 10)}, "image must be"),
+        ({"image": torch.zeros(3, 2, 9, 10)}, "differ in batch"),
+        ({"rows": torch.zeros(2, TAPS, 5, 7)}, "the shape of weights"),
+        ({"columns": torch.zeros(2, TAPS, 5, 6, dtype=torch.float64)}, "one dtype"),
+    ],
+)
+def test_bad_arguments_are_refused(compiled: Form, change: dict[str, Tensor], rule: str) -> None:
+    image, *maps = (one.float() for one in case())
+    given = dict(zip(("image", "weights", "rows", "columns"), (image, *maps), strict=True))
+    with pytest.raises(RuntimeError, match=rule):
+        compiled(**given | change)

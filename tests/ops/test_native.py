@@ -271,6 +271,12 @@ grad = torch.randn(2, 60, 72, dtype=torch.float64)
 ours, theirs = torch.ops.tips.deform_attn(v, flat, a, w, None), reference(v, g.shapes, a, w)
 pairs = [(ours, theirs), *zip(*(torch.autograd.grad(o, (v, a, w), grad) for o in (ours, theirs)))]
 assert all((x - y).abs().max() < 1e-11 for x, y in pairs)
+from tips.ops.adacof import reference as warped
+image, *maps = (torch.randn(2, n, 9, 21, dtype=torch.float64) for n in (3, 9, 9, 9))
+leaves = [m.requires_grad_() for m in maps]
+outs = [f(image, *leaves) for f in (torch.ops.tips.adacof, warped)]
+pairs = [outs, *zip(*(torch.autograd.grad(o.square().sum(), leaves) for o in outs))]
+assert all((x - y).abs().max() < 1e-11 for x, y in pairs)
 """
 
 

@@ -18,7 +18,9 @@ def test_the_record_and_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     bench.run(out, report, pairs=2)
     rows = json.loads(out.read_text())
     assert [(row["shape"], row["threads"]) for row in rows] == [
-        (name, threads) for threads in (1, 2) for name in ("small", "small-fused", "dcn-c128")
+        (name, threads)
+        for threads in (1, 2)
+        for name in ("small", "small-fused", "dcn-c128", "adacof-3x3")
     ]
     for row in rows:
         low, high = row["quartiles"]["forward"]
@@ -33,7 +35,7 @@ def test_the_record_and_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_both_sides_of_a_duel_compute_the_same() -> None:
     small = Shape(2, [(6, 5), (3, 2)], 2, 8)
-    for duel in (bench.attention(small), bench.fused(small)):
+    for duel in (bench.attention(small), bench.fused(small), bench.warping()):
         theirs, ours = duel.theirs[1](), duel.ours[1]()
         assert isinstance(theirs, tuple)
         assert isinstance(ours, tuple)

@@ -4,8 +4,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tips.ops import deform_attn
 
-def adacof(
+
+def adacof(image: Tensor, weights: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Computes AdaCoF with the compiled kernel where there is one; arguments as `reference`.
+
+    The kernel is for the CPU and has gradients of weights and moves, not of the image.
+    """
+    if image.device.type == "cpu" and "cpu" in deform_attn.SERVED and not image.requires_grad:
+        out: Tensor = torch.ops.tips.adacof(image, weights, rows, columns)
+        return out
+    return reference(image, weights, rows, columns)
+
+
+def reference(
     image: Float[Tensor, "B C Hp Wp"],
     weights: Float[Tensor, "B taps H W"],
     rows: Float[Tensor, "B taps H W"],

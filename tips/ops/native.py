@@ -22,7 +22,10 @@ log = logging.getLogger(__name__)
 Kind = Literal["cpu", "cuda"]
 SOURCES = Path(__file__).parents[2] / "csrc"
 FILES: dict[Kind, tuple[str, ...]] = {
-    "cpu": ("deform_attn.cpp", "attention.h", "arguments.h", "taps.h"),
+    "cpu": (
+        *("deform_attn.cpp", "adacof.cpp"),
+        *("attention.h", "warp.h", "arguments.h", "taps.h", "instructions.h"),
+    ),
     "cuda": ("deform_attn.cu", "deform_attn.cuh", "arguments.h", "taps.h"),
 }
 # LibTorch's stable ABI of torch 2.13: no header of ATen, seconds to compile.
@@ -90,6 +93,10 @@ def _register() -> None:
     torch.library.register_autograd(backward_op, _refuse)
     for device in ("cpu", "cuda"):
         torch.library.register_autocast(op, device, torch.float32)
+    torch.library.register_fake("tips::adacof", _shape_of_warped)
+    torch.library.register_fake("tips::adacof_backward", _shapes_of_moves)
+    torch.library.register_autograd("tips::adacof", _backward_of_moves, setup_context=_save_all)
+    torch.library.register_autograd("tips::adacof_backward", _refuse)
 
 
 def _shape(
@@ -135,7 +142,26 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 def _refuse(ctx: Any, *grads: Tensor) -> None:
-    raise RuntimeError("the compiled deformable attention has no second derivative")
+    raise RuntimeError("compiled kernels have no second derivative")
+
+
+def _shape_of_warped(image: Tensor, weights: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    return image.new_empty(*image.shape[:2], *weights.shape[2:])
+
+
+def _shapes_of_moves(
+    grad: Tensor, image: Tensor, weights: Tensor, rows: Tensor, columns: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    found = [weights.new_empty(weights.shape) for _ in range(3)]
+    return found[0], found[1], found[2]
+
+
+def _save_all(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _backward_of_moves(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    return None, *torch.ops.tips.adacof_backward(grad, *ctx.saved_tensors)
 
 
 def fixed_point_scale(grad: Tensor, weights: Tensor, fused: bool) -> Tensor:

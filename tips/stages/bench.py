@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.ops import deform_conv2d
 
 from tips.config import ConfigError
+from tips.ops import adacof
 from tips.ops import deform_attn as ops
 from tips.ops.deform_attn import Shapes, reference
 from tips.ops.deform_conv import deform_conv
@@ -74,6 +75,7 @@ def run(
         **{name: attention(shape) for name, shape in ATTENTION.items()},
         **{name: fused(shape) for name, shape in FUSED.items()},
         "dcn-c128": convolution(),
+        "adacof-3x3": warping(),
     }
     for threads in (1, 2):
         with using(threads):
@@ -199,6 +201,19 @@ def fused(shape: Shape) -> Duel:
             lambda v, m, x: ops.deform_attn_fused(v, shape.maps, centres, m, x), leaves
         ),
         4 * sum(t.numel() for t in (*leaves, value)),
+    )
+
+
+def warping() -> Duel:
+    """AdaCoF as VFIT's desk size calls it: four frames of 144x192, 3x3 taps, moved some px."""
+    draw = torch.Generator().manual_seed(0)
+    image = torch.rand(4, 3, 146, 194, generator=draw)
+    leaves = [torch.randn(4, 9, 144, 192, generator=draw).requires_grad_() for _ in range(3)]
+    return Duel(
+        "tips.ops.adacof.reference (gather)",
+        _with_gradients(lambda *maps: adacof.reference(image, *maps), leaves),
+        _with_gradients(lambda *maps: adacof.adacof(image, *maps), leaves),
+        4 * sum(t.numel() for t in (*leaves, image, image)),
     )
 
 

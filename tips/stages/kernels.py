@@ -89,7 +89,7 @@ def command(kind: Kind, compiler: str, out: Path) -> list[str]:
     return [
         compiler,
         *FLAGS[kind],
-        str(SOURCES / native.FILES[kind][0]),
+        *(str(SOURCES / file) for file in native.FILES[kind] if file.endswith((".cpp", ".cu"))),
         *("-o", str(out)),
         f"-I{torch_folder / 'include'}",
         f"-L{torch_folder / 'lib'}",

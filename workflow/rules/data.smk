@@ -183,6 +183,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
 rule interpolate:
     input:
         interpolator,
+        kernels=ancient(PATHS.kernels),
         annotations=[PATHS.annotations(split) for split in ("train", "val")],
         packed=PATHS.packed / "packed.json",
     output:
