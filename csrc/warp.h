@@ -61,6 +61,7 @@ TIPS_INLINE void find(const Warp<T>& call, int64_t b, int64_t tap, int64_t i, Pl
   T *down = at.down.data(), *along = at.along.data();
 #pragma omp simd
   for (int64_t j = 0; j < call.width; ++j) {
+    // By way of 32 bits, which every instruction set turns into floats in vectors.
     const T move_y = std::trunc(rows[j]), move_x = std::trunc(columns[j]);
     const T top = y + move_y, left = x + static_cast<T>(static_cast<int32_t>(j)) + move_x;
     const int32_t upper = inside(top, last_row) * right;

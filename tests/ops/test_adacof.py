@@ -4,21 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from tips.ops import deform_attn, native
 from tips.ops.adacof import adacof, reference
-from tips.stages import kernels
 
 TAPS = 25
 Form = Callable[..., Tensor]
 
 
 @pytest.fixture
-def compiled(monkeypatch: pytest.MonkeyPatch) -> Form:
-    monkeypatch.delenv(native.SETTING, raising=False)
-    if kernels.find_compiler("cpu") is None:
-        pytest.skip("no compiler")
-    assert kernels.build("cpu")["library"]
-    monkeypatch.setattr(deform_attn, "SERVED", native.load())
+def compiled(built: None) -> Form:
     return adacof
 
 

@@ -13,20 +13,12 @@ from tips.config import ConfigError
 from tips.ops import deform_attn as ops
 from tips.ops import native
 from tips.ops.deform_attn import reference, reference_fused
-from tips.stages import kernels
 
 WIDTHS = [1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 31, 32, 33, 48, 63, 64, 65, 130]
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5}
 
 
-@pytest.fixture(autouse=True)
-def _built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(native.SETTING, raising=False)
-    if kernels.find_compiler("cpu") is None:
-        pytest.skip("no compiler")
-    assert kernels.build("cpu")["library"]
-    assert "cpu" in native.load()
-    monkeypatch.setattr(ops, "SERVED", frozenset({"cpu"}))
+pytestmark = pytest.mark.usefixtures("built")
 
 
 def plain(given: Case) -> tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor]]:

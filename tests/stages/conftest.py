@@ -12,11 +12,9 @@ from real_sets import Set
 from tips.config import Scale, Study, Vfit, load_study
 from tips.config.embedded import Embedded
 from tips.config.scale import Dataset
-from tips.ops import deform_attn, native
 from tips.ops.image import write_jpeg
 from tips.paths import Paths, study_paths
 from tips.records import Annotations, Frame, Sequence, write
-from tips.stages import kernels
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -94,13 +92,3 @@ def put_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         return Set(scale, root, study_paths(study.scale))
 
     return put
-
-
-@pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiles the kernels and lets them serve."""
-    if kernels.find_compiler("cpu") is None:
-        pytest.skip("no compiler")
-    kernels.build("cpu")
-    monkeypatch.delenv(native.SETTING, raising=False)
-    monkeypatch.setattr(deform_attn, "SERVED", native.load())

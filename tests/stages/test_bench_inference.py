@@ -158,7 +158,7 @@ def test_a_ratio_is_of_one_round() -> None:
     rows = bench_inference._networks(
         found,
         passes,
-        {"tips, fp32": lambda: None, "tips, fp32, backbone": lambda: None},
+        {"tips, fp32": lambda: None},
         {"tips": macs(22, 8), "hrnet": macs(3, 0)},
     )
     same = rows[0]["same_precision"]

@@ -62,12 +62,12 @@ def run(
     keeps = keep_freed_memory()
     amx = AMX in cpu_flags()
     passes = single_passes(experiments[BACKBONE])
-    windows = _windows(experiments, ("fp32", "bf16") if amx else ("fp32",))
+    windows, backbones = _windows(experiments, ("fp32", "bf16") if amx else ("fp32",))
     macs = _arithmetic(experiments)
     timed: dict[str, list[Record]] = {"passes": [], "networks": []}
     for threads in THREADS:
         with using(threads), torch.inference_mode():
-            found = rounds(passes | windows, runs)
+            found = rounds(passes | windows | backbones, runs)
         here = {"threads": threads}
         timed["passes"] += [here | {"name": key} | _times(found[key]) for key in passes]
         timed["networks"] += [here | row for row in _networks(found, passes, windows, macs)]
@@ -130,8 +130,10 @@ def _pass(network: HRNet, image: Tensor, dtype: torch.dtype) -> Call:
 
 def _windows(
     experiments: Mapping[str, Experiment], precisions: tuple[str, ...]
-) -> dict[str, Callable[[], object]]:
-    calls: dict[str, Callable[[], object]] = {}
+) -> tuple[dict[str, Call], dict[str, Call]]:
+    """Calls of whole windows, and of their frames through the backbone alone."""
+    calls: dict[str, Call] = {}
+    backbones: dict[str, Call] = {}
     for name in NETWORKS:
         experiment = experiments[name]
         crop, frames = experiment.crop, len(experiment.window)
@@ -141,8 +143,8 @@ def _windows(
         for precision in precisions:
             model = _model(experiment, autocast=precision == "bf16")
             calls[f"{name}, {precision}"] = lambda m=model, i=images, r=interim: m(i, r)  # type: ignore[misc]
-            calls[f"{name}, {precision}{ALONE}"] = _backbone(model, images, interim)
-    return calls
+            backbones[f"{name}, {precision}{ALONE}"] = _backbone(model, images, interim)
+    return calls, backbones
 
 
 def _backbone(model: PoseModel, images: Tensor, interim: Tensor) -> Callable[[], object]:
@@ -175,8 +177,6 @@ def _networks(
     rows = []
     one_pass = sum(macs[BACKBONE].kinds.values())
     for key in windows:
-        if key.endswith(ALONE):
-            continue
         name, _, precision = key.partition(", ")
         row: Record = {"variant": name, "precision": precision, **_times(found[key])}
         of = {kind: [one for one in passes if one.startswith(kind)] for kind in ("fp32", "bf16")}
