@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from tips.records import RecordError
+
 PACKAGE = Path(__file__).parent
 # What a training's result depends on; a docstring or a comment is no part of it.
 TRAINING = ("skeleton.py", "tensors.py", "build.py", "data", "ops", "models", "losses", "training")
@@ -43,10 +45,13 @@ def meaning(source: str) -> str:
     return ast.dump(tree)
 
 
-def file_digest(path: Path) -> str:
-    """Sha256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def file_digest(path: Path, remedy: str = "run the rule that makes it") -> str:
+    """Sha256 of a file. Raises RecordError, with the remedy, where there is none."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise RecordError(f"{path}: no such file; {remedy}") from error
 
 
 def commit() -> tuple[str, str]:

@@ -40,6 +40,15 @@ def test_resamples_keep_the_size_of_every_stratum_and_repeat():
     assert not np.array_equal(weights, resamples(strata, seed=1))
 
 
+def test_sequences_alone_in_their_strata_are_resampled_together():
+    weights = resamples(["run", "a", "run", "b", "c"])
+    assert (weights.sum(axis=1) == 5).all()
+    assert (weights[:, [0, 2]].sum(axis=1) == 2).all()
+    alone = weights[:, [1, 3, 4]]
+    assert alone.std() > 0.5
+    assert set(alone.ravel()) == {0, 1, 2, 3}
+
+
 def test_row_scores_every_seed(scenes):
     rng = np.random.default_rng(0)
     runs = {

@@ -63,6 +63,17 @@ def test_rows_of_rivals_are_counted_and_empty_groups_left_out() -> None:
     ) in answer(sheets(M=rows), "AP")
 
 
+def test_rivals_that_are_not_above_the_backbone_are_named() -> None:
+    said = "Not above the backbone themselves: dsta, tdmi; here a gain over them says no more"
+    rows = [
+        rival("dcpose", "above") | gain("above"),
+        rival("dsta", "above") | gain("not separable"),
+        rival("tdmi", "above") | gain("below"),
+    ]
+    assert said in answer(sheets(M=rows), "AP")
+    assert "themselves" not in answer(sheets(M=rows[:1]), "AP")
+
+
 def test_rivals_without_the_full_model_were_trained_all_the_same() -> None:
     text = answer(sheets(M=[rival("dcpose", ""), rival("tdmi", "", "missing")]), "AP")
     assert "were trained here; their comparison with the full model is missing." in text

@@ -8,6 +8,7 @@ import pytest
 
 from tips.config import ConfigError, load_experiment, load_scale, load_study
 from tips.models.cost import Macs
+from tips.records import RecordError
 from tips.reporting.cost import NOTES
 from tips.reporting.networks import ADDED, open_networks
 from tips.reporting.published import load_tables
@@ -133,7 +134,19 @@ def test_measured_times_have_a_file_that_is_named(
     cost.run(*files, measure=True)
     assert capsys.readouterr().out.splitlines() == list(map(str, files))
     assert cost.records.read_json(files[2]) == times
+    counted = {one["variant"]: one for one in cost.records.read_json(files[0])}
+    assert times[0].items() < counted["tips"].items()
+    assert "speed" not in counted["tips-ms"]
     assert "measured on cpu" in files[1].read_text()
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_damaged_times_stop_it_before_anything_is_counted(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("cost.json", "cost.md", "times.json")]
+    files[2].write_text('[{"variant": "tips"}]')
+    with pytest.raises(RecordError, match=r"times\.json: .*; delete it, or run `tips cost --meas"):
+        cost.run(*files)
+    assert not files[0].exists()
 
 
 def test_three_passes_of_hrnet_are_what_table_viii_s_note_says() -> None:

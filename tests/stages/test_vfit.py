@@ -84,9 +84,12 @@ def test_refusals(make_study: Callable) -> None:
         vfit.run("test")
     with pytest.raises(ConfigError, match=r"name it as vfit\.weights"):
         interpolate.run("vfit", "test")
-    packed(make_study, settings(1))
+    paths = packed(make_study, settings(1))
     with pytest.raises(RecordError, match=r"checkpoint\.pt: no such file"):
         interpolate.run("vfit", "test")
+    paths.manifest.unlink()
+    with pytest.raises(RecordError, match=r"manifest\.json: no such file; run the rule that makes"):
+        vfit.run("test")
     packed(make_study, settings(9, rate=1e30))
     with pytest.raises(TrainingError, match="lower training"):
         vfit.run("test")

@@ -1,7 +1,6 @@
 """Activation checkpointing, and one true step at the paper's size."""
 
 import copy
-import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tips.training.loop import build_optimizer
 from tips.training.memory import checkpoint_activations
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def built(experiment: Experiment) -> tuple[PoseModel, Criterion]:
@@ -76,12 +76,20 @@ def test_checkpointing_changes_memory_alone() -> None:
         assert torch.equal(lean.state_dict()[name], value), name
 
 
+def peak_gib() -> float:
+    """The most memory that this process has held since CLEAR was written to."""
+    (line,) = [one for one in STATUS.read_text().splitlines() if one.startswith("VmHWM")]
+    return int(line.split()[1]) / 2**20
+
+
 @pytest.mark.full
+@pytest.mark.skipif(not CLEAR.exists(), reason="no /proc: peak memory is unknown")
 def test_one_step_of_the_full_model_at_the_paper_size(
     record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     experiment = load_experiment(EXPERIMENTS / "tips.yaml")
     assert (experiment.crop.height, experiment.crop.width) == (384, 288)
+    CLEAR.write_text("5")  # the highest memory so far was another test's
     model, criterion = built(experiment)
     checkpoint_activations(model)
     optimizer = build_optimizer(model, criterion, experiment.training)
@@ -96,7 +104,7 @@ def test_one_step_of_the_full_model_at_the_paper_size(
     assert all(torch.isfinite(after[name]).all() for name in before)
     moved = [name for name in before if not torch.equal(after[name], before[name])]
     assert len(moved) > len(before) // 2
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_gib()
     record_property("peak_gib", peak)
     with capsys.disabled():
         print(f"\none step of the full model at 384x288: {peak:.2f} GiB at the most")

@@ -64,7 +64,7 @@ def test_sides_are_told_by_both_ends() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 48), (65, 47)])
-@pytest.mark.parametrize("rate", [25.0, 30000 / 1001, 12.5])
+@pytest.mark.parametrize("rate", [25.0, 30000 / 1001, 12.5, 119.963, 239.9214])
 def test_a_video_reads_back(tmp_path: Path, width: int, height: int, rate: float) -> None:
     path = tmp_path / "new" / "a.mp4"
     shades = (40, 120, 200)

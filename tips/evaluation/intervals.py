@@ -5,6 +5,7 @@ where s^2 is the variance of paired seed differences pooled over all rows with a
 seeds; interval = +-1.96 sd.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -70,7 +71,8 @@ def resamples(strata: Sequence[str], count: int = RESAMPLES, seed: int = SEED) -
     """Stratified bootstrap: how often each sequence counts in each resample.
 
     Args:
-        strata: stratum of each sequence (its motion), in the order of the evidence.
+        strata: stratum of each sequence (its motion), in the order of the evidence; sequences
+            alone in theirs are one stratum together, because nothing else stands for them.
         count: number of resamples R.
         seed: of the generator; equal arguments give equal resamples.
 
@@ -79,8 +81,10 @@ def resamples(strata: Sequence[str], count: int = RESAMPLES, seed: int = SEED) -
     """
     generator = np.random.default_rng(seed)
     weights = np.zeros((count, len(strata)), dtype=np.int64)
-    for name in sorted(set(strata)):
-        members = [index for index, stratum in enumerate(strata) if stratum == name]
+    sizes = Counter(strata)
+    pooled = [name if sizes[name] > 1 else "" for name in strata]
+    for name in sorted(set(pooled)):
+        members = [index for index, stratum in enumerate(pooled) if stratum == name]
         even = np.full(len(members), 1 / len(members))
         weights[:, members] = generator.multinomial(len(members), even, size=count)
     return weights
@@ -136,8 +140,8 @@ def pooled_seed_variance(differences: Sequence[Floats]) -> float:
     """s^2: variance of paired seed differences, pooled over all rows with at least three seeds.
 
     Args:
-        differences: `paired_differences` of every row with its baseline; shorter ones are
-            passed over.
+        differences: one array per row or pair of rows, of paired differences, or of a row's own
+            scores where the other side has no seeds; shorter ones are passed over.
 
     Returns:
         points^2; NaN where no row has three seeds.

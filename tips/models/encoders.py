@@ -141,7 +141,8 @@ class ConvEncoder(nn.Sequential):
 
     # Paper: Table III's "convolution" is not specified further; here: modulated deformable 3x3
     # blocks with skips, one per replaced transformer layer, because the text names "deformable
-    # convolution blocks".
+    # convolution blocks". Their offsets learn at the full rate, the transformer's at
+    # `sampling_rate_factor` of it: that factor is Deformable DETR's, which has no such blocks.
     def __init__(self, width: int, layers: int) -> None:
         super().__init__(*(ConvBlock(width) for _ in range(layers)))
 

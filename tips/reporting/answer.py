@@ -88,8 +88,19 @@ def _rivals(methods: Sequence[Row]) -> list[str]:
     return [
         f"Against {rows} of re-implemented networks of other papers, on the same boxes and "
         "backbone (Table M names every setting that departs), the full model is "
-        f"{'; '.join(parts)}."
+        f"{'; '.join(parts)}.{_weak(known)}"
     ]
+
+
+def _weak(rivals: Sequence[Row]) -> str:
+    """Names the rivals that a gain over says no more of than a gain over the backbone."""
+    names = [row["label"] for row in rivals if row["verdict"] in ("not separable", "below")]
+    if not names:
+        return ""
+    return (
+        f" Not above the backbone themselves: {', '.join(names)}; here a gain over them says no "
+        "more than one over the backbone."
+    )
 
 
 def _checks(sheets: Mapping[str, Sequence[Row]]) -> list[str]:

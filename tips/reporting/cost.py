@@ -45,21 +45,21 @@ SHARES = ("backbone", "vfit", "rest")
 
 def read_costs(path: Path) -> list[Entry]:
     """Reads the record of `tips cost`; empty where there is none. Raises RecordError."""
-    return _read(Cost, path)
+    return _read(Cost, path, "run `tips cost` again")
 
 
 def read_timed(path: Path) -> list[Entry]:
     """Reads the times of `tips cost --measure`; empty where there are none. Raises RecordError."""
-    return _read(Timed, path)
+    return _read(Timed, path, "delete it, or run `tips cost --measure`")
 
 
-def _read(kind: type[Cost] | type[Timed], path: Path) -> list[Entry]:
+def _read(kind: type[Cost] | type[Timed], path: Path, remedy: str) -> list[Entry]:
     if not path.is_file():
         return []
     try:
         found: list[Cost | Timed] = TypeAdapter(list[kind]).validate_python(read_json(path))  # type: ignore[valid-type]
     except ValidationError as error:
-        raise RecordError(f"{path}: {first_problem(error)}; run `tips cost` again") from error
+        raise RecordError(f"{path}: {first_problem(error)}; {remedy}") from error
     return [one.model_dump(exclude_unset=True) for one in found]
 
 

@@ -12,7 +12,9 @@ BASIS = (
     f"not included, {CONTEXT / GIB:g} GiB allowed for the CUDA context and the allocator's gaps. "
     "AMP is bf16 or fp16 in the backbone alone. It halves the activations of a backbone that is "
     "trained (hrnet, vitpose); a frozen one holds none. The heads, softmax and KL stay fp32, and "
-    "so do weights, gradients and moments. Interim frames are made before, by rule interpolate."
+    "so do weights, gradients and moments. Interim frames are made before, by rule interpolate. "
+    "For `conv-conv` this is the most it can be: columns of deformable convolutions are counted "
+    "as held, and torchvision's operator on a card holds none."
 )
 
 

@@ -254,10 +254,11 @@ def reliability(row: Row) -> Section:
         else "no variant has two seeds, so there is no pair to check"
     )
     body = (
-        "Variance of a difference = bootstrap over validation sequences (stratified by motion, "
-        "both rows on the same resamples, seeds averaged inside) + s² / seeds, where s² is the "
-        "variance of paired seed differences pooled over all variants with three seeds; interval "
-        "= ± 1.96 sd.\n\n"
+        "Variance of a difference = bootstrap over validation sequences (stratified by motion "
+        "where several share one, both rows on the same resamples, seeds averaged inside) + "
+        "s² / seeds, where s² is the variance of paired seed differences pooled over all variants "
+        "with three seeds; interval = ± 1.96 sd. A difference is taken over the seeds that both "
+        "rows have, so it need not be that of two printed means.\n\n"
         + markdown.bullets(
             [
                 f"Validation sequences: {row['sequences']}.",
@@ -293,7 +294,8 @@ def interim(rows: Sequence[Row], worth: str, study: Study) -> Section:
     ]
     body = (
         "PSNR in dB of the rough interim frames against the true in-between frames, full frames. "
-        "`true` is those frames themselves (rendered data only).\n\n"
+        "`true` is those frames themselves (rendered data only, where they are never degraded and "
+        "have no sensor noise).\n\n"
         + markdown.table(("generator", "split", "PSNR, dB", "frames", "status"), cells, "llrrl")
     )
     if learned_middles(study) and any(row["generator"] == "vfit" for row in rows):

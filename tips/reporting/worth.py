@@ -66,7 +66,8 @@ def part(table: Table, rows: Sequence[Row]) -> str:
         "The full model, trained and measured anew for every kind of interim frame, beside the "
         "backbone, the full model without interim frames and the one on all branches of its "
         "backbone. What it gains from the true frames is what a perfect interpolator would add "
-        "here. TIPS is the full model with its own.\n\n"
+        "here; rendered true frames have no blur, noise or darkness either, so part of that is "
+        "restoration. TIPS is the full model with its own.\n\n"
         + markdown.table(header, cells, "llrrrrlll")
         + "\n"
         + markdown.bullets(table.notes)

@@ -1,6 +1,6 @@
 """Counts what every network costs at the paper's size, beside the paper's numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +76,8 @@ def run(
     and multiply-adds; activation memory is the model's with interim frames given.
 
     Args:
-        json: file of the record, a list with one entry per network.
+        json: file of the record, a list with one entry per network; with `measure` it holds the
+            times as well.
         report: file of the page.
         timed: file of the times, which the page shows where it exists.
         measure: times the rows of Tables VI and VIII on this machine, which takes minutes.
@@ -84,9 +85,11 @@ def run(
 
     Raises:
         ConfigError: no rounds.
+        RecordError: the file of the times is malformed.
     """
     if repeats < 1:
         raise ConfigError(f"--repeats must be at least 1; got {repeats}")
+    times: Sequence[Mapping[str, Any]] = [] if measure else read_timed(timed)
     networks = open_networks(EXPERIMENTS)
     rows = [_interpolator(name) for name in INTERPOLATORS]
     experiments = {name: networks.study.variant(name).experiment for name in networks.names}
@@ -97,11 +100,14 @@ def run(
             counted = subject(experiment, "meta")
             known[kind] = cost(counted, rows[0]) | memory(counted)
         rows.append({"variant": name, "title": experiment.title} | known[kind])
-    records.write_json(rows, json)
     if measure:
-        records.write_json(speeds(rows, networks, repeats), timed)
+        times = speeds(rows, networks, repeats)
+        records.write_json(times, timed)
+        of = {one["variant"]: one for one in times}
+        rows = [row | of.get(row["variant"], {}) for row in rows]
+    records.write_json(rows, json)
     with records.atomic(report) as stream:
-        stream.write(page(rows, networks.tables, read_timed(timed)))
+        stream.write(page(rows, networks.tables, times))
     print(json, report, *([timed] if measure else []), sep="\n")
 
 

@@ -150,31 +150,24 @@ def training_keys(
 def input_digests(opened: Opened, variant: Variant, seed: int) -> dict[str, str]:
     """Digests of everything a training reads besides its configuration."""
     paths, experiment = opened.paths, variant.experiment
-    found = {"source": provenance.source_digest(), "data": _file_digest(paths.manifest)}
+    found = {"source": provenance.source_digest(), "data": provenance.file_digest(paths.manifest)}
     if experiment.rough_frames:
         file = paths.interim(experiment.interim) / "psnr.json"
-        found["interim"] = _file_digest(file)
+        found["interim"] = provenance.file_digest(file)
     if experiment.distillation is not None and experiment.distillation.groups.source == "spectral":
         file = paths.groups(str(experiment.distillation.groups.count))
-        found["groups"] = _file_digest(file)
+        found["groups"] = provenance.file_digest(file)
     if experiment.model != "single_frame":
-        found["backbone"] = _file_digest(_stage_one(opened, variant, seed))
+        found["backbone"] = provenance.file_digest(_stage_one(opened, variant, seed))
     elif experiment.backbone.weights is not None:
         weights = Path(experiment.backbone.weights)
-        found["weights"] = _file_digest(weights, "fetch it, or mend backbone.weights")
+        found["weights"] = provenance.file_digest(weights, "fetch it, or mend backbone.weights")
     return found
 
 
 def _stage_one(opened: Opened, variant: Variant, seed: int) -> Path:
     study = opened.study
     return opened.paths.checkpoint(study.stage_one(variant.name), str(study.backbone_seed(seed)))
-
-
-def _file_digest(path: Path, remedy: str = "run the rule that makes it") -> str:
-    try:
-        return provenance.file_digest(path)
-    except FileNotFoundError as error:
-        raise RecordError(f"{path}: no such file; {remedy}") from error
 
 
 def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ COLOURS: Final = {"left": "#ff9f1c", "right": "#2ec4b6", "": "#f1faee"}
 # A joint is drawn from this score on, as the family's tools do (IN_VIS_THRE).
 SEEN: Final = 0.2
 CODEC: Final = "mp4v"  # MPEG-4 part 2: the one that every wheel of OpenCV writes into mp4 quickly
+TICKS: Final = 65535  # a second has no more in MPEG-4 part 2
 _SHIFT: Final = 4  # fractional bits of drawn coordinates
 _FAR: Final = 2**20
 
@@ -94,6 +95,7 @@ def write_video(path: Path, width: int, height: int, rate: float) -> Iterator[Ca
     with atomic_path(path) as temporary:
         fourcc = cv2.VideoWriter.fourcc(*CODEC)
         size = (width, height)
+        rate = _writable(rate)
         writer = cv2.VideoWriter(str(temporary), cv2.CAP_FFMPEG, fourcc, rate, size)
         if not writer.isOpened():
             raise RecordError(f"{path}: OpenCV cannot write {width}x{height} at {rate:g} fps there")
@@ -109,6 +111,12 @@ def write_video(path: Path, width: int, height: int, rate: float) -> Iterator[Ca
         finally:
             writer.release()
         _check(temporary, path, written)
+
+
+def _writable(rate: float) -> float:
+    """Rounds a rate to as many decimals as OpenCV can turn into ticks, three at the most."""
+    digits = max(n for n in range(4) if n == 0 or rate * 10**n <= TICKS)
+    return round(rate, digits)
 
 
 def _check(temporary: Path, path: Path, written: int) -> None:
