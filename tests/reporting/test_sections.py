@@ -33,6 +33,19 @@ def test_psnr_on_what_vfit_learned_from_is_called_in_sample() -> None:
     assert words not in sections.interim(PSNR, "", with_published_vfit(study)).body
 
 
+def test_a_generator_that_passes_the_studys_own_is_told() -> None:
+    study = load_study("desk", EXPERIMENTS)
+    assert study.variants["tips"].experiment.interim == "vfit"
+    rows = [row | {"split": "val"} for row in PSNR]
+    warning = "**On `val` `flow` came nearer to the true frames than `vfit`"
+    assert warning not in sections.interim(rows, "", study).body
+    true = rows[0] | {"generator": "true", "psnr": ""}
+    nearer = rows[0] | {"psnr": "30.01"}
+    assert warning in sections.interim([nearer, rows[1], true], "", study).body
+    unknown = rows[1] | {"psnr": "missing", "status": "missing"}
+    assert warning not in sections.interim([nearer, unknown], "", study).body
+
+
 def test_subsets_are_in_the_datasets_metric() -> None:
     body = sections.subsets([], "PCK").body
     assert body.startswith("PCK on clean frames")

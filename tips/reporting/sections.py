@@ -303,7 +303,25 @@ def interim(rows: Sequence[Row], worth: str, study: Study) -> Section:
             "\n`vfit` was trained here on true middle frames of the training split, so its PSNR "
             "on `train` is in-sample.\n"
         )
-    return Section("The rough interim frames", f"{body}\n{worth}")
+    return Section("The rough interim frames", f"{body}{_surpassed(rows, study)}\n{worth}")
+
+
+def _surpassed(rows: Sequence[Row], study: Study) -> str:
+    """A warning where another generator comes nearer to the true frames than the study's own."""
+    full = study.variants.get("tips")
+    own = full.experiment.interim if full else ""
+    reached = {
+        row["generator"]: float(row["psnr"])
+        for row in rows
+        if row["split"] == "val" and row["status"] == "done" and row["psnr"]
+    }
+    nearer = [f"`{name}`" for name in reached if own in reached and reached[name] > reached[own]]
+    if not nearer:
+        return ""
+    return (
+        f"\n**On `val` {' and '.join(nearer)} came nearer to the true frames than `{own}`, which "
+        "the rows with interim frames look at**: read those rows as trained on poor frames.\n"
+    )
 
 
 def state_of_the_art(tables: Tables, sheets: Sheets) -> Section:
