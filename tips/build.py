@@ -53,7 +53,7 @@ def _vfit(settings: Vfit | None, device: torch.device) -> InterimGenerator:
             "or use 'flow'"
         )
     network = VFIT(SIZES[settings.size])
-    load_published(network, own_names(network), "", Path(settings.weights))
+    load_published(network, own_names(network), (), Path(settings.weights))
     return VfitGenerator(network.to(device).eval(), device)
 
 
@@ -357,7 +357,7 @@ def load_pretrained(model: PoseModel, checkpoint: Path) -> None:
         return
     shapes = {key: tuple(value.shape) for key, value in backbone.state_dict().items()}
     wanted = {one.key for one in published.values()}
-    fitting(ours, {key: shapes[key] for key in wanted}, backbone.unused, checkpoint)
+    fitting(ours, {key: shapes[key] for key in wanted}, checkpoint)
     backbone.load_state_dict(ours, strict=False)
 
 

@@ -95,9 +95,13 @@ def test_a_person_without_a_box_gets_the_extent_of_its_joints(
     assert person.box == pytest.approx((11.1, -0.6, 10.8, 67.2))
 
 
-def test_people_without_any_area_are_dropped(tmp_path: Path, write: Callable[..., Path]) -> None:
+def test_a_box_without_area_is_none(tmp_path: Path, write: Callable[..., Path]) -> None:
     raw = raw_file()
     raw["annotations"][0]["bbox"] = [1, 2, 0, 60]
+    (person,) = read_sequence(tmp_path, write(raw)).frames[1].people
+    assert person.box == pytest.approx((11.1, -0.6, 10.8, 67.2))
+    del raw["annotations"][0]["bbox_head"]
+    raw["annotations"][0]["keypoints"] = [0] * len(raw["annotations"][0]["keypoints"])
     assert read_sequence(tmp_path, write(raw)).frames[1].people == ()
 
 

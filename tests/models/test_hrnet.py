@@ -22,6 +22,12 @@ ARCH = {
     },
 }
 
+# Blocks of one branch where there are two.
+UNEVEN = {
+    **{"num_modules": 1, "num_branches": 2, "block_type": "BASIC"},
+    **{"num_blocks": [1], "num_channels": [8, 16], "fuse_method": "SUM"},
+}
+
 
 def test_features_are_the_unpruned_networks() -> None:
     torch.manual_seed(0)
@@ -48,6 +54,12 @@ def test_features_are_the_unpruned_networks() -> None:
             "hrnet_w48",
             {"stage2": {"num_blocks": [1, 1]}},
             "backbone.arch.stage2: must give exactly block_type, fuse_method, num_blocks",
+        ),
+        ("hrnet_w48", {"stage2": 5}, "backbone.arch.stage2: must give exactly block_type, fuse"),
+        (
+            "hrnet_w18_small",
+            {"stage2": UNEVEN},
+            "backbone.name: timm cannot build 'hrnet_w18_small' with backbone.arch {",
         ),
     ],
 )

@@ -1,7 +1,7 @@
 """Whole published files, synthesised from their manifests: they load, and misfits are named."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import manifests
@@ -14,10 +14,10 @@ from tips.models.backbones.hrnet import HRNet
 from tips.models.backbones.vitpose import ViTPose
 from tips.models.vfit.network import VFIT
 from tips.models.vfit.sizes import SIZES
-from tips.models.weights import Published, load_published, own_names
+from tips.models.weights import COUNTER, Published, Shapes, load_published, own_names
 from tips.records import RecordError
 
-Receiver = tuple[nn.Module, Mapping[str, Published], str]
+Receiver = tuple[nn.Module, Mapping[str, Published], Sequence[Shapes]]
 
 
 def hrnet(name: str) -> Receiver:
@@ -32,7 +32,7 @@ def vitpose(name: str) -> Receiver:
 
 def vfit(size: str) -> Receiver:
     network = VFIT(SIZES[size])
-    return network, own_names(network), ""
+    return network, own_names(network), ()
 
 
 FILES: dict[str, Callable[[], Receiver]] = {
@@ -70,16 +70,19 @@ def test_a_published_file_loads_and_its_misfits_are_named(manifest: str, tmp_pat
         assert own[one.key].shape == wanted.shape, name
         assert huge or torch.equal(own[one.key].float(), wanted), name
 
-    key = next(name for name in state if name.removeprefix("module.") in expected)
-    short = key.removeprefix("module.")
-    without = {name: value for name, value in state.items() if name != key}
-    missing = f"key '{short}' is missing"
-    for spoiled, says in (
-        (without, missing),
-        (without | {"renamed": state[key]}, f"{missing} and key 'renamed' is not part of"),
-        (state | {"added": state[key]}, "key 'added' is not part of this model"),
-        (state | {key: state[key][None]}, f"'{short}' has shape {(1, *state[key].shape)}, the"),
-    ):
-        path = manifests.write(tmp_path / "spoiled.pth", spoiled)
-        with pytest.raises(RecordError, match=re.escape(f"{path}: {says}")):
-            load_published(network, expected, unused, path)
+    names = list(state)
+    counters = [name for name in names if name.endswith(COUNTER)]
+    for key in (names[0], names[len(names) // 2], names[-1], *counters[:1]):
+        short = key.removeprefix("module.")
+        without = {name: value for name, value in state.items() if name != key}
+        missing = f"key '{short}' is missing"
+        wrong = (1, *state[key].shape)
+        for spoiled, says in (
+            (without, missing),
+            (without | {"renamed": state[key]}, f"{missing} and key 'renamed' is not part of"),
+            (state | {"added": state[key]}, "key 'added' is not part of this model"),
+            (state | {key: state[key][None]}, f"'{short}' has shape {wrong}, the"),
+        ):
+            path = manifests.write(tmp_path / "spoiled.pth", spoiled)
+            with pytest.raises(RecordError, match=re.escape(f"{path}: {says}")):
+                load_published(network, expected, unused, path)

@@ -40,7 +40,7 @@ def test_names_and_shapes_are_the_published_ones(size: str, manifest: str) -> No
     own = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     assert own == plain
     assert len(own) == 380
-    fitting(network.state_dict(), plain, "", manifests.MANIFESTS)
+    fitting(network.state_dict(), plain, manifests.MANIFESTS)
 
 
 @pytest.mark.parametrize("size", [(64, 48), (35, 50), (17, 16)])

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import manifests
@@ -21,7 +22,8 @@ def tiny(size: tuple[int, int] = (256, 192)) -> ViTPose:
 
 
 def loaded(backbone: ViTPose, path: Path) -> dict[str, Tensor]:
-    state = official(backbone) | {"keypoint_head.final_layer.bias": torch.zeros(17)}
+    simple, _ = backbone.unused
+    state = official(backbone) | {name: torch.zeros(shape) for name, shape in simple.items()}
     load_published(backbone, backbone.published(), backbone.unused, manifests.write(path, state))
     return state
 
@@ -43,7 +45,8 @@ def test_manifests_fit(name: str, manifest: str, size: tuple[int, int]) -> None:
         file = {key: torch.empty(shape) for key, shape in manifests.shapes(manifest).items()}
     expected = backbone.published()
     wanted = {key: one.shape for key, one in expected.items()}
-    fitting(file, wanted, backbone.unused, manifests.MANIFESTS, optional="")
+    decoder = backbone.unused["classic" in manifest]
+    fitting(file, wanted | decoder, manifests.MANIFESTS, optional="")
     state = backbone.state_dict()
     for key, one in expected.items():
         assert one.adapt(file[key]).shape == state[one.key].shape, key
@@ -110,6 +113,28 @@ def test_another_grid_is_refused_by_name(tmp_path: Path) -> None:
     path = manifests.write(tmp_path / "w.pth", state)
     with pytest.raises(RecordError, match=r"'backbone\.pos_embed' is missing"):
         load_published(backbone, backbone.published(), backbone.unused, path)
+
+
+def test_a_file_without_any_decoder_fits(tmp_path: Path) -> None:
+    backbone = tiny()
+    path = manifests.write(tmp_path / "w.pth", official(backbone))
+    load_published(backbone, backbone.published(), backbone.unused, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "arch", "says"),
+    [
+        ("resnet50", None, "backbone.name: timm cannot build 'resnet50': TypeError: "),
+        (NAME, {"embed_dmi": 32}, "with backbone.arch {'embed_dmi': 32}: TypeError: "),
+        (NAME, {"embed_dim": 32, "num_heads": 5}, "'num_heads': 5}: "),
+        ("vit_smal", None, "backbone.name: timm has no network 'vit_smal'"),
+    ],
+)
+def test_what_is_no_transformer_is_one_line(
+    name: str, arch: dict[str, int] | None, says: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        ViTPose(name, arch, (256, 192), autocast=False)
 
 
 def test_neck_of_the_paper_size() -> None:

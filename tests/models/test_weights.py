@@ -14,10 +14,8 @@ from tips import skeleton
 from tips.build import load_pretrained
 from tips.models.backbones.hrnet import HRNet
 from tips.models.baselines.single_frame import SingleFrame
-from tips.models.weights import COCO, FROM_COCO, fitting, load_published
+from tips.models.weights import COCO, FROM_COCO, load_published
 from tips.records import RecordError
-
-FILE = Path("pose_hrnet.pth")
 
 
 def tiny() -> HRNet:
@@ -70,7 +68,7 @@ def test_features_of_the_pruned_network_are_the_unpruned_ones_bit_for_bit(tmp_pa
     backbone = tiny().eval()
     state = official(backbone)
     path = manifests.write(tmp_path / "w.pth", state)
-    load_published(backbone, backbone.published(), "", path)
+    load_published(backbone, backbone.published(), (), path)
     whole = timm.create_model(
         "hrnet_w18_small", features_only=True, feature_location="", out_indices=(1,), **ARCH
     ).eval()
@@ -101,7 +99,7 @@ def test_prefixes_and_wrappers_of_published_files(tmp_path: Path) -> None:
     state = official(backbone)
     wrapped = {"state_dict": {f"module.{name}": value for name, value in state.items()}}
     torch.save(wrapped, tmp_path / "w.pth")
-    load_published(backbone, backbone.published(), "", tmp_path / "w.pth")
+    load_published(backbone, backbone.published(), (), tmp_path / "w.pth")
     assert torch.equal(backbone.state_dict()["net.conv1.weight"], state["conv1.weight"])
 
 
@@ -111,8 +109,12 @@ def test_old_files_have_no_batch_counters(tmp_path: Path) -> None:
     old = {name: value for name, value in state.items() if "num_batches" not in name}
     assert len(old) < len(state)
     path = manifests.write(tmp_path / "w.pth", old)
-    load_published(backbone, backbone.published(), "", path)
+    load_published(backbone, backbone.published(), (), path)
     assert torch.equal(backbone.state_dict()["net.bn1.running_mean"], old["bn1.running_mean"])
+    some = old | {"bn1.num_batches_tracked": torch.tensor(7)}
+    path = manifests.write(tmp_path / "w.pth", some)
+    with pytest.raises(RecordError, match=r"key 'bn2\.num_batches_tracked' is missing"):
+        load_published(backbone, backbone.published(), (), path)
 
 
 MISFITS = {
@@ -142,16 +144,29 @@ def test_misfits_are_refused_by_name(misfit: str, tmp_path: Path) -> None:
     path = manifests.write(tmp_path / "w.pth", state)
     before = backbone.net.conv1.weight.clone()
     with pytest.raises(RecordError) as refused:
-        load_published(backbone, backbone.published(), "", path)
+        load_published(backbone, backbone.published(), (), path)
     assert str(refused.value).startswith(f"{path}: {says}")
     assert torch.equal(backbone.net.conv1.weight, before)
 
 
-def test_unused_keys_are_named_by_their_prefix() -> None:
-    one = torch.zeros(2)
-    fitting({"a": one, "head.b": one}, {"a": (2,)}, "head.", FILE)
-    with pytest.raises(RecordError, match="key 'tail' is not part"):
-        fitting({"a": one, "head.b": one, "tail": one}, {"a": (2,)}, "head.", FILE)
+def test_what_is_not_wanted_must_still_be_whole(tmp_path: Path) -> None:
+    backbone = tiny()
+    state = official(backbone)
+    unused = ({"a.one": (2,), "a.two": (2,)}, {"a.one": (2,), "b.one": (3,), "b.two": (3,)})
+    small = {"a.one": torch.zeros(2), "a.two": torch.zeros(2)}
+    large = {"a.one": torch.zeros(2), "b.one": torch.zeros(3), "b.two": torch.zeros(3)}
+    for held in ({}, small, large):
+        path = manifests.write(tmp_path / "w.pth", state | held)
+        load_published(backbone, backbone.published(), unused, path)
+    for held, says in (
+        (small | {"tail": torch.zeros(1)}, "key 'tail' is not part of this model"),
+        ({"a.one": torch.zeros(2)}, "key 'a.two' is missing"),
+        ({"b.one": torch.zeros(3), "b.two": torch.zeros(3)}, "key 'a.one' is missing"),
+        (large | {"b.two": torch.zeros(2)}, r"'b\.two' has shape \(2,\), the model wants \(3,\)"),
+    ):
+        path = manifests.write(tmp_path / "w.pth", state | held)
+        with pytest.raises(RecordError, match=says):
+            load_published(backbone, backbone.published(), unused, path)
 
 
 @pytest.mark.parametrize(
@@ -169,5 +184,5 @@ def test_files_that_are_no_checkpoint(content: object, says: str, tmp_path: Path
     elif content is not None:
         torch.save(content, path)
     with pytest.raises(RecordError) as refused:
-        load_published(tiny(), {}, "", path)
+        load_published(tiny(), {}, (), path)
     assert str(refused.value) == f"{path}: {says}"

@@ -49,6 +49,15 @@ def detected_boxes(annotations: Annotations, detector: Detector) -> Detections:
     return Detections(source="detected", boxes=tuple(boxes))
 
 
+def around(joints: Rows[Point | None], head: Box | None) -> Box | None:
+    """Box of the labelled joints; of one joint and the head, where that joint alone spans none."""
+    known = [point for point in joints if point is not None]
+    if head is None:
+        return extent(known)
+    x, y, width, height = head
+    return extent(known) or extent([*known, (x, y), (x + width, y + height)])
+
+
 def extent(points: Rows[Point]) -> Box | None:
     """Box of the joints, enlarged 1.2 times about its centre as the family's tools do."""
     if len(points) < 2:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tips import skeleton
 from tips.config import Dataset
 from tips.data import layout
-from tips.data.boxes import extent
+from tips.data.boxes import around
 from tips.ops.image import read_image
 from tips.records import (
     Annotations,
@@ -194,8 +194,12 @@ def _person(row: Annotation, slots: list[int | None], where: str) -> Person | No
         # The evaluator's rule: a joint is absent only if all three numbers are zero.
         if joint is not None and (x, y, v) != (0, 0, 0):
             joints[joint] = (x, y)
-    box = row.bbox or extent([point for point in joints if point is not None])
+    # Paper: the family's tools clip boxes to the image; here: boxes are as annotated, because a
+    # crop is filled with black beyond the image and the person stays in its middle.
+    box = row.bbox
     if box is None or box[2] <= 0 or box[3] <= 0:
+        box = around(joints, row.bbox_head)
+    if box is None:
         return None
     return Person(track=row.track_id, box=box, head=row.bbox_head, joints=tuple(joints))
 

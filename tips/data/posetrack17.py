@@ -14,7 +14,7 @@ from typing import Any, Final
 from tips import skeleton
 from tips.config import Dataset
 from tips.data import layout
-from tips.data.boxes import extent
+from tips.data.boxes import around
 from tips.data.matlab import read_structs
 from tips.data.posetrack import Split
 from tips.ops.image import read_image
@@ -137,19 +137,13 @@ def _person(row: "_Record") -> Person | None:
         if not 0 <= joint < skeleton.COUNT:
             raise RecordError(f"{point.where}: id must lie in 0..{skeleton.COUNT - 1}; got {joint}")
         joints[joint] = (point.number("x"), point.number("y"))
-    known = [point for point in joints if point is not None]
-    # There is no person box in this release. One joint alone spans none; the head box helps.
-    box = extent(known) or extent([*known, *_ends(head)])
+    box = around(joints, head)  # there is no person box in this release
     if box is None:
         return None
     return Person(track=int(row.number("track_id")), box=box, head=head, joints=tuple(joints))
 
 
 _CORNERS: Final = ("x1", "y1", "x2", "y2")
-
-
-def _ends(box: Box | None) -> list[Point]:
-    return [] if box is None else [(box[0], box[1]), (box[0] + box[2], box[1] + box[3])]
 
 
 def _region(row: "_Record") -> tuple[Point, ...]:

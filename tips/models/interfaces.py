@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tips.models.weights import Published
+from tips.models.weights import Published, Shapes
 from tips.ops.heatmap import Decoding, decode
 from tips.tensors import Coordinates, PoseOutput
 
@@ -21,7 +21,8 @@ class Backbone(nn.Module):
     stride: int
     final_layer: nn.Conv2d  # the 1x1 heat-map head on F
     autocast: bool  # run in bfloat16
-    unused = ""  # prefix of a published file's keys that this network does without
+    # What a published file may hold as well, one of these and whole; this network does without.
+    unused: tuple[Shapes, ...] = ()
 
     def maps(self, F: Float[Tensor, "B C h w"]) -> Float[Tensor, "B J h w"]:
         """Computes the backbone's own heat maps from F alone."""

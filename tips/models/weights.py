@@ -1,7 +1,7 @@
 """Checkpoints: reading them, fitting published names onto our modules, loading strictly."""
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from tips.records import RecordError
 
 # What torch.load raises for files that are cut off or no archive of tensors.
 DAMAGE = (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError)
-COUNTER = "num_batches_tracked"  # files older than torch 0.4.1 have none
+COUNTER = "num_batches_tracked"  # files older than torch 0.4.1 have none at all
 COCO = (
     *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder"),
     *("right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip"),
@@ -22,6 +22,8 @@ COCO = (
 # PoseTrack18's own files keep COCO's 17 places and put these two where the eyes were.
 _IN_COCO = {"head_bottom": "left_eye", "head_top": "right_eye"}
 FROM_COCO = tuple(COCO.index(_IN_COCO.get(name, name)) for name in skeleton.JOINTS)
+
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Published(NamedTuple):
@@ -53,14 +55,14 @@ def posetrack_head(value: Tensor) -> Tensor:
 
 
 def load_published(
-    module: nn.Module, expected: Mapping[str, Published], unused: str, path: Path
+    module: nn.Module, expected: Mapping[str, Published], unused: Sequence[Shapes], path: Path
 ) -> None:
     """Loads a published checkpoint; every key of it must be accounted for.
 
     Args:
         module: receives the tensors; what the file does not know keeps its start.
         expected: name in the file -> where it belongs.
-        unused: prefix of names that may be in the file and are not wanted; "" for none.
+        unused: what the file may hold as well, one of these and whole; it is not loaded.
         path: the file: a state dict, alone or under `state_dict` or `model`, with or without
             `module.` before its names.
 
@@ -68,48 +70,47 @@ def load_published(
         RecordError: naming the first key that is missing, unknown or of another shape.
     """
     state = published_state(path)
-    fitting(state, {name: one.shape for name, one in expected.items()}, unused, path)
+    wanted = {name: one.shape for name, one in expected.items()}
+    fitting(state, wanted | _beside(state, unused), path)
     own = {one.key: one.adapt(state[name]) for name, one in expected.items() if name in state}
     module.load_state_dict(own, strict=False)
+
+
+def _beside(state: Mapping[str, Tensor], unused: Sequence[Shapes]) -> dict[str, tuple[int, ...]]:
+    """The set of names that a file holds most of, the first of equals; {} if it holds of none."""
+    held = [len(one.keys() & state.keys()) for one in unused]
+    return dict(unused[held.index(max(held))]) if any(held) else {}
 
 
 def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
     """Loads a state dict strictly. Raises RecordError naming the first key that does not fit."""
     shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    fitting(state, shapes, "", source, optional="")
+    fitting(state, shapes, source, optional="")
     module.load_state_dict(state)
 
 
 def fitting(
-    state: Mapping[str, Tensor],
-    shapes: Mapping[str, tuple[int, ...]],
-    unused: str,
-    source: Path,
-    optional: str = COUNTER,
+    state: Mapping[str, Tensor], shapes: Shapes, source: Path, optional: str = COUNTER
 ) -> None:
     """Compares names and shapes with what is wanted.
 
     Args:
         state: what the file holds.
         shapes: what is wanted.
-        unused: prefix of names that are ignored; "" for none.
         source: the file, for the message.
-        optional: ending of names that may be missing; "" for none.
+        optional: ending of names that may be missing, all of them or none; "" for no such.
 
     Raises:
         RecordError: naming the first key that is missing, and the first that is unknown; or the
             first of another shape.
     """
+    without = bool(optional) and not any(key.endswith(optional) for key in state)
     missing = [
         f"key '{key}' is missing"
         for key in shapes
-        if key not in state and not (optional and key.endswith(optional))
+        if key not in state and not (without and key.endswith(optional))
     ]
-    unknown = [
-        f"key '{key}' is not part of this model"
-        for key in state
-        if key not in shapes and not (unused and key.startswith(unused))
-    ]
+    unknown = [f"key '{key}' is not part of this model" for key in state if key not in shapes]
     if missing or unknown:
         raise RecordError(f"{source}: {' and '.join([*missing[:1], *unknown[:1]])}")
     for key in shapes:

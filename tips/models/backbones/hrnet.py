@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import timm
 import torch
 from jaxtyping import Float
 from timm.models.hrnet import cfg_cls
 from torch import Tensor, nn
 
 from tips import skeleton
+from tips.models.backbones.networks import create
 from tips.models.interfaces import StagedBackbone
 from tips.models.weights import COCO, Published, as_is, posetrack_head
 
@@ -24,7 +24,7 @@ class HRNet(StagedBackbone):
         joints: heat maps; COCO's 17 make it the published network.
 
     Raises:
-        ValueError: timm has no such HRNet, or its table no such entry.
+        ValueError: timm has no such HRNet, its table no such entry, or it makes no network.
     """
 
     stride = 4
@@ -40,9 +40,7 @@ class HRNet(StagedBackbone):
         super().__init__()
         _check(name, arch or {})
         wanted = tuple(range(1, self.outputs + 1))
-        self.net = timm.create_model(
-            name, features_only=True, feature_location="", out_indices=wanted, **(arch or {})
-        )
+        self.net = create(name, arch, features_only=True, feature_location="", out_indices=wanted)
         # Only the stride-4 output is used: the rows of the last fuse that feed the other
         # branches would be dead weight.
         last = self.net.stage4[-1]
@@ -110,8 +108,9 @@ def _check(name: str, arch: Mapping[str, Any]) -> None:
             known = ", ".join(sorted(table))
             raise ValueError(f"backbone.arch: unknown key '{key}'; known: {known}")
         wanted = table[key]
-        if isinstance(wanted, Mapping) and set(value) != set(wanted):
+        given = set(value) if isinstance(value, Mapping) else set()
+        if isinstance(wanted, Mapping) and given != set(wanted):
             raise ValueError(
                 f"backbone.arch.{key}: must give exactly {', '.join(sorted(wanted))}; "
-                f"got {', '.join(sorted(value))}"
+                f"got {', '.join(sorted(given)) or value}"
             )

@@ -9,8 +9,9 @@ from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from tips import skeleton
+from tips.models.backbones.networks import create
 from tips.models.interfaces import Backbone
-from tips.models.weights import Published, as_is
+from tips.models.weights import COCO, COUNTER, Published, Shapes, as_is
 
 PATCH = 16
 GRID = (16, 12)  # of the published checkpoints, 256 x 192
@@ -27,13 +28,12 @@ class ViTPose(Backbone):
         autocast: run in bfloat16.
 
     Raises:
-        ValueError: timm has no such network.
+        ValueError: timm has no such network, or it is no plain vision transformer.
     """
 
     # Paper: how ViTPose's features enter is unstated; here: the simple decoder of ViTPose with 48
     # outputs, because its 0.55 M parameters fit Table VIII.
     stride = 4
-    unused = "keypoint_head."  # the decoder of the published network
 
     def __init__(
         self, name: str, arch: Mapping[str, Any] | None, size: tuple[int, int], autocast: bool
@@ -43,17 +43,18 @@ class ViTPose(Backbone):
             raise ValueError(
                 f"backbone.name: timm has no network '{name}'; timm.list_models() names its own"
             )
-        self.net = timm.create_model(
+        self.net = create(
             name,
+            arch,
             patch_size=PATCH,
             img_size=size,
             class_token=False,
             global_pool="",
             num_classes=0,
-            **(arch or {}),
         )
         self.net.patch_embed.proj.padding = (2, 2)  # as published
         self.channels = WIDTH
+        self.unused = decoders(self.net.embed_dim)
         self.neck = nn.Sequential(
             nn.Upsample(scale_factor=PATCH // self.stride, mode="bilinear", align_corners=False),
             nn.ReLU(),
@@ -88,3 +89,27 @@ class ViTPose(Backbone):
         merged = published[:, 1:] + published[:, :1]
         size = list(self.net.patch_embed.grid_size)
         return resample_abs_pos_embed(merged, size, list(GRID), num_prefix_tokens=0)
+
+
+def decoders(width: int) -> tuple[Shapes, Shapes]:
+    """Names and shapes of the two published decoders, simple and classic, behind `width`."""
+    joints, inside = len(COCO), 256
+    simple: dict[str, tuple[int, ...]] = {
+        "final_layer.weight": (joints, width, 3, 3),
+        "final_layer.bias": (joints,),
+    }
+    classic: dict[str, tuple[int, ...]] = {
+        "deconv_layers.0.weight": (width, inside, 4, 4),
+        "deconv_layers.3.weight": (inside, inside, 4, 4),
+        "final_layer.weight": (joints, inside, 1, 1),
+        "final_layer.bias": (joints,),
+    }
+    for norm in (1, 4):
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            classic[f"deconv_layers.{norm}.{part}"] = (inside,)
+        classic[f"deconv_layers.{norm}.{COUNTER}"] = ()
+    return _under_head(simple), _under_head(classic)
+
+
+def _under_head(shapes: Shapes) -> Shapes:
+    return {f"keypoint_head.{name}": shape for name, shape in shapes.items()}

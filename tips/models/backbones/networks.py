@@ -1,0 +1,29 @@
+"""Networks of timm, built to a user's description."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+
+# What timm raises where arguments do not make a network.
+REFUSALS = (AssertionError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
+
+
+def create(name: str, arch: Mapping[str, Any] | None, **settings: Any) -> Any:
+    """Builds a network of timm.
+
+    Args:
+        name: timm's name of it.
+        arch: the user's arguments; null leaves it as published.
+        settings: ours.
+
+    Raises:
+        ValueError: with timm's own reason.
+    """
+    try:
+        return timm.create_model(name, **settings, **(arch or {}))
+    except REFUSALS as error:
+        given = f" with backbone.arch {dict(arch)}" if arch else ""
+        raise ValueError(
+            f"backbone.name: timm cannot build '{name}'{given}: {type(error).__name__}: {error}"
+        ) from error
