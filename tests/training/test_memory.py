@@ -83,7 +83,6 @@ def peak_gib() -> float:
 
 
 @pytest.mark.full
-@pytest.mark.skipif(not CLEAR.exists(), reason="no /proc: peak memory is unknown")
 def test_one_step_of_the_full_model_at_the_paper_size(
     record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

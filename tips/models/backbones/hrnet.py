@@ -9,7 +9,7 @@ from timm.models.hrnet import cfg_cls
 from torch import Tensor, nn
 
 from tips import skeleton
-from tips.models.backbones.networks import create
+from tips.models.backbones._timm import create
 from tips.models.interfaces import StagedBackbone
 from tips.models.weights import COCO, Published, as_is, posetrack_head
 

@@ -9,7 +9,7 @@ from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from tips import skeleton
-from tips.models.backbones.networks import create
+from tips.models.backbones._timm import create
 from tips.models.interfaces import Backbone
 from tips.models.weights import COCO, COUNTER, Published, Shapes, as_is
 
