@@ -1,6 +1,7 @@
 """What tests of several folders stand on."""
 
 import pytest
+import torch
 
 from tips.ops import deform_attn, native
 from tips.stages import kernels
@@ -15,4 +16,24 @@ def built(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernels.build("cpu")["library"]
     served = native.load()
     assert "cpu" in served
+    monkeypatch.setattr(deform_attn, "SERVED", served)
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """A CUDA device whose convolutions keep all bits of fp32."""
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    return torch.device("cuda")
+
+
+@pytest.fixture
+def built_for_cuda(card: torch.device, built: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiles the kernels for the card too, and lets them serve."""
+    if kernels.find_compiler("cuda") is None:
+        pytest.skip("no nvcc")
+    assert kernels.build("cuda")["library"]
+    served = native.load()
+    assert served == {"cpu", "cuda"}
     monkeypatch.setattr(deform_attn, "SERVED", served)

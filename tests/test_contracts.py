@@ -31,6 +31,7 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 ABOVE = sorted(path for path in EXPERIMENTS.glob("*/*.yaml") if path.parent.name != "scales")
 FILES = [EXPERIMENTS / "tips.yaml", *ABOVE]
 BATCH, CROP, MAP, JOINTS = 2, 64, 16, skeleton.COUNT
+CPU = torch.device("cpu")
 FIELDS = ("maps", "F", "F_interim", "z", "z_i", "z_tilde", "joints", "spread")
 SIZING = ("width", "blocks", "fusion", "head", "losses")  # what builders make a model of
 each = pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
@@ -397,3 +398,31 @@ def test_forward_and_losses_stay_on_a_gpu(file: Path, monkeypatch: pytest.Monkey
         tensors = [output.maps, output.F_interim, output.z_tilde, *coordinates, *terms.values()]
         assert {tensor.device.type for tensor in tensors} == {"cuda"}
         assert set(terms) == {"total", *criterion.weights}
+
+
+@pytest.mark.gpu
+@each
+def test_a_step_on_a_card_is_the_cpu_s(file: Path, card: torch.device) -> None:
+    """Losses and gradients with their numbers, which fake tensors do not have."""
+    model, criterion = awake(file)
+    terms, gradient = step_of(file, model, criterion, CPU)
+    model, criterion = awake(file)
+    found_terms, found = step_of(file, model, criterion, card)
+    assert found_terms == pytest.approx(terms, rel=1e-3, abs=1e-5)
+    assert float((found - gradient).norm()) < 1e-2 * float(gradient.norm())
+
+
+def step_of(
+    file: Path, model: PoseModel, criterion: Criterion, device: torch.device
+) -> tuple[dict[str, float], Tensor]:
+    """Every loss, and the gradient of all parameters as one vector."""
+    model, criterion = model.to(device).train(), criterion.to(device)
+    window = Window(*(tensor.to(device) for tensor in built(file).window))
+    target = Target(*(tensor.to(device) for tensor in built(file).target))
+    output = model(*window)
+    terms: dict[str, Tensor] = criterion(output, model.coordinates(output), target)
+    terms["total"].backward()
+    grads = [p.grad for p in (*model.parameters(), *criterion.parameters()) if p.grad is not None]
+    return {name: value.item() for name, value in terms.items()}, torch.cat(
+        [grad.detach().double().flatten().cpu() for grad in grads]
+    )

@@ -158,6 +158,10 @@ def plan(
     card_gib: Annotated[
         float, typer.Option(metavar="GIB", help="Adds the largest batches of such a card; minutes.")
     ] = 0.0,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Times steps on this machine; on a card, minutes."),
+    ] = False,
     json: Annotated[Path | None, output("Writes the numbers.")] = None,
 ) -> None:
     """Tells hours of training per table, from a measured step time, and what a card holds.
@@ -166,7 +170,7 @@ def plan(
     """
     from tips.stages import plan as stage
 
-    stage.run(scale, root, seconds_per_step, windows, seeds, card_gib, json)
+    stage.run(scale, root, seconds_per_step, windows, seeds, card_gib, measure, json)
 
 
 @cli.command(

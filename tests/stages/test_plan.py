@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import tiny_study
+import torch
 
+from tips.config import Experiment
 from tips.reporting.memory import GIB, Footprint
-from tips.stages import plan, prepare
+from tips.stages import _steps, plan, prepare
 from tips.stages._study import open_study
 from tips.stages.train import training_keys
 from tips.training.schedule import steps_per_epoch
@@ -106,6 +108,49 @@ def test_hours_stand_before_what_a_card_holds(
     assert {"scale", "trainings", "tables", "memory"} <= set(
         json.loads(Path("plan.json").read_text())
     )
+
+
+def test_it_times_steps_itself(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure = _steps.measure
+
+    def little_memory(
+        experiment: Experiment, device: torch.device, checkpointing: bool, repeats: int
+    ) -> _steps.Step:
+        if experiment.distillation is None and experiment.model == "tips":
+            raise torch.OutOfMemoryError
+        return measure(experiment, device, checkpointing, 1)._replace(gib=2.5)
+
+    monkeypatch.setattr(_steps, "measure", little_memory)
+    scale = tiny / "experiments/scales/tiny.yaml"
+    scale.write_text(scale.read_text().replace("- tips\n", "- tips\n- concat\n- groups-spectral\n"))
+    try:
+        words = ("--scale=tiny", "--root=people", "--measure", "--json=plan.json")
+        assert tiny_study.command("plan", *words) == 0
+        assert torch.are_deterministic_algorithms_enabled()  # as in a training
+    finally:
+        torch.use_deterministic_algorithms(mode=False)
+    rows = {row["variant"]: row for row in json.loads(Path("plan.json").read_text())["trainings"]}
+    assert all(row["seconds_per_step"] > 0 for row in rows.values())
+    assert rows["hrnet"]["source"].startswith("measured, ")
+    assert rows["hrnet"]["source"].endswith(", batch 2, 2.5 GiB")
+    # The data that its groups come from is not there.
+    assert rows["groups-spectral"]["source"] == rows["hrnet"]["source"]
+    assert rows["concat"]["seconds_per_step"] == rows["tips"]["seconds_per_step"]
+    assert "concat: its batch does not fit this card; its step counts as that of tips" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_card_too_small_for_the_full_model_is_a_line(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_steps, "measured_steps", lambda _: ({}, ["tips"]))
+    assert tiny_study.command("plan", "--scale=tiny", "--root=people", "--measure") == 2
+    error = capsys.readouterr().err
+    assert "tips: its batch does not fit this card; `tips plan --card-gib GIB` tells" in error
+    assert error.count("\n") == 1
 
 
 HELD = Footprint(

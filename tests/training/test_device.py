@@ -1,11 +1,12 @@
 import logging
+import os
 
 import pytest
 import torch
 
 from tips.config import ConfigError
 from tips.training import device
-from tips.training.device import choose_device, use_bfloat16, use_threads
+from tips.training.device import choose_device, make_repeatable, use_bfloat16, use_threads
 
 CPU = torch.device("cpu")
 
@@ -15,6 +16,20 @@ def test_auto_says_what_it_chose(caplog: pytest.LogCaptureFixture) -> None:
         chosen = choose_device("auto")
     assert chosen.type == ("cuda" if torch.cuda.is_available() else "cpu")
     assert caplog.messages == [f"device auto: {chosen.type}"]
+
+
+def test_a_training_asks_for_one_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    try:
+        make_repeatable()
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")  # the user's own choice stays
+        make_repeatable()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+    finally:
+        torch.use_deterministic_algorithms(mode=False)
 
 
 def test_threads_are_one_per_core_or_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,8 +109,8 @@ def fingerprint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]
         patch.chdir(folder)
         predict.run("tips", scale="tiny", root="people")
         evaluate.run("tips", 0, scale="tiny", root="people")
-    load = torch.load(folder / RUN / "checkpoint.pt", weights_only=True)
-    state = torch.load(folder / STATE / "state.pt", weights_only=True)
+    load = torch.load(folder / RUN / "checkpoint.pt", "cpu", weights_only=True)
+    state = torch.load(folder / STATE / "state.pt", "cpu", weights_only=True)
     del state["seconds"]
     files = ("train.jsonl", "predictions.json", "metrics.json")
     return {

@@ -1,8 +1,9 @@
 """Deformable convolution with modulation (Table III).
 
-torchvision's operator is the oracle and the CUDA path. On a CPU it is several times slower than
-sampled columns and one matrix product; columns come from deformable attention, whose heads are
-the offset groups and whose weights are the mask, or from grid_sample where no kernel is built.
+torchvision's operator is the oracle and the CUDA path, where its backward adds in any order: rows
+with such convolutions do not repeat to the last bit on a card. On a CPU it is several times slower
+than sampled columns and one matrix product; columns come from deformable attention, whose heads
+are the offset groups and whose weights are the mask, or from grid_sample where no kernel is built.
 """
 
 import torch

@@ -111,8 +111,8 @@ def run(
     print(json, report, *([timed] if measure else []), sep="\n")
 
 
-def subject(experiment: Experiment, device: str, batch: int = 1) -> Subject:
-    """Builds a model and windows of `batch` people on a device.
+def subject(experiment: Experiment, device: str, batch: int = 1, autocast: bool = False) -> Subject:
+    """Builds a model and windows of `batch` people on a device; `autocast`: see `build_model`.
 
     The single-frame HRNet gets COCO's 17 joints: as published, as the tables count it.
     """
@@ -120,10 +120,10 @@ def subject(experiment: Experiment, device: str, batch: int = 1) -> Subject:
     groups = build_groups(e.distillation.groups) if e.distillation else ()
     with torch.device(device):
         if e.model == "single_frame" and e.backbone.kind == "hrnet":
-            published = HRNet(e.backbone.name, e.backbone.arch, False, joints=len(COCO))
+            published = HRNet(e.backbone.name, e.backbone.arch, autocast, joints=len(COCO))
             model: PoseModel = SingleFrame(published)
         else:
-            model = build_model(e, groups)
+            model = build_model(e, groups, autocast)
         size = (e.crop.height, e.crop.width)
         rough = len(e.window) - 1 if e.rough_frames else 0
         images = torch.rand(batch, len(e.window), 3, *size)

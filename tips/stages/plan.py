@@ -31,6 +31,7 @@ def run(
     windows: int = 0,
     seeds: int = 0,
     card_gib: float = 0.0,
+    measure: bool = False,
     json: Path | None = None,
 ) -> None:
     """Prints how long the trainings of a scale take, on one device, one after the other.
@@ -47,6 +48,7 @@ def run(
         seeds: of every variant, 0: as the scale says.
         card_gib: memory of the card, for a second plan: the largest batch of each network; takes
             two minutes, and is printed alone where hours are unknown. 0: hours alone.
+        measure: times a step of every network here, on random windows; minutes on a card.
         json: file for the numbers.
 
     Raises:
@@ -61,7 +63,8 @@ def run(
     study = load_study(scale, EXPERIMENTS, root or NOWHERE, seeds or None)
     numbers: dict[str, Any] = {"scale": scale}
     try:
-        numbers |= _hours(scale, study, plan.parse_times(seconds_per_step), windows)
+        given = plan.parse_times(seconds_per_step)
+        numbers |= _hours(scale, study, given, windows, measure=measure)
     except plan.UnknownHoursError as error:
         if not card_gib:
             raise
@@ -75,16 +78,32 @@ def run(
         records.write_json(numbers, json)
 
 
-def _hours(scale: str, study: Study, given: dict[str, float], windows: int) -> dict[str, Any]:
+def _hours(
+    scale: str, study: Study, given: dict[str, float], windows: int, *, measure: bool
+) -> dict[str, Any]:
     """Prints the hours of every training and table; returns them as plain data."""
     paths = study_paths(study.scale)
     tables = load_tables(EXPERIMENTS / "tables.yaml", study.scale.dataset.release)
     found = _windows(study, paths, windows) if plan.depends_on_windows(study) else None
-    measured = plan.measured_times(study, paths)
+    measured = _measured(study) if measure else plan.measured_times(study, paths)
     trainings = plan.trainings(study, found, plan.step_times(study, given, measured))
     needs = plan.tables_needs(study, tables, trainings)
     _print(f"scale {scale}, {paths.dataset}", found, needs)
     return plan.as_json(scale, found, needs)
+
+
+def _measured(study: Study) -> dict[str, plan.StepTime]:
+    from tips.stages._steps import measured_steps  # as below
+
+    times, misfits = measured_steps(study)
+    if plan.FULL in misfits:
+        raise ConfigError(
+            f"{plan.FULL}: its batch does not fit this card; `tips plan --card-gib GIB` tells "
+            "which does: make training.batch smaller and training.accumulation larger"
+        )
+    for name in misfits:
+        print(f"{name}: its batch does not fit this card; its step counts as that of {plan.FULL}")
+    return times
 
 
 def _footprints(study: Study) -> list[memory.Footprint]:

@@ -25,7 +25,13 @@ from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
 from tips.stages.prepare import split_names
 from tips.training.batches import AugmentedWindows, load_batches
-from tips.training.device import choose_device, keep_freed_memory, use_bfloat16, use_threads
+from tips.training.device import (
+    choose_device,
+    keep_freed_memory,
+    make_repeatable,
+    use_bfloat16,
+    use_threads,
+)
 from tips.training.loop import Job, Outcome, TrainingError, fit
 from tips.training.memory import checkpoint_activations
 from tips.training.schedule import Draws
@@ -62,9 +68,7 @@ def run(
         raise ConfigError(f"--seed must be 0 or more; got {seed}")
     use_threads(threads)
     keep_freed_memory()
-    torch.use_deterministic_algorithms(mode=True, warn_only=True)
-    # Filling fresh memory with NaN would cost a tenth of the time and change no result.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    make_repeatable()
     opened = open_study(scale, root)
     chosen = opened.study.variant(variant)
     inputs = input_digests(opened, chosen, seed)

@@ -16,7 +16,12 @@ from tips.models.vfit.sizes import SIZES
 from tips.records import RecordError
 from tips.stages._study import Opened, open_study, read_annotations
 from tips.training.batches import load_batches
-from tips.training.device import choose_device, keep_freed_memory, use_threads
+from tips.training.device import (
+    choose_device,
+    keep_freed_memory,
+    make_repeatable,
+    use_threads,
+)
 from tips.training.interpolation import MiddleLoss, middle_terms
 from tips.training.loop import Job, fit
 from tips.training.schedule import Draws
@@ -42,6 +47,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     use_threads(threads)
     keep_freed_memory()
+    make_repeatable()
     opened = open_study(scale, root)
     settings = opened.study.scale.vfit
     if settings is None or settings.training is None:

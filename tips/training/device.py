@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,18 @@ def use_threads(count: int) -> None:
         raise ConfigError(f"--threads must be 0 (one per core) or more; got {count}")
     if count:
         torch.set_num_threads(count)
+
+
+def make_repeatable() -> None:
+    """Lets torch compute in one order wherever it knows how to, and warn where it does not.
+
+    Call it before anything has been computed on a card.
+    """
+    # Without it cuBLAS may add in another order from run to run.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    # Filling fresh memory with NaN would cost a tenth of the time and change no result.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def use_bfloat16(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> bool:

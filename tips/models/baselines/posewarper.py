@@ -83,7 +83,8 @@ class PoseWarper(Rival):
         """Chooses frames of each sample and their shares: one at random, or all of them."""
         batch, frames = maps.shape[:2]
         if self.training:
-            drawn = torch.randint(frames, (batch, 1), device=maps.device)
-            return drawn, maps.new_ones(batch, 1)
+            # On the CPU, so that a seed draws the same frames on every device.
+            drawn = torch.randint(frames, (batch, 1))
+            return drawn.to(maps.device), maps.new_ones(batch, 1)
         every = torch.arange(frames, device=maps.device)
         return every.expand(batch, -1), self.shares.expand(batch, -1)

@@ -1,0 +1,113 @@
+"""Times training steps on this machine, with random windows (`tips plan --measure`)."""
+
+import gc
+import platform
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import NamedTuple
+
+import torch
+
+from tips import skeleton
+from tips.config import Experiment, Study
+from tips.reporting.networks import network
+from tips.reporting.plan import StepTime
+from tips.stages._progress import track
+from tips.stages.cost import Subject, subject, training_step
+from tips.training.device import choose_device, make_repeatable, use_bfloat16
+from tips.training.loop import build_optimizer
+from tips.training.memory import checkpoint_activations
+
+GIB = 2**30
+
+
+class Step(NamedTuple):
+    """One network's step of a batch, its share of the optimiser's step included."""
+
+    seconds: float
+    gib: float | None  # most memory that tensors held; of a card
+
+
+def measured_steps(study: Study, repeats: int = 3) -> tuple[dict[str, StepTime], list[str]]:
+    """Times the step of every network of a study, as a training on this machine would take it.
+
+    Reading and cropping frames are left out: workers do that meanwhile, if they are fast enough.
+
+    Returns:
+        Times by variant, and the variants whose batch does not fit the card.
+    """
+    make_repeatable()
+    device = choose_device("auto")
+    cuda = device.type == "cuda"
+    machine = torch.cuda.get_device_name(device) if cuda else platform.machine()
+    known: dict[str, Step | None] = {}
+    times: dict[str, StepTime] = {}
+    misfits: list[str] = []
+    for name, variant in track(study.variants.items(), "steps", len(study.variants)):
+        experiment = with_any_groups(variant.experiment)
+        settings = experiment.training
+        kind = f"{network(experiment)} {settings.batch} {settings.accumulation}"
+        if kind not in known:
+            gc.collect()  # a layer with activation checkpointing holds itself, and so its memory
+            try:
+                known[kind] = measure(experiment, device, study.scale.checkpointing, repeats)
+            except torch.OutOfMemoryError:
+                known[kind] = None
+        step = known[kind]
+        if step is None:
+            misfits.append(name)
+            continue
+        held = "" if step.gib is None else f", {step.gib:.1f} GiB"
+        times[name] = StepTime(step.seconds, f"measured, {machine}, batch {settings.batch}{held}")
+    return times, misfits
+
+
+def with_any_groups(experiment: Experiment) -> Experiment:
+    """As many part groups, of any joints, for those that wait for data: as long a step."""
+    distillation = experiment.distillation
+    if distillation is None or distillation.groups.source != "spectral":
+        return experiment
+    count = distillation.groups.count
+    parts = tuple(skeleton.JOINTS[first::count] for first in range(count))
+    groups = distillation.groups.model_copy(update={"source": "listed", "parts": parts})
+    changed = distillation.model_copy(update={"groups": groups})
+    return experiment.model_copy(update={"distillation": changed})
+
+
+def measure(
+    experiment: Experiment, device: torch.device, checkpointing: bool, repeats: int
+) -> Step:
+    """Median over `repeats` cycles of accumulation, after one of warm-up."""
+    autocast = use_bfloat16(experiment.training.precision, device)
+    counted = subject(experiment, device.type, experiment.training.batch, autocast)
+    if checkpointing:
+        checkpoint_activations(counted.model)
+    cycle = _cycle(counted)
+    cuda = device.type == "cuda"
+    if cuda:
+        torch.cuda.reset_peak_memory_stats(device)
+    seconds = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        cycle()
+        if cuda:
+            torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - began)
+    held = torch.cuda.max_memory_allocated(device) / GIB if cuda else None
+    return Step(median(seconds[1:]) / experiment.training.accumulation, held)
+
+
+def _cycle(counted: Subject) -> Callable[[], None]:
+    """As many steps as a gradient is gathered over, then the optimiser's."""
+    criterion, step = training_step(counted)
+    settings = counted.experiment.training
+    optimizer = build_optimizer(counted.model, criterion, settings)
+
+    def cycle() -> None:
+        for _ in range(settings.accumulation):
+            step()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return cycle
