@@ -1,5 +1,7 @@
 """What tests of several folders stand on."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -17,6 +19,18 @@ def built(monkeypatch: pytest.MonkeyPatch) -> None:
     served = native.load()
     assert "cpu" in served
     monkeypatch.setattr(deform_attn, "SERVED", served)
+
+
+@pytest.fixture
+def restored_order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Takes back what `make_repeatable` asks for."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that its absence is restored, too
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+    threads = torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(mode=False)
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ def test_it_counts_steps_as_a_training_does(tiny: Path, capsys: pytest.CaptureFi
         (("--seconds-per-step=fast",), "'fast' must be a positive number, or VARIANT=number"),
         (("--scale=paper-posetrack21", "--seconds-per-step=1"), "or give --windows N"),
         (("--scale=papr",), "unknown scale 'papr'; did you mean 'paper'?"),
+        (("--measure", "--seconds-per-step=1"), "exclude each other; give one of them"),
     ],
 )
 def test_what_nobody_knows_is_a_line(
@@ -110,6 +111,7 @@ def test_hours_stand_before_what_a_card_holds(
     )
 
 
+@pytest.mark.usefixtures("restored_order")
 def test_it_times_steps_itself(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,12 +127,9 @@ def test_it_times_steps_itself(
     monkeypatch.setattr(_steps, "measure", little_memory)
     scale = tiny / "experiments/scales/tiny.yaml"
     scale.write_text(scale.read_text().replace("- tips\n", "- tips\n- concat\n- groups-spectral\n"))
-    try:
-        words = ("--scale=tiny", "--root=people", "--measure", "--json=plan.json")
-        assert tiny_study.command("plan", *words) == 0
-        assert torch.are_deterministic_algorithms_enabled()  # as in a training
-    finally:
-        torch.use_deterministic_algorithms(mode=False)
+    words = ("--scale=tiny", "--root=people", "--measure", "--json=plan.json")
+    assert tiny_study.command("plan", *words) == 0
+    assert torch.are_deterministic_algorithms_enabled()  # as in a training
     rows = {row["variant"]: row for row in json.loads(Path("plan.json").read_text())["trainings"]}
     assert all(row["seconds_per_step"] > 0 for row in rows.values())
     assert rows["hrnet"]["source"].startswith("measured, ")
@@ -141,6 +140,20 @@ def test_it_times_steps_itself(
     assert "concat: its batch does not fit this card; its step counts as that of tips" in (
         capsys.readouterr().out
     )
+
+
+@pytest.mark.usefixtures("restored_order")
+def test_a_variant_that_cannot_be_built_is_named(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variant = tiny / "experiments/variants/odd.yaml"
+    variant.parent.mkdir(exist_ok=True)
+    variant.write_text("extends: ../tips.yaml\ntitle: odd\nhead: {encoder: {heads: 3}}\n")
+    scale = tiny / "experiments/scales/tiny.yaml"
+    scale.write_text(scale.read_text().replace("- tips\n", "- tips\n- odd\n"))
+    assert tiny_study.command("plan", "--scale=tiny", "--root=people", "--measure") == 2
+    error = capsys.readouterr().err
+    assert "error: odd: width must be divisible by heads; got 16 and 3" in error
 
 
 def test_a_card_too_small_for_the_full_model_is_a_line(

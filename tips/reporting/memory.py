@@ -14,10 +14,10 @@ BASIS = (
     "trained (hrnet, vitpose); a frozen one holds none. The heads, softmax and KL stay fp32, and "
     "so do weights, gradients and moments. Interim frames are made before, by rule interpolate. "
     "For `conv-conv` this is the most it can be: columns of deformable convolutions are counted "
-    "as held, and torchvision's operator on a card holds none. On an H200 `tips plan --measure` "
-    "found 2 to 4 % more in TIPS on HRNet-W48, 12 to 13 % more in `hrnet` and `vitpose`; 17 "
-    "GiB less in `conv-conv`; and 12 GiB more in `tips-vit`, whose upsampling torch makes "
-    "repeatable by copies."
+    "as held, and torchvision's operator on a card holds none. Measured on an H200, tensors alone, "
+    "with AMP and checkpointing: 1 to 3 % more than this without its 1 GiB in the rows of TIPS, 9 "
+    "to 12 % more in `vitpose` and `hrnet`, 17 GiB less in `conv-conv`; without checkpointing 28 "
+    "to 29 % less (`tips`, `groups-15`), because compiled kernels hold less."
 )
 
 

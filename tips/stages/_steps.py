@@ -10,12 +10,18 @@ from typing import NamedTuple
 import torch
 
 from tips import skeleton
-from tips.config import Experiment, Study
+from tips.config import ConfigError, Experiment, Study
 from tips.reporting.networks import network
 from tips.reporting.plan import StepTime
 from tips.stages._progress import track
 from tips.stages.cost import Subject, subject, training_step
-from tips.training.device import choose_device, make_repeatable, use_bfloat16
+from tips.training.device import (
+    choose_device,
+    keep_freed_memory,
+    make_repeatable,
+    use_bfloat16,
+    use_threads,
+)
 from tips.training.loop import build_optimizer
 from tips.training.memory import checkpoint_activations
 
@@ -36,7 +42,12 @@ def measured_steps(study: Study, repeats: int = 3) -> tuple[dict[str, StepTime],
 
     Returns:
         Times by variant, and the variants whose batch does not fit the card.
+
+    Raises:
+        ConfigError: a variant cannot be built; with its name.
     """
+    use_threads(1)  # as the rule `train`
+    keep_freed_memory()
     make_repeatable()
     device = choose_device("auto")
     cuda = device.type == "cuda"
@@ -47,13 +58,16 @@ def measured_steps(study: Study, repeats: int = 3) -> tuple[dict[str, StepTime],
     for name, variant in track(study.variants.items(), "steps", len(study.variants)):
         experiment = with_any_groups(variant.experiment)
         settings = experiment.training
-        kind = f"{network(experiment)} {settings.batch} {settings.accumulation}"
+        how = (settings.batch, settings.accumulation, settings.precision)
+        kind = f"{network(experiment)} {how}"
         if kind not in known:
             gc.collect()  # a layer with activation checkpointing holds itself, and so its memory
             try:
                 known[kind] = measure(experiment, device, study.scale.checkpointing, repeats)
             except torch.OutOfMemoryError:
                 known[kind] = None
+            except ValueError as error:
+                raise ConfigError(f"{name}: {error}") from error
         step = known[kind]
         if step is None:
             misfits.append(name)

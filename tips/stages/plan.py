@@ -60,6 +60,8 @@ def run(
         raise ConfigError(
             f"--card-gib must be positive, or 0 for no plan of memory; got {card_gib}"
         )
+    if measure and seconds_per_step:
+        raise ConfigError("--measure and --seconds-per-step exclude each other; give one of them")
     study = load_study(scale, EXPERIMENTS, root or NOWHERE, seeds or None)
     numbers: dict[str, Any] = {"scale": scale}
     try:
@@ -97,7 +99,7 @@ def _measured(study: Study) -> dict[str, plan.StepTime]:
 
     times, misfits = measured_steps(study)
     if plan.FULL in misfits:
-        raise ConfigError(
+        raise plan.UnknownHoursError(
             f"{plan.FULL}: its batch does not fit this card; `tips plan --card-gib GIB` tells "
             "which does: make training.batch smaller and training.accumulation larger"
         )
@@ -108,6 +110,9 @@ def _measured(study: Study) -> dict[str, plan.StepTime]:
 
 def _footprints(study: Study) -> list[memory.Footprint]:
     from tips.stages._memory import footprint  # torch is slow to import, and hours need none
+    from tips.training.device import make_repeatable
+
+    make_repeatable()  # as in a training: what torch repeats by copies holds more
 
     names = [name for name in DISTINCT if name in study.variants]
     return [footprint(name, study.variant(name).experiment) for name in track(names, "memory")]

@@ -84,7 +84,7 @@ class PoseWarper(Rival):
         batch, frames = maps.shape[:2]
         if self.training:
             # On the CPU, so that a seed draws the same frames on every device.
-            drawn = torch.randint(frames, (batch, 1))
+            drawn = torch.randint(frames, (batch, 1), device="cpu")
             return drawn.to(maps.device), maps.new_ones(batch, 1)
         every = torch.arange(frames, device=maps.device)
         return every.expand(batch, -1), self.shares.expand(batch, -1)
