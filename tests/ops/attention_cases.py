@@ -1,9 +1,13 @@
-"""Random inputs of deformable attention, off the grid where its gradients jump."""
+"""Random inputs of deformable attention, off the grid where its gradients jump, and comparisons."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from tips.ops import deform_attn as ops
+from tips.ops.deform_attn import reference, reference_fused
 
 Shapes = list[tuple[int, int]]
 
@@ -16,6 +20,49 @@ class Case(NamedTuple):
     logits: Tensor
     locations: Tensor
     weights: Tensor
+
+
+# Of a case: what is tested, what it must equal, and the inputs of both.
+Form = Callable[[Case], tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor]]]
+
+
+def plain(given: Case) -> tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor]]:
+    return (
+        lambda v, at, w: ops.deform_attn(v, given.shapes, at, w),
+        lambda v, at, w: reference(v, given.shapes, at, w),
+        [given.value, given.locations, given.weights],
+    )
+
+
+def fused(given: Case) -> tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor]]:
+    return (
+        lambda v, m, x: ops.deform_attn_fused(v, given.shapes, given.centres.to(v.device), m, x),
+        lambda v, m, x: reference_fused(v, given.shapes, given.centres, m, x),
+        [given.value, given.moves, given.logits],
+    )
+
+
+def results(f: Callable[..., Tensor], given: list[Tensor], grad: Tensor) -> list[Tensor]:
+    """Value and gradients."""
+    leaves = [tensor.detach().clone().requires_grad_() for tensor in given]
+    out = f(*leaves)
+    return [out.detach(), *torch.autograd.grad(out, leaves, grad)]
+
+
+def gradient(given: Case) -> Tensor:
+    """Random, of the output's shape."""
+    batch, queries, heads = given.locations.shape[:3]
+    size = (batch, queries, heads * given.value.shape[-1])
+    draw = torch.Generator().manual_seed(1)
+    return torch.randn(size, dtype=given.value.dtype, generator=draw)
+
+
+def worst(found: list[Tensor], expected: list[Tensor]) -> float:
+    """Largest difference, relative to each tensor's largest value."""
+    return max(
+        ((a - b).abs().max() / b.abs().max().clamp_min(1)).item()
+        for a, b in zip(found, expected, strict=True)
+    )
 
 
 def case(

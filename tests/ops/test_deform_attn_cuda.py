@@ -1,68 +1,23 @@
 """The compiled CUDA kernels on a card, against pure torch in double on the CPU."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
-from attention_cases import Case, case
+from attention_cases import Form, case, fused, gradient, plain, results, worst
 from torch import Tensor
 
 from tips.ops import deform_attn as ops
-from tips.ops.deform_attn import reference, reference_fused
+from tips.ops.deform_attn import reference
 
-Form = Callable[[Case], tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor]]]
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5}
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("built_for_cuda")]
 
 
-def plain(given: Case) -> tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor]]:
-    return (
-        lambda v, at, w: ops.deform_attn(v, given.shapes, at, w),
-        lambda v, at, w: reference(v, given.shapes, at, w),
-        [given.value, given.locations, given.weights],
-    )
-
-
-def fused(given: Case) -> tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor]]:
-    return (
-        lambda v, m, x: ops.deform_attn_fused(v, given.shapes, given.centres.to(v.device), m, x),
-        lambda v, m, x: reference_fused(v, given.shapes, given.centres, m, x),
-        [given.value, given.moves, given.logits],
-    )
-
-
-def results(f: Callable[..., Tensor], given: list[Tensor], grad: Tensor) -> list[Tensor]:
-    """Value and gradients, on the CPU."""
-    leaves = [tensor.detach().clone().requires_grad_() for tensor in given]
-    out = f(*leaves)
-    return [one.detach().cpu() for one in (out, *torch.autograd.grad(out, leaves, grad))]
-
-
 def on_card(f: Callable[..., Tensor], given: list[Tensor], grad: Tensor) -> list[Tensor]:
-    return results(f, [tensor.cuda() for tensor in given], grad.cuda())
-
-
-def gradient(given: Case) -> Tensor:
-    batch, queries, heads = given.locations.shape[:3]
-    draw = torch.Generator().manual_seed(1)
-    size = (batch, queries, heads * given.value.shape[-1])
-    return torch.randn(size, dtype=given.value.dtype, generator=draw)
-
-
-def worst(found: list[Tensor], expected: list[Tensor]) -> float:
-    """Largest difference, relative to each tensor's largest value."""
-    return max(
-        ((a - b).abs().max() / b.abs().max().clamp_min(1)).item()
-        for a, b in zip(found, expected, strict=True)
-    )
-
-
-@pytest.fixture
-def _deterministic() -> Iterator[None]:
-    torch.use_deterministic_algorithms(mode=True)
-    yield
-    torch.use_deterministic_algorithms(mode=False)
+    """Value and gradients, brought back."""
+    return [one.cpu() for one in results(f, [tensor.cuda() for tensor in given], grad.cuda())]
 
 
 @pytest.mark.parametrize("form", [plain, fused])
@@ -86,9 +41,10 @@ def test_the_paper_s_map(form: Form) -> None:
     assert worst(on_card(ours, reals, grad), results(theirs, reals, grad)) < 1e-4
 
 
-@pytest.mark.usefixtures("_deterministic")
+@pytest.mark.usefixtures("restored_order")
 @pytest.mark.parametrize("form", [plain, fused])
 def test_bits_repeat_where_torch_is_told_to(form: Form) -> None:
+    torch.use_deterministic_algorithms(mode=True)
     ours, theirs, reals = form(case(16, [(12, 9)], queries=4000, dtype=torch.float32))
     grad = torch.randn(2, 4000, 48)
     first, *others = (on_card(ours, reals, grad) for _ in range(5))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from attention_cases import Case, case
+from attention_cases import Case, case, gradient
 from torch import Tensor
 
 from tips.ops.deform_attn import reference, reference_fused
@@ -80,13 +80,6 @@ def expected(given: Case, grad: Tensor, *, fused: bool = False) -> list[Tensor]:
     else:
         out = reference(leaves[0], given.shapes, *leaves[1:])
     return [out.detach(), *torch.autograd.grad(out, leaves, grad)]
-
-
-def gradient(given: Case) -> Tensor:
-    batch, queries, heads = given.locations.shape[:3]
-    size = (batch, queries, heads * given.value.shape[-1])
-    draw = torch.Generator().manual_seed(1)
-    return torch.randn(size, dtype=given.value.dtype, generator=draw)
 
 
 @pytest.mark.parametrize("fused", [False, True])

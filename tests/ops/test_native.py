@@ -2,17 +2,17 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import torch
-from attention_cases import Case, case
+from attention_cases import Form, case, fused, plain, results, worst
 from torch import Tensor
 
 from tips.config import ConfigError
 from tips.ops import deform_attn as ops
 from tips.ops import native
-from tips.ops.deform_attn import reference, reference_fused
+from tips.ops.deform_attn import reference
 
 WIDTHS = [1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 31, 32, 33, 48, 63, 64, 65, 130]
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5}
@@ -21,41 +21,11 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5}
 pytestmark = pytest.mark.usefixtures("built")
 
 
-def plain(given: Case) -> tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor]]:
-    return (
-        lambda v, at, w: ops.deform_attn(v, given.shapes, at, w),
-        lambda v, at, w: reference(v, given.shapes, at, w),
-        [given.value, given.locations, given.weights],
-    )
-
-
-def fused(given: Case) -> tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor]]:
-    return (
-        lambda v, m, x: ops.deform_attn_fused(v, given.shapes, given.centres, m, x),
-        lambda v, m, x: reference_fused(v, given.shapes, given.centres, m, x),
-        [given.value, given.moves, given.logits],
-    )
-
-
-def results(f: Callable[..., Tensor], given: list[Tensor], grad: Tensor) -> list[Tensor]:
-    leaves = [tensor.detach().clone().requires_grad_() for tensor in given]
-    out = f(*leaves)
-    return [out.detach(), *torch.autograd.grad(out, leaves, grad)]
-
-
-def worst(found: list[Tensor], expected: list[Tensor]) -> float:
-    """Largest difference, relative to each tensor's largest value."""
-    return max(
-        ((a - b).abs().max() / b.abs().max().clamp_min(1)).item()
-        for a, b in zip(found, expected, strict=True)
-    )
-
-
 @pytest.mark.parametrize("form", [plain, fused])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_values_and_gradients_equal_the_reference(
-    width: int, dtype: torch.dtype, form: Callable[[Case], tuple]
+    width: int, dtype: torch.dtype, form: Form
 ) -> None:
     ours, theirs, given = form(case(width, dtype=dtype))
     grad = torch.randn(2, 7, 3 * width, dtype=dtype)
@@ -64,9 +34,7 @@ def test_values_and_gradients_equal_the_reference(
 
 @pytest.mark.parametrize("form", [plain, fused])
 @pytest.mark.parametrize("shapes", [[(4, 6)], [(9, 7), (5, 3), (1, 1)]])
-def test_levels_and_many_queries(
-    shapes: list[tuple[int, int]], form: Callable[[Case], tuple]
-) -> None:
+def test_levels_and_many_queries(shapes: list[tuple[int, int]], form: Form) -> None:
     ours, theirs, given = form(case(16, shapes, queries=150, points=4))
     grad = torch.randn(2, 150, 48, dtype=torch.float64)
     assert worst(results(ours, given, grad), results(theirs, given, grad)) < 1e-12
@@ -101,7 +69,7 @@ def test_empty_batch_and_no_queries() -> None:
 
 
 @pytest.mark.parametrize("form", [plain, fused])
-def test_strides_do_not_matter(form: Callable[[Case], tuple]) -> None:
+def test_strides_do_not_matter(form: Form) -> None:
     ours, _, given = form(case(8))
     strided = [tensor.transpose(0, -1).contiguous().transpose(0, -1) for tensor in given]
     assert not any(tensor.is_contiguous() for tensor in strided)
@@ -109,7 +77,7 @@ def test_strides_do_not_matter(form: Callable[[Case], tuple]) -> None:
 
 
 @pytest.mark.parametrize("form", [plain, fused])
-def test_gradients_in_double(form: Callable[[Case], tuple]) -> None:
+def test_gradients_in_double(form: Form) -> None:
     ours, _, given = form(case(3, queries=3, heads=2))
     assert torch.autograd.gradcheck(ours, [tensor.requires_grad_() for tensor in given])
 
@@ -131,7 +99,7 @@ def _threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_threads")
 @pytest.mark.parametrize("form", [plain, fused])
-def test_bits_depend_neither_on_threads_nor_on_the_run(form: Callable[[Case], tuple]) -> None:
+def test_bits_depend_neither_on_threads_nor_on_the_run(form: Form) -> None:
     ours, _, given = form(case(16, [(12, 9)], queries=400, dtype=torch.float32))
     grad = torch.randn(2, 400, 48)
     found = []

@@ -11,21 +11,14 @@ import torch
 
 from tips import skeleton
 from tips.config import ConfigError, Experiment, Study
+from tips.reporting.memory import GIB
 from tips.reporting.networks import network
 from tips.reporting.plan import StepTime
 from tips.stages._progress import track
 from tips.stages.cost import Subject, subject, training_step
-from tips.training.device import (
-    choose_device,
-    keep_freed_memory,
-    make_repeatable,
-    use_bfloat16,
-    use_threads,
-)
+from tips.training.device import choose_device, set_up_training, use_bfloat16
 from tips.training.loop import build_optimizer
 from tips.training.memory import checkpoint_activations
-
-GIB = 2**30
 
 
 class Step(NamedTuple):
@@ -46,9 +39,7 @@ def measured_steps(study: Study, repeats: int = 3) -> tuple[dict[str, StepTime],
     Raises:
         ConfigError: a variant cannot be built; with its name.
     """
-    use_threads(1)  # as the rule `train`
-    keep_freed_memory()
-    make_repeatable()
+    set_up_training(threads=1)  # as the rule `train`
     device = choose_device("auto")
     cuda = device.type == "cuda"
     machine = torch.cuda.get_device_name(device) if cuda else platform.machine()
@@ -58,23 +49,32 @@ def measured_steps(study: Study, repeats: int = 3) -> tuple[dict[str, StepTime],
     for name, variant in track(study.variants.items(), "steps", len(study.variants)):
         experiment = with_any_groups(variant.experiment)
         settings = experiment.training
-        how = (settings.batch, settings.accumulation, settings.precision)
-        kind = f"{network(experiment)} {how}"
+        kind = (
+            f"{network(experiment)} {(settings.batch, settings.accumulation, settings.precision)}"
+        )
         if kind not in known:
-            gc.collect()  # a layer with activation checkpointing holds itself, and so its memory
-            try:
-                known[kind] = measure(experiment, device, study.scale.checkpointing, repeats)
-            except torch.OutOfMemoryError:
-                known[kind] = None
-            except ValueError as error:
-                raise ConfigError(f"{name}: {error}") from error
+            known[kind] = _fitting(name, experiment, device, study.scale.checkpointing, repeats)
         step = known[kind]
         if step is None:
             misfits.append(name)
-            continue
-        held = "" if step.gib is None else f", {step.gib:.1f} GiB"
-        times[name] = StepTime(step.seconds, f"measured, {machine}, batch {settings.batch}{held}")
+        else:
+            held = "" if step.gib is None else f", {step.gib:.1f} GiB"
+            source = f"measured, {machine}, batch {settings.batch}{held}"
+            times[name] = StepTime(step.seconds, source)
     return times, misfits
+
+
+def _fitting(
+    name: str, experiment: Experiment, device: torch.device, checkpointing: bool, repeats: int
+) -> Step | None:
+    """Measures a step; None where the card cannot hold it."""
+    gc.collect()  # a layer with activation checkpointing holds itself, and so its memory
+    try:
+        return measure(experiment, device, checkpointing, repeats)
+    except torch.OutOfMemoryError:
+        return None
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
 
 
 def with_any_groups(experiment: Experiment) -> Experiment:

@@ -25,13 +25,7 @@ from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
 from tips.stages.prepare import split_names
 from tips.training.batches import AugmentedWindows, load_batches
-from tips.training.device import (
-    choose_device,
-    keep_freed_memory,
-    make_repeatable,
-    use_bfloat16,
-    use_threads,
-)
+from tips.training.device import choose_device, set_up_training, use_bfloat16
 from tips.training.loop import Job, Outcome, TrainingError, fit
 from tips.training.memory import checkpoint_activations
 from tips.training.schedule import Draws
@@ -66,9 +60,7 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if seed < 0:
         raise ConfigError(f"--seed must be 0 or more; got {seed}")
-    use_threads(threads)
-    keep_freed_memory()
-    make_repeatable()
+    set_up_training(threads)
     opened = open_study(scale, root)
     chosen = opened.study.variant(variant)
     inputs = input_digests(opened, chosen, seed)

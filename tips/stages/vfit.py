@@ -16,12 +16,7 @@ from tips.models.vfit.sizes import SIZES
 from tips.records import RecordError
 from tips.stages._study import Opened, open_study, read_annotations
 from tips.training.batches import load_batches
-from tips.training.device import (
-    choose_device,
-    keep_freed_memory,
-    make_repeatable,
-    use_threads,
-)
+from tips.training.device import choose_device, set_up_training
 from tips.training.interpolation import MiddleLoss, middle_terms
 from tips.training.loop import Job, fit
 from tips.training.schedule import Draws
@@ -45,9 +40,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
         TrainingError: a loss is not finite.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    use_threads(threads)
-    keep_freed_memory()
-    make_repeatable()
+    set_up_training(threads)
     opened = open_study(scale, root)
     settings = opened.study.scale.vfit
     if settings is None or settings.training is None:

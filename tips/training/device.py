@@ -33,6 +33,13 @@ def use_threads(count: int) -> None:
         torch.set_num_threads(count)
 
 
+def set_up_training(threads: int) -> None:
+    """Makes this process one that trains: its threads (see `use_threads`), memory and order."""
+    use_threads(threads)
+    keep_freed_memory()
+    make_repeatable()
+
+
 def make_repeatable() -> None:
     """Lets torch compute in one order wherever it knows how to, and warn where it does not.
 
