@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -90,14 +89,6 @@ def test_a_second_derivative_is_refused() -> None:
         first[0].sum().backward()
 
 
-@pytest.fixture
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("_threads")
 @pytest.mark.parametrize("form", [plain, fused])
 def test_bits_depend_neither_on_threads_nor_on_the_run(form: Form) -> None:
     ours, _, given = form(case(16, [(12, 9)], queries=400, dtype=torch.float32))
