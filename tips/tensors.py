@@ -4,7 +4,7 @@ B batch, T frames of the window, K trajectory points, J = 15 parts, N groups, C 
 H W the resolution of that tensor.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -26,19 +26,20 @@ class Target(NamedTuple):
     padded: Bool[Tensor, "B T-1"]  # interval touches a repeated frame at a clip's end
 
 
-class PoseOutput(NamedTuple):
-    """Everything a forward pass computes, always complete."""
+class Regressed(NamedTuple):
+    """Joints that a model regresses instead of reading them from maps."""
 
-    maps: Float[Tensor, "B J h w"]
-    group_maps: tuple[Float[Tensor, "B g h w"], ...]
+    joints: Float[Tensor, "B J 2"]  # map px, x then y
+    spread: Float[Tensor, "B J 2"]  # expected error, share of the map's width and height
+
+
+class PoseOutput(NamedTuple):
+    """What every model says, and a record of its own that only its own losses and pictures read."""
+
+    maps: Float[Tensor, "B J h w"]  # where joints are regressed, those that they began at
     F: Float[Tensor, "B T C h w"]
-    F_interim: Float[Tensor, "B KI D h w"]  # K (T-1) maps, point-major; 0 without synthesis
-    z: Float[Tensor, "B D h w"]
-    z_i: Float[Tensor, "B N D h w"]  # N = 0 without distillation; TDMI in training: 2
-    z_tilde: Float[Tensor, "B D h w"]
-    # Regressed, not read from maps: _r = J; 0 where the maps are what is predicted.
-    joints: Float[Tensor, "B _r 2"]  # map px, x then y
-    spread: Float[Tensor, "B _r 2"]  # expected error, share of the map's width and height
+    regressed: Regressed | None = None
+    own: Any = None
 
 
 class Coordinates(NamedTuple):

@@ -1,67 +1,57 @@
 """Configuration: experiments/*.yaml and experiments/scales/*.yaml as frozen, typed objects."""
 
-from tips.config.experiment import (
-    Augmentation,
-    Backbone,
-    Crop,
-    Distillation,
-    Encoder,
-    Experiment,
-    Fusion,
-    Groups,
-    Head,
-    Losses,
-    Synthesis,
-    Training,
-    partition,
-)
+from tips.config.experiment import Augmentation, Backbone, Crop, Experiment, Parts, Training
 from tips.config.layers import ConfigError, overlay
 from tips.config.loader import (
-    BACKBONE,
-    MEAN_POSE,
     NOWHERE,
-    RIVALS,
     Study,
     Variant,
-    digest,
     load_experiment,
     load_scale,
     load_study,
     needs_root,
+    read_experiment,
 )
-from tips.config.scale import Dataset, Detector, Evaluation, Scale, Seeds, Vfit
+from tips.config.parts import digest
+from tips.config.rows import (
+    BACKBONE,
+    CAPACITY_CONTROL,
+    FULL,
+    MEAN_POSE,
+    SCRATCH,
+    SINGLE_FRAME,
+    rivals,
+)
+from tips.config.scale import Dataset, Detector, Evaluation, Scale, Seeds
 
 __all__ = [
     "BACKBONE",
+    "CAPACITY_CONTROL",
+    "FULL",
     "MEAN_POSE",
     "NOWHERE",
-    "RIVALS",
+    "SCRATCH",
+    "SINGLE_FRAME",
     "Augmentation",
     "Backbone",
     "ConfigError",
     "Crop",
     "Dataset",
     "Detector",
-    "Distillation",
-    "Encoder",
     "Evaluation",
     "Experiment",
-    "Fusion",
-    "Groups",
-    "Head",
-    "Losses",
+    "Parts",
     "Scale",
     "Seeds",
     "Study",
-    "Synthesis",
     "Training",
     "Variant",
-    "Vfit",
     "digest",
     "load_experiment",
     "load_scale",
     "load_study",
     "needs_root",
     "overlay",
-    "partition",
+    "read_experiment",
+    "rivals",
 ]

@@ -1,30 +1,30 @@
-"""What one training is: frozen, every key known, every value stated by experiments/tips.yaml."""
+"""What one training is, whatever its kind of model; the kind's `settings.py` says the rest."""
 
-import math
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from tips import skeleton
+from tips import kinds, skeleton
+from tips.config.parts import OfKind, Part, Positive, Weight
+from tips.skeleton import Skeleton
 
-Positive = Annotated[int, Field(gt=0)]
-Generator = Literal["average", "flow", "vfit", "true"]  # of interim frames
-Weight = Annotated[float, Field(ge=0)]
-
-
-class Part(BaseModel):
-    """Base of every part of the configuration: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Parts = tuple[tuple[int, ...], ...]  # joint ids of each part group
 
 
 class Backbone(Part):
-    """The single-frame feature extractor. `arch` overrides timm's table for small networks."""
+    """The single-frame feature extractor; each kind adds what describes its network."""
 
-    kind: Literal["hrnet", "hrnet_ms", "vitpose"]
-    name: str
-    arch: dict[str, object] | None
-    weights: str | None  # checkpoint to start stage one from; null builds offline
+    stride: ClassVar[int] = 4  # image px per map px
+    kind: str
+    weights: str | None = None  # checkpoint to start stage one from; null builds offline
+
+
+class Encoder(Part):
+    """One encoder stack; each kind adds its sizes."""
+
+    kind: str
+    layers: Positive
 
 
 class Crop(Part):
@@ -43,107 +43,32 @@ class Crop(Part):
         return value
 
 
-class Encoder(Part):
-    """One encoder stack: deformable transformer layers, or deformable convolution blocks."""
+class Losses(Part):
+    """Weights of loss terms; a term of weight 0 is neither built nor run.
 
-    kind: Literal["transformer", "conv"]
-    layers: Positive
-    heads: Positive
-    points: Positive
-    feedforward: Positive
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    Any model may weigh the terms of `tips/losses/`, one file each, the name of the key. A kind of
+    model with terms of its own adds their keys.
+    """
 
-
-class Synthesis(Part):
-    """Pose synthesizer, Eq. 1. `points` are the (alpha, beta) of Eq. 15, one map each."""
-
-    points: tuple[tuple[float, float], ...] = Field(min_length=1)
-    encoder: Encoder
-
-    @field_validator("points")
-    @classmethod
-    def _on_the_line(
-        cls, points: tuple[tuple[float, float], ...]
-    ) -> tuple[tuple[float, float], ...]:
-        for alpha, beta in points:
-            if not math.isclose(alpha + beta, 2.0) or min(alpha, beta) < 0:
-                raise ValueError(
-                    f"alpha + beta must be 2 with both in [0, 2] (Eq. 15); got [{alpha}, {beta}]"
-                )
-        return points
-
-
-class Groups(Part):
-    """Part groups: Table V's, or those that spectral clustering finds, or a list of joint names."""
-
-    source: Literal["published", "spectral", "listed"]
-    count: Positive
-    parts: tuple[tuple[str, ...], ...] | None = None
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Weight] = Field(init=False)
 
     @model_validator(mode="after")
-    def _known(self) -> "Groups":
-        if self.source == "published" and self.count not in skeleton.GROUPS:
-            known = ", ".join(map(str, skeleton.GROUPS))
-            raise ValueError(f"Table V has groups for N = {known}; got {self.count}")
-        if (self.source == "listed") != (self.parts is not None):
-            raise ValueError("`parts` is given exactly when source is `listed`")
-        if self.parts is not None:
-            partition(self.parts)
-            if len(self.parts) != self.count:
-                raise ValueError(f"count is {self.count}, but {len(self.parts)} groups are listed")
+    def _known(self) -> "Losses":
+        for name in self.__pydantic_extra__:
+            if name not in kinds.losses():
+                raise ValueError(f"unknown loss '{name}'{kinds.nearest(name, self.keys())}")
         return self
 
+    @classmethod
+    def keys(cls) -> list[str]:
+        """All keys that this model's `losses` may hold."""
+        return [*cls.model_fields, *kinds.losses()]
 
-def partition(parts: tuple[tuple[str, ...], ...]) -> tuple[tuple[int, ...], ...]:
-    """Joint names to ids. Raises ValueError unless every joint is in exactly one group."""
-    names = [name for group in parts for name in group]
-    for name in names:
-        if name not in skeleton.INDEX:
-            raise ValueError(f"unknown joint '{name}'; known: {', '.join(skeleton.JOINTS)}")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    missing = [name for name in skeleton.JOINTS if name not in names]
-    if twice or missing or not all(parts):
-        raise ValueError(
-            "groups must hold each of the 15 joints once and none may be empty; "
-            f"twice: {', '.join(twice) or 'none'}; missing: {', '.join(missing) or 'none'}"
-        )
-    return tuple(tuple(skeleton.INDEX[name] for name in group) for group in parts)
-
-
-class Distillation(Part):
-    """Pose distillation, Fig. 2c: one encoder per part group and their aggregation."""
-
-    groups: Groups
-    encoder: Encoder
-
-
-class Fusion(Part):
-    """Frames and synthesized maps to z. `expansion` widens it for the capacity control."""
-
-    blocks: Positive
-    expansion: Positive
-
-
-class Head(Part):
-    """The final encoder and its heat maps; `start: backbone` begins at the backbone's own maps."""
-
-    start: Literal["backbone", "scratch"]
-    encoder: Encoder
-
-
-class Losses(Part):
-    """Weights of the terms of Eq. 4-15. A term of weight 0 is neither built nor run."""
-
-    heatmap: Weight  # Eq. 6, both parts
-    trajectory: Weight  # S_w of Eq. 4 / 15, inside gamma_s
-    anchor: Weight  # 2 ||R^ - R|| of Eq. 5, inside gamma_s
-    variety: Weight  # gamma_var
-    complement: Weight  # gamma_com
-    redundancy: Weight  # gamma_red
-    synthesis: Weight  # gamma_s
-    information: Weight  # gamma_info
-    estimator: Literal["vsd", "fami_released"]
-    red_level: Literal["label", "feature"]
+    @property
+    def common(self) -> dict[str, float]:
+        """Weights of the terms of `tips/losses/`."""
+        return dict(self.__pydantic_extra__)
 
 
 class Augmentation(Part):
@@ -182,48 +107,23 @@ class Training(Part):
         return milestones
 
 
-def _but(part: type[Part], path: str, *read: str) -> tuple[str, ...]:
-    return tuple(f"{path}.{key}" for key in part.model_fields if key not in read)
-
-
-# Keys that a model does not look at, whatever its other keys say; a test compares with its builder.
-# A model without a line looks at all of them.
-UNREAD: dict[str, tuple[str, ...]] = {
-    "single_frame": ("width", "blocks", "fusion", "head"),
-    "dcpose": ("fusion", "head.encoder", *_but(Losses, "losses", "heatmap")),
-    "posewarper": ("fusion", "head", *_but(Losses, "losses", "heatmap")),
-    "fami_pose": (
-        *("blocks", "fusion", "head.encoder"),
-        *_but(Losses, "losses", "heatmap", "information", "complement", "redundancy", "estimator"),
-    ),
-    "tdmi": (
-        *("blocks", "fusion", "head.encoder"),
-        *_but(Losses, "losses", "heatmap", "information", "variety"),
-    ),
-    "dsta": (
-        *("fusion", *_but(Encoder, "head.encoder", "dropout")),
-        *_but(Losses, "losses", "heatmap"),
-    ),
-}
-
-
 class Experiment(Part):
-    """One training, complete. `digest` of it decides what must be retrained."""
+    """One training, complete. `digest` of it decides what must be retrained.
+
+    A kind of model is a subclass: it adds the keys that its network and its losses read, and says
+    through the properties below what a stage must know of it.
+    """
+
+    first_stage: ClassVar[bool] = False  # trains its backbone instead of building on one
+    bodies: ClassVar[tuple[Skeleton, ...]] = (skeleton.POSETRACK, skeleton.JHMDB)  # it can learn
 
     title: str
-    model: Literal["tips", "single_frame", "dcpose", "posewarper", "fami_pose", "tdmi", "dsta"]
+    model: str
     # Paper: "the length of temporal window is 4" (V-B); here: 5 frames, 4 intervals, because
     # section IV-A and Table VI say {-2, ..., 2}.
     window: tuple[int, ...]
     crop: Crop
-    backbone: Backbone
-    width: Positive  # D, channels of every map behind the backbone
-    blocks: Positive  # residual blocks of C (Eq. 2)
-    interim: Literal[Generator, "features"]
-    synthesis: Synthesis | None
-    fusion: Fusion
-    distillation: Distillation | None
-    head: Head
+    backbone: Annotated[Backbone, OfKind(kinds.BACKBONE)]
     losses: Losses
     augmentation: Augmentation
     training: Training
@@ -239,33 +139,63 @@ class Experiment(Part):
             raise ValueError(f"window must be consecutive frames; got {list(window)}")
         return window
 
-    @model_validator(mode="after")
-    def _composes(self) -> "Experiment":
-        if self.synthesis is not None and len(self.window) < 2:
-            raise ValueError(f"synthesis needs two frames or more; window is {list(self.window)}")
-        if self.model == "single_frame" and (
-            self.synthesis or self.distillation or len(self.window) > 1
-        ):
-            raise ValueError(
-                "model single_frame takes window [0], synthesis null, distillation null"
-            )
-        if self.model != "tips" and (self.synthesis or self.distillation):
-            raise ValueError(
-                f"model {self.model} has neither synthesis nor distillation: set both to null"
-            )
-        return self
-
-    @property
-    def rough_frames(self) -> bool:
-        """Whether the model looks at interim frames; `features` builds on the window's alone."""
-        return self.synthesis is not None and self.interim != "features"
-
-    @property
-    def unread(self) -> tuple[str, ...]:
-        """Keys, dotted, that this model does not look at: changing one changes no training."""
-        return (*UNREAD.get(self.model, ()), *(() if self.synthesis is not None else ("interim",)))
-
     @property
     def t(self) -> int:
         """Position of frame t in the window."""
         return self.window.index(0)
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Height and width of the backbone's maps, px."""
+        stride = self.backbone.stride
+        return self.crop.height // stride, self.crop.width // stride
+
+    @property
+    def interim_frames(self) -> str | None:
+        """The generator of the interim frames that the model looks at; None: it sees none."""
+        return None
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        """The (alpha, beta) of Eq. 15 of every synthesized pose; empty without synthesis."""
+        return ()
+
+    @property
+    def spectral_groups(self) -> int | None:
+        """How many data-driven part groups it reads from the file that the rule `group` writes."""
+        return None
+
+    def groups(self, spectral: Path | None = None, body: Skeleton = skeleton.POSETRACK) -> Parts:
+        """Resolves the model's part groups to joint ids; empty where it has none.
+
+        Args:
+            spectral: file of data-driven groups, where `spectral_groups` asks for it.
+            body: the dataset's joints.
+
+        Raises:
+            ValueError: the file holds no partition, or the joints have no such groups.
+        """
+        return ()
+
+    def with_any_groups(self) -> "Experiment":
+        """The same training with listed groups in place of data-driven ones: as long a step."""
+        return self
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Complete weight of every loss term that is built, above 0, by the term's name."""
+        return {name: weight for name, weight in self.losses.common.items() if weight}
+
+    def modules(self) -> list[str]:
+        """Names every module that is imported only for a training like this one."""
+        common = kinds.losses()
+        terms = [common[name] for name in self.losses.common if self.losses.common[name]]
+        return [*kinds.parts(kinds.MODEL, self.model), *super().modules(), *terms]
+
+    def meaning(self) -> dict[str, Any]:
+        """Gives what of the configuration this training reads: of the losses, those it builds."""
+        found = super().meaning() | {"losses": self.weights}
+        found.pop("title")
+        if not self.first_stage:
+            found["backbone"].pop("weights", None)
+        return found

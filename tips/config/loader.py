@@ -1,26 +1,23 @@
 """YAML -> Study: one level of `extends`, the scale's overlay, errors with the nearest known key."""
 
-import difflib
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tips import skeleton
+from tips import kinds
 from tips.config.experiment import Backbone, Experiment
+from tips.config.fitting import Layer, fitted, keys, without_tags
 from tips.config.layers import ConfigError, layered, overlay, read_yaml
+from tips.config.parts import family_of, part_class
+from tips.config.rows import BACKBONE
 from tips.config.scale import Scale
 
 M = TypeVar("M", bound=BaseModel)
-BACKBONE = "hrnet"  # the variant that is stage one
-RIVALS = ("posewarper", "dcpose", "fami-pose", "tdmi", "dsta")  # other papers' second stages
 NOWHERE = "dataset"  # a root for plans, which read nothing there
-POSETRACK_ONLY = ("dsta",)  # models that know PoseTrack's joints by name
-MEAN_POSE = "mean-pose"  # the predictor without a network: scored, never trained
 
 
 class Variant(NamedTuple):
@@ -41,7 +38,7 @@ class Study(NamedTuple):
     def variant(self, name: str) -> Variant:
         """Looks a variant up. Raises ConfigError naming the nearest known one."""
         if name not in self.variants:
-            raise ConfigError(f"unknown variant '{name}'{_nearest(name, self.variants)}")
+            raise ConfigError(f"unknown variant '{name}'{kinds.nearest(name, self.variants)}")
         return self.variants[name]
 
     def stage_one(self, name: str) -> str:
@@ -51,12 +48,12 @@ class Study(NamedTuple):
             ConfigError: no single-frame variant of the study has that backbone.
         """
         wanted = _network(self.variant(name))
-        singles = [v for v in self.variants.values() if v.experiment.model == "single_frame"]
+        singles = [v for v in self.variants.values() if v.experiment.first_stage]
         for single in sorted(singles, key=lambda single: single.name != BACKBONE):
             if _network(single) == wanted:
                 return single.name
         raise ConfigError(
-            f"variant '{name}': no single-frame variant trains its backbone '{wanted.name}'; "
+            f"variant '{name}': no single-frame variant trains its backbone '{_called(wanted)}'; "
             "give one the same `backbone`"
         )
 
@@ -67,6 +64,11 @@ class Study(NamedTuple):
 
 def _network(variant: Variant) -> Backbone:
     return variant.experiment.backbone.model_copy(update={"weights": None})
+
+
+def _called(backbone: Backbone) -> str:
+    """The network's name, where its kind has several."""
+    return str(getattr(backbone, "name", backbone.kind))
 
 
 def load_study(
@@ -111,28 +113,30 @@ def load_study(
     named = (chosen.variants, chosen.seeds.more, chosen.rows or (), chosen.evaluation.other_rows)
     for name in chain.from_iterable(named):
         if name not in stems:
-            raise ConfigError(f"scale {scale}: unknown variant '{name}'{_nearest(name, stems)}")
+            raise ConfigError(
+                f"scale {scale}: unknown variant '{name}'{kinds.nearest(name, stems)}"
+            )
     folders = {path.parent.name: None for path in files[1:]}
     for name in chosen.without:
         if name not in folders:
             raise ConfigError(
-                f"scale {scale}: without: no folder '{name}'{_nearest(name, folders)}"
+                f"scale {scale}: without: no folder '{name}'{kinds.nearest(name, folders)}"
             )
     return Study(chosen, variants)
 
 
 def _check_joints(variant: Variant, scale: Scale, name: str) -> None:
-    model = variant.experiment.model
-    if model in POSETRACK_ONLY and scale.dataset.body is not skeleton.POSETRACK:
+    experiment = variant.experiment
+    if scale.dataset.body not in experiment.bodies:
         raise ConfigError(
-            f"variant '{variant.name}': model {model} is for PoseTrack's joints, and scale "
-            f"'{name}' has others; leave the variant out of the scale's rows"
+            f"variant '{variant.name}': model {experiment.model} is for PoseTrack's joints, and "
+            f"scale '{name}' has others; leave the variant out of the scale's rows"
         )
 
 
 def _check_interim(variant: Variant, scale: Scale, name: str) -> None:
-    wanted = variant.experiment.interim
-    if variant.experiment.rough_frames and wanted not in scale.interim:
+    wanted = variant.experiment.interim_frames
+    if wanted is not None and wanted not in scale.interim:
         raise ConfigError(
             f"variant '{variant.name}' reads interim frames '{wanted}', which scale '{name}' "
             f"does not make ({', '.join(scale.interim)}); add it to the scale's `interim`"
@@ -163,7 +167,7 @@ def _raw_scale(name: str, experiments: Path) -> tuple[Path, dict[str, Any]]:
         known = {file.stem: None for file in (experiments / "scales").glob("*.yaml")}
         if not known:
             raise ConfigError(f"{experiments / 'scales'}: no scales here; run in the repository")
-        raise ConfigError(f"unknown scale '{name}'{_nearest(name, known)}")
+        raise ConfigError(f"unknown scale '{name}'{kinds.nearest(name, known)}")
     own = read_yaml(path)
     if "extends" in own and "name" not in own and "name" not in (own.get("dataset") or {}):
         raise ConfigError(
@@ -180,106 +184,115 @@ def _leaves_root_open(scale: dict[str, Any]) -> bool:
 
 
 def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
-    """Reads one experiment file over its parent and the scale's overlay. Raises ConfigError."""
+    """Reads one experiment file over its parent and the scale's overlays. Raises ConfigError."""
     own = read_yaml(path)
     parent_name = own.pop("extends", None)
-    base: dict[str, Any] = {}
+    layers = [Layer(f"{path}: ", own, own=True)]
     if parent_name is not None:
-        parent = (path.parent / str(parent_name)).resolve()
-        if not parent.is_file():
-            raise ConfigError(f"{path}: extends: no file {parent_name}")
-        base = read_yaml(parent)
-        if "extends" in base:
-            raise ConfigError(
-                f"{path}: extends: {parent_name} extends another file; one level only"
-            )
-    layers = [_Layer(f"{path}: ", own)]
+        layers.insert(0, _parent(path, parent_name))
     if scale is not None:
-        place = f"scale '{scale.name}': "
         # Over the file that others extend, and below what those say themselves.
-        layers.insert(0 if parent_name else 1, _Layer(f"{place}experiment.", scale.experiment))
-        one = scale.variants.get(path.stem, {})
-        layers.append(_Layer(f"{place}variants.{path.stem}.", one))
+        layers.insert(1, Layer(f"scale '{scale.name}': experiment.", scale.experiment, own=False))
+    said = [layer.values["model"] for layer in layers if "model" in layer.values]
+    if scale is not None:
+        layers += _overlays(scale, path.stem, said[-1] if said else None)
+    return _composed(path, layers)
+
+
+def _parent(path: Path, name: object) -> Layer:
+    """Reads the file that an experiment extends."""
+    parent = (path.parent / str(name)).resolve()
+    if not parent.is_file():
+        raise ConfigError(f"{path}: extends: no file {name}")
+    base = read_yaml(parent)
+    if "extends" in base:
+        raise ConfigError(f"{path}: extends: {name} extends another file; one level only")
+    return Layer(f"{path.parent / str(name)}: ", base, own=False)
+
+
+def _overlays(scale: Scale, variant: str, model: object) -> list[Layer]:
+    """What a scale lays over an experiment's own file: for its kind of model, then for itself."""
+    place = f"scale '{scale.name}': "
+    return [
+        Layer(f"{place}models.{model}.", scale.models.get(str(model), {}), own=True),
+        Layer(f"{place}variants.{variant}.", scale.variants.get(variant, {}), own=True),
+    ]
+
+
+def _composed(path: Path, layers: Sequence[Layer]) -> Experiment:
+    """Lays the layers over each other, each without what belongs to other kinds."""
+    merged: dict[str, Any] = {}
     for layer in layers:
-        base = overlay(base, layer.values)
-    return _validate(Experiment, base, path, layers[::-1])
+        merged = overlay(merged, layer.values)
+    if "model" not in merged:
+        raise ConfigError(f"{path}: model: this key must be given")
+    try:
+        kind = kinds.settings(kinds.MODEL, str(merged["model"]))
+    except ValueError as error:
+        where = next(layer.prefix for layer in layers[::-1] if "model" in layer.values)
+        raise ConfigError(f"{where}model: {error}") from error
+    fitting: dict[str, Any] = {}
+    for layer in layers:
+        fitting = overlay(fitting, fitted(layer, kind, merged))
+    experiment: Experiment = _validate(kind, fitting, path, layers[::-1])
+    return experiment
 
 
-class _Layer(NamedTuple):
-    """One mapping of those laid over each other, and how a message names its keys."""
-
-    prefix: str
-    values: Mapping[str, Any]
-
-    def holds(self, location: Sequence[int | str]) -> bool:
-        inner: Any = self.values
-        for key in location:
-            if not isinstance(inner, Mapping):
-                return inner is not None  # a list or a number: the rest of the way is in it
-            if key not in inner:
-                return False
-            inner = inner[key]
-        return bool(location)  # a rule over all parts is the file's
+def read_experiment(value: Mapping[str, Any]) -> Experiment:
+    """Reads the complete configuration of a run. Raises ValueError."""
+    kind = kinds.settings(kinds.MODEL, str(value.get("model")))
+    experiment: Experiment = kind.model_validate(value)
+    return experiment
 
 
-def digest(value: BaseModel | Mapping[str, Any]) -> str:
-    """Sha256 of a configuration's meaning: not of comments, titles, key order or unread keys."""
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else dict(value)
-    for unread in value.unread if isinstance(value, Experiment) else ():
-        *above, key = unread.split(".")
-        part = plain
-        for name in above:
-            part = part[name]
-        part.pop(key)
-    plain.pop("title", None)
-    plain.pop("note", None)
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-
-def _validate(kind: type[M], value: dict[str, Any], path: Path, layers: Sequence[_Layer] = ()) -> M:
+def _validate(kind: type[M], value: dict[str, Any], path: Path, layers: Sequence[Layer] = ()) -> M:
     """Checks a configuration. A mistake is put down to the topmost layer that has the key."""
     try:
         return kind.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
+        location = without_tags(kind, first["loc"])
         hint = ""
         message = str(first["msg"]).removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             message = "unknown key"
-            hint = _nearest(str(first["loc"][-1]), _fields(kind, first["loc"][:-1]))
+            hint = kinds.nearest(str(location[-1]), _fields(kind, location[:-1]))
         elif first["type"] == "missing":
             message = "this key must be given"
+        elif first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            message = _about_a_kind(kind, location, first.get("ctx", {}))
+            location = (*location, "kind")
         else:
             message += f" (got {json.dumps(first['input'], default=str)[:80]})" * (
                 "got" not in message
             )
-        holding = (layer.prefix for layer in layers if layer.holds(first["loc"]))
+        where = ".".join(map(str, location)) or "the file"
+        holding = (layer.prefix for layer in layers if layer.holds(location))
         raise ConfigError(f"{next(holding, f'{path}: ')}{where}: {message}{hint}") from error
 
 
-def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, None]:
-    """Keys that a model knows at a location, for the nearest-key hint."""
-    model: type[BaseModel] = kind
+def _about_a_kind(
+    part: type[BaseModel], location: tuple[int | str, ...], context: Mapping[str, Any]
+) -> str:
+    """What to say of a part whose kind is unknown or missing."""
+    if "tag" not in context:
+        return "this key must be given"
+    inner = _part(part, location[:-1])
+    family = None if inner is None else family_of(inner, str(location[-1]))
+    tag = str(context["tag"])
+    if family is None:
+        return f"unknown kind '{tag}'"
+    return f"unknown {family.name} '{tag}'{kinds.nearest(tag, kinds.homes(family))}"
+
+
+def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Keys that settings know at a location, for the nearest-key hint."""
+    part = _part(kind, location)
+    return [] if part is None else keys(part)
+
+
+def _part(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
+    part: type[BaseModel] | None = kind
     for key in location:
-        if not isinstance(key, str) or key not in model.model_fields:
-            return {}
-        inner = [
-            part
-            for part in (
-                model.model_fields[key].annotation,
-                *get_args(model.model_fields[key].annotation),
-            )
-            if isinstance(part, type) and issubclass(part, BaseModel)
-        ]
-        if not inner:
-            return {}
-        model = inner[0]
-    return dict.fromkeys(model.model_fields)
-
-
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known: {', '.join(sorted(known))}" if known else ""
+        part = None if part is None else part_class(part, str(key))
+    return part

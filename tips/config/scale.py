@@ -3,11 +3,11 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from tips import skeleton
-from tips.config.embedded import Embedded
-from tips.config.experiment import Generator, Part, Positive, Training
+from tips import kinds, skeleton
+from tips.config.embedded import Embedded, Split
+from tips.config.parts import Part, Positive, SettingsOf
 
 
 class Detector(Part):
@@ -95,21 +95,6 @@ class Evaluation(Part):
         return "gt" if self.boxes == "detected" else "detected"
 
 
-class Vfit(Part):
-    """The interim generator `vfit`: its size, and a checkpoint or how it is trained here."""
-
-    size: Literal["base", "small", "tiny"]
-    weights: str | None  # null: trained on the dataset's own middle frames
-    crop: Positive = 64  # of its training, px
-    training: Training | None = None  # null as well: `vfit` is refused
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> "Vfit":
-        if self.weights is not None and self.training is not None:
-            raise ValueError("vfit has either weights or training; set one to null")
-        return self
-
-
 class Contract(Part):
     """What fixed the rendered data's difficulty, on data seeds other than the study's.
 
@@ -142,11 +127,37 @@ class Scale(Part):
     seeds: Seeds
     rows: tuple[str, ...] | None  # null: every variant
     without: tuple[str, ...] = ()  # folders of experiments/ that are not read
-    interim: tuple[Generator, ...]  # those that are made and measured
-    vfit: Vfit | None = None
+    interim: tuple[str, ...]  # kinds of interim generators: those that are made and measured
+    vfit: Annotated[Any, SettingsOf(kinds.INTERIM, "vfit")] = None
     group_counts: tuple[int, ...]
     pictures: Positive
     speed_repeats: Positive
     checkpointing: bool = False  # encoder layers are computed twice and held once
     experiment: dict[str, Any]  # laid over every experiment, below its own YAML
-    variants: dict[str, dict[str, Any]]  # laid over one experiment, above its own YAML
+    # Laid over the experiments of one kind of model, above their own YAML.
+    models: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    variants: dict[str, dict[str, Any]]  # laid over one experiment, above all others
+
+    @field_validator("interim")
+    @classmethod
+    def _known(cls, interim: tuple[str, ...]) -> tuple[str, ...]:
+        known = kinds.homes(kinds.INTERIM)
+        for name in interim:
+            if name not in known:
+                raise ValueError(f"unknown generator '{name}'{kinds.nearest(name, known)}")
+        return interim
+
+    @field_validator("models")
+    @classmethod
+    def _models(cls, models: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        known = kinds.homes(kinds.MODEL)
+        for name in models:
+            if name not in known:
+                raise ValueError(f"unknown model '{name}'{kinds.nearest(name, known)}")
+        return models
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that the dataset has: stills are rendered for stage one alone."""
+        embedded = self.dataset.embedded
+        return ("train", "val", "stills") if embedded and embedded.stills else ("train", "val")

@@ -82,3 +82,6 @@ class ScratchStart(nn.Module):
     ) -> Float[Tensor, "B J H W"]:
         """Returns zero maps."""
         return F_t.new_zeros(F_t.shape[0], skeleton.COUNT, *F_t.shape[-2:])
+
+
+START: dict[str, type[nn.Module]] = {"backbone": BackboneStart, "scratch": ScratchStart}

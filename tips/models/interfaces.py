@@ -9,16 +9,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tips.models.weights import Published, Shapes
+from tips.checkpoints import Published, Shapes
 from tips.ops.heatmap import Decoding, decode
 from tips.tensors import Coordinates, PoseOutput
 
 
 class Backbone(nn.Module):
-    """Images (B, 3, H, W) -> features F (B, C, H / stride, W / stride) of single frames."""
+    """Images (B, 3, H, W) -> features F (B, C, H / stride, W / stride) of single frames.
+
+    The stride is its settings'.
+    """
 
     channels: int
-    stride: int
     final_layer: nn.Conv2d  # the 1x1 heat-map head on F
     autocast: bool  # run in bfloat16
     # What a published file may hold as well, one of these and whole; this network does without.
@@ -57,10 +59,20 @@ class PoseModel(nn.Module, ABC):
     """
 
     backbone: Backbone
+    groups: tuple[tuple[int, ...], ...] = ()  # joint ids of its part groups
 
     @abstractmethod
-    def coordinates(self, output: PoseOutput) -> Coordinates:
-        """Computes Eq. 2, map px; for losses and pictures only."""
+    def forward(
+        self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B _i 3 H W"]
+    ) -> PoseOutput:
+        """Estimates the pose of frame t."""
+
+    def coordinates(self, output: PoseOutput) -> Coordinates | None:
+        """Computes Eq. 2, map px, for losses and pictures only; None where nothing is between."""
+        return None
+
+    def start_from_backbone(self) -> None:
+        """Starts from the backbone, once that is loaded, what learns faster from there."""
 
     def decode(
         self, output: PoseOutput, how: Decoding

@@ -1,10 +1,24 @@
 """Blocks that several parts share."""
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from itertools import pairwise
 
 from jaxtyping import Float
 from torch import Tensor, nn
+
+
+class SlowParameters(nn.Module, ABC):
+    """A layer some of whose parameters learn at `training.sampling_rate_factor` of the rate."""
+
+    @abstractmethod
+    def slow_parameters(self) -> Iterator[nn.Parameter]:
+        """Names them: those that say where to sample."""
+
+
+class Recomputable(nn.Module):
+    """A layer that may forget its activations until the backward pass: it has no batch norm."""
 
 
 class ResBlock(nn.Module):

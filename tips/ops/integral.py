@@ -1,5 +1,7 @@
 """Soft-argmax: the integral operator of Eq. 2-3."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -25,3 +27,10 @@ def integral(logits: Float[Tensor, "... H W"]) -> Float[Tensor, "... 2"]:
     x = torch.arange(width, dtype=mass.dtype, device=mass.device)
     y = torch.arange(height, dtype=mass.dtype, device=mass.device)
     return torch.stack([(mass.sum(-2) * x).sum(-1), (mass.sum(-1) * y).sum(-1)], dim=-1)
+
+
+def interval_points(points: Sequence[tuple[float, float]]) -> list[float]:
+    """Times s = beta / 2 of the synthesized poses, 0 at w and 1 at w + 1 (Eq. 15)."""
+    # Paper: "the ratio of alpha/beta is lower/higher, the synthesized points are closer to
+    # R_w/R_{w+1}"; here: reversed, because Eq. 15 gives R' = (alpha R_w + beta R_{w+1}) / 2.
+    return [beta / 2 for _, beta in points]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tips.config import BACKBONE
+from tips.config import BACKBONE, CAPACITY_CONTROL, SCRATCH, SINGLE_FRAME
 from tips.evaluation.intervals import ENOUGH_SEQUENCES
 from tips.reporting import markdown, view
 from tips.reporting.view import Row
@@ -13,7 +13,6 @@ WORDS = {
     "not separable": "not separable from no difference",
     "opposite sign": "with the opposite sign",
 }
-CONTROL = "concat-wide"
 # What a control's interval against the backbone says.
 LOOKS = {
     "below": "below the backbone: the backbone looks at the image",
@@ -59,12 +58,14 @@ def _headline(sheets: Mapping[str, Sequence[Row]], metric: str) -> list[str]:
     text = view.gain(full, "gain_wide", "low_wide", "high_wide")
     if text and text not in view.NUMBERLESS:
         items.append(
-            f"Full model over `{CONTROL}`, a plain concatenation of its size: {text} {metric} "
-            f"points, **{full['verdict_wide']}**. Only this comparison says something about "
+            f"Full model over `{CAPACITY_CONTROL}`, a plain concatenation of its size: "
+            f"{text} {metric} points, **{full['verdict_wide']}**. Only this comparison says something about "
             "synthesis and distillation; the one above also holds the gain of seeing more frames."
         )
     else:
-        items.append(f"Full model over `{CONTROL}`, a plain concatenation of its size: missing.")
+        items.append(
+            f"Full model over `{CAPACITY_CONTROL}`, a plain concatenation of its size: missing."
+        )
     return items
 
 
@@ -113,8 +114,8 @@ def _checks(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
             f"The full model ({full['ours']}) over a mean pose put into the box "
             f"({mean['ours']}): {above:+.1f} points, without an interval."
         )
-    items += _control(controls["single-frame"], "The single-frame control", SECOND_STAGE)
-    scratch = controls["single-frame-scratch"]
+    items += _control(controls[SINGLE_FRAME], "The single-frame control", SECOND_STAGE)
+    scratch = controls[SCRATCH]
     items += _control(scratch, "The same control with its head from scratch", FROM_SCRATCH)
     return items
 

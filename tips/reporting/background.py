@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tips.config import BACKBONE
+from tips.config import BACKBONE, SCRATCH, SINGLE_FRAME
 from tips.paths import Paths
 from tips.reporting import markdown, sources
 from tips.reporting.deviations import Deviation
@@ -14,8 +14,6 @@ from tips.reporting.sections import Section
 from tips.reporting.sources import Provenance, Step
 
 FALL_ASKED = 10.0  # percent, of the single-frame control's training loss
-CONTROL = "single-frame"
-SCRATCH = "single-frame-scratch"
 
 
 class RunRecord(NamedTuple):
@@ -77,7 +75,7 @@ def training(curves: Mapping[str, Sequence[Step]], drawn: Sequence[tuple[str, st
 def _control(curves: Mapping[str, Sequence[Step]]) -> str:
     """Whether the schedule trains a head: one from nothing, and one as the scale starts heads."""
     first, scratch = _falls(curves, BACKBONE), _falls(curves, SCRATCH)
-    second = _falls(curves, CONTROL)
+    second = _falls(curves, SINGLE_FRAME)
     if not (first and scratch and second):
         return ""
     word = "at least" if min(scratch) >= FALL_ASKED else "**less than**"
@@ -85,8 +83,8 @@ def _control(curves: Mapping[str, Sequence[Step]]) -> str:
         f"The single-frame network's loss fell by {min(first):.1f} % in stage one. Its two "
         f"controls put the full final head on the same frozen features of one frame. From scratch "
         f"(`{SCRATCH}`) the loss fell by {min(scratch):.1f} %, {word} the {FALL_ASKED:.0f} % asked "
-        f"of a trained control. With the start that this scale gives to heads (`{CONTROL}`), it "
-        f"fell by {_span(second)}. A negative fall is a rise; a head that starts from the "
+        f"of a trained control. With the start that this scale gives to heads (`{SINGLE_FRAME}`), "
+        f"it fell by {_span(second)}. A negative fall is a rise; a head that starts from the "
         "backbone's own heat maps finds little left to correct.\n\n"
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from tips.config import MEAN_POSE
+from tips.config import BACKBONE, MEAN_POSE
 from tips.paths import Paths
 from tips.records import atomic_path, read_json
 from tips.reporting import figures, view
@@ -35,7 +35,7 @@ def gains(sheets: Mapping[str, Sequence[Row]], metric: str, folder: Path) -> lis
     """Draws the gains over the backbone and over the capacity control, where there are any."""
     rows = [row for name in _compared(sheets) for row in sheets[name]]
     over_backbone = _bars(
-        (r for r in rows if r["baseline"] == "hrnet"), ("gain_ours", "low", "high", "verdict")
+        (r for r in rows if r["baseline"] == BACKBONE), ("gain_ours", "low", "high", "verdict")
     )
     over_wide = _bars(rows, ("gain_wide", "low_wide", "high_wide", "verdict_wide"), paper=False)
     drawn = []

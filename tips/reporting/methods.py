@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tips.config import BACKBONE, Experiment, Study
+from tips.config import BACKBONE, FULL, Experiment, Study
 from tips.paths import Paths
 from tips.reporting import markdown, sources, view
 from tips.reporting.published import Table, printed_difference
@@ -13,7 +13,6 @@ from tips.reporting.sections import Section, learned_middles
 from tips.reporting.view import Row
 
 NAME = "M"
-FULL = "tips"
 FULL_OVER = ("tips_gain", "tips_low", "tips_high", "tips_verdict")
 COLUMNS = ("frames", "parameters", "head_parameters", "gain_on_boxes", "tips_paper", *FULL_OVER)
 BOXES = {"gt": "annotated", "detected": "detected"}
@@ -131,13 +130,13 @@ def conditions(table: Table, study: Study) -> list[str]:
 def _interim(study: Study) -> list[str]:
     """What the full model's interim frames are made by, and what that has learned from."""
     full = study.variant(FULL).experiment
-    if not full.rough_frames:
+    if full.interim_frames is None:
         return []
     text = (
         "Of these rows only the full model looks at interim frames; they are made by "
-        f"`{full.interim}`."
+        f"`{full.interim_frames}`."
     )
-    if full.interim == "vfit" and learned_middles(study):
+    if full.interim_frames == "vfit" and learned_middles(study):
         text += (
             " VFIT was trained here on true middle frames of the training split, and no part of "
             "the other rows was; the full model without that is the row *optical flow* under "

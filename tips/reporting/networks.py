@@ -11,10 +11,8 @@ SCALE = "paper"
 RELEASE: Release = "posetrack17"  # Table VIII's set: with it the table's rows name their variants
 ADDED = "full-size"  # folder of the variants of Tables VIII-X: their stages one are counted too
 TIMED = ("6", "8")  # tables with a speed
-# What a network and the memory of its training step depend on; variants that differ elsewhere cost
-# the same.
-PARTS = {"model", "window", "crop", "backbone", "width", "blocks", "interim", "synthesis"}
-PARTS |= {"fusion", "distillation", "head", "losses"}
+# What neither a network nor the memory of its training step depends on.
+FREE = {"augmentation", "training"}
 
 
 class Networks(NamedTuple):
@@ -48,7 +46,7 @@ def _timed(tables: Tables) -> tuple[str, ...]:
 
 def network(experiment: Experiment) -> str:
     """What a network's costs depend on; where points of a trajectory lie is no part of it."""
-    found = experiment.model_dump(include=PARTS)
-    if experiment.synthesis is not None:
-        found["synthesis"]["points"] = len(experiment.synthesis.points)
+    found = {k: v for k, v in experiment.meaning().items() if k not in FREE}
+    if experiment.points:
+        found["synthesis"] = found["synthesis"] | {"points": len(experiment.points)}
     return str(found)

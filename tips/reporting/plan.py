@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tips.config import BACKBONE, ConfigError, Experiment, Study, digest
+from tips.config import BACKBONE, FULL, ConfigError, Experiment, Study, digest
 from tips.data.releases import RELEASES, Published
 from tips.paths import Paths
 from tips.reporting import sources
@@ -11,7 +11,6 @@ from tips.reporting.published import Tables
 from tips.reporting.rows import your_variants
 from tips.training.schedule import Draws, steps_per_epoch
 
-FULL = "tips"  # whose step stands for one that nobody has measured
 HOUR = 3600.0
 
 

@@ -4,13 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tips.config import Study
+from tips.config import BACKBONE, CAPACITY_CONTROL, Study
 from tips.evaluation.intervals import Interval
 from tips.reporting.published import Row, Table, Tables
 from tips.reporting.results import Results
 from tips.reporting.runs import NOT_IN_SCALE, Group, Status
 
-CAPACITY_CONTROL = "concat-wide"
 COLUMNS = (
     "row",
     "label",
@@ -115,7 +114,7 @@ def your_variants(tables: Tables, study: Study) -> Table:
     They use what they name, and the stage one of what they name.
     """
     named = tables.named & study.variants.keys()
-    seconds = [name for name in named if study.variants[name].experiment.model != "single_frame"]
+    seconds = [name for name in named if not study.variants[name].experiment.first_stage]
     known = named | {study.stage_one(name) for name in seconds}
     return Table(
         name="variants",
@@ -124,7 +123,7 @@ def your_variants(tables: Tables, study: Study) -> Table:
         dataset=None,
         columns=(),
         value=None,
-        baseline="hrnet",
+        baseline=BACKBONE,
         notes=(),
         claims=(),
         rows=tuple(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tips import skeleton
-from tips.config import Study
+from tips.config import FULL, Study
 from tips.evaluation.synthesis import SOURCES
 from tips.reporting import markdown, sources, view
 from tips.reporting.answer import answer
@@ -308,8 +308,8 @@ def interim(rows: Sequence[Row], worth: str, study: Study) -> Section:
 
 def _surpassed(rows: Sequence[Row], study: Study) -> str:
     """A warning where another generator comes nearer to the true frames than the study's own."""
-    full = study.variants.get("tips")
-    own = full.experiment.interim if full else ""
+    full = study.variants.get(FULL)
+    own = full.experiment.interim_frames if full else ""
     reached = {
         row["generator"]: float(row["psnr"])
         for row in rows

@@ -167,12 +167,12 @@ def synthesis(tables: Tables, study: Study, found: Collected) -> Sheet:
 
 def _untrained(variant: str, study: Study) -> str:
     """A remark where no loss reaches the head that reads the synthesized poses."""
-    losses = study.variants[variant].experiment.losses
-    return "" if losses.synthesis * losses.trajectory else " (no loss trains this reading)"
+    weights = study.variants[variant].experiment.weights
+    return "" if "trajectory" in weights else " (no loss trains this reading)"
 
 
 def _synthesizes(variant: str, study: Study) -> bool:
-    return variant in study.variants and study.variants[variant].experiment.synthesis is not None
+    return variant in study.variants and bool(study.variants[variant].experiment.points)
 
 
 def subsets(study: Study, found: Collected) -> Sheet:

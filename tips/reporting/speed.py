@@ -46,9 +46,9 @@ def _with_interim(
     window: float, experiment: Experiment, interim: Mapping[str, float]
 ) -> float | None:
     """A window's time with all its interim frames made; None if their generator was not timed."""
-    if not experiment.rough_frames:
+    if not experiment.interim_frames:
         return window
-    one = interim.get(experiment.interim)
+    one = interim.get(experiment.interim_frames)
     return None if one is None else window + (len(experiment.window) - 1) * one
 
 

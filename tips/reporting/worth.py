@@ -24,8 +24,8 @@ def extra(
     for line in lines:
         variant = line.group.variant if line.group else ""
         generator = ""
-        if variant in study.variants and study.variants[variant].experiment.rough_frames:
-            generator = study.variants[variant].experiment.interim
+        if variant in study.variants:
+            generator = study.variants[variant].experiment.interim_frames or ""
         cells.append((generator, _psnr(generator, paths), *full_over(line, results)))
     return cells
 

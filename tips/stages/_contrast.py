@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from tips import records
-from tips.config import BACKBONE, RIVALS
+from tips.config import BACKBONE, FULL, rivals
 from tips.evaluation import pck
 from tips.evaluation.contrast import Contrast, Judged, Place, best, extremes, judge, shared
 from tips.evaluation.matching import THRESHOLD
@@ -18,7 +18,6 @@ from tips.reporting.published import load_tables
 from tips.stages._drawing import View, bones, save, show
 from tips.stages._study import EXPERIMENTS, Opened, read_annotations
 
-FULL = "tips"
 FILE = "contrast.jpg"
 COUNT = 2  # of wins, and of losses
 MARGIN = 0.75  # of a view's half side, in the longer side of the person's box
@@ -49,25 +48,25 @@ def draw_contrast(opened: Opened, folder: Path) -> dict[str, str]:
     study, paths = opened
     (folder / FILE).unlink(missing_ok=True)
     boxes = study.scale.evaluation.boxes
-    files = {name: paths.predictions(name, "0", boxes) for name in RIVALS}
-    rivals = [name for name, file in files.items() if name in study.variants and file.is_file()]
-    if not rivals:
+    files = {name: paths.predictions(name, "0", boxes) for name in rivals()}
+    trained = [name for name, file in files.items() if name in study.variants and file.is_file()]
+    if not trained:
         return {}
     annotations = read_annotations(paths, "val")
     measure = BOX if study.scale.dataset.metric == "PCK" else HEAD
     methods = {}
-    for name in (BACKBONE, *rivals, FULL):
+    for name in (BACKBONE, *trained, FULL):
         found = records.read(records.Predictions, paths.predictions(name, "0", boxes))
         methods[name] = judge(
             from_records(annotations, found, unit=measure.unit), measure.threshold
         )
     people = shared(list(methods.values()))
-    rival = best(methods, rivals, people)
+    rival = best(methods, trained, people)
     wins, losses = extremes(methods[FULL], methods[rival], people, COUNT)
     if not (wins or losses):
         return {}
     _sheet(opened, annotations, methods, [*wins, *losses], measure, folder / FILE)
-    absent = [name for name in RIVALS if name not in rivals]
+    absent = [name for name in rivals() if name not in trained]
     origin = load_tables(EXPERIMENTS / "tables.yaml").origins.get(rival, "ours")
     caption = (
         f"Fig. 6's counterpart, chosen by rule: of the {len(people)} validation people whom every "

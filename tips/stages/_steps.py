@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import torch
 
-from tips import skeleton
 from tips.config import ConfigError, Experiment, Study
 from tips.reporting.memory import GIB
 from tips.reporting.networks import network
@@ -47,7 +46,7 @@ def measured_steps(study: Study, repeats: int = 3) -> tuple[dict[str, StepTime],
     times: dict[str, StepTime] = {}
     misfits: list[str] = []
     for name, variant in track(study.variants.items(), "steps", len(study.variants)):
-        experiment = with_any_groups(variant.experiment)
+        experiment = variant.experiment.with_any_groups()
         settings = experiment.training
         kind = (
             f"{network(experiment)} {(settings.batch, settings.accumulation, settings.precision)}"
@@ -75,18 +74,6 @@ def _fitting(
         return None
     except ValueError as error:
         raise ConfigError(f"{name}: {error}") from error
-
-
-def with_any_groups(experiment: Experiment) -> Experiment:
-    """As many part groups, of any joints, for those that wait for data: as long a step."""
-    distillation = experiment.distillation
-    if distillation is None or distillation.groups.source != "spectral":
-        return experiment
-    count = distillation.groups.count
-    parts = tuple(skeleton.JOINTS[first::count] for first in range(count))
-    groups = distillation.groups.model_copy(update={"source": "listed", "parts": parts})
-    changed = distillation.model_copy(update={"groups": groups})
-    return experiment.model_copy(update={"distillation": changed})
 
 
 def measure(

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tips import records
-from tips.config import Study, Variant, Vfit, load_study
+from tips.config import Study, Variant, load_study
 from tips.data.frames import open_frames, open_interim
 from tips.data.windows import Stores, WindowSet
+from tips.interim.vfit.settings import Settings as Vfit
 from tips.paths import Paths, study_paths
 from tips.records import Annotations
 
 EXPERIMENTS = Path("experiments")
-STRIDE = 4  # of every backbone's output
 
 
 class Opened(NamedTuple):
@@ -29,10 +29,15 @@ def open_study(scale: str, root: str = "") -> Opened:
 
 def interpolator(opened: Opened) -> Vfit | None:
     """What the interim generator `vfit` is in a study: its own training's, or a published one."""
-    settings = opened.study.scale.vfit
+    settings: Vfit | None = opened.study.scale.vfit
     if settings is None or settings.training is None:
         return settings
     return Vfit(size=settings.size, weights=str(opened.paths.vfit))
+
+
+def generator_settings(opened: Opened, generator: str) -> Vfit | None:
+    """The settings of an interim generator; None where its kind has none."""
+    return interpolator(opened) if generator == "vfit" else None
 
 
 def read_annotations(paths: Paths, split: str) -> Annotations:
@@ -44,14 +49,12 @@ def open_windows(opened: Opened, variant: Variant, splits: list[Annotations]) ->
     """Opens the frame stores that a variant's windows need."""
     study, paths = opened
     experiment = variant.experiment
-    interim = experiment.rough_frames
+    interim = experiment.interim_frames
     dataset = study.scale.dataset
     stores: dict[str, Stores] = {
         annotations.split: Stores(
             open_frames(dataset, paths, annotations),
-            open_interim(dataset, paths, experiment.interim, annotations.split)
-            if interim
-            else None,
+            open_interim(dataset, paths, interim, annotations.split) if interim else None,
         )
         for annotations in splits
     }
@@ -59,8 +62,8 @@ def open_windows(opened: Opened, variant: Variant, splits: list[Annotations]) ->
         stores,
         experiment.window,
         experiment.crop,
-        STRIDE,
+        experiment.backbone.stride,
         study.scale.evaluation.enlarge,
-        interim=interim,
+        interim=interim is not None,
         mirror=dataset.body.mirror,
     )

@@ -2,14 +2,14 @@
 
 import logging
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, PlainValidator, TypeAdapter, ValidationError
 
 from tips import skeleton
-from tips.build import Parts, build_groups
-from tips.config import Evaluation, Experiment, Variant, Vfit, load_scale
+from tips.config import Evaluation, Experiment, Parts, Variant, load_scale, read_experiment
+from tips.interim.vfit.settings import Settings as Vfit
 from tips.models.interfaces import PoseModel
 from tips.provenance import PACKAGE, file_digest
 from tips.records import RecordError, first_problem, read_json
@@ -36,7 +36,7 @@ class _Interpolator(BaseModel):
 class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore")
     variant: str
-    config: Experiment
+    config: Annotated[Experiment, PlainValidator(read_experiment)]
     # Older runs do not record these four.
     joints: tuple[str, ...] = skeleton.JOINTS
     groups: Parts | None = None
@@ -67,8 +67,7 @@ def open_run(folder: Path, device: torch.device) -> TrainedRun:
         )
     groups = record.groups
     if groups is None:
-        distillation = record.config.distillation
-        groups = build_groups(distillation.groups) if distillation is not None else ()
+        groups = record.config.groups()
     model = load_trained(record.config, groups, folder / CHECKPOINT, device)
     variant = Variant(record.variant, "run", record.config, 1)
     evaluation = record.evaluation or _as_the_paper(folder)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from tips import provenance
-from tips.build import build_groups, build_model
+from tips.build import build_model
 from tips.config import BACKBONE, ConfigError, Experiment, load_study
-from tips.models.backbones.hrnet import HRNet
+from tips.models.backbones.timm_hrnet import TimmHRNet
 from tips.models.cost import Macs, multiply_adds
 from tips.models.interfaces import PoseModel
 from tips.ops import deform_attn as ops
@@ -103,8 +103,8 @@ def single_passes(experiment: Experiment) -> dict[str, Call]:
     """One frame through the backbone and its head: two precisions, two memory formats."""
     model = _model(experiment, autocast=False)
     lean, usual = model.backbone, copy.deepcopy(model.backbone)
-    assert isinstance(lean, HRNet)
-    assert isinstance(usual, HRNet)
+    assert isinstance(lean, TimmHRNet)
+    assert isinstance(usual, TimmHRNet)
     for parameter in usual.parameters():
         parameter.data = parameter.data.contiguous()
     image = torch.rand(1, 3, experiment.crop.height, experiment.crop.width)
@@ -119,7 +119,7 @@ def single_passes(experiment: Experiment) -> dict[str, Call]:
     return calls
 
 
-def _pass(network: HRNet, image: Tensor, dtype: torch.dtype) -> Call:
+def _pass(network: TimmHRNet, image: Tensor, dtype: torch.dtype) -> Call:
     def call() -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
             maps: Tensor = network.final_layer(network.net(image)[0])
@@ -137,7 +137,7 @@ def _windows(
     for name in NETWORKS:
         experiment = experiments[name]
         crop, frames = experiment.crop, len(experiment.window)
-        rough = frames - 1 if experiment.rough_frames else 0
+        rough = frames - 1 if experiment.interim_frames else 0
         images = torch.rand(1, frames, 3, crop.height, crop.width)
         interim = torch.rand(1, rough, 3, crop.height, crop.width)
         for precision in precisions:
@@ -154,9 +154,8 @@ def _backbone(model: PoseModel, images: Tensor, interim: Tensor) -> Callable[[],
 
 
 def _model(experiment: Experiment, *, autocast: bool) -> PoseModel:
-    groups = build_groups(experiment.distillation.groups) if experiment.distillation else ()
     torch.manual_seed(0)
-    return build_model(experiment, groups, autocast).eval()
+    return build_model(experiment, experiment.groups(), autocast).eval()
 
 
 def _arithmetic(experiments: Mapping[str, Experiment]) -> dict[str, Macs]:

@@ -11,30 +11,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips import skeleton
-from tips.build import build_criterion, build_groups, build_model
-from tips.config import ConfigError, Experiment, load_experiment, load_study
+from tips.build import build_criterion, build_model
+from tips.config import FULL, ConfigError, Experiment, load_experiment, load_study
 from tips.models.interfaces import Backbone, PoseModel
 from tips.ops import deform_attn as ops
 from tips.ops.heatmap import encode
 from tips.records import atomic_path, write_json
 from tips.reporting.kernels import training_page
 from tips.stages._progress import track
-from tips.stages._study import EXPERIMENTS, STRIDE
+from tips.stages._study import EXPERIMENTS
 from tips.stages._timing import quartiles, timed
 from tips.stages.bench import using
 from tips.tensors import Target, Window
+from tips.training.criterion import forward_pass
 from tips.training.loop import build_optimizer
 
 
 class Given(Backbone):
     """A backbone that is not computed: features of the right shape, drawn once per batch size."""
 
-    stride = STRIDE
-
-    def __init__(self, channels: int, height: int, width: int) -> None:
+    def __init__(self, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
-        self.channels = channels
-        self.size = (height // STRIDE, width // STRIDE)
+        self.channels, self.size = channels, size
         self.final_layer = nn.Conv2d(channels, skeleton.COUNT, 1)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
@@ -64,7 +62,7 @@ def run(
         raise ConfigError("no kernel is built; run `make kernels`")
     if min(pairs, paper_pairs) < 1:
         raise ConfigError(f"--pairs must be at least 1; got {min(pairs, paper_pairs)}")
-    desk = load_study("desk", EXPERIMENTS).variant("tips").experiment
+    desk = load_study("desk", EXPERIMENTS).variant(FULL).experiment
     cases = {
         "desk full model": (desk, desk.training.batch, pairs),
         "paper-size head": (load_experiment(EXPERIMENTS / "tips.yaml"), 1, paper_pairs),
@@ -82,30 +80,23 @@ def run(
 
 
 def _model(experiment: Experiment, *, given: bool) -> PoseModel:
-    groups = _groups(experiment)
     torch.manual_seed(0)
-    model = build_model(experiment, groups)
+    model = build_model(experiment, experiment.groups())
     if given:
-        crop = experiment.crop
-        model.backbone = Given(model.backbone.channels, crop.height, crop.width)
+        model.backbone = Given(model.backbone.channels, experiment.map_size)
     model.backbone.requires_grad_(False)
     return model.train()
 
 
-def _groups(experiment: Experiment) -> tuple[tuple[int, ...], ...]:
-    return build_groups(experiment.distillation.groups) if experiment.distillation else ()
-
-
 def training_step(experiment: Experiment, model: PoseModel, batch: int) -> Callable[[], object]:
     """One step on fixed random windows: forward, every loss, backward, Adam."""
-    criterion = build_criterion(experiment, model, _groups(experiment))
+    criterion = build_criterion(experiment, model)
     optimizer = build_optimizer(model, criterion, experiment.training)
     window, target = _batch(experiment, batch)
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        output = model(*window)
-        criterion(output, model.coordinates(output), target)["total"].backward()
+        criterion(forward_pass(model, window, target))["total"].backward()
         optimizer.step()
 
     return step
@@ -115,7 +106,7 @@ def _batch(experiment: Experiment, batch: int) -> tuple[Window, Target]:
     draw = torch.Generator().manual_seed(0)
     frames = len(experiment.window)
     height, width = experiment.crop.height, experiment.crop.width
-    size = (height // STRIDE, width // STRIDE)
+    size = experiment.map_size
     far = torch.tensor([size[1] - 1.0, size[0] - 1.0])
     joints = torch.rand(batch, skeleton.COUNT, 2, generator=draw) * far
     weights = torch.ones(batch, skeleton.COUNT)

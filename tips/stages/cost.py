@@ -7,26 +7,22 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from tips import records, skeleton
-from tips.build import build_criterion, build_groups, build_model
+from tips import kinds, records, skeleton
+from tips.build import build_criterion, build_model
+from tips.checkpoints import COCO
 from tips.config import BACKBONE, ConfigError, Experiment
-from tips.models.backbones.hrnet import HRNet
-from tips.models.baselines import dcpose, posewarper
-from tips.models.baselines.fami_pose import FamiPose
-from tips.models.baselines.single_frame import SingleFrame
+from tips.interim.vfit.network import VFIT
+from tips.interim.vfit.sizes import SIZES
+from tips.models.backbones import build_backbone
 from tips.models.cost import multiply_adds, parameters, peak_bytes
-from tips.models.heads import ScratchStart
 from tips.models.interfaces import PoseModel
-from tips.models.vfit.network import VFIT
-from tips.models.vfit.sizes import SIZES
-from tips.models.weights import COCO
 from tips.reporting.cost import page, read_timed
 from tips.reporting.networks import Networks, network, open_networks
 from tips.stages._progress import track
-from tips.stages._study import EXPERIMENTS, STRIDE
+from tips.stages._study import EXPERIMENTS
 from tips.stages.speed import interleaved
 from tips.tensors import Target, Window
-from tips.training.criterion import Criterion
+from tips.training.criterion import Criterion, forward_pass
 from tips.training.device import choose_device
 from tips.training.memory import checkpoint_activations
 
@@ -35,30 +31,11 @@ HUGE = "vitpose"  # a backbone that is not timed: its weights alone are 2.5 GB
 Row = dict[str, Any]
 
 
-# Heads whose code is public, as their experiment sizes them, for any number of joints.
-RELEASED: dict[str, Callable[[Experiment, int], nn.Module]] = {
-    "dcpose": lambda e, joints: dcpose.DCPoseHead(e.width, e.blocks, dcpose.DILATIONS, joints),
-    "posewarper": lambda e, joints: posewarper.Warp(
-        e.width, e.blocks, posewarper.DILATIONS, joints
-    ),
-    "fami_pose": lambda e, joints: FamiPose(
-        HRNet(e.backbone.name, e.backbone.arch, False, joints),
-        ScratchStart(),
-        e.t,
-        frames=len(e.window),
-        width=e.width,
-        size=(e.crop.height // STRIDE, e.crop.width // STRIDE),
-        joints=joints,
-    ),
-}
-
-
 class Subject(NamedTuple):
     """A model and what it is called with."""
 
     experiment: Experiment
     model: PoseModel
-    groups: tuple[tuple[int, ...], ...]
     window: Window
 
 
@@ -117,18 +94,15 @@ def subject(experiment: Experiment, device: str, batch: int = 1, autocast: bool 
     The single-frame HRNet gets COCO's 17 joints: as published, as the tables count it.
     """
     e = experiment
-    groups = build_groups(e.distillation.groups) if e.distillation else ()
     with torch.device(device):
-        if e.model == "single_frame" and e.backbone.kind == "hrnet":
-            published = HRNet(e.backbone.name, e.backbone.arch, autocast, joints=len(COCO))
-            model: PoseModel = SingleFrame(published)
-        else:
-            model = build_model(e, groups, autocast)
+        model = build_model(e, e.groups(), autocast)
+        if e.first_stage and e.backbone.kind == BACKBONE:
+            model.backbone = build_backbone(e, autocast, joints=len(COCO))
         size = (e.crop.height, e.crop.width)
-        rough = len(e.window) - 1 if e.rough_frames else 0
+        rough = len(e.window) - 1 if e.interim_frames else 0
         images = torch.rand(batch, len(e.window), 3, *size)
         window = Window(images, torch.rand(batch, rough, 3, *size))
-    return Subject(e, model.eval(), groups, window)
+    return Subject(e, model.eval(), window)
 
 
 def cost(counted: Subject, interpolator: Row) -> Row:
@@ -161,12 +135,13 @@ def cost(counted: Subject, interpolator: Row) -> Row:
 
 def _head(experiment: Experiment) -> Row:
     """Parameters beside the backbone of a released rival: the row's, and with COCO's joints."""
-    if experiment.model not in RELEASED:
+    network = kinds.load(kinds.MODEL, experiment.model, "network")
+    if not hasattr(network, "released"):
         return {}
     found = {}
     for name, joints in (("head", skeleton.COUNT), ("head_coco", len(COCO))):
         with torch.device("meta"):
-            parts = parameters(RELEASED[experiment.model](experiment, joints))
+            parts = parameters(network.released(experiment, joints))
         found[name] = sum(count for part, count in parts.items() if part != "backbone")
     return found
 
@@ -209,9 +184,9 @@ def memory(counted: Subject) -> Row:
 
 def training_step(counted: Subject) -> tuple[Criterion, Callable[[], None]]:
     """The losses of a model, on its device, and a step: forward, losses, backward."""
-    experiment, model, groups, window = counted
+    experiment, model, window = counted
     batch, frames = window.images.shape[:2]
-    height, width = (side // STRIDE for side in window.images.shape[-2:])
+    height, width = experiment.map_size
     with window.images.device:
         joints = model.backbone.final_layer.out_channels
         target = Target(
@@ -220,11 +195,10 @@ def training_step(counted: Subject) -> tuple[Criterion, Callable[[], None]]:
             weights=torch.ones(batch, joints),
             padded=torch.zeros(batch, frames - 1, dtype=torch.bool),
         )
-        criterion = build_criterion(experiment, model, groups)
+        criterion = build_criterion(experiment, model)
 
     def step() -> None:
-        output = model.train()(*window)
-        criterion(output, model.coordinates(output), target)["total"].backward()
+        criterion(forward_pass(model.train(), window, target))["total"].backward()
 
     return criterion, step
 

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
 from tips import records
+from tips.checkpoints import load_weights, published_state
 from tips.config import ConfigError, Evaluation
 from tips.data.boxes import detected_boxes
 from tips.data.detections import PERSON, read_detections
 from tips.data.frames import FrameStore, open_frames
-from tips.models.weights import load_weights, published_state
 from tips.ops.image import Image
 from tips.records import Annotations, Box, Detection, Detections, RecordError
 from tips.stages._progress import track

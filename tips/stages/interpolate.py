@@ -11,21 +11,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tips import provenance, records
-from tips.build import GENERATORS
+from tips import code, kinds, provenance, records
+from tips.build import build_generator, can_generate
 from tips.config import ConfigError, Dataset
 from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
-from tips.interim import NETWORK
 from tips.interim.generator import interpolate_clip
-from tips.interim.true import has_true_frames, true_frames
+from tips.interim.true.generator import has_true_frames, true_frames
 from tips.ops.image import NumberedImages, psnr, write_jpeg
 from tips.stages._progress import track
-from tips.stages._study import Opened, interpolator, open_study
+from tips.stages._study import Opened, generator_settings, interpolator, open_study
 from tips.training.device import choose_device, keep_freed_memory, use_threads
 
 TRUE: Final = "true"  # read, not generated
-
-CODE: Final = ("interim",)  # what a frame depends on; VFIT's also on its network
 
 
 def run(
@@ -51,9 +48,11 @@ def run(
         ConfigError: unknown generator or device.
         RecordError: a frame is missing or unreadable, or the dataset has no true frames.
     """
-    if generator != TRUE and generator not in GENERATORS:
-        known = ", ".join([*GENERATORS, TRUE])
-        raise ConfigError(f"unknown interim generator '{generator}'; known: {known}")
+    known = kinds.homes(kinds.INTERIM)
+    if generator not in known:
+        raise ConfigError(
+            f"unknown interim generator '{generator}'{kinds.nearest(generator, known)}"
+        )
     cv2.setNumThreads(1)  # one process per core; equal frames on every machine
     use_threads(threads)
     keep_freed_memory()
@@ -79,8 +78,8 @@ def run(
 def _continue(generator: str, opened: Opened) -> None:
     """Keeps the frames of a stopped run where they are still right; removes them otherwise."""
     folder = opened.paths.interim(generator)
-    parts = (*CODE, *NETWORK) if generator == "vfit" else CODE
-    key = {"code": provenance.source_digest(parts), "data": _file_digest(opened.paths.manifest)}
+    made_by = code.fingerprint(__name__, *kinds.parts(kinds.INTERIM, generator))
+    key = {"code": made_by, "data": _file_digest(opened.paths.manifest)}
     network = interpolator(opened) if generator == "vfit" else None
     if network is not None and network.weights is not None:
         key["network"] = _file_digest(Path(network.weights))
@@ -107,10 +106,10 @@ def _sources(
     generator: str, opened: Opened, annotations: records.Annotations, device: torch.device
 ) -> Callable[[records.Sequence], Iterator[NDArray[np.uint8]]]:
     """How the interim frames of one sequence come about."""
-    if generator == TRUE:
+    if not can_generate(generator):
         truth = true_frames(opened.paths.root, annotations.split)
         return lambda sequence: (truth(sequence.name, w) for w in range(len(sequence.frames) - 1))
-    make = GENERATORS[generator](interpolator(opened), device)
+    make = build_generator(generator, generator_settings(opened, generator), device)
     frames = open_frames(opened.study.scale.dataset, opened.paths, annotations)
     return lambda sequence: interpolate_clip(
         make, partial(frames, sequence.name), len(sequence.frames)

@@ -10,18 +10,16 @@ from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 
 from tips import records
-from tips.config import BACKBONE, ConfigError
+from tips.config import BACKBONE, FULL, ConfigError
 from tips.data.windows import Key, Sample, WindowSet, collate, keys, to_device
-from tips.models.coordinates import CoordinateHeads
 from tips.models.interfaces import PoseModel
+from tips.models.tips.coordinates import CoordinateHeads
 from tips.ops.image import Image, read_image
 from tips.records import points_array
 from tips.stages._contrast import draw_contrast
 from tips.stages._drawing import View, bones, save, show
-from tips.stages._study import STRIDE, Opened, open_study, open_windows, read_annotations
+from tips.stages._study import Opened, open_study, open_windows, read_annotations
 from tips.stages.train import trained_model
-
-FULL = "tips"
 
 
 def run(scale: str = "desk", root: str = "") -> None:
@@ -49,7 +47,8 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
     if variant is None:
         raise ConfigError(f"pictures need the variant '{FULL}' among the scale's rows")
     windows = open_windows(opened, variant, [annotations])
-    body = opened.study.scale.dataset.body
+    experiment, body = variant.experiment, opened.study.scale.dataset.body
+    stride = experiment.backbone.stride
     chosen = _spread(keys(annotations), count, seed)
     captions = {}
     for number, key in enumerate(chosen):
@@ -57,16 +56,17 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
         frames = len(sample.images)
         figure, axes = plt.subplots(2, frames, figsize=(1.8 * frames, 3.9), layout="constrained")
         for w, image in enumerate(sample.images):
-            show(axes[0, w], image, f"t{variant.experiment.window[w]:+d}")
+            show(axes[0, w], image, f"t{experiment.window[w]:+d}")
             axes[1, w].axis("off")
-        bones(axes[0, variant.experiment.t], sample.joints * STRIDE, sample.weights, body)
+        bones(axes[0, experiment.t], sample.joints * stride, sample.weights, body)
         for w, image in enumerate(sample.rough):
-            show(axes[1, w], image, f"between t{variant.experiment.window[w]:+d} and next")
+            show(axes[1, w], image, f"between t{experiment.window[w]:+d} and next")
         name = f"windows-{number}.png"
         save(figure, folder / name)
         captions[name] = (
             f"{split} window: {key.sequence}, frame {key.frame}, person {key.track}. Top: the "
-            f"frames, annotated joints on t. Bottom: interim frames ({variant.experiment.interim})."
+            "frames, annotated joints on t. Bottom: interim frames "
+            f"({experiment.interim_frames})."
         )
     return captions
 
@@ -74,7 +74,7 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
 def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
     """Draws predictions of the full model and of the backbone beside the annotation."""
     annotations = read_annotations(opened.paths, "val")
-    names = [name for name in (BACKBONE, FULL) if name in opened.study.variants]
+    names: list[str] = [name for name in (BACKBONE, FULL) if name in opened.study.variants]
     boxes = opened.study.scale.evaluation.boxes
     found = {
         name: records.read(records.Predictions, opened.paths.predictions(name, "0", boxes))
@@ -143,7 +143,7 @@ def draw_synthesis(opened: Opened, folder: Path, count: int) -> dict[str, str]:
     variant = opened.study.variant(FULL)
     windows = open_windows(opened, variant, [annotations])
     model = trained_model(opened, variant, 0, torch.device("cpu"))
-    body = opened.study.scale.dataset.body
+    body, stride = opened.study.scale.dataset.body, variant.experiment.backbone.stride
     pool = _spread(keys(annotations), 24 * count, 2)
     intervals = [_fastest(model, windows, key) for key in pool]
     intervals.sort(key=lambda interval: -interval.speed)
@@ -155,10 +155,10 @@ def draw_synthesis(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         for axis, image, maps, title in zip(axes, images, row.maps, titles, strict=True):
             show(axis, image, title)
             # A map px lies at stride times its index, the centre of a crop px.
-            height, width = (size - STRIDE / 2 for size in image.shape[:2])
-            place = (-STRIDE / 2, width, height, -STRIDE / 2)
+            height, width = (size - stride / 2 for size in image.shape[:2])
+            place = (-stride / 2, width, height, -stride / 2)
             axis.imshow(maps, cmap="jet", alpha=0.45, extent=place)
-        left, middle, right = (point * STRIDE for point in row.points)
+        left, middle, right = (point * stride for point in row.points)
         axes[0].plot(*left, "o", color="lime", ms=7, mec="k")
         axes[2].plot(*right, "o", color="cyan", ms=7, mec="k")
         axes[1].plot(*left, "o", color="lime", ms=7, mec="k")
@@ -192,7 +192,7 @@ def _fastest(model: PoseModel, windows: WindowSet, key: Key) -> Interval:
     moved[moved > output.maps.shape[-1] / 4] = 0
     w, joint = (int(i) for i in np.unravel_index(np.argmax(moved), moved.shape))
     real = heads.real(heads.real_blocks(output.F[0, w : w + 2]))[:, joint]
-    between = heads.synthesized(output.F_interim[0, w : w + 1])[:, joint]
+    between = heads.synthesized(output.own.F_interim[0, w : w + 1])[:, joint]
     maps = [_probability(logits) for logits in (real[0], between[0], real[1])]
     return Interval(
         key=key,

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tips import records
-from tips.config import NOWHERE, ConfigError, Study, load_study
+from tips.config import FULL, NOWHERE, ConfigError, Study, load_study
 from tips.data.windows import keys
 from tips.paths import Paths, study_paths
 from tips.records import Annotations
@@ -98,13 +98,13 @@ def _measured(study: Study) -> dict[str, plan.StepTime]:
     from tips.stages._steps import measured_steps  # as below
 
     times, misfits = measured_steps(study)
-    if plan.FULL in misfits:
+    if FULL in misfits:
         raise plan.UnknownHoursError(
-            f"{plan.FULL}: its batch does not fit this card; `tips plan --card-gib GIB` tells "
+            f"{FULL}: its batch does not fit this card; `tips plan --card-gib GIB` tells "
             "which does: make training.batch smaller and training.accumulation larger"
         )
     for name in misfits:
-        print(f"{name}: its batch does not fit this card; its step counts as that of {plan.FULL}")
+        print(f"{name}: its batch does not fit this card; its step counts as that of {FULL}")
     return times
 
 

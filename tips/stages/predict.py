@@ -14,8 +14,8 @@ from tips import records
 from tips.config import Evaluation, Variant
 from tips.data.windows import Batch, Key, WindowSet, collate, positions, to_device
 from tips.models.interfaces import PoseModel
-from tips.models.synthesizer import interval_points
 from tips.ops import crop as crops
+from tips.ops.integral import interval_points
 from tips.records import (
     Annotations,
     Between,
@@ -26,9 +26,9 @@ from tips.records import (
     SequencePredictions,
 )
 from tips.stages._progress import track
-from tips.stages._study import STRIDE, open_study, open_windows, read_annotations
+from tips.stages._study import open_study, open_windows, read_annotations
 from tips.stages.train import trained_model
-from tips.tensors import PoseOutput
+from tips.tensors import PoseOutput, Regressed
 from tips.training.device import choose_device, keep_freed_memory, use_threads
 
 Points = tuple[tuple[float, float], ...]
@@ -145,22 +145,22 @@ class Predictor:
 
     def _with_mirrored(self, output: PoseOutput, batch: Batch) -> PoseOutput:
         """Averages what is predicted with that of the mirrored crops (flip test)."""
-        mirrored = self.model(*(mirrored_crops(part, STRIDE) for part in batch.window))
+        stride = self.windows.stride
+        mirrored = self.model(*(mirrored_crops(part, stride) for part in batch.window))
         back = mirrored_back(mirrored, self.windows.mirror)
-        return output._replace(
-            maps=(output.maps + back.maps) / 2,
-            joints=(output.joints + back.joints) / 2,
-            spread=(output.spread + back.spread) / 2,
-        )
+        maps = (output.maps + back.maps) / 2
+        if output.regressed is None or back.regressed is None:
+            return output._replace(maps=maps)
+        pairs = zip(output.regressed, back.regressed, strict=True)
+        return output._replace(maps=maps, regressed=Regressed(*((a + b) / 2 for a, b in pairs)))
 
     def _between(
         self, keys: Sequence[Key], batch: Batch, output: PoseOutput
     ) -> list[tuple[Between, ...]]:
-        synthesis = self.variant.experiment.synthesis
-        if synthesis is None or all(key.track < 0 for key in keys):
-            return [()] * len(keys)
-        times = interval_points(synthesis.points)
+        times = interval_points(self.variant.experiment.points)
         coordinates = self.model.coordinates(output)
+        if coordinates is None or not times or all(key.track < 0 for key in keys):
+            return [()] * len(keys)
         R, R_interim = coordinates.R.cpu().numpy(), coordinates.R_interim.cpu().numpy()
         rows: list[tuple[Between, ...]] = []
         for i, key in enumerate(keys):
@@ -204,14 +204,12 @@ def mirrored_back(output: PoseOutput, mirror: Sequence[int]) -> PoseOutput:
         mirror: id of each joint's partner.
     """
     partner = list(mirror)
-    regressed = partner[: output.joints.shape[1]]  # all of them, or none
-    joints = output.joints[:, regressed]
-    x, y = joints.unbind(-1)
-    return output._replace(
-        maps=output.maps.flip(-1)[:, partner],
-        joints=torch.stack([output.maps.shape[-1] - 1 - x, y], dim=-1),
-        spread=output.spread[:, regressed],
-    )
+    found = output._replace(maps=output.maps.flip(-1)[:, partner])
+    if output.regressed is None:
+        return found
+    x, y = output.regressed.joints[:, partner].unbind(-1)
+    joints = torch.stack([output.maps.shape[-1] - 1 - x, y], dim=-1)
+    return found._replace(regressed=Regressed(joints, output.regressed.spread[:, partner]))
 
 
 def _image_px(points: NDArray[np.floating], affine: NDArray[np.float64]) -> Points:

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import torch
 
-from tips.build import GENERATORS
+from tips import kinds
+from tips.build import build_generator, can_generate
 from tips.config import ConfigError
 from tips.data.windows import Key, Stores, WindowSet
 from tips.evaluation.poseval_files import stream_found
@@ -15,7 +16,6 @@ from tips.interim.generator import InterimGenerator
 from tips.ops.image import Image
 from tips.records import Box, Pose, RecordError
 from tips.stages._progress import track
-from tips.stages._study import STRIDE
 from tips.stages._trained import TrainedRun, open_run
 from tips.stages.detect import detect, load_detector
 from tips.stages.predict import Predictor
@@ -117,9 +117,9 @@ def predicted(
         {"val": Stores(sliding.frame, sliding.interim)},
         experiment.window,
         experiment.crop,
-        STRIDE,
+        experiment.backbone.stride,
         settings.enlarge,
-        interim=experiment.rough_frames,
+        interim=experiment.interim_frames is not None,
     )
     predictor = Predictor(trained.model, windows, settings, trained.variant, device)
     link = Linker()
@@ -145,11 +145,13 @@ def predicted(
 def _generator(trained: TrainedRun, device: torch.device) -> InterimGenerator | None:
     """The run's own maker of interim frames; None where the model looks at none."""
     experiment = trained.variant.experiment
-    if not experiment.rough_frames:
+    kind = experiment.interim_frames
+    if kind is None:
         return None
-    if experiment.interim not in GENERATORS:
+    if not can_generate(kind):
+        able = [one for one in kinds.homes(kinds.INTERIM) if can_generate(one)]
         raise RecordError(
-            f"run {trained.variant.name}: its interim frames are '{experiment.interim}' ones, "
-            f"which no video has; give a run with {' or '.join(GENERATORS)}"
+            f"run {trained.variant.name}: its interim frames are '{kind}' ones, "
+            f"which no video has; give a run with {' or '.join(able)}"
         )
-    return GENERATORS[experiment.interim](trained.interpolator, device)
+    return build_generator(kind, trained.interpolator, device)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tips import records
+from tips.config.embedded import Split
 from tips.data.boxes import true_boxes
-from tips.data.kinds import KINDS
-from tips.data.posetrack import Split
+from tips.data.kinds import reader
 from tips.data.releases import RELEASES, differences
 from tips.evaluation.straightness import straightness
 from tips.paths import Paths
@@ -36,22 +36,16 @@ def run(scale: str = "desk", root: str = "") -> None:
     """
     opened = open_study(scale, root)
     paths = opened.paths
-    splits = {name: _read(opened, name) for name in split_names(opened)}
+    splits = {name: _read(opened, name) for name in opened.study.scale.splits}
     for name, annotations in splits.items():
         records.write(annotations, paths.annotations(name))
     records.write(true_boxes(splits["val"]), paths.boxes("gt"))
     records.write_json(_manifest(opened, splits), paths.manifest)
 
 
-def split_names(opened: Opened) -> list[Split]:
-    """The splits that a dataset has."""
-    embedded = opened.study.scale.dataset.embedded
-    return ["train", "val", "stills"] if embedded and embedded.stills else ["train", "val"]
-
-
 def _read(opened: Opened, split: Split) -> Annotations:
     dataset, paths = opened.study.scale.dataset, opened.paths
-    read = KINDS[dataset.kind].read(paths.root, dataset, split, paths.dataset)
+    read = reader(dataset.kind).read(paths.root, dataset, split, paths.dataset)
     strata = tuple(_with_motion(paths, split, sequence) for sequence in read.sequences)
     return read.model_copy(update={"sequences": strata})
 
@@ -69,7 +63,7 @@ def _with_motion(paths: Paths, split: str, sequence: Sequence) -> Sequence:
 
 def _manifest(opened: Opened, splits: Mapping[Split, Annotations]) -> dict[str, Any]:
     paths, dataset = opened.paths, opened.study.scale.dataset
-    files = sorted({*KINDS[dataset.kind].labels(paths.root, dataset), *_frames(paths, splits)})
+    files = sorted({*reader(dataset.kind).labels(paths.root, dataset), *_frames(paths, splits)})
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise records.RecordError(f"{missing}: no such file; complete the dataset folder")

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import torch
 
 from tips import records
-from tips.build import GENERATORS
+from tips.build import build_generator, can_generate
 from tips.config import BACKBONE, Crop, Variant
 from tips.data.windows import normalise
 from tips.ops.deform_attn import backend
 from tips.stages._progress import track
-from tips.stages._study import Opened, interpolator, open_study
+from tips.stages._study import Opened, generator_settings, open_study
 from tips.stages.train import trained_model
 from tips.tensors import Window
 from tips.training.device import choose_device, use_threads
@@ -101,7 +101,7 @@ def _call(opened: Opened, variant: Variant, device: torch.device) -> Callable[[]
         shape = (1, count, *size)
         return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).to(device)
 
-    rough = frames - 1 if experiment.rough_frames else 0
+    rough = frames - 1 if experiment.interim_frames else 0
     window = Window(normalise(pixels(frames)), normalise(pixels(rough)))
 
     @torch.inference_mode()
@@ -115,9 +115,9 @@ def _generators(opened: Opened, crop: Crop, device: torch.device) -> dict[str, f
     """Seconds per interim frame of crop size, for the generators that compute one."""
     pixels = torch.randint(0, 256, (4, crop.height, crop.width, 3), dtype=torch.uint8).numpy()
     known = {
-        name: GENERATORS[name](interpolator(opened), device)
+        name: build_generator(name, generator_settings(opened, name), device)
         for name in opened.study.scale.interim
-        if name in GENERATORS
+        if can_generate(name)
     }
     calls: dict[str, Callable[[], object]] = {
         name: (lambda generate=generate: generate(*pixels))  # type: ignore[misc]

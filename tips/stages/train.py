@@ -1,5 +1,6 @@
 """Trains one variant with one seed; continues after any kill."""
 
+import importlib
 import logging
 import shutil
 from pathlib import Path
@@ -8,29 +9,21 @@ from typing import Any
 import torch
 
 from tips import provenance, records
-from tips.build import (
-    Parts,
-    build_criterion,
-    build_groups,
-    build_model,
-    load_backbone,
-    load_pretrained,
-)
-from tips.config import ConfigError, Experiment, Variant, digest
+from tips.build import build_criterion, build_model, load_backbone, load_pretrained
+from tips.checkpoints import load_weights, read_checkpoint
+from tips.config import ConfigError, Experiment, Parts, Variant, digest
 from tips.data.windows import Key, keys
 from tips.models.interfaces import PoseModel
-from tips.models.weights import load_weights, read_checkpoint
 from tips.ops.deform_attn import backend
 from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
-from tips.stages.prepare import split_names
 from tips.training.batches import AugmentedWindows, load_batches
 from tips.training.device import choose_device, set_up_training, use_bfloat16
 from tips.training.loop import Job, Outcome, TrainingError, fit
-from tips.training.memory import checkpoint_activations
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
+CHECKPOINTING = "tips.training.memory"  # imported only at a scale that asks for it
 RECORD, CHECKPOINT, INTERPOLATOR = "provenance.json", "checkpoint.pt", "vfit.pt"
 
 
@@ -88,16 +81,16 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
     experiment = variant.experiment
     autocast = use_bfloat16(experiment.training.precision, device)
     torch.manual_seed(seed)
-    model, groups = variant_model(opened, variant, autocast)
-    if experiment.model != "single_frame":
+    model = build_model(experiment, _groups(opened, variant), autocast)
+    if not experiment.first_stage:
         load_backbone(model, _stage_one(opened, variant, seed))
     elif experiment.backbone.weights is not None:
         # Paper: HRNet-W48 pre-trained on COCO; here: only where `backbone.weights` names that
         # file, because no package registry has it; else stage one starts at random.
         load_pretrained(model, Path(experiment.backbone.weights))
     if opened.study.scale.checkpointing:
-        checkpoint_activations(model)
-    criterion = build_criterion(experiment, model, groups)
+        importlib.import_module(CHECKPOINTING).checkpoint_activations(model)
+    criterion = build_criterion(experiment, model)
     samples, pools, splits = training_keys(opened, variant)
     windows = open_windows(opened, variant, splits)
     dataset = AugmentedWindows(windows, samples, experiment.augmentation, seed)
@@ -112,18 +105,11 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
     )
 
 
-def variant_model(opened: Opened, variant: Variant, autocast: bool) -> tuple[PoseModel, Parts]:
-    """Builds a variant's model with fresh weights, and its part groups."""
-    groups = _groups(opened, variant)
-    return build_model(variant.experiment, groups, autocast), groups
-
-
 def _groups(opened: Opened, variant: Variant) -> Parts:
-    distillation = variant.experiment.distillation
-    if distillation is None:
-        return ()
-    spectral = opened.paths.groups(str(distillation.groups.count))
-    return build_groups(distillation.groups, spectral, opened.study.scale.dataset.body)
+    experiment = variant.experiment
+    count = experiment.spectral_groups
+    spectral = None if count is None else opened.paths.groups(str(count))
+    return experiment.groups(spectral, opened.study.scale.dataset.body)
 
 
 def training_keys(
@@ -133,7 +119,7 @@ def training_keys(
     settings = variant.experiment.training
     splits = [read_annotations(opened.paths, "train")]
     takes = [settings.windows_per_epoch]
-    if settings.stills_per_epoch and "stills" in split_names(opened):
+    if settings.stills_per_epoch and "stills" in opened.study.scale.splits:
         splits.append(read_annotations(opened.paths, "stills"))
         takes.append(settings.stills_per_epoch)
     lists = [keys(annotations) for annotations in splits]
@@ -147,13 +133,13 @@ def input_digests(opened: Opened, variant: Variant, seed: int) -> dict[str, str]
     """Digests of everything a training reads besides its configuration."""
     paths, experiment = opened.paths, variant.experiment
     found = {"source": provenance.source_digest(), "data": provenance.file_digest(paths.manifest)}
-    if experiment.rough_frames:
-        file = paths.interim(experiment.interim) / "psnr.json"
+    if experiment.interim_frames is not None:
+        file = paths.interim(experiment.interim_frames) / "psnr.json"
         found["interim"] = provenance.file_digest(file)
-    if experiment.distillation is not None and experiment.distillation.groups.source == "spectral":
-        file = paths.groups(str(experiment.distillation.groups.count))
+    if experiment.spectral_groups is not None:
+        file = paths.groups(str(experiment.spectral_groups))
         found["groups"] = provenance.file_digest(file)
-    if experiment.model != "single_frame":
+    if not experiment.first_stage:
         found["backbone"] = provenance.file_digest(_stage_one(opened, variant, seed))
     elif experiment.backbone.weights is not None:
         weights = Path(experiment.backbone.weights)
@@ -228,8 +214,7 @@ def _keep_interpolator(opened: Opened, variant: Variant, folder: Path) -> dict[s
 
     `tips predict` needs it for a new video, wherever the folder lies by then.
     """
-    experiment = variant.experiment
-    reads = experiment.rough_frames and experiment.interim == "vfit"
+    reads = variant.experiment.interim_frames == "vfit"
     found = interpolator(opened) if reads else None
     if found is None or found.weights is None:
         return None

@@ -10,9 +10,9 @@ from tips import provenance, records
 from tips.config import ConfigError, digest
 from tips.data.frames import open_frames
 from tips.data.middle import MiddleFrames, stack_middles
-from tips.interim.true import has_true_frames, true_frames
-from tips.models.vfit.network import VFIT
-from tips.models.vfit.sizes import SIZES
+from tips.interim.true.generator import has_true_frames, true_frames
+from tips.interim.vfit.network import VFIT
+from tips.interim.vfit.sizes import SIZES
 from tips.records import RecordError
 from tips.stages._study import Opened, open_study, read_annotations
 from tips.training.batches import load_batches

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips.data.middle import Middle
-from tips.models.vfit.network import Interpolated
+from tips.interim.vfit.network import Interpolated
 from tips.training.loop import Job
 
 

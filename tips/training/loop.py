@@ -13,6 +13,8 @@ from tqdm import tqdm
 from tips.config import Training
 from tips.data.windows import Sample, to_device
 from tips.models.interfaces import PoseModel
+from tips.models.layers import SlowParameters
+from tips.training.criterion import forward_pass
 from tips.training.meter import Meter
 from tips.training.schedule import Draws, batches, rate_factor, steps_per_epoch
 from tips.training.state import StateFolder
@@ -30,8 +32,7 @@ def pose_terms(job: "Job", stacked: Sample) -> dict[str, Tensor]:
     """Runs a pose model on one batch: every loss by name, and their `total`."""
     assert isinstance(job.model, PoseModel)
     batch = to_device(stacked, job.device)
-    output = job.model(*batch.window)
-    terms: dict[str, Tensor] = job.criterion(output, job.model.coordinates(output), batch.target)
+    terms: dict[str, Tensor] = job.criterion(forward_pass(job.model, batch.window, batch.target))
     return terms
 
 
@@ -97,12 +98,14 @@ def fit(job: Job, state: StateFolder) -> Outcome:
 
 def build_optimizer(model: nn.Module, criterion: nn.Module, settings: Training) -> torch.optim.Adam:
     """Builds Adam; sampling offsets learn at a rate of their own, as in Deformable DETR."""
+    layers = [layer for layer in model.modules() if isinstance(layer, SlowParameters)]
+    offsets = {id(parameter) for layer in layers for parameter in layer.slow_parameters()}
     slow: list[Tensor] = []
     normal: list[Tensor] = []
     for module in (model, criterion):
-        for name, parameter in module.named_parameters():
+        for parameter in module.parameters():
             if parameter.requires_grad:
-                (slow if "sampling_offsets" in name else normal).append(parameter)
+                (slow if id(parameter) in offsets else normal).append(parameter)
     groups = [{"params": normal, "factor": 1.0}]
     if slow:
         groups.append({"params": slow, "factor": settings.sampling_rate_factor})

@@ -5,7 +5,7 @@ from functools import partial
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from tips.models.encoders import TransformerLayer
+from tips.models.layers import Recomputable
 
 
 def checkpoint_activations(model: nn.Module) -> int:
@@ -17,7 +17,7 @@ def checkpoint_activations(model: nn.Module) -> int:
     Returns:
         The number of those layers.
     """
-    layers = [layer for layer in model.modules() if isinstance(layer, TransformerLayer)]
+    layers = [layer for layer in model.modules() if isinstance(layer, Recomputable)]
     for layer in layers:
         again = partial(checkpoint, layer.forward, use_reentrant=False)
         layer.forward = again  # type: ignore[method-assign]

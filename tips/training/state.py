@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tips.models.weights import DAMAGE
+from tips.checkpoints import DAMAGE
 from tips.records import RecordError, atomic_path
 
 log = logging.getLogger(__name__)

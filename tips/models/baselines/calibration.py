@@ -1,18 +1,20 @@
 """What FAMI-Pose and TDMI share: calibration by deformable convolution, and the last layers."""
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips import skeleton
 from tips.models.baselines.deform import TAPS, IdentityConv
-from tips.models.layers import residual_blocks, zeroed
+from tips.models.layers import SlowParameters, residual_blocks, zeroed
 
 GROUP = 4  # channels that move together: 12 offset groups of 48 channels
 DILATION = 3  # px of a 96-high map
 
 
-class Calibration(nn.Module):
+class Calibration(SlowParameters):
     """DCNv2 with a bias on every layer, as FAMI-Pose has it. Fresh, it is the identity.
 
     One layer gives offsets and mask; its parameters are those of two.
@@ -27,8 +29,8 @@ class Calibration(nn.Module):
 
     # Paper: FAMI-Pose's masks start near 0 and its kernels at random; here: masks at 1, kernels as
     # the identity, because four such layers in a row would neither pass a map nor a gradient.
-    # Paper: one learning rate; here: offsets and masks, whose layer's name says it, learn slower by
-    # `sampling_rate_factor` as TIPS's do, because at desk they otherwise leave the map for good.
+    # Paper: one learning rate; here: offsets and masks learn slower by `sampling_rate_factor` as
+    # TIPS's do, because at desk they otherwise leave the map for good.
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
         if channels % GROUP:
@@ -44,6 +46,10 @@ class Calibration(nn.Module):
         nn.init.ones_(self.sampling_offsets.bias[self.sizes[0] :])
         self.conv = IdentityConv(channels, dilation)
         self.bias = nn.Parameter(torch.zeros(channels))
+
+    def slow_parameters(self) -> Iterator[nn.Parameter]:
+        """Where and how strongly it samples."""
+        return self.sampling_offsets.parameters()
 
     def forward(
         self, x: Float[Tensor, "B C H W"], guide: Float[Tensor, "B G H W"]

@@ -1,0 +1,124 @@
+"""What every part of a configuration is, and what of it decides numbers."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from tips import kinds
+from tips.kinds import Family
+
+Positive = Annotated[int, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+
+
+class Part(BaseModel):
+    """Base of every part of the configuration: frozen, unknown keys refused."""
+
+    # Built when first used: settings of kinds are found only once all of them can be imported.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    def meaning(self) -> dict[str, Any]:
+        """Gives what of this part decides numbers; a part says here what it does not read."""
+        return plain_meaning(self)
+
+    def modules(self) -> list[str]:
+        """Names the modules that are imported only because this part is of its kind."""
+        found = []
+        for name, value in self:
+            if isinstance(value, Part):
+                family = family_of(type(self), name)
+                if family is not None:
+                    found += kinds.parts(family, value.kind)  # type: ignore[attr-defined]
+                found += value.modules()
+        return found
+
+
+class OfKind(NamedTuple):
+    """Annotates a field whose settings are those of the kind that its key `kind` names."""
+
+    family: Family
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        choices = {
+            kind: handler.generate_schema(kinds.settings(self.family, kind))
+            for kind in kinds.homes(self.family)
+        }
+        return core_schema.tagged_union_schema(choices, discriminator="kind")
+
+
+class SettingsOf(NamedTuple):
+    """Annotates an optional field that holds the settings of one kind, imported when it is read."""
+
+    family: Family
+    kind: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        settings = handler.generate_schema(kinds.settings(self.family, self.kind))
+        return core_schema.nullable_schema(settings)
+
+
+def family_of(part: type[BaseModel], key: str) -> Family | None:
+    """The family that a field's `kind` chooses from; None for a field of one kind only."""
+    field = part.model_fields.get(key)
+    found = [] if field is None else [one for one in field.metadata if isinstance(one, OfKind)]
+    return found[0].family if found else None
+
+
+def part_class(part: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """The settings class below a key, where it is one of its own; None for a plain value."""
+    field = part.model_fields.get(key)
+    for one in _members(None if field is None else field.annotation):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            return one
+    return None
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """A type and the types that an optional one is made of."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    yield annotation
+    if get_origin(annotation) is Union or type(annotation).__name__ == "UnionType":
+        for member in get_args(annotation):
+            yield from _members(member)
+
+
+def plain_meaning(value: BaseModel) -> dict[str, Any]:
+    """All values of a part but the neutral ones, so that a new neutral key changes no digest.
+
+    Neutral is null where the key may be null, else 0, false or empty; so one value per key.
+    """
+    found = {}
+    for name, inner in value:
+        optional = name in type(value).model_fields and type(None) in _members(
+            type(value).model_fields[name].annotation
+        )
+        if inner is None if optional else not (inner or isinstance(inner, BaseModel)):
+            continue
+        found[name] = _plain(inner)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Part):
+        return value.meaning()
+    if isinstance(value, BaseModel):
+        return plain_meaning(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(inner) for inner in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def digest(value: BaseModel | Mapping[str, Any]) -> str:
+    """Sha256 of a configuration's meaning: not of comments, titles, key order or unread keys."""
+    return hashlib.sha256(json.dumps(_plain(value), sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,117 @@
+"""HRNets through timm, behind the backbone interface: what `hrnet` and `hrnet_ms` share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from timm.models.hrnet import cfg_cls
+from torch import Tensor, nn
+
+from tips import skeleton
+from tips.checkpoints import COCO, Published, as_is, posetrack_head
+from tips.models.backbones._timm import create
+from tips.models.interfaces import StagedBackbone
+
+
+class TimmHRNet(StagedBackbone):
+    """Images -> F, the highest-resolution branch, and the heat maps its own 1x1 head reads there.
+
+    It is the backbone `hrnet` as it stands.
+
+    Args:
+        name: timm's name of the network.
+        arch: overrides of timm's architecture table, for small networks; null keeps it.
+        autocast: run in bfloat16.
+        joints: heat maps; COCO's 17 make it the published network.
+
+    Raises:
+        ValueError: timm has no such HRNet, its table no such entry, or it makes no network.
+    """
+
+    outputs = 1  # branches of the last stage that are fused and given out
+
+    def __init__(
+        self,
+        name: str,
+        arch: Mapping[str, Any] | None,
+        autocast: bool,
+        joints: int = skeleton.COUNT,
+    ) -> None:
+        super().__init__()
+        _check(name, arch or {})
+        wanted = tuple(range(1, self.outputs + 1))
+        self.net = create(name, arch, features_only=True, feature_location="", out_indices=wanted)
+        # Only the stride-4 output is used: the rows of the last fuse that feed the other
+        # branches would be dead weight.
+        last = self.net.stage4[-1]
+        last.fuse_layers = nn.ModuleList(last.fuse_layers[: self.outputs])
+        self.channels: int = self.net.feature_info.channels()[0]
+        norms = [m for m in self.net.layer1.modules() if isinstance(m, nn.BatchNorm2d)]
+        later = [cfg["num_channels"][0] for cfg in (self.net.stage2_cfg, self.net.stage3_cfg)]
+        self.stage_channels = (norms[-1].num_features, later[0], later[1], self.channels)
+        self.final_layer = nn.Conv2d(self.channels, joints, 1)
+        self.autocast = autocast
+        # Channels last takes a quarter off the convolutions' time on a CPU, with or without bf16.
+        # As net.to(memory_format=...) does it; fake tensors refuse that.
+        for parameter in self.net.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        nn.init.normal_(self.final_layer.weight, std=0.001)
+        assert self.final_layer.bias is not None
+        nn.init.zeros_(self.final_layer.bias)
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H/4 W/4"]:
+        """Computes F. Images are normalised RGB, H and W divisible by 32."""
+        with self.precision(images):
+            features: Tensor = self.net(images.contiguous(memory_format=torch.channels_last))[0]
+        return features.float().contiguous()
+
+    def stages(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _C H/4 W/4"]]:
+        """Computes F as `forward` does and keeps the finest branch of each stage before."""
+        found: list[Tensor] = []
+
+        def keep(stage: nn.Module, inputs: Any, output: Any) -> None:
+            fine = output if isinstance(output, Tensor) else output[0]
+            found.append(fine.float().contiguous())
+
+        earlier = (self.net.layer1, self.net.stage2, self.net.stage3)
+        hooks = [stage.register_forward_hook(keep) for stage in earlier]
+        try:
+            F = self(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [*found, F]
+
+    def published(self) -> Mapping[str, Published]:
+        """Says where the official pose checkpoint's tensors belong; its head has COCO's joints."""
+        head = as_is if self.final_layer.out_channels == len(COCO) else posetrack_head
+        found = {}
+        for key, value in self.state_dict().items():
+            shape = tuple(value.shape)
+            if key.startswith("final_layer."):
+                found[key] = Published(key, (len(COCO), *shape[1:]), head)
+            elif key.startswith("net."):
+                found[key.removeprefix("net.")] = Published(key, shape, as_is)
+        return found
+
+
+def _check(name: str, arch: Mapping[str, Any]) -> None:
+    """Timm's own answer to a mistake is a traceback, or silence and another network."""
+    if name not in cfg_cls:
+        raise ValueError(
+            f"backbone.name: timm has no HRNet '{name}'; known: {', '.join(sorted(cfg_cls))}"
+        )
+    table = cfg_cls[name]
+    for key, value in arch.items():
+        if key not in table:
+            known = ", ".join(sorted(table))
+            raise ValueError(f"backbone.arch: unknown key '{key}'; known: {known}")
+        wanted = table[key]
+        given = set(value) if isinstance(value, Mapping) else set()
+        if isinstance(wanted, Mapping) and given != set(wanted):
+            raise ValueError(
+                f"backbone.arch.{key}: must give exactly {', '.join(sorted(wanted))}; "
+                f"got {', '.join(sorted(given)) or value}"
+            )

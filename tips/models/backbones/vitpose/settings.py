@@ -1,0 +1,11 @@
+"""What the backbone `vitpose` is told."""
+
+from typing import Literal
+
+from tips.models.backbones.timm_settings import Timm
+
+
+class Settings(Timm):
+    """A network of timm; see the fields of `Timm`."""
+
+    kind: Literal["vitpose"]

@@ -1,0 +1,25 @@
+"""What a training of DCPose is told."""
+
+from typing import Final, Literal
+
+from pydantic import field_validator
+
+from tips.config.experiment import Experiment
+from tips.config.parts import Positive
+from tips.models.baselines.shared_settings import Start, only
+
+WINDOW: Final = (-1, 0, 1)
+
+
+class Settings(Experiment):
+    """One training of DCPose."""
+
+    model: Literal["dcpose"]
+    width: Positive  # channels of the map that steers the correction
+    blocks: Positive  # residual steps blocks of the two longer chains
+    head: Start
+
+    @field_validator("window")
+    @classmethod
+    def _published(cls, window: tuple[int, ...]) -> tuple[int, ...]:
+        return only(window, WINDOW, "dcpose")

@@ -1,0 +1,49 @@
+"""What a training of DSTA is told."""
+
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field, field_validator
+
+from tips import skeleton
+from tips.config import experiment
+from tips.config.experiment import Experiment
+from tips.config.parts import Positive, Weight
+from tips.models.baselines.shared_settings import Start
+from tips.skeleton import Skeleton
+
+HEADS: Final = 8  # of attention
+
+
+class Losses(experiment.Losses):
+    """Weights: coordinates learn by their likelihood, and no heat map learns at all."""
+
+    likelihood: Weight = 0.0
+
+
+class Settings(Experiment):
+    """One training of DSTA, whose limbs are of PoseTrack's joints."""
+
+    bodies: ClassVar[tuple[Skeleton, ...]] = (skeleton.POSETRACK,)
+
+    model: Literal["dsta"]
+    width: Positive  # of a joint's token
+    blocks: Positive  # transformer blocks of each decoder
+    drop: Annotated[float, Field(ge=0, lt=1)]  # rate of the last block's stochastic depth
+    head: Start
+    losses: Losses
+
+    @field_validator("width")
+    @classmethod
+    def _divisible(cls, width: int) -> int:
+        if width % HEADS:
+            raise ValueError(
+                f"model dsta has {HEADS} attention heads; set width to a multiple of {HEADS}, "
+                f"not {width}"
+            )
+        return width
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The common terms and the likelihood."""
+        own = self.losses.likelihood
+        return super().weights | ({"likelihood": own} if own else {})

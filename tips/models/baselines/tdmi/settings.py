@@ -1,0 +1,36 @@
+"""What a training of TDMI is told."""
+
+from typing import Literal
+
+from pydantic import field_validator
+
+from tips.config import experiment
+from tips.config.experiment import Experiment
+from tips.config.parts import Positive, Weight
+from tips.models.baselines.shared_settings import Start, several
+
+
+class Losses(experiment.Losses):
+    """Weights: `disentangle` tells useful from useless motion."""
+
+    disentangle: Weight = 0.0
+
+
+class Settings(Experiment):
+    """One training of TDMI."""
+
+    model: Literal["tdmi"]
+    width: Positive  # of every map behind the backbone
+    head: Start
+    losses: Losses
+
+    @field_validator("window")
+    @classmethod
+    def _several(cls, window: tuple[int, ...]) -> tuple[int, ...]:
+        return several(window, "tdmi")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The common terms and the disentanglement."""
+        own = self.losses.disentangle
+        return super().weights | ({"disentangle": own} if own else {})

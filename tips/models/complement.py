@@ -1,0 +1,38 @@
+"""Complementary information, Eq. 8, which TIPS and FAMI-Pose share: what z~ tells beyond F_t."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tips import skeleton
+from tips.ops.divergence import label_divergence
+from tips.terms import Loss, Pass
+
+
+class ComplementLoss(Loss):
+    """Eq. 8 with Eq. 12: what z~ tells about the labels beyond F_t.
+
+    The two I(F; z~) cancel, so L_com = I(H; F) - I(H; z~) = D_lab(z~) - D_lab(F_t); negative
+    where z~ knows more than F_t. Gradient reaches z~ and the auxiliary head h_z.
+    """
+
+    # Paper: Eq. 12 in Eq. 8 leaves two I(F; z~) terms; here: they cancel and are not computed,
+    # because mutual information is symmetric.
+
+    def __init__(self, h_z: nn.Module, t: int) -> None:
+        super().__init__()
+        self.h_z = h_z
+        self.t = t
+
+    def forward(self, one: Pass) -> Float[Tensor, ""]:
+        """Computes the difference of two divergences, nats."""
+        with torch.no_grad():
+            from_frame = one.frame_maps(self.t)
+            known = label_divergence(one.target.maps, from_frame, one.target.weights)
+        found = self.h_z(one.output.own.z_tilde)
+        return label_divergence(one.target.maps, found, one.target.weights) - known
+
+
+def auxiliary_head(width: int) -> nn.Conv2d:
+    """h_z: reads heat maps from z~; shared by the information terms, owned by the criterion."""
+    return nn.Conv2d(width, skeleton.COUNT, 1)

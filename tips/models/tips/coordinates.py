@@ -1,0 +1,68 @@
+"""Eq. 2: coordinates of the real and of the synthesized poses. Loss and pictures only."""
+
+import torch
+from torch import nn
+
+from tips import skeleton
+from tips.models.layers import ResBlock, residual_blocks
+from tips.ops.integral import integral
+from tips.tensors import Coordinates, PoseOutput
+
+# 1 / 0.05: a heat map of peak 1 read as logits puts all softmax mass on its peak at this scale.
+SHARPNESS = 20.0
+
+
+class CoordinateHeads(nn.Module):
+    """C_real on F_w and C_syn on F'_{w,w+1}, each a stack of residual blocks and a 1x1 layer."""
+
+    # Paper: one operator C in Eq. 2; here: two heads, because F has C channels and F' has D.
+    # Paper: C's heat map enters the softmax of Eq. 3; here: heads of their own give logits,
+    # because the softmax of a heat map in [0, 1] is flat and its integral the map's centre.
+    # Paper: C is learned from scratch; here: C_real starts as the backbone's sharpened maps,
+    # because otherwise every R_w starts at the map's centre and S_w teaches that.
+    def __init__(self, channels: int, width: int, blocks: int, points: int) -> None:
+        super().__init__()
+        self.points = points
+        self.real_blocks = residual_blocks(channels, channels, blocks)
+        self.real = nn.Conv2d(channels, skeleton.COUNT, 1)
+        self.synthesized = nn.Sequential(
+            residual_blocks(width, width, blocks), nn.Conv2d(width, skeleton.COUNT, 1)
+        )
+        for block in self.real_blocks:
+            assert isinstance(block, ResBlock)
+            last = block.body[-1]
+            assert isinstance(last, nn.BatchNorm2d)
+            nn.init.zeros_(last.weight)
+
+    def start_from(self, final_layer: nn.Conv2d) -> None:
+        """Starts C_real at the backbone's own maps, sharpened, so that R_w is right at once."""
+        with torch.no_grad():
+            self.real.weight.copy_(SHARPNESS * final_layer.weight)
+            assert final_layer.bias is not None
+            assert self.real.bias is not None
+            self.real.bias.copy_(SHARPNESS * final_layer.bias)
+
+    def forward(self, output: PoseOutput) -> Coordinates:
+        """Integrates the probability maps of all frames and all synthesized poses, map px."""
+        batch = output.F.shape[0]
+        real = self.real(self.real_blocks(output.F.flatten(0, 1)))
+        synthesized = self.synthesized(output.own.F_interim.flatten(0, 1))
+        return Coordinates(
+            R=integral(real).unflatten(0, (batch, -1)),
+            R_interim=integral(synthesized).unflatten(0, (batch, self.points, -1)),
+        )
+
+
+class NoCoordinates(nn.Module):
+    """Absence of synthesis: no coordinate is needed."""
+
+    def start_from(self, final_layer: nn.Conv2d) -> None:
+        """Has nothing to start."""
+
+    def forward(self, output: PoseOutput) -> Coordinates:
+        """Returns empty coordinates."""
+        F = output.F
+        return Coordinates(
+            R=F.new_zeros(F.shape[0], F.shape[1], skeleton.COUNT, 2),
+            R_interim=F.new_zeros(F.shape[0], 0, 0, skeleton.COUNT, 2),
+        )

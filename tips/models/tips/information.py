@@ -1,0 +1,122 @@
+"""Eq. 7-12: diversity of the groups, complementary and redundant information in z~.
+
+Mutual information is bounded by variational self-distillation: I(H; X) becomes minus the
+divergence between the labels and what a head reads from X.
+"""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as nnf
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tips.models.tips.record import Inside
+from tips.ops.divergence import feature_divergence, label_divergence, released_divergence
+from tips.terms import Loss, Pass
+
+
+class VarietyLoss(Loss):
+    """Eq. 7: cosine similarity of each pair of group features. Never below -N / 2."""
+
+    # Paper: the sum of Eq. 7 includes i = j; here: i < j, because the diagonal is the constant N.
+
+    def forward(self, one: Pass) -> Float[Tensor, ""]:
+        """Sums over pairs, means over the batch."""
+        own: Inside = one.output.own
+        flat = nnf.normalize(own.z_i.flatten(2), dim=-1, eps=1e-8)
+        similar = flat @ flat.transpose(1, 2)
+        return similar.triu(diagonal=1).sum(dim=(1, 2)).mean()
+
+
+class RedundancyLoss(Loss):
+    """Eq. 9 with Eq. 11 at label level: z~ says about each group what its branch says.
+
+    L_red = sum_i I(H; z_i) - I(z_i; z~). The first term is a detached reference that drifts with
+    the groups' maps, so a falling value alone does not say that z~ learns.
+    """
+
+    # Paper: M between feature maps without an estimator; here: divergences between the heat maps
+    # read from them, because that is the variational self-distillation the paper cites.
+    # Paper: no stop-gradient in Eq. 9-11; here: I(H; z_i) and the groups' maps are detached
+    # teachers, because minimising I(H; z_i) would make the group features less informative.
+
+    def __init__(self, groups: Sequence[Sequence[int]], h_z: nn.Module) -> None:
+        super().__init__()
+        self.groups = [list(group) for group in groups]
+        self.h_z = h_z
+
+    def forward(self, one: Pass) -> Float[Tensor, ""]:
+        """Computes the sum over groups, nats. Gradient reaches z~ and h_z."""
+        own: Inside = one.output.own
+        student = self.h_z(own.z_tilde)
+        total = own.z_tilde.new_zeros(())
+        for group, maps in zip(self.groups, own.group_maps, strict=True):
+            weights = one.target.weights[:, group]
+            known = label_divergence(one.target.maps[:, group], maps, weights).detach()
+            total = total - known + label_divergence(maps, student[:, group], weights)
+        return total
+
+
+class FeatureRedundancyLoss(Loss):
+    """Eq. 9 with Eq. 11 at feature level: z~ holds each group's feature map.
+
+    Each group has a projector of its own; without it N different teachers would ask one student
+    for contradictory maps.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[int]], width: int) -> None:
+        super().__init__()
+        self.groups = [list(group) for group in groups]
+        self.projectors = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in self.groups)
+
+    def forward(self, one: Pass) -> Float[Tensor, ""]:
+        """Computes the sum over groups, nats. Gradient reaches z~ and the projectors."""
+        own: Inside = one.output.own
+        total = own.z_tilde.new_zeros(())
+        for i, (group, maps) in enumerate(zip(self.groups, own.group_maps, strict=True)):
+            weights = one.target.weights[:, group]
+            known = label_divergence(one.target.maps[:, group], maps, weights).detach()
+            student = self.projectors[i](own.z_tilde)
+            total = total - known + feature_divergence(own.z_i[:, i], student)
+        return total
+
+
+class ReleasedComplementLoss(Loss):
+    """Eq. 8 as FAMI-Pose's released code would compute it; nearly constant by construction.
+
+    Gradient reaches the network's final maps only, never z~ itself; h_z stays at its start.
+    """
+
+    # Paper: in FAMI-Pose's released code these calls and the heat-map loss are means over px; here:
+    # these (Eq. 8 and 9) are means beside the sum of Eq. 6, H W times weaker than in that code and
+    # than in the rival `fami-pose-released` (models/baselines/fami_pose/losses.py), because this
+    # control puts the released call into TIPS at TIPS's own weights and changes nothing else.
+
+    def __init__(self, h_z: nn.Module, t: int) -> None:
+        super().__init__()
+        self.h_z = h_z
+        self.t = t
+
+    def forward(self, one: Pass) -> Float[Tensor, ""]:
+        """Puts the released call where an I stands; labels are the network's own final maps."""
+        from_frame = one.frame_maps(self.t)
+        own: Inside = one.output.own
+        known = released_divergence(from_frame, one.output.maps)
+        return known - released_divergence(self.h_z(own.z_tilde), one.output.maps)
+
+
+class ReleasedRedundancyLoss(Loss):
+    """Eq. 9 as FAMI-Pose's released code would compute it. Gradient: final maps and z~."""
+
+    def __init__(self, groups: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self.groups = [list(group) for group in groups]
+
+    def forward(self, one: Pass) -> Float[Tensor, ""]:
+        """Sums I(H; z_i) - I(z_i; z~) with the released call for I."""
+        own: Inside = one.output.own
+        total = own.z_tilde.new_zeros(())
+        for i, (group, maps) in enumerate(zip(self.groups, own.group_maps, strict=True)):
+            label = released_divergence(maps, one.output.maps[:, group])
+            total = total + label - released_divergence(own.z_i[:, i], own.z_tilde)
+        return total

@@ -1,0 +1,81 @@
+"""Eq. 4, 5 and 15: the synthesized pose lies on the line between its neighbours."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tips.ops.heatmap import PAPER_HEIGHT
+from tips.tensors import Coordinates
+from tips.terms import Loss, Pass
+
+
+def trajectory_loss(
+    R: Float[Tensor, "B T J 2"],
+    R_interim: Float[Tensor, "B K I J 2"],
+    weights: Float[Tensor, "B J"],
+    points: Sequence[tuple[float, float]],
+) -> Float[Tensor, ""]:
+    """Computes the sum over intervals of S_w, the mean over K points and over joints. Eq. 15.
+
+    No gradient reaches the ends R_w, R_{w+1}: only R_t is tied to labels, so free ends would
+    shrink the motion until the trajectory is met.
+
+    Args:
+        R: coordinates of the real frames, any unit.
+        R_interim: of the synthesized poses, same unit.
+        weights: of the joints at frame t; neighbours carry no labels.
+        points: (alpha, beta) of each of the K points.
+    """
+    # Paper: every joint of every interval counts; here: joints labelled and inside the crop at t,
+    # repeated frames included, because neighbours carry no labels and a still pose is on its line.
+    # Paper: no stop-gradient is mentioned; here: the ends are detached, because "every frame
+    # predicts R_t" also makes S_w zero.
+    ends = R.detach()
+    total = R_interim.new_zeros(())
+    for k, (alpha, beta) in enumerate(points):
+        line = alpha * ends[:, :-1] + beta * ends[:, 1:]
+        # Paper: the norm is unspecified; here: L1, because integral regression uses it.
+        apart = (line - 2 * R_interim[:, k]).abs().sum(-1)
+        total = total + (apart * weights[:, None]).sum()
+    return total / (R.shape[0] * R.shape[2] * len(points))
+
+
+class TrajectoryLoss(Loss):
+    """Sum of S_w over the window, px of a 96-high map."""
+
+    # Paper: L_s has no unit and weight 1; here: px of a 96-high map at every resolution, because
+    # the weight must mean the same at every scale.
+
+    def __init__(self, points: Sequence[tuple[float, float]]) -> None:
+        super().__init__()
+        self.points = list(points)
+
+    def forward(self, one: Pass) -> Float[Tensor, ""]:
+        """Computes the first part of Eq. 5."""
+        unit = PAPER_HEIGHT / one.output.maps.shape[-2]
+        found = _coordinates(one)
+        return trajectory_loss(
+            found.R * unit, found.R_interim * unit, one.target.weights, self.points
+        )
+
+
+class AnchorLoss(Loss):
+    """2 ||R^_t - R_t||, the second part of Eq. 5, px of a 96-high map."""
+
+    def __init__(self, t: int) -> None:
+        super().__init__()
+        self.t = t
+
+    def forward(self, one: Pass) -> Float[Tensor, ""]:
+        """Compares with the annotated coordinates, which are not rounded to cells."""
+        unit = PAPER_HEIGHT / one.output.maps.shape[-2]
+        known = torch.where(one.target.weights[..., None] > 0, one.target.joints, 0.0)
+        apart = (_coordinates(one).R[:, self.t] - known).abs().sum(-1) * unit
+        return 2 * (apart * one.target.weights).mean()
+
+
+def _coordinates(one: Pass) -> Coordinates:
+    assert one.coordinates is not None
+    return one.coordinates
