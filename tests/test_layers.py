@@ -34,7 +34,11 @@ ROWS = {
     "provenance": 7,
     "config": 8,
     "records": 8,
+    "code": 8,
     "skeleton": 9,
+    "symbols": 9,
+    "syntax": 10,
+    "csource": 10,
 }
 FILE_LINES, FUNCTION_LINES = 400, 60
 WITHOUT_TORCH = [
@@ -43,6 +47,7 @@ WITHOUT_TORCH = [
     "tips.skeleton",
     "tips.paths",
     "tips.provenance",
+    "tips.code",
     *(f"tips.stages.{name}" for name in ("tabulate", "report", "evaluate", "track")),
     *(f"tips.stages.{name}" for name in ("evaluate_files", "export", "bench_evaluation")),
     "tips.stages.tabulate_peers",

@@ -1,0 +1,211 @@
+"""The code that something really uses, as digests: what a result depends on, file by file.
+
+Every top-level definition counts by itself, if it is reached by name from the roots; so do the
+statements of every module that is imported on the way, and the kernels' sources.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tips.csource import read_source
+from tips.symbols import Package, read_package
+from tips.syntax import BODY, Definition, Piece
+
+PACKAGE = Path(__file__).parent
+DIGITS = 16
+
+
+def used(*roots: str, package: Path = PACKAGE) -> dict[str, str]:
+    """Digests the definitions that some code can reach, file by file.
+
+    Args:
+        roots: `tips.stages.train` for all of a module, `tips.models.heads:Fusion` for one
+            definition. Modules that are imported by a computed name are roots of their own.
+        package: folder of the package; the kernels' sources lie beside it, in csrc/.
+
+    Returns:
+        Files, below the package's folder or in `csrc/`, sorted, with 16 hexadecimal digits each.
+
+    Raises:
+        ValueError: a root does not exist.
+    """
+    reach = _reach(roots, package)
+    files: dict[str, list[tuple[str, str]]] = {}
+    for definition, piece, name in reach.pieces():
+        file = reach.package.files[definition.module]
+        digest = reach.package.digest(definition, piece)
+        if digest:
+            files.setdefault(file, []).append((name, digest))
+    found = {file: _short(map("\0".join, _by_name(parts))) for file, parts in files.items()}
+    return dict(sorted((found | _kernels(reach)).items()))
+
+
+def fingerprint(*roots: str, package: Path = PACKAGE) -> str:
+    """One sha256 of everything that `used` lists."""
+    lines = (f"{file} {digest}\n" for file, digest in used(*roots, package=package).items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def modules(*roots: str, package: Path = PACKAGE) -> frozenset[str]:
+    """Names of the modules that are imported before the reached code runs, or by it."""
+    return frozenset(_reach(roots, package).active)
+
+
+def definitions(*roots: str, package: Path = PACKAGE) -> set[tuple[str, str]]:
+    """Lists what is reached, as module and `name` or `Class.method`."""
+    reach = _reach(roots, package)
+    found = set()
+    for definition, piece, name in reach.pieces():
+        if piece is definition.piece:
+            found |= {(definition.module, one) for one in definition.names}
+            found |= {(definition.module, f"{name}.{one}") for one in definition.methods}
+        else:
+            found.add((definition.module, name))
+    return found
+
+
+def changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Names the files that differ, or that only one side has."""
+    return sorted(file for file in then.keys() | now.keys() if then.get(file) != now.get(file))
+
+
+def _by_name(parts: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """In an order that outlasts the moving of a definition; equal names stay as they were."""
+    return sorted(parts, key=lambda part: part[0])
+
+
+def _short(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:DIGITS]
+
+
+class _Reach:
+    """Everything that some roots lead to."""
+
+    def __init__(self, package: Package, roots: Iterable[str]) -> None:
+        self.package = package
+        self.active: set[str] = set()
+        self.reached: dict[Definition, None] = {}
+        self._members: dict[Piece, tuple[Definition, str]] = {}
+        self._waiting: dict[str, list[tuple[Definition, Piece]]] = {}
+        self._words: set[str] = set()
+        self._queue: list[tuple[Definition, Piece]] = []
+        for root in roots:
+            self._start(root)
+        while self._queue:
+            self._follow(*self._queue.pop())
+
+    def pieces(self) -> Iterator[tuple[Definition, Piece, str]]:
+        """All code that is reached, in the order of the modules' own."""
+        for module in sorted(self.active):
+            found = self.package.modules[module]
+            for definition in (found.body, *found.definitions):
+                if definition not in self.reached:
+                    continue
+                name = definition.names[0]
+                yield definition, definition.piece, name
+                for member, piece in definition.members:
+                    if piece in self._members:
+                        yield definition, piece, f"{name}.{member}"
+
+    def _start(self, root: str) -> None:
+        module, _, name = root.partition(":")
+        if module not in self.package.modules:
+            raise ValueError(f"root '{root}': {self.package.folder} has no module '{module}'")
+        if not name:
+            self._take_module(module)
+            return
+        found = [one for one in self.package.find(module, name) if isinstance(one, Definition)]
+        if not found:
+            raise ValueError(f"root '{root}': module '{module}' defines no '{name}'")
+        self._activate(module)
+        for definition in found:
+            self._take(definition)
+            self._take_members(definition)
+
+    def _take_module(self, module: str) -> None:
+        self._activate(module)
+        found = self.package.modules[module]
+        for definition in found.definitions:
+            self._take(definition)
+            self._take_members(definition)
+        for name in found.bindings:  # it may stand for what it hands on
+            for target in self.package.find(module, name):
+                if isinstance(target, Definition):
+                    self._take(target)
+
+    def _activate(self, module: str) -> None:
+        """Imports a module: its parents, its statements, its imports, whom it tells of what."""
+        if module in self.active or module not in self.package.modules:
+            return
+        self.active.add(module)
+        self._activate(module.rpartition(".")[0])
+        found = self.package.modules[module]
+        for definition in (found.body, *found.registered):
+            self._take(definition)
+
+    def _take(self, definition: Definition) -> None:
+        if definition in self.reached:
+            return
+        self.reached[definition] = None
+        self._activate(definition.module)
+        self._queue.append((definition, definition.piece))
+        if definition.fields is not None:
+            self._queue.append((definition, definition.fields))
+        for name, piece in definition.members:
+            if name in self._words:
+                self._take_member(definition, name, piece)
+            else:
+                self._waiting.setdefault(name, []).append((definition, piece))
+        for base in self.package.bases(definition):
+            if isinstance(base, Definition):  # a stranger above it may call what it inherits
+                self._take(base)
+                self._take_members(base)
+
+    def _take_members(self, definition: Definition) -> None:
+        for name, piece in definition.members:
+            self._take_member(definition, name, piece)
+
+    def _take_member(self, definition: Definition, name: str, piece: Piece) -> None:
+        if piece not in self._members:
+            self._members[piece] = (definition, name)
+            self._queue.append((definition, piece))
+
+    def _follow(self, definition: Definition, piece: Piece) -> None:
+        links = self.package.links(definition.module, piece)
+        for module in links.imported:
+            self._activate(module)
+        for module in links.whole:
+            self._take_module(module)
+        for found in links.definitions:
+            self._take(found)
+        for word in piece.words - self._words:
+            self._words.add(word)
+            for waiting, member in self._waiting.pop(word, ()):
+                self._take_member(waiting, word, member)
+
+
+def _reach(roots: tuple[str, ...], package: Path) -> _Reach:
+    return _Reach(read_package(package.resolve()), roots)
+
+
+def _kernels(reach: _Reach) -> dict[str, str]:
+    """Digests the sources of the compiled kernels behind the modules of ops/ that are reached."""
+    package = reach.package
+    folder = package.folder.parent / "csrc"
+    above, names = f"{package.name}.ops", set[str]()
+    for definition in reach.reached:
+        module, _, name = definition.module.rpartition(".")
+        if module == above and definition.names != (BODY,):
+            names |= {f"{name}.cpp", f"{name}.cu"}
+    found: dict[str, str] = {}
+    while names:
+        name = names.pop()
+        file = folder / name
+        if f"csrc/{name}" in found or not file.is_file():
+            continue
+        text, includes = read_source(file.read_text(encoding="utf-8"))
+        found[f"csrc/{name}"] = _short([text])
+        names |= {os.path.normpath(Path(name).parent / include) for include in includes}
+    return found
