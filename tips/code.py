@@ -6,7 +6,7 @@ statements of every module that is imported on the way, and the kernels' sources
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tips.csource import read_source
@@ -15,14 +15,22 @@ from tips.syntax import BODY, Definition, Piece
 
 PACKAGE = Path(__file__).parent
 DIGITS = 16
+KERNELS = ("cpp", "cu")
 
 
-def used(*roots: str, package: Path = PACKAGE) -> dict[str, str]:
+def used(
+    *roots: str,
+    beyond: Collection[str] = (),
+    kernels: Collection[str] = KERNELS,
+    package: Path = PACKAGE,
+) -> dict[str, str]:
     """Digests the definitions that some code can reach, file by file.
 
     Args:
         roots: `tips.stages.train` for all of a module, `tips.models.heads:Fusion` for one
             definition. Modules that are imported by a computed name are roots of their own.
+        beyond: modules that are not looked into, because what they give is recorded otherwise.
+        kernels: endings of the kernels' sources that count, `cpp` of the CPU's, `cu` of a card's.
         package: folder of the package; the kernels' sources lie beside it, in csrc/.
 
     Returns:
@@ -31,7 +39,7 @@ def used(*roots: str, package: Path = PACKAGE) -> dict[str, str]:
     Raises:
         ValueError: a root does not exist.
     """
-    reach = _reach(roots, package)
+    reach = _Reach(read_package(package.resolve()), roots, beyond)
     files: dict[str, list[tuple[str, str]]] = {}
     for definition, piece, name in reach.pieces():
         file = reach.package.files[definition.module]
@@ -39,12 +47,17 @@ def used(*roots: str, package: Path = PACKAGE) -> dict[str, str]:
         if digest:
             files.setdefault(file, []).append((name, digest))
     found = {file: _short(map("\0".join, _by_name(parts))) for file, parts in files.items()}
-    return dict(sorted((found | _kernels(reach)).items()))
+    return dict(sorted((found | _kernels(reach, kernels)).items()))
 
 
-def fingerprint(*roots: str, package: Path = PACKAGE) -> str:
+def fingerprint(*roots: str, beyond: Collection[str] = (), package: Path = PACKAGE) -> str:
     """One sha256 of everything that `used` lists."""
-    lines = (f"{file} {digest}\n" for file, digest in used(*roots, package=package).items())
+    return summary(used(*roots, beyond=beyond, package=package))
+
+
+def summary(files: Mapping[str, str]) -> str:
+    """One sha256 of what `used` found."""
+    lines = (f"{file} {digest}\n" for file, digest in sorted(files.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -83,8 +96,11 @@ def _short(parts: Iterable[str]) -> str:
 class _Reach:
     """Everything that some roots lead to."""
 
-    def __init__(self, package: Package, roots: Iterable[str]) -> None:
+    def __init__(
+        self, package: Package, roots: Iterable[str], beyond: Collection[str] = ()
+    ) -> None:
         self.package = package
+        self._beyond = frozenset(beyond)
         self.active: set[str] = set()
         self.reached: dict[Definition, None] = {}
         self._members: dict[Piece, tuple[Definition, str]] = {}
@@ -146,7 +162,7 @@ class _Reach:
             self._take(definition)
 
     def _take(self, definition: Definition) -> None:
-        if definition in self.reached:
+        if definition in self.reached or definition.module in self._beyond:
             return
         self.reached[definition] = None
         self._activate(definition.module)
@@ -190,7 +206,7 @@ def _reach(roots: tuple[str, ...], package: Path) -> _Reach:
     return _Reach(read_package(package.resolve()), roots)
 
 
-def _kernels(reach: _Reach) -> dict[str, str]:
+def _kernels(reach: _Reach, endings: Collection[str]) -> dict[str, str]:
     """Digests the sources of the compiled kernels behind the modules of ops/ that are reached."""
     package = reach.package
     folder = package.folder.parent / "csrc"
@@ -198,7 +214,7 @@ def _kernels(reach: _Reach) -> dict[str, str]:
     for definition in reach.reached:
         module, _, name = definition.module.rpartition(".")
         if module == above and definition.names != (BODY,):
-            names |= {f"{name}.cpp", f"{name}.cu"}
+            names |= {f"{name}.{ending}" for ending in endings}
     found: dict[str, str] = {}
     while names:
         name = names.pop()

@@ -4,8 +4,6 @@ from tips.config.experiment import Augmentation, Backbone, Crop, Experiment, Par
 from tips.config.layers import ConfigError, overlay
 from tips.config.loader import (
     NOWHERE,
-    Study,
-    Variant,
     load_experiment,
     load_scale,
     load_study,
@@ -23,6 +21,7 @@ from tips.config.rows import (
     rivals,
 )
 from tips.config.scale import Dataset, Detector, Evaluation, Scale, Seeds
+from tips.config.study import Study, Variant
 
 __all__ = [
     "BACKBONE",

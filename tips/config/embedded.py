@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tips.config.layers import layered
+from tips.config.parts import Part
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
@@ -36,10 +37,8 @@ MOTIONS = (
 VAL_MOTIONS = ("run", "punch", "dance_a", "getup_facedown", "backflip")
 
 
-class Embedded(BaseModel):
+class Embedded(Part):
     """Every knob of the embedded dataset; see the description of each field."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(0, ge=0, description="seed of everything but the body bank")
     width: int = Field(192, ge=32, le=2048, multiple_of=2, description="frame width, px")

@@ -59,8 +59,9 @@ def _headline(sheets: Mapping[str, Sequence[Row]], metric: str) -> list[str]:
     if text and text not in view.NUMBERLESS:
         items.append(
             f"Full model over `{CAPACITY_CONTROL}`, a plain concatenation of its size: "
-            f"{text} {metric} points, **{full['verdict_wide']}**. Only this comparison says something about "
-            "synthesis and distillation; the one above also holds the gain of seeing more frames."
+            f"{text} {metric} points, **{full['verdict_wide']}**. Only this comparison says "
+            "something about synthesis and distillation; the one above also holds the gain of "
+            "seeing more frames."
         )
     else:
         items.append(

@@ -1,0 +1,60 @@
+"""A study: one scale and all its variants."""
+
+from typing import NamedTuple
+
+from tips import kinds
+from tips.config.experiment import Backbone, Experiment
+from tips.config.layers import ConfigError
+from tips.config.rows import BACKBONE
+from tips.config.scale import Scale
+
+
+class Variant(NamedTuple):
+    """One experiment of the study: its name, folder (ablation, baselines, ...), configuration."""
+
+    name: str
+    kind: str
+    experiment: Experiment
+    seeds: int
+
+
+class Study(NamedTuple):
+    """A scale with all its variants."""
+
+    scale: Scale
+    variants: dict[str, Variant]
+
+    def variant(self, name: str) -> Variant:
+        """Looks a variant up. Raises ConfigError naming the nearest known one."""
+        if name not in self.variants:
+            raise ConfigError(f"unknown variant '{name}'{kinds.nearest(name, self.variants)}")
+        return self.variants[name]
+
+    def stage_one(self, name: str) -> str:
+        """Names the single-frame variant whose trained backbone a second stage builds on.
+
+        Raises:
+            ConfigError: no single-frame variant of the study has that backbone.
+        """
+        wanted = _network(self.variant(name))
+        singles = [v for v in self.variants.values() if v.experiment.first_stage]
+        for single in sorted(singles, key=lambda single: single.name != BACKBONE):
+            if _network(single) == wanted:
+                return single.name
+        raise ConfigError(
+            f"variant '{name}': no single-frame variant trains its backbone '{_called(wanted)}'; "
+            "give one the same `backbone`"
+        )
+
+    def backbone_seed(self, seed: int) -> int:
+        """The stage-one seed that a second-stage seed builds on."""
+        return 0 if self.scale.seeds.shared_backbone else seed
+
+
+def _network(variant: Variant) -> Backbone:
+    return variant.experiment.backbone.model_copy(update={"weights": None})
+
+
+def _called(backbone: Backbone) -> str:
+    """The network's name, where its kind has several."""
+    return str(getattr(backbone, "name", backbone.kind))
