@@ -18,6 +18,7 @@ from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
 from tips.interim import NETWORK
 from tips.interim.generator import interpolate_clip
 from tips.interim.true import has_true_frames, true_frames
+from tips.ops.compile import prepare_kernels
 from tips.ops.image import NumberedImages, psnr, write_jpeg
 from tips.stages._progress import track
 from tips.stages._study import Opened, interpolator, open_study
@@ -60,6 +61,8 @@ def run(
     opened = open_study(scale, root)
     dataset, paths = opened.study.scale.dataset, opened.paths
     target = choose_device(device)
+    if generator == "vfit":
+        prepare_kernels(target)
     _continue(generator, opened)
     report: dict[str, Any] = {"generator": generator}
     for split in ("train", "val"):

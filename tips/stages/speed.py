@@ -14,7 +14,7 @@ from tips import records
 from tips.build import GENERATORS
 from tips.config import BACKBONE, Crop, Variant
 from tips.data.windows import normalise
-from tips.ops.deform_attn import backend
+from tips.ops.native import backend
 from tips.stages._progress import track
 from tips.stages._study import Opened, interpolator, open_study
 from tips.stages.train import trained_model

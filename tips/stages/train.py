@@ -20,7 +20,8 @@ from tips.config import ConfigError, Experiment, Variant, digest
 from tips.data.windows import Key, keys
 from tips.models.interfaces import PoseModel
 from tips.models.weights import load_weights, read_checkpoint
-from tips.ops.deform_attn import backend
+from tips.ops.compile import prepare_kernels
+from tips.ops.native import backend
 from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
 from tips.stages.prepare import split_names
@@ -70,7 +71,9 @@ def run(
     failure = folder / "failed.json"
     with state.locked():
         failure.unlink(missing_ok=True)
-        job = build_job(opened, chosen, seed, choose_device(device))
+        target = choose_device(device)
+        prepare_kernels(target)
+        job = build_job(opened, chosen, seed, target)
         try:
             outcome = fit(job, state)
         except TrainingError as error:
@@ -256,6 +259,7 @@ def load_trained(
     Raises:
         RecordError: the checkpoint is missing, truncated or of another network.
     """
+    prepare_kernels(device)
     autocast = use_bfloat16(experiment.training.precision, device)
     model = build_model(experiment, groups, autocast)
     load_weights(model, read_checkpoint(checkpoint)["model"], checkpoint)
