@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tips.ops import deform_attn, native
-from tips.stages import kernels
+from tips.ops import compile as kernels
+from tips.ops import native
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernels.build("cpu")["library"]
     served = native.load()
     assert "cpu" in served
-    monkeypatch.setattr(deform_attn, "SERVED", served)
+    monkeypatch.setattr(native, "served", lambda: served)
 
 
 @pytest.fixture
@@ -57,4 +57,4 @@ def built_for_cuda(card: torch.device, built: None, monkeypatch: pytest.MonkeyPa
     assert kernels.build("cuda")["library"]
     served = native.load()
     assert served == {"cpu", "cuda"}
-    monkeypatch.setattr(deform_attn, "SERVED", served)
+    monkeypatch.setattr(native, "served", lambda: served)

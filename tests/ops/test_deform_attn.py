@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tips.ops.deform_attn import backend, deform_attn, reference
+from tips.ops.deform_attn import deform_attn, reference
+from tips.ops.native import backend
 
 Inputs = tuple[Tensor, list[tuple[int, int]], Tensor, Tensor]
 

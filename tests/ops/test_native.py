@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -172,7 +173,7 @@ def test_export_with_a_dynamic_batch() -> None:
 COMPILE = """
 import torch
 from tips.models.encoders import TransformerEncoder
-from tips.ops.deform_attn import backend
+from tips.ops.native import backend
 assert backend() == "cpp"
 torch.manual_seed(0)
 encoder = TransformerEncoder(width=16, layers=1, heads=2, points=4, feedforward=32, dropout=0.0)
@@ -249,15 +250,35 @@ def test_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_library_of_other_sources_is_not_loaded(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(native.FLAGS, "cpu", (*native.FLAGS["cpu"], "-DOTHER"))
     native.library.cache_clear()
     try:
         assert native.load() == frozenset()
-        assert "pure torch; `make kernels`" in caplog.text
         monkeypatch.setenv(native.SETTING, "cpp")
         with pytest.raises(ConfigError, match="no kernel is built; run `make kernels`"):
             native.load()
     finally:
         native.library.cache_clear()
+
+
+def test_a_library_s_files_are_found_by_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "SOURCES", tmp_path)
+    (tmp_path / "op.cpp").write_text('#include "a.h"\nSTABLE_TORCH_LIBRARY(tips, m) {}\n')
+    (tmp_path / "op.cu").write_text("#include <a.h>\nSTABLE_TORCH_LIBRARY_IMPL(tips, CUDA, m) {}\n")
+    (tmp_path / "a.h").write_text('#  include "b.h"\n#include "elsewhere.h"\n')
+    (tmp_path / "b.h").write_text('#include "a.h"\n')
+    (tmp_path / "emulate.cpp").write_text('#include "c.h"\n')
+    (tmp_path / "c.h").write_text("")
+    assert [file.name for file in native.files("cpu")] == ["a.h", "b.h", "op.cpp"]
+    assert [file.name for file in native.files("cuda")] == ["op.cu"]
+
+
+def test_the_emulator_is_in_no_library() -> None:
+    names = {kind: {file.name for file in native.files(kind)} for kind in native.KINDS}
+    assert {"deform_attn.cpp", "adacof.cpp", "attention.h", "taps.h"} <= names["cpu"]
+    assert {"deform_attn.cu", "deform_attn.cuh", "taps.h"} <= names["cuda"]
+    assert "emulate.cpp" not in names["cpu"] | names["cuda"]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tips.config import ConfigError
-from tips.ops import deform_attn
+from tips.ops import native
 from tips.stages import bench
 from tips.stages.bench import Shape
 
@@ -44,7 +44,7 @@ def test_both_sides_of_a_duel_compute_the_same() -> None:
 
 
 def test_without_a_kernel_there_is_nothing_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deform_attn, "SERVED", frozenset())
+    monkeypatch.setattr(native, "served", frozenset)
     with pytest.raises(ConfigError, match="no kernel is built; run `make kernels`"):
         bench.run()
 

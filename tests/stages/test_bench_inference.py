@@ -7,7 +7,7 @@ import torch
 
 from tips.config import ConfigError, load_experiment, load_scale, load_study
 from tips.models.cost import Macs
-from tips.ops import deform_attn
+from tips.ops import native
 from tips.reporting.bench_inference import page
 from tips.reporting.networks import RELEASE
 from tips.reporting.published import load_tables
@@ -188,9 +188,9 @@ def test_every_pass_computes_the_same_maps() -> None:
 
 
 def test_mistakes_are_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deform_attn, "SERVED", frozenset({"cpu"}))
+    monkeypatch.setattr(native, "served", lambda: frozenset({"cpu"}))
     with pytest.raises(ConfigError, match="--runs must be at least 1; got 0"):
         bench_inference.run(runs=0)
-    monkeypatch.setattr(deform_attn, "SERVED", frozenset())
+    monkeypatch.setattr(native, "served", frozenset)
     with pytest.raises(ConfigError, match="no kernel is built; run `make kernels`"):
         bench_inference.run()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tips.config import ConfigError, load_study
-from tips.ops import deform_attn
+from tips.ops import native
 from tips.stages import bench_training
 from tips.stages._study import EXPERIMENTS
 
@@ -26,7 +26,7 @@ def test_the_record_and_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         )
         assert row["seconds"]["ours"] > 0
     assert report.read_text().count("\n| ") == 2 + len(rows)  # header, rule and every row
-    assert deform_attn.SERVED  # given back after the steps without kernels
+    assert native.served()  # given back after the steps without kernels
 
 
 def test_a_step_moves_what_is_trained_and_nothing_else() -> None:
@@ -41,6 +41,6 @@ def test_a_step_moves_what_is_trained_and_nothing_else() -> None:
 
 
 def test_without_a_kernel_there_is_nothing_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deform_attn, "SERVED", frozenset())
+    monkeypatch.setattr(native, "served", frozenset)
     with pytest.raises(ConfigError, match="no kernel is built; run `make kernels`"):
         bench_training.run()

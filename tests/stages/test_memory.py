@@ -7,7 +7,7 @@ import torch
 
 from tips.config import Experiment, load_experiment, load_scale
 from tips.models.cost import peak_bytes
-from tips.ops import deform_attn
+from tips.ops import native
 from tips.stages._memory import footprint
 from tips.stages.cost import subject, training_step
 
@@ -41,7 +41,7 @@ def test_a_true_step_holds_what_the_meta_device_says(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same ops on the CPU, in pure torch: sizes agree but for what kernels keep."""
-    monkeypatch.setattr(deform_attn, "SERVED", frozenset())
+    monkeypatch.setattr(native, "served", frozenset)
     experiment = small(name)
     peaks = []
     for device in ("meta", "cpu"):

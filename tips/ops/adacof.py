@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tips.ops import deform_attn
+from tips.ops import native
 
 
 def adacof(image: Tensor, weights: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -12,7 +12,7 @@ def adacof(image: Tensor, weights: Tensor, rows: Tensor, columns: Tensor) -> Ten
 
     The kernel is for the CPU and has gradients of weights and moves, not of the image.
     """
-    if image.device.type == "cpu" and "cpu" in deform_attn.SERVED and not image.requires_grad:
+    if image.device.type == "cpu" and native.serves("cpu") and not image.requires_grad:
         out: Tensor = torch.ops.tips.adacof(image, weights, rows, columns)
         return out
     return reference(image, weights, rows, columns)

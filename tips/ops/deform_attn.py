@@ -69,19 +69,11 @@ def reference_fused(
     return reference(value, shapes, locations, weights)
 
 
-SERVED = native.load()
-
-
-def backend(device: str = "cpu") -> str:
-    """Names what computes deformable attention on a device; recorded with every run."""
-    return "cpp" if device in SERVED else "torch"
-
-
 def deform_attn(
     value: Tensor, shapes: Shapes, locations: Tensor, weights: Tensor
 ) -> Float[Tensor, "B Q hd"]:
     """Computes deformable attention with the best kernel at hand; arguments as `reference`."""
-    if value.device.type not in SERVED:
+    if not native.serves(value.device.type):
         return reference(value, shapes, locations, weights)
     return _compiled(value, shapes, locations, weights, None)
 
@@ -90,7 +82,7 @@ def deform_attn_fused(
     value: Tensor, shapes: Shapes, centres: Tensor, moves: Tensor, logits: Tensor
 ) -> Float[Tensor, "B Q hd"]:
     """Computes fused deformable attention; arguments as `reference_fused`."""
-    if value.device.type not in SERVED:
+    if not native.serves(value.device.type):
         return reference_fused(value, shapes, centres, moves, logits)
     return _compiled(value, shapes, moves, logits, centres)
 

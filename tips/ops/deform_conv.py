@@ -12,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torchvision.ops import deform_conv2d
 
-from tips.ops.deform_attn import backend, deform_attn
+from tips.ops.deform_attn import deform_attn
+from tips.ops.native import backend
 
 
 def deform_conv(

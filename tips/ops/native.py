@@ -1,13 +1,13 @@
-"""The compiled kernels of csrc/: where they lie, how they are compiled, how torch sees them.
+"""The compiled kernels of csrc/: where they lie, what they are made of, how torch sees them.
 
-Nothing is built here: `make kernels`, or the workflow's rule, does that. A library belongs to one
-source, one torch and one set of flags, so that a stale one is never loaded.
+Nothing is built here: `tips.ops.compile` does that. A library belongs to one source, one torch and
+one set of flags, so that a stale one is never loaded.
 """
 
 import hashlib
-import logging
 import os
 import platform
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,17 +17,10 @@ from torch import Tensor
 
 from tips.config import ConfigError
 
-log = logging.getLogger(__name__)
-
 Kind = Literal["cpu", "cuda"]
 SOURCES = Path(__file__).parents[2] / "csrc"
-FILES: dict[Kind, tuple[str, ...]] = {
-    "cpu": (
-        *("deform_attn.cpp", "adacof.cpp"),
-        *("attention.h", "warp.h", "arguments.h", "taps.h", "instructions.h"),
-    ),
-    "cuda": ("deform_attn.cu", "deform_attn.cuh", "arguments.h", "taps.h"),
-}
+KINDS: tuple[Kind, ...] = ("cpu", "cuda")
+SUFFIX: dict[Kind, str] = {"cpu": ".cpp", "cuda": ".cu"}
 # LibTorch's stable ABI of torch 2.13: no header of ATen, seconds to compile.
 TORCH_ABI = "-DTORCH_TARGET_VERSION=0x020d000000000000"
 ARCHITECTURES = (80, 86, 90)
@@ -46,15 +39,68 @@ FLAGS: dict[Kind, tuple[str, ...]] = {
 SETTING = "TIPS_KERNELS"
 
 
+def sources(kind: Kind) -> list[Path]:
+    """Lists what a library is compiled from: the files that register an op with torch.
+
+    The emulator, which only tests compile, registers none.
+    """
+    found = sorted(SOURCES.glob(f"*{SUFFIX[kind]}"))
+    return [file for file in found if "TORCH_LIBRARY" in file.read_text(encoding="utf-8")]
+
+
+def files(kind: Kind) -> list[Path]:
+    """Lists the sources of a library and every file of csrc/ that they include, at any depth."""
+    todo = sources(kind)
+    found: set[Path] = set()
+    while todo:
+        file = todo.pop()
+        if file in found:
+            continue
+        found.add(file)
+        text = file.read_text(encoding="utf-8")
+        named = re.findall(r'^\s*#\s*include\s*"([^"]+)"', text, re.MULTILINE)
+        todo += [file.parent / name for name in named if (file.parent / name).is_file()]
+    return sorted(found)
+
+
 @cache
 def library(kind: Kind) -> Path:
     """Where the library of the present source, torch and flags lies, built or not."""
     digest = hashlib.sha256()
-    for file in FILES[kind]:
-        digest.update((SOURCES / file).read_bytes())
+    for file in files(kind):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
     for part in (torch.__version__, platform.machine(), *FLAGS[kind]):
         digest.update(part.encode() + b"\0")
     return SOURCES / "build" / digest.hexdigest()[:16] / f"tips_{kind}.so"
+
+
+def setting() -> str:
+    """Reads TIPS_KERNELS: auto, cpp or torch. Raises ConfigError for anything else."""
+    found = os.environ.get(SETTING, "auto")
+    if found not in ("auto", "cpp", "torch"):
+        raise ConfigError(f"{SETTING} must be auto, cpp or torch; got '{found}'")
+    return found
+
+
+@cache
+def served() -> frozenset[str]:
+    """Tells which types of device, cpu or cuda, compiled kernels serve; the first call loads them.
+
+    What is built later in this process does not serve it, unless `tips.ops.compile` built it.
+    """
+    return load()
+
+
+# torch.compile would otherwise look through the cache into what fills it.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def serves(device: str) -> bool:
+    """Tells whether compiled kernels serve a type of device."""
+    return device in served()
+
+
+def backend(device: str = "cpu") -> str:
+    """Names what computes deformable attention on a device; recorded with every run."""
+    return "cpp" if serves(device) else "torch"
 
 
 def load() -> frozenset[str]:
@@ -66,17 +112,14 @@ def load() -> frozenset[str]:
     Raises:
         ConfigError: an unknown setting, or cpp where no library is built.
     """
-    setting = os.environ.get(SETTING, "auto")
-    if setting not in ("auto", "cpp", "torch"):
-        raise ConfigError(f"{SETTING} must be auto, cpp or torch; got '{setting}'")
-    if setting == "torch":
+    wish = setting()
+    if wish == "torch":
         return frozenset()
     if not (SOURCES.is_dir() and library("cpu").is_file()):
-        if setting == "cpp":
+        if wish == "cpp":
             raise ConfigError(f"{SETTING}=cpp, but no kernel is built; run `make kernels`")
-        log.warning("deformable attention runs in pure torch; `make kernels` makes it faster")
         return frozenset()
-    built = [kind for kind in FILES if library(kind).is_file()]
+    built = [kind for kind in KINDS if library(kind).is_file()]
     for kind in built:
         torch.ops.load_library(library(kind))
     _register()

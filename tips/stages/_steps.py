@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 
 from tips.config import ConfigError, Experiment, Study
+from tips.ops.compile import prepare_kernels
 from tips.reporting.memory import GIB
 from tips.reporting.networks import network
 from tips.reporting.plan import StepTime
@@ -40,6 +41,7 @@ def measured_steps(study: Study, repeats: int = 3) -> tuple[dict[str, StepTime],
     """
     set_up_training(threads=1)  # as the rule `train`
     device = choose_device("auto")
+    prepare_kernels(device)
     cuda = device.type == "cuda"
     machine = torch.cuda.get_device_name(device) if cuda else platform.machine()
     known: dict[str, Step | None] = {}

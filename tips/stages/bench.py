@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.ops import deform_conv2d
 
 from tips.config import ConfigError
-from tips.ops import adacof
+from tips.ops import adacof, native
 from tips.ops import deform_attn as ops
 from tips.ops.deform_attn import Shapes, reference
 from tips.ops.deform_conv import deform_conv
@@ -66,7 +66,7 @@ def run(
     Raises:
         ConfigError: no compiled kernel, or no pairs.
     """
-    if "cpu" not in ops.SERVED:
+    if not native.serves("cpu"):
         raise ConfigError("no kernel is built; run `make kernels`")
     if pairs < 1:
         raise ConfigError(f"--pairs must be at least 1; got {pairs}")

@@ -15,7 +15,7 @@ from tips.config import BACKBONE, ConfigError, Experiment, load_study
 from tips.models.backbones.timm_hrnet import TimmHRNet
 from tips.models.cost import Macs, multiply_adds
 from tips.models.interfaces import PoseModel
-from tips.ops import deform_attn as ops
+from tips.ops import native
 from tips.records import atomic_path, write_json
 from tips.reporting.bench_inference import page
 from tips.reporting.networks import RELEASE
@@ -53,7 +53,7 @@ def run(
     Raises:
         ConfigError: no compiled kernel, or no runs.
     """
-    if "cpu" not in ops.SERVED:
+    if not native.serves("cpu"):
         raise ConfigError("no kernel is built; run `make kernels`")
     if runs < 1:
         raise ConfigError(f"--runs must be at least 1; got {runs}")
@@ -75,7 +75,7 @@ def run(
     result = {
         "crop": [crop.height, crop.width],
         "runs": runs,
-        "kernels": ops.backend(),
+        "kernels": native.backend(),
         "freed_memory_kept": keeps,
         "cpu": provenance.machine(),
         "amx": amx,

@@ -14,7 +14,7 @@ from tips import skeleton
 from tips.build import build_criterion, build_model
 from tips.config import FULL, ConfigError, Experiment, load_experiment, load_study
 from tips.models.interfaces import Backbone, PoseModel
-from tips.ops import deform_attn as ops
+from tips.ops import native
 from tips.ops.heatmap import encode
 from tips.records import atomic_path, write_json
 from tips.reporting.kernels import training_page
@@ -58,7 +58,7 @@ def run(
     Raises:
         ConfigError: no compiled kernel, or no pairs.
     """
-    if "cpu" not in ops.SERVED:
+    if not native.serves("cpu"):
         raise ConfigError("no kernel is built; run `make kernels`")
     if min(pairs, paper_pairs) < 1:
         raise ConfigError(f"--pairs must be at least 1; got {min(pairs, paper_pairs)}")
@@ -154,9 +154,9 @@ def record(
 @contextmanager
 def _without_kernels() -> Iterator[None]:
     """Does for a while what TIPS_KERNELS=torch does for a process."""
-    served = ops.SERVED
-    ops.SERVED = frozenset()
+    served = native.served
+    native.served = frozenset  # type: ignore[misc,assignment]
     try:
         yield
     finally:
-        ops.SERVED = served
+        native.served = served  # type: ignore[misc]

@@ -16,6 +16,7 @@ from tips.interim.vfit.sizes import SIZES
 from tips.models.backbones import build_backbone
 from tips.models.cost import multiply_adds, parameters, peak_bytes
 from tips.models.interfaces import PoseModel
+from tips.ops.compile import prepare_kernels
 from tips.reporting.cost import page, read_timed
 from tips.reporting.networks import Networks, network, open_networks
 from tips.stages._progress import track
@@ -206,6 +207,7 @@ def training_step(counted: Subject) -> tuple[Criterion, Callable[[], None]]:
 def speeds(rows: Sequence[Row], networks: Networks, repeats: int) -> list[Row]:
     """Windows per second over those of the single-frame HRNet, interim frames given or made."""
     device = choose_device("auto")
+    prepare_kernels(device)
     variants = [networks.study.variant(name) for name in networks.timed]
     subjects = {
         variant.name: subject(variant.experiment, device.type)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tips.config import load_study
-from tips.ops.deform_attn import backend
+from tips.ops.native import backend
 from tips.paths import Paths, study_paths
 from tips.training.device import choose_device, use_bfloat16
 

@@ -17,6 +17,7 @@ from tips.config import ConfigError, Dataset
 from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
 from tips.interim.generator import interpolate_clip
 from tips.interim.true.generator import has_true_frames, true_frames
+from tips.ops.compile import prepare_kernels
 from tips.ops.image import NumberedImages, psnr, write_jpeg
 from tips.stages._progress import track
 from tips.stages._study import Opened, generator_settings, interpolator, open_study
@@ -59,6 +60,8 @@ def run(
     opened = open_study(scale, root)
     dataset, paths = opened.study.scale.dataset, opened.paths
     target = choose_device(device)
+    if generator == "vfit":
+        prepare_kernels(target)
     _continue(generator, opened)
     report: dict[str, Any] = {"generator": generator}
     for split in ("train", "val"):

@@ -14,7 +14,7 @@ from tips import records
 from tips.build import build_generator, can_generate
 from tips.config import BACKBONE, Crop, Variant
 from tips.data.windows import normalise
-from tips.ops.deform_attn import backend
+from tips.ops.native import backend
 from tips.stages._progress import track
 from tips.stages._study import Opened, generator_settings, open_study
 from tips.stages.train import trained_model

@@ -14,7 +14,8 @@ from tips.checkpoints import load_weights, read_checkpoint
 from tips.config import ConfigError, Experiment, Parts, Variant, digest
 from tips.data.windows import Key, keys
 from tips.models.interfaces import PoseModel
-from tips.ops.deform_attn import backend
+from tips.ops.compile import prepare_kernels
+from tips.ops.native import backend
 from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
 from tips.training.batches import AugmentedWindows, load_batches
@@ -63,7 +64,9 @@ def run(
     failure = folder / "failed.json"
     with state.locked():
         failure.unlink(missing_ok=True)
-        job = build_job(opened, chosen, seed, choose_device(device))
+        target = choose_device(device)
+        prepare_kernels(target)
+        job = build_job(opened, chosen, seed, target)
         try:
             outcome = fit(job, state)
         except TrainingError as error:
@@ -241,6 +244,7 @@ def load_trained(
     Raises:
         RecordError: the checkpoint is missing, truncated or of another network.
     """
+    prepare_kernels(device)
     autocast = use_bfloat16(experiment.training.precision, device)
     model = build_model(experiment, groups, autocast)
     load_weights(model, read_checkpoint(checkpoint)["model"], checkpoint)

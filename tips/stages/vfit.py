@@ -13,6 +13,7 @@ from tips.data.middle import MiddleFrames, stack_middles
 from tips.interim.true.generator import has_true_frames, true_frames
 from tips.interim.vfit.network import VFIT
 from tips.interim.vfit.sizes import SIZES
+from tips.ops.compile import prepare_kernels
 from tips.records import RecordError
 from tips.stages._study import Opened, open_study, read_annotations
 from tips.training.batches import load_batches
@@ -53,7 +54,9 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
     file = opened.paths.vfit
     state = StateFolder(opened.paths.state("vfit", str(SEED)), digest(inputs))
     with state.locked():
-        job = _job(opened, choose_device(device))
+        target = choose_device(device)
+        prepare_kernels(target)
+        job = _job(opened, target)
         outcome = fit(job, state)
         save_tensors({"model": job.model.state_dict()}, file)
         with records.atomic(file.with_name("train.jsonl")) as journal:

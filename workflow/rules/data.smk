@@ -156,8 +156,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
 
     rule vfit:
         input:
-            kernels=ancient(PATHS.kernels),
-            annotations=PATHS.annotations("train"),
+                annotations=PATHS.annotations("train"),
             manifest=PATHS.manifest,
             packed=PATHS.packed / "packed.json",
         output:
@@ -183,7 +182,6 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
 rule interpolate:
     input:
         interpolator,
-        kernels=ancient(PATHS.kernels),
         annotations=[PATHS.annotations(split) for split in ("train", "val")],
         packed=PATHS.packed / "packed.json",
     output:

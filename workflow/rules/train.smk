@@ -8,7 +8,7 @@ rule kernels:
         log_file("kernels"),
     benchmark:
         time_file("kernels")
-    priority: 20
+    priority: 20  # before the stages, each of which would build them itself
     conda:
         "../../environment.yml"
     shell:
@@ -18,7 +18,6 @@ rule kernels:
 rule train:
     input:
         training_inputs,
-        kernels=ancient(PATHS.kernels),
         annotations=[PATHS.annotations(split) for split in SPLITS if split != "val"],
         manifest=PATHS.manifest,
         packed=PATHS.packed / "packed.json",

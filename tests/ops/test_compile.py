@@ -1,12 +1,15 @@
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from tips.config import ConfigError
+from tips.ops import compile as kernels
 from tips.ops import native
-from tips.stages import kernels
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def test_two_processes_compile_once(tmp_path: Path) -> None:
     code = f"""
 import sys, time
 from pathlib import Path
-from tips.stages import kernels
+from tips.ops import compile as kernels
 kernels.SOURCES = Path({str(tmp_path)!r}) / "csrc"
 kernels.library = lambda kind: kernels.SOURCES / "build" / "tips_cpu.so"
 kernels.find_compiler = lambda kind: "g++"
@@ -59,6 +62,71 @@ assert kernels.build("cpu")["library"] == "csrc/build/tips_cpu.so"
     jobs = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [job.wait() for job in jobs] == [0, 0]
     assert counts.read_text() == "x"
+
+
+PREPARE = """
+import logging, sys, torch
+logging.basicConfig(format="%(message)s")
+from tips.ops import compile, native
+command = compile.command
+compile.library = native.library = lambda kind: native.Path(sys.argv[1]) / "tips_cpu.so"
+compile.command = lambda *words: print("compiled") or command(*words)
+compile.SOURCES = native.Path(sys.argv[1]) / "csrc"
+for _ in range(2):
+    compile.prepare_kernels(torch.device("cpu"))
+print(native.backend())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("environment", "said", "warned"),
+    [
+        ({}, ["compiled", "cpp"], ""),
+        ({"TIPS_KERNELS": "torch"}, ["torch"], ""),
+        ({"CXX": "/gone/g++"}, ["torch"], "no cpu kernel (g++ not found)"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
+)
+def test_a_stage_builds_what_it_needs_itself(
+    tmp_path: Path, environment: dict[str, str], said: list[str], warned: str
+) -> None:
+    if kernels.find_compiler("cpu") is None:
+        pytest.skip("no compiler")
+    inherited = {k: v for k, v in os.environ.items() if k != "TIPS_KERNELS"}
+    done = subprocess.run(
+        [sys.executable, "-c", PREPARE, str(tmp_path)],
+        cwd=native.SOURCES.parent,
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == said
+    assert warned in done.stderr
+
+
+def test_where_a_kernel_is_demanded_nothing_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIPS_KERNELS", "cpp")
+    monkeypatch.setattr(native, "library", lambda kind: tmp_path / f"{kind}.so")
+    native.served.cache_clear()
+    try:
+        with pytest.raises(ConfigError, match="TIPS_KERNELS=cpp, but no kernel is built"):
+            kernels.prepare_kernels(torch.device("cpu"))
+    finally:
+        native.served.cache_clear()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_one_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(kernels, "library", lambda kind: tmp_path / "file/build/tips_cpu.so")
+    monkeypatch.setattr(kernels, "find_compiler", lambda kind: "g++")
+    assert kernels.build("cpu")["reason"] == f"{tmp_path}/file/build: Not a directory"
 
 
 @pytest.mark.slow

@@ -1,0 +1,102 @@
+"""Compiles csrc/ where a compiler is found; without one, pure torch computes the same."""
+
+import fcntl
+import logging
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+
+from tips.ops import native
+from tips.ops.native import FLAGS, SOURCES, Kind, library
+from tips.records import atomic_path
+
+log = logging.getLogger(__name__)
+
+
+def prepare_kernels(device: torch.device) -> None:
+    """Lets compiled kernels serve a device from now on: builds what is missing, then loads it.
+
+    A stage calls it before it computes. It builds under TIPS_KERNELS=auto alone, and where that
+    fails it says so in one line, since pure torch computes the same.
+
+    Raises:
+        ConfigError: TIPS_KERNELS is unknown, or cpp where no library is built.
+    """
+    if native.setting() == "auto":
+        kinds = [kind for kind in native.KINDS if kind in ("cpu", device.type)]
+        missing = [kind for kind in kinds if not library(kind).is_file()]
+        if any([build(kind)["library"] for kind in missing]):
+            native.served.cache_clear()
+    native.served()
+
+
+def build(kind: Kind) -> dict[str, str | float]:
+    """Compiles one library unless it is built; says where it lies or why there is none.
+
+    A second process waits for the first. What is half-written never gets the library's name.
+    """
+    if not native.sources(kind):
+        return _none(kind, f"{SOURCES} holds no source")
+    compiler = find_compiler(kind)
+    if compiler is None:
+        return _none(kind, f"{'g++' if kind == 'cpu' else 'nvcc'} not found")
+    target = library(kind)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = (target.parent / "lock").open("w")
+    except OSError as error:
+        return _none(kind, f"{error.filename}: {error.strerror}")
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.is_file():
+            return {"library": str(target.relative_to(SOURCES.parent)), "seconds": 0.0}
+        began = time.monotonic()
+        try:
+            with atomic_path(target) as temporary:
+                _compile(command(kind, compiler, temporary))
+        except CompilerError as error:
+            return _none(kind, f"{compiler} failed: {error}")
+        seconds = round(time.monotonic() - began, 1)
+    return {"library": str(target.relative_to(SOURCES.parent)), "seconds": seconds}
+
+
+class CompilerError(RuntimeError):
+    """The first line of a compiler's complaint."""
+
+
+def _compile(words: list[str]) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.splitlines()
+        raise CompilerError(next((line for line in lines if "error" in line), "no message"))
+
+
+def find_compiler(kind: Kind) -> str | None:
+    """Finds g++ (or $CXX), or the nvcc of $CUDA_HOME or the path."""
+    if kind == "cpu":
+        return shutil.which(os.environ.get("CXX", "g++"))
+    home = os.environ.get("CUDA_HOME")
+    return shutil.which("nvcc", path=str(Path(home) / "bin") if home else None)
+
+
+def command(kind: Kind, compiler: str, out: Path) -> list[str]:
+    """The compiler's command line for one library."""
+    torch_folder = Path(torch.__file__).parent
+    return [
+        compiler,
+        *FLAGS[kind],
+        *(str(file) for file in native.sources(kind)),
+        *("-o", str(out)),
+        f"-I{torch_folder / 'include'}",
+        f"-L{torch_folder / 'lib'}",
+        *("-ltorch", "-ltorch_cpu", "-lc10"),
+    ]
+
+
+def _none(kind: Kind, reason: str) -> dict[str, str | float]:
+    log.warning("no %s kernel (%s): deformable attention runs in pure torch", kind, reason)
+    return {"library": "", "reason": reason}
