@@ -5,10 +5,14 @@ configuration names, which are imported by computed names. How configuration is 
 are made is no part of what numbers depend on, because the outcome is in the records.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from tips import code, kinds
-from tips.config import Experiment, Scale, Study, digest
+from tips.config import MEAN_POSE, Experiment, Scale, Study, digest
+from tips.paths import Paths
+from tips.provenance import file_digest
 
 # What these give is recorded with every run, and compared.
 RECORDED: Final = ("tips.config.loader", "tips.freshness", "tips.provenance")
@@ -77,3 +81,60 @@ def study_code(study: Study) -> str:
         for file, value in training_code(variant.experiment, study.scale).items()
     }
     return code.summary(found)
+
+
+def training_files(study: Study, paths: Paths, name: str, seed: int) -> dict[str, Path]:
+    """The files that a training reads and its record names by digest.
+
+    Raises:
+        ConfigError: no variant trains the backbone that this one builds on.
+    """
+    experiment = study.variant(name).experiment
+    found = {"data": paths.manifest}
+    if experiment.interim_frames is not None:
+        found["interim"] = paths.interim(experiment.interim_frames) / "psnr.json"
+    if experiment.spectral_groups is not None:
+        found["groups"] = paths.groups(str(experiment.spectral_groups))
+    if not experiment.first_stage:
+        found["backbone"] = backbone_file(study, paths, name, seed)
+    elif experiment.backbone.weights is not None:
+        found["weights"] = Path(experiment.backbone.weights)
+    return found
+
+
+def backbone_file(study: Study, paths: Paths, name: str, seed: int) -> Path:
+    """The checkpoint of the stage one that a second stage builds on. Raises ConfigError."""
+    return paths.checkpoint(study.stage_one(name), str(study.backbone_seed(seed)))
+
+
+def prediction_files(
+    study: Study, paths: Paths, name: str, seed: int, boxes: str
+) -> dict[str, Path]:
+    """The files that a prediction reads and its record names by digest."""
+    if name == MEAN_POSE:
+        files = {split: paths.annotations(split) for split in ("train", "val")}
+        return files | {"boxes": paths.boxes(boxes)}
+    files = {
+        "checkpoint": paths.checkpoint(name, str(seed)),
+        "annotations": paths.annotations("val"),
+        "boxes": paths.boxes(boxes),
+    }
+    interim = study.variant(name).experiment.interim_frames
+    return files if interim is None else files | {"interim": paths.interim(interim) / "psnr.json"}
+
+
+def evaluation_files(paths: Paths, name: str, seed: int, boxes: str) -> dict[str, Path]:
+    """The files that an evaluation reads and its record names by digest."""
+    return {
+        "predictions": paths.predictions(name, str(seed), boxes),
+        "annotations": paths.annotations("val"),
+    }
+
+
+def digests(files: Mapping[str, Path]) -> dict[str, str]:
+    """Sha256 of every file. Raises RecordError where one is missing."""
+    remedy = {"weights": "fetch it, or mend backbone.weights"}
+    return {
+        name: file_digest(file, remedy.get(name, "run the rule that makes it"))
+        for name, file in files.items()
+    }

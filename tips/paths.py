@@ -112,6 +112,15 @@ class Paths(NamedTuple):
         name = "predictions.json" if boxes == "gt" else f"{boxes}/predictions.json"
         return self.run(variant, seed) / name
 
+    def predicted(self, variant: str, seed: str, boxes: str) -> Path:
+        """Record of what made the predictions of one run."""
+        return self.predictions(variant, seed, boxes).with_name("predicted.json")
+
+    @property
+    def proofs(self) -> Path:
+        """What `tips recheck` has proved harmless."""
+        return self.results / "proofs.json"
+
     def metrics(self, variant: str, seed: str, boxes: str) -> Path:
         """Metrics of one run on validation boxes of one source."""
         return self.predictions(variant, seed, boxes).with_name("metrics.json")

@@ -1,48 +1,20 @@
-"""Where a number comes from: source, configuration, data, commit and machine."""
+"""Where a number comes from beside code and configuration: files, commit, machine, packages."""
 
-import ast
 import hashlib
 import os
 import platform
+import re
+import shutil
 import subprocess
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from tips.records import RecordError
 
 PACKAGE = Path(__file__).parent
-# What a training's result depends on; a docstring or a comment is no part of it.
-TRAINING = ("skeleton.py", "tensors.py", "build.py", "data", "ops", "models", "losses", "training")
+VECTORS = re.compile(r"(avx|amx|fma|sse4|neon|asimd|sve)\w*")
 VERSIONS = ("numpy", "opencv-python-headless", "timm", "torch", "torchvision")
-
-
-def source_digest(parts: Sequence[str] = TRAINING) -> str:
-    """Hashes the code of some modules and folders of the package, without comments and docs."""
-    digest = hashlib.sha256()
-    for part in parts:
-        path = PACKAGE / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.relative_to(PACKAGE).as_posix().encode())
-            digest.update(meaning(file.read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()
-
-
-def meaning(source: str) -> str:
-    """Dumps a module's syntax tree without docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if not isinstance(body, list) or not body:
-            continue
-        first = body[0]
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
-            body[0] = ast.Pass()
-    return ast.dump(tree)
 
 
 def file_digest(path: Path, remedy: str = "run the rule that makes it") -> str:
@@ -63,6 +35,12 @@ def commit() -> tuple[str, str]:
     if head is None:
         return "not a git checkout", ""
     return head.strip(), _git("diff", "HEAD", "--", "tips", "csrc", "experiments", "workflow") or ""
+
+
+def commit_record() -> dict[str, Any]:
+    """The commit as records hold it, and whether the tree differed from it."""
+    found, diff = commit()
+    return {"commit": found, "dirty": bool(diff)}
 
 
 def _git(*arguments: str) -> str | None:
@@ -95,6 +73,39 @@ def machine() -> str:
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
         model = names[0] if names else model
     return f"{model}, {os.cpu_count()} cores"
+
+
+def vector_extensions() -> list[str]:
+    """The processor's vector extensions, on which the last bits of sums depend."""
+    info = Path("/proc/cpuinfo")
+    words = info.read_text(encoding="utf-8", errors="replace").split() if info.is_file() else []
+    return sorted({word for word in words if VECTORS.fullmatch(word)})
+
+
+def compiler() -> str:
+    """First line of what the compiler of the CPU's kernels says of itself; "none" without one."""
+    command = shutil.which(os.environ.get("CXX", "g++"))
+    if command is None:
+        return "none"
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout.partition("\n")[0].strip() or "none"
+
+
+def lock_digest() -> str:
+    """Sha256 of the lock file that the environment is installed from."""
+    file = PACKAGE.parent / "requirements.lock"
+    return file_digest(file) if file.is_file() else "no lock file"
+
+
+def surroundings() -> dict[str, Any]:
+    """What a computation ran on: packages, lock file, compiler, machine."""
+    return {
+        "versions": versions(),
+        "lock_digest": lock_digest(),
+        "compiler": compiler(),
+        "machine": machine(),
+        "vector_extensions": vector_extensions(),
+    }
 
 
 def has_nvidia_driver() -> bool:

@@ -103,6 +103,11 @@ def backend(device: str = "cpu") -> str:
     return "cpp" if serves(device) else "torch"
 
 
+def kernels_of(device: torch.device) -> str:
+    """The type of device whose compiled kernels serve here; "" where torch's own code does."""
+    return device.type if serves(device.type) else ""
+
+
 def load() -> frozenset[str]:
     """Loads what is built and registers it; TIPS_KERNELS = auto | cpp | torch has a say.
 

@@ -214,7 +214,7 @@ def _versions(one: Provenance) -> str:
 # What a run is made of and by, beside its own configuration.
 FACTS: dict[str, Callable[[Provenance], str]] = {
     "commit": _commit,
-    "training code": lambda one: markdown.code(one.source_digest[:8]),
+    "training code": lambda one: markdown.code(one.code_digest[:8]),
     "data": lambda one: markdown.code(one.data_digest[:8]),
     "machine": lambda one: one.machine,
     "device": lambda one: one.device,

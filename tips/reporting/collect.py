@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tips import records, skeleton
+from tips.chain import Judge
 from tips.config import BACKBONE, Study
 from tips.evaluation.average_precision import average_precision, labelled_columns
 from tips.evaluation.oks import part_oks
@@ -47,7 +48,7 @@ def collect(
     study: Study,
     paths: Paths,
     tables: Tables,
-    source_digest: str | None,
+    judge: Judge | None,
     remembered: Points,
     progress: Progress = iter,
 ) -> Collected:
@@ -57,12 +58,12 @@ def collect(
         study: the scale with its variants.
         paths: of the study.
         tables: which variants Fig. 4 and Table S show.
-        source_digest: of the code as it is now; None where unknown.
+        judge: says which runs are stale; None: none is called so.
         remembered: scores that an earlier seed variance was pooled from.
         progress: wraps the loop over runs.
     """
     truth = load_truth(study, paths)
-    files = runs.find(runs.wanted(study, tables), paths, source_digest)
+    files = runs.find(runs.wanted(study, tables), paths, judge)
     figure_4 = {row.variant for row in tables.table(FIGURE_4).rows}
     synthesis = {row.variant for name in SYNTHESIS for row in tables.table(name).rows}
     evidence, checked = {}, []

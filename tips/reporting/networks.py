@@ -28,6 +28,12 @@ class Networks(NamedTuple):
         """Changes with any network or its losses, and with nothing else."""
         return digest({name: network(self.study.variant(name).experiment) for name in self.names})
 
+    @property
+    def modules(self) -> list[str]:
+        """The modules that the networks' own parts are in."""
+        variants = [self.study.variant(name) for name in self.names]
+        return sorted({part for one in variants for part in one.experiment.modules()})
+
 
 def open_networks(experiments: Path) -> Networks:
     """Reads the experiments at the paper's size. Raises ConfigError."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tips import records
+from tips.chain import Judge
 from tips.config import Study
 from tips.evaluation import pck
 from tips.evaluation.average_precision import (
@@ -48,14 +49,14 @@ class _Row(NamedTuple):
     seeds: int
 
 
-def sheet(study: Study, paths: Paths, controls: Table, source_digest: str | None) -> Sheet:
+def sheet(study: Study, paths: Paths, controls: Table, judge: Judge | None) -> Sheet:
     """The peers and the rows of Table C, joint columns and their mean in percent.
 
     Args:
         study: the scale with its variants.
         paths: of the study.
         controls: Table C, whose rows on the usual boxes stand beside the peers.
-        source_digest: of the code as it is now, None where unknown.
+        judge: says which runs are stale; None: none is called so.
 
     Raises:
         RecordError: annotations or predictions are malformed.
@@ -63,7 +64,7 @@ def sheet(study: Study, paths: Paths, controls: Table, source_digest: str | None
     annotations = records.read(Annotations, paths.annotations("val"))
     cells = []
     for row in _rows(study, controls):
-        files = runs.find({row.group: row.seeds}, paths, source_digest)
+        files = runs.find({row.group: row.seeds}, paths, judge)
         scores = [
             common_ap(annotations, records.read(Predictions, file.predictions), study)
             for file in files

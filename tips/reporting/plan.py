@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tips.config import BACKBONE, FULL, ConfigError, Experiment, Study, digest
+from tips.config import BACKBONE, FULL, ConfigError, Experiment, Study
 from tips.data.releases import RELEASES, Published
+from tips.freshness import training_digest
 from tips.paths import Paths
 from tips.reporting import sources
 from tips.reporting.published import Tables
@@ -192,10 +193,11 @@ def measured_times(study: Study, paths: Paths) -> dict[str, StepTime]:
     """Seconds per step of the variants with a finished run of this very configuration."""
     found: dict[str, StepTime] = {}
     for name, variant in study.variants.items():
+        config = training_digest(variant.experiment, study.scale)
         for seed in reversed(range(variant.seeds)):
             file = paths.run(name, str(seed)) / "provenance.json"
             run = sources.read_if_present(_Finished, file)
-            if run is not None and run.steps and run.config_digest == digest(variant.experiment):
+            if run is not None and run.steps and run.config_digest == config:
                 source = f"{name} seed {seed}, {run.device}"
                 found[name] = StepTime(run.seconds / run.steps, source)
     return found

@@ -13,8 +13,11 @@ from tips.reporting import sources
 from tips.reporting.published import Tables
 
 LARGEST: Final = 1_000_000  # bytes of an artifact; weights and predictions stay where they are
-DETAILS: Final = ("seed", "joints", "mean_by_joint", "area_factor")  # of metrics.json
-IGNORED: Final = ("commit", "dirty", "config", "variant", "seed")
+DETAILS: Final = (
+    *("seed", "joints", "mean_by_joint", "area_factor"),
+    *("code", "inputs", "settings"),
+)  # of metrics.json
+IGNORED: Final = ("commit", "dirty", "config", "meaning", "code", "variant", "seed")
 ORIGIN: Final = "tips.origin"  # tag: whose network a table's row shows
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from tips.chain import Judge
 from tips.config import Study
 from tips.paths import Paths
 from tips.reporting import sources
@@ -32,7 +33,7 @@ class RunFile(NamedTuple):
     folder: Path
     predictions: Path
     state: Literal["present", "failed", "missing", "stale"]
-    reason: str  # of a failure
+    reason: str  # of a failure, or what changed since a stale run was made
 
 
 def wanted(study: Study, tables: Tables) -> dict[Group, int]:
@@ -55,23 +56,21 @@ def wanted(study: Study, tables: Tables) -> dict[Group, int]:
     return groups
 
 
-def find(groups: dict[Group, int], paths: Paths, source_digest: str | None) -> list[RunFile]:
+def find(groups: dict[Group, int], paths: Paths, judge: Judge | None) -> list[RunFile]:
     """Looks every wanted run up.
 
     Args:
         groups: from `wanted`.
         paths: of the study.
-        source_digest: of the code as it is now; runs of other code are stale. None: unknown,
+        judge: says which trainings are of other code or configuration than the present ones; None:
             no run is called stale.
     """
     return [
-        _find(group, seed, paths, source_digest)
-        for group, seeds in groups.items()
-        for seed in range(seeds)
+        _find(group, seed, paths, judge) for group, seeds in groups.items() for seed in range(seeds)
     ]
 
 
-def _find(group: Group, seed: int, paths: Paths, source_digest: str | None) -> RunFile:
+def _find(group: Group, seed: int, paths: Paths, judge: Judge | None) -> RunFile:
     folder = paths.run(group.variant, str(seed))
     predictions = paths.predictions(group.variant, str(seed), group.boxes)
     if not predictions.is_file():
@@ -79,7 +78,8 @@ def _find(group: Group, seed: int, paths: Paths, source_digest: str | None) -> R
         if failure is not None:
             return RunFile(group, seed, folder, predictions, "failed", failure.reason)
         return RunFile(group, seed, folder, predictions, "missing", "")
-    provenance = sources.read_if_present(sources.Provenance, folder / "provenance.json")
-    if source_digest and provenance is not None and provenance.source_digest != source_digest:
-        return RunFile(group, seed, folder, predictions, "stale", "trained with other code")
+    if judge is not None and group.variant in judge.study.variants:
+        training = judge.training(group.variant, seed)
+        if training.state == "stale":
+            return RunFile(group, seed, folder, predictions, "stale", training.words)
     return RunFile(group, seed, folder, predictions, "present", "")

@@ -142,7 +142,7 @@ class Provenance(Source):
     variant: str
     seed: int
     config_digest: str
-    source_digest: str
+    code_digest: str = ""  # records of older versions have none
     data_digest: str
     commit: str
     dirty: bool

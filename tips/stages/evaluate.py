@@ -10,13 +10,14 @@ from tips.evaluation.average_precision import average_precision, labelled_column
 from tips.evaluation.oks import Matching, part_oks
 from tips.evaluation.people import from_records
 from tips.evaluation.synthesis import synthesis_table
+from tips.freshness import code_of, digests, evaluation_files
 from tips.paths import study_paths
 from tips.records import Predictions
 from tips.reporting.measure import Truth, load_truth, measure
 
 
 def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: str = "") -> None:
-    """Scores one run; the file holds no time and no path.
+    """Scores one run; the file holds no time and no path, and says what made its numbers.
 
     Writes the benchmark's own metric per joint, its seven columns and its total: AP with precision,
     recall and counts by PoseTrack's rules, or JHMDB's PCK. Beside AP stand part OKS (Fig. 4), AP on
@@ -63,6 +64,9 @@ def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: s
             f"{time:g}": [row._asdict() for row in synthesis_table(samples)]
             for time, samples in measured.between.items()
         }
+    metrics["code"] = code_of("evaluate")
+    metrics["inputs"] = digests(evaluation_files(paths, variant, seed, boxes))
+    metrics["settings"] = study.scale.evaluation.meaning()
     out = paths.metrics(variant, str(seed), boxes)
     records.write_json(records.without_nan(metrics), out)
 

@@ -15,6 +15,7 @@ from tips import code, kinds, provenance, records
 from tips.build import build_generator, can_generate
 from tips.config import ConfigError, Dataset
 from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
+from tips.freshness import interim_code
 from tips.interim.generator import interpolate_clip
 from tips.interim.true.generator import has_true_frames, true_frames
 from tips.ops.compile import prepare_kernels
@@ -81,7 +82,7 @@ def run(
 def _continue(generator: str, opened: Opened) -> None:
     """Keeps the frames of a stopped run where they are still right; removes them otherwise."""
     folder = opened.paths.interim(generator)
-    made_by = code.fingerprint(__name__, *kinds.parts(kinds.INTERIM, generator))
+    made_by = code.summary(interim_code(generator))
     key = {"code": made_by, "data": _file_digest(opened.paths.manifest)}
     network = interpolator(opened) if generator == "vfit" else None
     if network is not None and network.weights is not None:

@@ -7,6 +7,7 @@ from tips import records, skeleton
 from tips.config import MEAN_POSE
 from tips.data.windows import Key
 from tips.data.windows import keys as labelled_keys
+from tips.freshness import code_of, digests, prediction_files
 from tips.records import (
     Annotations,
     Detections,
@@ -36,6 +37,15 @@ def run(scale: str = "desk", root: str = "") -> None:
     rows = gather(annotations, keys, found)
     out = opened.paths.predictions(MEAN_POSE, "0", boxes)
     records.write(Predictions(variant=MEAN_POSE, seed=0, boxes=boxes, sequences=rows), out)
+    files = prediction_files(*opened, MEAN_POSE, 0, boxes)
+    records.write_json(
+        {
+            "code": code_of("mean_pose"),
+            "inputs": digests(files),
+            "settings": opened.study.scale.evaluation.meaning(),
+        },
+        opened.paths.predicted(MEAN_POSE, "0", boxes),
+    )
 
 
 def mean_pose(annotations: Annotations) -> NDArray[np.float64]:

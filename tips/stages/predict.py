@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as nnf
 
-from tips import records
+from tips import provenance, records
 from tips.config import Evaluation, Variant
 from tips.data.windows import Batch, Key, WindowSet, collate, positions, to_device
+from tips.freshness import digests, prediction_code, prediction_files
 from tips.models.interfaces import PoseModel
 from tips.ops import crop as crops
+from tips.ops.compile import prepare_kernels
 from tips.ops.integral import interval_points
+from tips.ops.native import backend, kernels_of
 from tips.records import (
     Annotations,
     Between,
@@ -45,6 +48,8 @@ def run(
 ) -> None:
     """Writes predictions.json: poses of every labelled frame, and the synthesized poses.
 
+    Beside it, predicted.json records what made them: code file by file, inputs, settings, machine.
+
     Args:
         variant: name of a file of experiments/.
         seed: of the run.
@@ -61,6 +66,8 @@ def run(
     annotations = read_annotations(opened.paths, "val")
     found = records.read(Detections, opened.paths.boxes(boxes))
     target = choose_device(device)
+    prepare_kernels(target)
+    made_by = prediction_code(chosen.experiment, kernels_of(target))
     model = trained_model(opened, chosen, seed, target)
     windows = open_windows(opened, chosen, [annotations])
     keys = box_keys(annotations, found)
@@ -72,6 +79,18 @@ def run(
     rows = gather(annotations, keys, [row for batch in poses for row in batch])
     path = opened.paths.predictions(variant, str(seed), boxes)
     records.write(Predictions(variant=variant, seed=seed, boxes=found.source, sequences=rows), path)
+    records.write_json(
+        {
+            "code": made_by,
+            "inputs": digests(prediction_files(opened.study, opened.paths, variant, seed, boxes)),
+            "settings": settings.meaning(),
+            "device": target.type,
+            "kernels": backend(target.type),
+            **provenance.surroundings(),
+            **provenance.commit_record(),
+        },
+        opened.paths.predicted(variant, str(seed), boxes),
+    )
 
 
 def box_keys(annotations: Annotations, detections: Detections) -> list[Key]:

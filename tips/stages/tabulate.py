@@ -4,9 +4,10 @@ from functools import partial
 from pathlib import Path
 
 from tips import records
+from tips.chain import Judge
 from tips.config import load_study
 from tips.paths import study_paths
-from tips.provenance import source_digest
+from tips.proofs import read_proofs
 from tips.reporting import sheets, tables
 from tips.reporting.collect import collect
 from tips.reporting.published import load_tables
@@ -20,9 +21,9 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     """Writes results/tables/*.csv, results/figures/figure-4.csv and their .tex twins.
 
     Everything comes from the predictions files, the annotations and the few side files (truth,
-    groups, speed, cost, PSNR); runs that do not exist are `missing`, runs whose training code is
-    not the present one are `stale`. results/seed-scores.json remembers the scores that the seed
-    variance was pooled from, so that a deleted run changes no interval but those it is part of;
+    groups, speed, cost, PSNR); runs that do not exist are `missing`, runs whose training used other
+    code or configuration than the present one are `stale`, with what changed.
+    results/seed-scores.json remembers the scores that the seed variance was pooled from, so that a deleted run changes no interval but those it is part of;
     it is read only where a run is gone, and dropped when any run scores something else now.
 
     Args:
@@ -40,7 +41,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     published = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
     progress = partial(track, label="tabulate")
     memory = paths.results / MEMORY
-    found = collect(study, paths, published, source_digest(), _remembered(memory), progress)
+    judge = Judge(study, paths, read_proofs(paths.proofs), contents=False)
+    found = collect(study, paths, published, judge, _remembered(memory), progress)
     for sheet in sheets.all_sheets(study, paths, published, found):
         tables.write(sheet, paths)
     tables.write(sheets.figure_4(published, study, found), paths, "figures")

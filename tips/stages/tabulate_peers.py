@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from tips.chain import Judge
 from tips.config import load_study
 from tips.paths import study_paths
-from tips.provenance import source_digest
+from tips.proofs import read_proofs
 from tips.reporting import peers, tables
 from tips.reporting.published import load_tables
 
@@ -24,5 +25,6 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     study = load_study(scale, experiments, root or None, seeds or None)
     paths = study_paths(study.scale)
     published = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
-    sheet = peers.sheet(study, paths, published.table("C"), source_digest())
+    judge = Judge(study, paths, read_proofs(paths.proofs), contents=False)
+    sheet = peers.sheet(study, paths, published.table("C"), judge)
     tables.write(sheet, paths)

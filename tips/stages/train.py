@@ -8,14 +8,23 @@ from typing import Any
 
 import torch
 
-from tips import provenance, records
+from tips import code, provenance, records
 from tips.build import build_criterion, build_model, load_backbone, load_pretrained
 from tips.checkpoints import load_weights, read_checkpoint
 from tips.config import ConfigError, Experiment, Parts, Variant, digest
 from tips.data.windows import Key, keys
+from tips.freshness import (
+    CHECKPOINTING,
+    backbone_file,
+    digests,
+    training_code,
+    training_digest,
+    training_files,
+    training_meaning,
+)
 from tips.models.interfaces import PoseModel
 from tips.ops.compile import prepare_kernels
-from tips.ops.native import backend
+from tips.ops.native import backend, kernels_of
 from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
 from tips.training.batches import AugmentedWindows, load_batches
@@ -24,7 +33,6 @@ from tips.training.loop import Job, Outcome, TrainingError, fit
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
-CHECKPOINTING = "tips.training.memory"  # imported only at a scale that asks for it
 RECORD, CHECKPOINT, INTERPOLATOR = "provenance.json", "checkpoint.pt", "vfit.pt"
 
 
@@ -57,26 +65,36 @@ def run(
     set_up_training(threads)
     opened = open_study(scale, root)
     chosen = opened.study.variant(variant)
-    inputs = input_digests(opened, chosen, seed)
-    key = digest({"config": digest(chosen.experiment), "seed": seed, **inputs})
+    target = choose_device(device)
+    prepare_kernels(target)
+    made_by = training_code(chosen.experiment, opened.study.scale, kernels_of(target))
+    inputs = digests(training_files(*opened, variant, seed))
+    key = _key(opened, chosen, seed, made_by, inputs)
     state = StateFolder(opened.paths.state(variant, str(seed)), key)
     folder = opened.paths.run(variant, str(seed))
     failure = folder / "failed.json"
     with state.locked():
         failure.unlink(missing_ok=True)
-        target = choose_device(device)
-        prepare_kernels(target)
         job = build_job(opened, chosen, seed, target)
         try:
             outcome = fit(job, state)
         except TrainingError as error:
             records.write_json({"reason": str(error)}, failure)
             raise
-        record = _record(opened, chosen, seed, job, outcome, inputs)
+        record = _record(opened, chosen, seed, job, outcome)
+        record |= _origin(opened, chosen, made_by, inputs)
         record["interpolator"] = _keep_interpolator(opened, chosen, folder)
         noted = {"trigger": trigger} if trigger else _noted_trigger(folder)
         _save(folder, job, state, record | noted)
         state.clear()
+
+
+def _key(
+    opened: Opened, variant: Variant, seed: int, made_by: dict[str, str], inputs: dict[str, str]
+) -> str:
+    """What an unfinished training's state belongs to."""
+    config = training_digest(variant.experiment, opened.study.scale)
+    return digest({"config": config, "seed": seed, "code": code.summary(made_by), **inputs})
 
 
 def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device) -> Job:
@@ -86,7 +104,7 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
     torch.manual_seed(seed)
     model = build_model(experiment, _groups(opened, variant), autocast)
     if not experiment.first_stage:
-        load_backbone(model, _stage_one(opened, variant, seed))
+        load_backbone(model, backbone_file(*opened, variant.name, seed))
     elif experiment.backbone.weights is not None:
         # Paper: HRNet-W48 pre-trained on COCO; here: only where `backbone.weights` names that
         # file, because no package registry has it; else stage one starts at random.
@@ -132,29 +150,6 @@ def training_keys(
     return [key for found in lists for key in found], pools, splits
 
 
-def input_digests(opened: Opened, variant: Variant, seed: int) -> dict[str, str]:
-    """Digests of everything a training reads besides its configuration."""
-    paths, experiment = opened.paths, variant.experiment
-    found = {"source": provenance.source_digest(), "data": provenance.file_digest(paths.manifest)}
-    if experiment.interim_frames is not None:
-        file = paths.interim(experiment.interim_frames) / "psnr.json"
-        found["interim"] = provenance.file_digest(file)
-    if experiment.spectral_groups is not None:
-        file = paths.groups(str(experiment.spectral_groups))
-        found["groups"] = provenance.file_digest(file)
-    if not experiment.first_stage:
-        found["backbone"] = provenance.file_digest(_stage_one(opened, variant, seed))
-    elif experiment.backbone.weights is not None:
-        weights = Path(experiment.backbone.weights)
-        found["weights"] = provenance.file_digest(weights, "fetch it, or mend backbone.weights")
-    return found
-
-
-def _stage_one(opened: Opened, variant: Variant, seed: int) -> Path:
-    study = opened.study
-    return opened.paths.checkpoint(study.stage_one(variant.name), str(study.backbone_seed(seed)))
-
-
 def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) -> None:
     """Writes the files of a run, the record last."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -182,7 +177,6 @@ def _record(
     seed: int,
     job: Job,
     outcome: Outcome,
-    inputs: dict[str, str],
 ) -> dict[str, Any]:
     autocast = use_bfloat16(job.settings.precision, job.device)
     return {
@@ -194,21 +188,31 @@ def _record(
         "joints": opened.study.scale.dataset.body.joints,
         "groups": _groups(opened, variant),
         "evaluation": opened.study.scale.evaluation.model_dump(mode="json"),
-        "config_digest": digest(variant.experiment),
-        "source_digest": inputs["source"],
-        "data_digest": inputs["data"],
-        "input_digests": inputs,
         "device": job.device.type,
         "precision": "bf16 backbone, fp32 heads" if autocast else "fp32",
         "kernels": backend(job.device.type),
         "threads": torch.get_num_threads(),
-        "versions": provenance.versions(),
-        "machine": provenance.machine(),
+        **provenance.surroundings(),
         "steps": outcome.steps,
         "resumed_at": outcome.resumed,
         "seconds": round(outcome.seconds, 1),
         "parameters": sum(p.numel() for p in job.model.parameters()),
         "criterion_parameters": sum(p.numel() for p in job.criterion.parameters()),
+    }
+
+
+def _origin(
+    opened: Opened, variant: Variant, made_by: dict[str, str], inputs: dict[str, str]
+) -> dict[str, Any]:
+    """What decided the weights: code file by file, what was told, what was read."""
+    told = training_meaning(variant.experiment, opened.study.scale)
+    return {
+        "code": made_by,
+        "code_digest": code.summary(made_by),
+        "meaning": told,
+        "config_digest": digest(told),
+        "data_digest": inputs["data"],
+        "input_digests": inputs,
     }
 
 

@@ -6,14 +6,16 @@ from typing import Any
 
 import torch
 
-from tips import provenance, records
+from tips import code, provenance, records
 from tips.config import ConfigError, digest
 from tips.data.frames import open_frames
 from tips.data.middle import MiddleFrames, stack_middles
+from tips.freshness import computing_code
 from tips.interim.true.generator import has_true_frames, true_frames
 from tips.interim.vfit.network import VFIT
 from tips.interim.vfit.sizes import SIZES
 from tips.ops.compile import prepare_kernels
+from tips.ops.native import kernels_of
 from tips.records import RecordError
 from tips.stages._study import Opened, open_study, read_annotations
 from tips.training.batches import load_batches
@@ -46,16 +48,17 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
     settings = opened.study.scale.vfit
     if settings is None or settings.training is None:
         raise ConfigError(f"scale {scale} does not train VFIT; give its YAML vfit.training")
+    target = choose_device(device)
+    prepare_kernels(target)
+    made_by = computing_code("vfit", device=kernels_of(target))
     inputs = {
         "config": digest(settings),
-        "source": provenance.source_digest(),
+        "code": code.summary(made_by),
         "data": provenance.file_digest(opened.paths.manifest),
     }
     file = opened.paths.vfit
     state = StateFolder(opened.paths.state("vfit", str(SEED)), digest(inputs))
     with state.locked():
-        target = choose_device(device)
-        prepare_kernels(target)
         job = _job(opened, target)
         outcome = fit(job, state)
         save_tensors({"model": job.model.state_dict()}, file)
@@ -66,8 +69,8 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
                 "settings": settings.model_dump(mode="json"),
                 "digests": inputs,
                 "device": job.device.type,
-                "versions": provenance.versions(),
-                "machine": provenance.machine(),
+                "code": made_by,
+                **provenance.surroundings(),
                 "steps": outcome.steps,
                 "seconds": round(outcome.seconds, 1),
             },

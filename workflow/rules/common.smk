@@ -12,21 +12,25 @@ from snakemake.utils import validate
 # The console script does not put the repository on the path.
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
+from tips import code, freshness
+from tips.chain import Judge
 from tips.config import (
     BACKBONE,
+    FULL,
     MEAN_POSE,
     NOWHERE,
-    RIVALS,
     ConfigError,
     digest,
     load_study,
     needs_root,
+    rivals,
 )
-from tips.interim import NETWORK
+from tips.data.kinds import module as reader_module
 from tips.paths import study_paths
 from tips.peers.known import PEERS
-from tips.provenance import has_nvidia_driver, source_digest
-from tips.records import read_json
+from tips.proofs import read_proofs
+from tips.provenance import has_nvidia_driver
+from tips.records import RecordError, read_json
 from tips.reporting.networks import open_networks
 from tips.reporting.published import load_tables
 from tips.reporting.rows import your_variants
@@ -53,7 +57,6 @@ def dry_run():
     return "n" in short or bool({"--dry-run", "--dryrun"} & set(sys.argv))
 
 
-FULL = "tips"
 ROOT, EXPERIMENTS = config["root"], Path("experiments")
 try:
     # Lists the jobs of a dataset and a card that are elsewhere.
@@ -63,7 +66,7 @@ try:
     STAGE_ONE = {
         name: STUDY.stage_one(name)
         for name, variant in STUDY.variants.items()
-        if variant.experiment.model != "single_frame"
+        if not variant.experiment.first_stage
     }
 except ConfigError as error:
     refuse(error)
@@ -81,9 +84,11 @@ GPU = int(
 )
 if PLAN:
     print("no root is given: jobs as with a dataset and a GPU", file=sys.stderr)
-SPLITS = (
-    ["train", "val", "stills"] if EMBEDDED and EMBEDDED.stills else ["train", "val"]
-)
+SPLITS = SCALE.splits
+try:
+    JUDGE = Judge(STUDY, PATHS, read_proofs(PATHS.proofs), contents=False)
+except RecordError as error:
+    refuse(error)
 RUNS = [
     (name, str(seed)) for name, v in STUDY.variants.items() for seed in range(v.seeds)
 ]
@@ -185,27 +190,17 @@ def weights(file, key):
 
 def training_inputs(wildcards):
     """What a variant's training reads besides the dataset."""
-    experiment = STUDY.variant(wildcards.variant).experiment
-    needed = []
-    if wildcards.variant in STAGE_ONE:
-        seed = STUDY.backbone_seed(int(wildcards.seed))
-        needed.append(PATHS.checkpoint(STAGE_ONE[wildcards.variant], str(seed)))
-    elif experiment.backbone.weights is not None:
-        needed.append(weights(experiment.backbone.weights, "backbone.weights"))
-    if experiment.rough_frames:
-        needed.append(PATHS.interim(experiment.interim) / "psnr.json")
-    if experiment.distillation and experiment.distillation.groups.source == "spectral":
-        needed.append(PATHS.groups(str(experiment.distillation.groups.count)))
-    return needed
+    files = freshness.training_files(
+        STUDY, PATHS, wildcards.variant, int(wildcards.seed)
+    )
+    if "weights" in files:
+        weights(files["weights"], "backbone.weights")
+    return [file for name, file in files.items() if name != "data"]
 
 
 def prediction_inputs(wildcards):
-    experiment = STUDY.variant(wildcards.variant).experiment
-    return (
-        [PATHS.interim(experiment.interim) / "psnr.json"]
-        if experiment.rough_frames
-        else []
-    )
+    interim = STUDY.variant(wildcards.variant).experiment.interim_frames
+    return [] if interim is None else [PATHS.interim(interim) / "psnr.json"]
 
 
 def interpolator(wildcards):
@@ -223,10 +218,29 @@ def vfit_weights():
     return [weights(vfit.weights, "vfit.weights")] if vfit.weights else []
 
 
-def network_code(wildcards):
-    """The code of the network that makes interim frames."""
-    vfit = wildcards.generator == "vfit"
-    return source_digest(NETWORK) if vfit else ""
+def light_code(stage, *modules):
+    """Digest of the code that a stage uses, which its rule takes as a parameter."""
+    return code.summary(freshness.code_of(stage, *modules))
+
+
+def heavy_code(stage, *modules):
+    """The same where the configuration that the stage reads is a parameter of its rule."""
+    return code.summary(freshness.computing_code(stage, *modules))
+
+
+def interim_code(wildcards):
+    return code.summary(freshness.interim_code(wildcards.generator))
+
+
+def prediction_code(wildcards):
+    experiment = STUDY.variant(wildcards.variant).experiment
+    return code.summary(freshness.prediction_code(experiment))
+
+
+def parts_of(*names):
+    """Modules that networks of some variants are made of, all of them without names."""
+    variants = [STUDY.variants[name] for name in names or STUDY.variants]
+    return sorted({part for one in variants for part in one.experiment.modules()})
 
 
 def own_titles(wildcards):
@@ -241,23 +255,31 @@ def benched():
 
 
 def meaning(wildcards):
-    return digest(STUDY.variant(wildcards.variant).experiment)
+    experiment = STUDY.variant(wildcards.variant).experiment
+    return freshness.training_digest(experiment, SCALE)
 
 
 def trigger(wildcards):
     """What a finished run was started with, so that newer code marks it stale and no more.
 
     Snakemake compares it with what it noted then, and the run's own record repeats that. The
-    record's source digest would not do: a run made anew for another reason has the newer one.
+    record's digest of the code would not do: a run made anew for another reason has the newer one.
     """
+    experiment = STUDY.variant(wildcards.variant).experiment
+    now = code.summary(freshness.training_code(experiment, SCALE))
     record = PATHS.run(wildcards.variant, wildcards.seed) / "provenance.json"
     if not record.is_file():
-        return source_digest()
-    found = read_json(record)
-    trained_with = found["source_digest"]
-    if config["stale"] == "retrain" and trained_with != source_digest():
-        return f"{source_digest()} after {trained_with}"
-    return found.get("trigger", trained_with)
+        return now
+    noted = read_json(record).get("trigger", "")
+    link = JUDGE.training(wildcards.variant, int(wildcards.seed))
+    if config["stale"] == "retrain" and link.state == "stale":
+        return f"{now} after {noted}"
+    return noted
+
+
+def marks():
+    """Changes with anything that may mark a run stale, or current again."""
+    return [freshness.study_code(STUDY), [str(proof) for proof in JUDGE.proofs]]
 
 
 def scored():

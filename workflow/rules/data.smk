@@ -1,13 +1,4 @@
 # Data: motion capture, bodies, rendered shards; annotations, packed frames, interim frames, groups.
-READERS = [
-    f"data/{name}.py"
-    for name in (
-        *("kinds", "layout", "posetrack", "posetrack17", "posetrack21"),
-        *("jhmdb", "matlab", "merged", "releases"),
-    )
-]
-
-
 rule fetch:
     output:
         PATHS.motions,
@@ -20,7 +11,7 @@ rule fetch:
         "../../environment.yml"
     params:
         folder=PATHS.motions.parent,
-        code=source_digest(["mocap/download.py", "stages/fetch.py"]),
+        code=light_code("fetch"),
     shell:
         "stage fetch --out {params.folder:q} 2> >(tee {log:q} >&2)"
 
@@ -42,7 +33,7 @@ if EMBEDDED is not None:
             numbers=[EMBEDDED.bodies, EMBEDDED.bodies_seed],
             settings=f"experiments/scales/{config['scale']}.yaml",
             assets=PATHS.motions.parent,
-            code=source_digest(["mocap/bank.py", "mocap/body.py"]),
+            code=heavy_code("bodies"),
         shell:
             "stage bodies --assets {params.assets:q} "
             "--settings {params.settings:q} --out {output:q} 2> >(tee {log:q} >&2)"
@@ -62,7 +53,7 @@ if EMBEDDED is not None:
         params:
             meaning=digest(EMBEDDED),
             settings=f"experiments/scales/{config['scale']}.yaml",
-            code=source_digest(["mocap"]),
+            code=heavy_code("render"),
             motions=PATHS.motions.parent,
             root=PATHS.root,
         shell:
@@ -85,6 +76,7 @@ if SCALE.dataset.release is not None:
         params:
             release=SCALE.dataset.release,
             root=PATHS.root,
+            code=heavy_code("unpack"),
         shell:
             "study unpack 2> >(tee {log:q} >&2)"
 
@@ -105,7 +97,7 @@ rule prepare:
         "../../environment.yml"
     params:
         dataset=digest(SCALE.dataset),
-        code=source_digest([*READERS, "data/boxes.py", "stages/prepare.py"]),
+        code=heavy_code("prepare", reader_module(SCALE.dataset.kind)),
     shell:
         "study prepare 2> >(tee {log:q} >&2)"
 
@@ -132,7 +124,7 @@ rule detect:
                 include={"detections", "checkpoint", "detector", "threshold"}
             )
         ),
-        code=source_digest(["data/boxes.py", "data/detections.py", "stages/detect.py"]),
+        code=heavy_code("detect"),
     shell:
         "study detect --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
 
@@ -148,6 +140,8 @@ rule pack:
         time_file("pack")
     conda:
         "../../environment.yml"
+    params:
+        code=heavy_code("pack"),
     shell:
         "study pack 2> >(tee {log:q} >&2)"
 
@@ -156,7 +150,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
 
     rule vfit:
         input:
-                annotations=PATHS.annotations("train"),
+            annotations=PATHS.annotations("train"),
             manifest=PATHS.manifest,
             packed=PATHS.packed / "packed.json",
         output:
@@ -172,9 +166,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
             gpu=GPU,
         params:
             settings=digest(SCALE.vfit),
-            code=source_digest(
-                [*NETWORK, "data/middle.py", "training/interpolation.py"]
-            ),
+            code=heavy_code("vfit"),
         shell:
             "study vfit --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
 
@@ -196,8 +188,7 @@ rule interpolate:
     resources:
         gpu=lambda wildcards: GPU if wildcards.generator == "vfit" else 0,
     params:
-        code=source_digest(["interim", "stages/interpolate.py"]),
-        network=network_code,
+        code=interim_code,
     shell:
         "study interpolate --generator {wildcards.generator} "
         "--device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
@@ -216,6 +207,6 @@ rule group:
     conda:
         "../../environment.yml"
     params:
-        code=source_digest(["ops/grouping.py", "stages/group.py"]),
+        code=light_code("group"),
     shell:
         "study group --count {wildcards.n} 2> >(tee {log:q} >&2)"

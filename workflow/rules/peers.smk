@@ -16,7 +16,7 @@ rule fetch_peers:
         "../../environment.yml"
     params:
         folder=PATHS.peers.parent,
-        code=source_digest(["peers/fetch.py"]),
+        code=light_code("fetch_peers"),
     shell:
         "stage fetch-peers --out {params.folder:q} 2> >(tee {log:q} >&2)"
 
@@ -39,7 +39,7 @@ rule peer:
         "../../environment.yml"
     params:
         settings=digest(SCALE.evaluation),
-        code=source_digest(["peers", "stages/peer.py", "ops/crop.py"]),
+        code=light_code("peer"),
     shell:
         "study peer --peer {wildcards.peer} --threads {threads} 2> >(tee {log:q} >&2)"
 
@@ -60,8 +60,8 @@ rule tabulate_peers:
         "../../environment.yml"
     params:
         settings=digest(SCALE.evaluation),
-        current=source_digest(),
+        marks=marks(),
         seeds=config["seeds"],
-        code=source_digest(["evaluation", "reporting", "stages/tabulate_peers.py"]),
+        code=light_code("tabulate_peers"),
     shell:
         "study tabulate-peers --seeds {params.seeds} 2> >(tee {log:q} >&2)"

@@ -15,7 +15,7 @@ rule evaluate:
         "../../environment.yml"
     params:
         settings=digest(SCALE.evaluation),
-        code=source_digest(["evaluation", "stages/evaluate.py", "reporting/measure.py"]),
+        code=light_code("evaluate"),
         boxes="gt",
     shell:
         "study evaluate --variant {wildcards.variant} --seed {wildcards.seed} "
@@ -34,7 +34,7 @@ use rule evaluate as evaluate_detected with:
         time_file("evaluate_detected", "{variant}", "{seed}")
     params:
         settings=digest(SCALE.evaluation),
-        code=source_digest(["evaluation", "stages/evaluate.py", "reporting/measure.py"]),
+        code=light_code("evaluate"),
         boxes="detected",
 
 
@@ -56,19 +56,23 @@ rule speed:
         gpu=GPU,
     params:
         repeats=SCALE.speed_repeats,
-        code=source_digest(["stages/speed.py"]),
+        code=light_code("speed", *parts_of()),
     shell:
         "study speed --device $DEVICE " "--threads {threads} 2> >(tee {log:q} >&2)"
 
 
-COMPARED = [BACKBONE, *(name for name in RIVALS if name in STUDY.variants), FULL]
+COMPARED = [BACKBONE, *(name for name in rivals() if name in STUDY.variants), FULL]
 
 
 rule pictures:
     input:
         [PATHS.checkpoint(name, "0") for name in (BACKBONE, FULL)],
         [PATHS.predictions(name, "0", BOXES) for name in COMPARED],
-        [PATHS.interim(STUDY.variant(FULL).experiment.interim) / "psnr.json"],
+        [
+            PATHS.interim(generator) / "psnr.json"
+            for generator in [STUDY.variant(FULL).experiment.interim_frames]
+            if generator is not None
+        ],
         "experiments/tables.yaml",
     output:
         PATHS.reports / "figures" / "pictures.json",
@@ -80,17 +84,7 @@ rule pictures:
         "../../environment.yml"
     params:
         pictures=SCALE.pictures,
-        code=source_digest(
-            [
-                "stages/pictures.py",
-                "stages/_contrast.py",
-                "stages/_drawing.py",
-                "evaluation/contrast.py",
-                "evaluation/matching.py",
-                "evaluation/pck.py",
-                "video/overlay.py",
-            ]
-        ),
+        code=light_code("pictures", *parts_of(FULL)),
     shell:
         "study pictures 2> >(tee {log:q} >&2)"
 
@@ -119,12 +113,15 @@ rule tabulate:
         "../../environment.yml"
     params:
         settings=digest(SCALE.evaluation),
-        current=source_digest(),
+        marks=marks(),
         seeds=config["seeds"],
-        code=source_digest(["evaluation", "reporting", "stages/tabulate.py"]),
+        code=light_code("tabulate"),
         titles=own_titles,
     shell:
         "study tabulate --seeds {params.seeds} 2> >(tee {log:q} >&2)"
+
+
+NETWORKS = open_networks(EXPERIMENTS)
 
 
 rule cost:
@@ -137,13 +134,8 @@ rule cost:
     conda:
         "../../environment.yml"
     params:
-        networks=open_networks(Path("experiments")).meaning,
-        code=source_digest(
-            [
-                *("models", "ops", "losses", "build.py"),
-                *("training/memory.py", "training/criterion.py", "stages/cost.py"),
-            ]
-        ),
+        networks=NETWORKS.meaning,
+        code=light_code("cost", *NETWORKS.modules),
     shell:
         "stage cost --json {output:q} 2> >(tee {log:q} >&2)"
 
@@ -167,7 +159,7 @@ rule report:
     conda:
         "../../environment.yml"
     params:
-        code=source_digest(["reporting", "stages/report.py"]),
+        code=light_code("report"),
         seeds=config["seeds"],
         note=SCALE.note,
     shell:
@@ -187,8 +179,6 @@ rule track:
     conda:
         "../../environment.yml"
     params:
-        code=source_digest(
-            ["stages/track.py", "reporting/mlflow_sync.py", "reporting/run_files.py"]
-        ),
+        code=light_code("track"),
     shell:
         "study track 2> >(tee {log:q} >&2)"

@@ -50,7 +50,8 @@ rule predict:
         packed=PATHS.packed / "packed.json",
         checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
     output:
-        PATHS.predictions("{variant}", "{seed}", "gt"),
+        predictions=PATHS.predictions("{variant}", "{seed}", "gt"),
+        record=PATHS.predicted("{variant}", "{seed}", "gt"),
     log:
         log_file("predict", "{variant}", "{seed}"),
     benchmark:
@@ -62,7 +63,7 @@ rule predict:
     params:
         boxes="gt",
         settings=digest(SCALE.evaluation),
-        code=source_digest(["stages/predict.py", "ops/heatmap.py", "ops/crop.py"]),
+        code=prediction_code,
     shell:
         "study predict --variant {wildcards.variant} --seed {wildcards.seed} "
         "--boxes {params.boxes} --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
@@ -76,7 +77,8 @@ use rule predict as predict_detected with:
         packed=PATHS.packed / "packed.json",
         checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
     output:
-        PATHS.predictions("{variant}", "{seed}", "detected"),
+        predictions=PATHS.predictions("{variant}", "{seed}", "detected"),
+        record=PATHS.predicted("{variant}", "{seed}", "detected"),
     log:
         log_file("predict_detected", "{variant}", "{seed}"),
     benchmark:
@@ -84,7 +86,7 @@ use rule predict as predict_detected with:
     params:
         boxes="detected",
         settings=digest(SCALE.evaluation),
-        code=source_digest(["stages/predict.py", "ops/heatmap.py", "ops/crop.py"]),
+        code=prediction_code,
 
 
 rule mean_pose:
@@ -92,7 +94,8 @@ rule mean_pose:
         annotations=[PATHS.annotations(split) for split in ("train", "val")],
         boxes=PATHS.boxes(BOXES),
     output:
-        PATHS.predictions(MEAN_POSE, "0", BOXES),
+        predictions=PATHS.predictions(MEAN_POSE, "0", BOXES),
+        record=PATHS.predicted(MEAN_POSE, "0", BOXES),
     log:
         log_file("mean_pose"),
     benchmark:
@@ -100,6 +103,6 @@ rule mean_pose:
     conda:
         "../../environment.yml"
     params:
-        code=source_digest(["stages/mean_pose.py"]),
+        code=light_code("mean_pose"),
     shell:
         "study mean-pose 2> >(tee {log:q} >&2)"

@@ -1,0 +1,203 @@
+"""The chain behind a number: metrics, predictions, weights, data, and whether each is current.
+
+Every link was recorded when it was made: the code that it used, file by file, what it was told, and
+the digests of what it read. A link is current exactly if all of that is the same now, or if
+`tips recheck` has proved that what changed in the code is harmless.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from tips import code, freshness
+from tips.config import MEAN_POSE, Study
+from tips.paths import Paths
+from tips.proofs import Proof, proven
+from tips.provenance import file_digest
+from tips.records import RecordError, read_json
+
+State = Literal["current", "stale", "partial", "failed", "missing"]
+WORST: tuple[State, ...] = ("failed", "missing", "partial", "stale", "current")
+
+
+class Link(NamedTuple):
+    """One file of a run and how it stands to the present code, configuration and files."""
+
+    name: str  # metrics, predictions, training
+    file: Path
+    state: State
+    code: tuple[str, ...] = ()  # files of the code that changed
+    keys: tuple[str, ...] = ()  # of the configuration or settings: "training.epochs: 25 -> 30"
+    inputs: tuple[str, ...] = ()  # names of what it read that is another file now, or gone
+    since: str = ""  # the commit that it was made at
+    proof: Proof | None = None  # of that what changed in the code is harmless
+    reason: str = ""  # of a failure
+    record: Mapping[str, Any] = {}
+
+    @property
+    def words(self) -> str:
+        """Why it is not current, as every page says it; "" where it is."""
+        if self.reason or self.state in ("current", "missing", "failed"):
+            return self.reason
+        parts = [", ".join((*self.code, *(key.partition(":")[0] for key in self.keys)))]
+        parts += [f"{name} (what it read)" for name in self.inputs]
+        since = f" since {self.since}" if self.since else ""
+        return f"{', '.join(filter(None, parts))} changed{since}"
+
+
+class Judge:
+    """Compares the records of a study's runs with what is now.
+
+    Args:
+        study: its variants as they are configured now.
+        paths: of the study.
+        proofs: what `tips recheck` has proved.
+        contents: whether the files that a link read are compared, too, which takes their hashing.
+    """
+
+    def __init__(
+        self, study: Study, paths: Paths, proofs: Iterable[Proof], contents: bool = True
+    ) -> None:
+        self.study, self.paths, self.contents = study, paths, contents
+        self.proofs = tuple(proofs)
+        self._digests: dict[Path, str] = {}
+
+    def chain(self, name: str, seed: int, boxes: str) -> list[Link]:
+        """The links of one run: metrics first, the weights of its backbone last."""
+        links = [self.metrics(name, seed, boxes), self.predictions(name, seed, boxes)]
+        if name == MEAN_POSE:
+            return links
+        links.append(self.training(name, seed))
+        if not self.study.variant(name).experiment.first_stage:
+            single, own = self.study.stage_one(name), self.study.backbone_seed(seed)
+            links.append(self.training(single, own)._replace(name=f"backbone {single}"))
+        return links
+
+    def metrics(self, name: str, seed: int, boxes: str) -> Link:
+        """What was measured."""
+        found = Link("metrics", self.paths.metrics(name, str(seed), boxes), "current")
+        files = freshness.evaluation_files(self.paths, name, seed, boxes)
+        now = freshness.code_of("evaluate")
+        return self._judged(found, found.file, lambda _: now, self._settings(), files, None)
+
+    def predictions(self, name: str, seed: int, boxes: str) -> Link:
+        """What was predicted."""
+        found = Link("predictions", self.paths.predictions(name, str(seed), boxes), "current")
+        record = self.paths.predicted(name, str(seed), boxes)
+        files = freshness.prediction_files(self.study, self.paths, name, seed, boxes)
+        if name == MEAN_POSE:
+            now = freshness.code_of("mean_pose")
+            return self._judged(found, record, lambda _: now, self._settings(), files, None)
+        experiment = self.study.variant(name).experiment
+        return self._judged(
+            found,
+            record,
+            lambda device: freshness.prediction_code(experiment, device),
+            self._settings(),
+            files,
+            (name, seed),
+        )
+
+    def training(self, name: str, seed: int) -> Link:
+        """What was trained."""
+        folder = self.paths.run(name, str(seed))
+        found = Link("training", self.paths.checkpoint(name, str(seed)), "current")
+        experiment, scale = self.study.variant(name).experiment, self.study.scale
+        told = freshness.training_meaning(experiment, scale)
+        files = freshness.training_files(self.study, self.paths, name, seed)
+        if not found.file.is_file() and (folder / "failed.json").is_file():
+            reason = str(_read(folder / "failed.json").get("reason", "it says no reason"))
+            return found._replace(state="failed", reason=reason)
+        return self._judged(
+            found,
+            folder / "provenance.json",
+            lambda device: freshness.training_code(experiment, scale, device),
+            told,
+            files,
+            (name, seed),
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        return self.study.scale.evaluation.meaning()
+
+    def _judged(
+        self,
+        found: Link,
+        record_file: Path,
+        code_now: Callable[[str], dict[str, str]],
+        told: Mapping[str, Any],
+        files: Mapping[str, Path],
+        run: tuple[str, int] | None,
+    ) -> Link:
+        if not (found.file.is_file() and record_file.is_file()):
+            return found._replace(state="missing")
+        record = _read(record_file)
+        if "code" not in record:
+            why = "made by a version that did not record its code"
+            return found._replace(state="stale", reason=why, record=record)
+        then = record["code"]
+        now = code_now(served(record))
+        changed, proof = code.changed(then, now), None
+        if changed and run is not None:
+            changed, proof = proven(self.proofs, found.name, run, then, now)
+        keys = differences(record.get("meaning", record.get("settings", {})), told)
+        inputs = self._changed_inputs(record, files) if self.contents else []
+        since = f"{str(record.get('commit', ''))[:7]}{' + changes' if record.get('dirty') else ''}"
+        return found._replace(
+            state="stale" if changed or keys or inputs else "current",
+            code=tuple(changed),
+            keys=tuple(keys),
+            inputs=tuple(inputs),
+            since=since,
+            proof=proof,
+            record=record,
+        )
+
+    def _changed_inputs(self, record: Mapping[str, Any], files: Mapping[str, Path]) -> list[str]:
+        then = record.get("inputs", record.get("input_digests", {}))
+        return [name for name, file in files.items() if then.get(name) != self._digest(file)]
+
+    def _digest(self, file: Path) -> str:
+        if file not in self._digests:
+            self._digests[file] = file_digest(file) if file.is_file() else ""
+        return self._digests[file]
+
+
+def served(record: Mapping[str, Any]) -> str:
+    """The type of device whose compiled kernels a record's computation ran; "" for none."""
+    return str(record.get("device", "")) if record.get("kernels") == "cpp" else ""
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Dotted names of the keys that hold another value, with both: "training.epochs: 25 -> 30"."""
+    found = []
+    for key in sorted(then.keys() | now.keys()):
+        before, after = then.get(key), now.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found += differences(before, after, f"{prefix}{key}.")
+        elif _plain(before) != _plain(after):
+            found.append(f"{prefix}{key}: {_shown(before)} -> {_shown(after)}")
+    return found
+
+
+def worst(states: Iterable[State]) -> State:
+    """The state of a whole: that of its worst part."""
+    return min(states, key=WORST.index, default="missing")
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else str(_plain(value))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found = read_json(file)
+    if not isinstance(found, dict):
+        raise RecordError(f"{file}: must hold an object; make the run again")
+    return found
