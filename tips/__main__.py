@@ -173,6 +173,38 @@ def plan(
     stage.run(scale, root, seconds_per_step, windows, seeds, card_gib, measure, json)
 
 
+@cli.command()
+def why(
+    what: Annotated[
+        str, typer.Argument(help="A variant (tips), a run (tips/seed-0) or a cell ('II (e)').")
+    ],
+    scale: Annotated[str, typer.Option(help="Scale of the study that is asked about.")] = "desk",
+    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
+    json: Annotated[Path | None, output("Also writes the answer to a file, as JSON.")] = None,
+) -> None:
+    """Says what stands behind a number, and whether it is current: code, configuration, data.
+
+    Example: tips why "II (e)" --scale smoke
+    """
+    from tips.stages import why as stage
+
+    stage.run(what, scale, root, json)
+
+
+@cli.command()
+def recheck(
+    scale: Annotated[str, typer.Option(help="Scale of the study that is rechecked.")] = "desk",
+    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
+) -> None:
+    """Proves an edit of the code harmless by training again, and marks stale runs current.
+
+    Example: tips recheck --scale smoke
+    """
+    from tips.stages import recheck as stage
+
+    stage.run(scale, root)
+
+
 @cli.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

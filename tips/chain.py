@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from tips import code, freshness
 from tips.config import MEAN_POSE, Study
 from tips.paths import Paths
-from tips.proofs import Proof, proven
+from tips.proofs import Pair, Proof, proven
 from tips.provenance import file_digest
 from tips.records import RecordError, read_json
 
@@ -26,7 +26,7 @@ class Link(NamedTuple):
     name: str  # metrics, predictions, training
     file: Path
     state: State
-    code: tuple[str, ...] = ()  # files of the code that changed
+    code: Mapping[str, Pair] = {}  # files of the code that changed, digests then and now
     keys: tuple[str, ...] = ()  # of the configuration or settings: "training.epochs: 25 -> 30"
     inputs: tuple[str, ...] = ()  # names of what it read that is another file now, or gone
     since: str = ""  # the commit that it was made at
@@ -135,17 +135,16 @@ class Judge:
         if "code" not in record:
             why = "made by a version that did not record its code"
             return found._replace(state="stale", reason=why, record=record)
-        then = record["code"]
-        now = code_now(served(record))
-        changed, proof = code.changed(then, now), None
-        if changed and run is not None:
-            changed, proof = proven(self.proofs, found.name, run, then, now)
+        then, proof, now = record["code"], None, code_now(served(record))
+        if then != now and run is not None:
+            then, proof = proven(self.proofs, found.name, run, then)
+        pairs = {file: (then.get(file), now.get(file)) for file in code.changed(then, now)}
         keys = differences(record.get("meaning", record.get("settings", {})), told)
         inputs = self._changed_inputs(record, files) if self.contents else []
         since = f"{str(record.get('commit', ''))[:7]}{' + changes' if record.get('dirty') else ''}"
         return found._replace(
-            state="stale" if changed or keys or inputs else "current",
-            code=tuple(changed),
+            state="stale" if pairs or keys or inputs else "current",
+            code=pairs,
             keys=tuple(keys),
             inputs=tuple(inputs),
             since=since,

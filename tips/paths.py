@@ -125,6 +125,10 @@ class Paths(NamedTuple):
         """Metrics of one run on validation boxes of one source."""
         return self.predictions(variant, seed, boxes).with_name("metrics.json")
 
+    def rechecked(self, variant: str, seed: str) -> Path:
+        """State of a training that `tips recheck` makes again."""
+        return self.results / "state" / "recheck" / variant / f"seed-{seed}"
+
     def state(self, variant: str, seed: str) -> Path:
         """Training state, outside every rule's outputs so that a kill never removes it."""
         return self.results / "state" / variant / f"seed-{seed}"

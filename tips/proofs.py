@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tips import code
 from tips.records import RecordError, first_problem, read_json, write_json
 
 Run = tuple[str, int]  # variant, seed
@@ -55,9 +54,8 @@ def proven(
     link: str,
     run: Run,
     then: Mapping[str, str],
-    now: Mapping[str, str],
-) -> tuple[list[str], Proof | None]:
-    """Which changes of the code are not proved harmless for a run, and the last proof that is.
+) -> tuple[dict[str, str], Proof | None]:
+    """The code that a run's result is proved to come from just as well, and the last proof.
 
     Proofs are applied in the order in which they were made, each where the code is what it began
     with: an edit that came after another is harmless if both are.
@@ -67,7 +65,6 @@ def proven(
         link: training or predictions.
         run: whose result it is.
         then: the code that made it, file -> digest.
-        now: the present code.
     """
     code_now = dict(then)
     last: Proof | None = None
@@ -82,4 +79,4 @@ def proven(
                 code_now.pop(file, None)
             else:
                 code_now[file] = after
-    return code.changed(code_now, now), last
+    return code_now, last

@@ -59,7 +59,8 @@ def load_study(
         count = seeds or chosen.seeds.more.get(name, chosen.seeds.default)
         if name == BACKBONE and chosen.seeds.shared_backbone:
             count = 1
-        variants[name] = Variant(name, kind, load_experiment(path, chosen), count)
+        experiment = load_experiment(path, chosen)
+        variants[name] = Variant(name, kind, experiment, count, _extended(path))
         _check_joints(variants[name], chosen, scale)
         _check_interim(variants[name], chosen, scale)
     stems = {path.stem: path for path in files}
@@ -76,6 +77,12 @@ def load_study(
                 f"scale {scale}: without: no folder '{name}'{kinds.nearest(name, folders)}"
             )
     return Study(chosen, variants)
+
+
+def _extended(path: Path) -> str:
+    """The variant whose file an experiment's own file extends; "" for none."""
+    name = read_yaml(path).get("extends")
+    return "" if name is None else Path(str(name)).stem
 
 
 def _check_joints(variant: Variant, scale: Scale, name: str) -> None:

@@ -16,6 +16,7 @@ class Variant(NamedTuple):
     kind: str
     experiment: Experiment
     seeds: int
+    parent: str = ""  # the variant that its file extends
 
 
 class Study(NamedTuple):

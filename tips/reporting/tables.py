@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from tips.paths import Paths
@@ -66,3 +67,12 @@ def latex(sheet: Sheet) -> str:
 def _tex_row(cells: Sequence[str]) -> str:
     escaped = ("".join(TEX.get(letter, letter) for letter in cell) for cell in cells)
     return " & ".join(escaped) + r" \\"
+
+
+def read_cell(file: Path, row: str, column: str) -> str | None:
+    """One cell of a table's CSV as it stands there; None where there is no such file or row."""
+    if not file.is_file():
+        return None
+    with file.open(encoding="utf-8", newline="") as stream:
+        found = next((one for one in csv.DictReader(stream) if one.get("row") == row), None)
+    return None if found is None else found.get(column)

@@ -29,7 +29,7 @@ from tips.records import (
     SequencePredictions,
 )
 from tips.stages._progress import track
-from tips.stages._study import open_study, open_windows, read_annotations
+from tips.stages._study import Opened, open_study, open_windows, read_annotations
 from tips.stages.train import trained_model
 from tips.tensors import PoseOutput, Regressed
 from tips.training.device import choose_device, keep_freed_memory, use_threads
@@ -63,27 +63,17 @@ def run(
     keep_freed_memory()
     opened = open_study(scale, root)
     chosen = opened.study.variant(variant)
-    annotations = read_annotations(opened.paths, "val")
-    found = records.read(Detections, opened.paths.boxes(boxes))
     target = choose_device(device)
     prepare_kernels(target)
     made_by = prediction_code(chosen.experiment, kernels_of(target))
     model = trained_model(opened, chosen, seed, target)
-    windows = open_windows(opened, chosen, [annotations])
-    keys = box_keys(annotations, found)
-    settings = opened.study.scale.evaluation
-    predictor = Predictor(model, windows, settings, chosen, target)
-    label = f"{variant} seed {seed}"
-    batches = -(-len(keys) // settings.batch)
-    poses = list(track(predictor(keys), label, batches))
-    rows = gather(annotations, keys, [row for batch in poses for row in batch])
-    path = opened.paths.predictions(variant, str(seed), boxes)
-    records.write(Predictions(variant=variant, seed=seed, boxes=found.source, sequences=rows), path)
+    found = predict(opened, chosen, seed, boxes, model, target)
+    records.write(found, opened.paths.predictions(variant, str(seed), boxes))
     records.write_json(
         {
             "code": made_by,
-            "inputs": digests(prediction_files(opened.study, opened.paths, variant, seed, boxes)),
-            "settings": settings.meaning(),
+            "inputs": digests(prediction_files(*opened, variant, seed, boxes)),
+            "settings": opened.study.scale.evaluation.meaning(),
             "device": target.type,
             "kernels": backend(target.type),
             **provenance.surroundings(),
@@ -91,6 +81,22 @@ def run(
         },
         opened.paths.predicted(variant, str(seed), boxes),
     )
+
+
+def predict(
+    opened: Opened, variant: Variant, seed: int, boxes: str, model: PoseModel, device: torch.device
+) -> Predictions:
+    """Predicts the validation split with a model at hand; arguments as `run`, which records it."""
+    annotations = read_annotations(opened.paths, "val")
+    found = records.read(Detections, opened.paths.boxes(boxes))
+    windows = open_windows(opened, variant, [annotations])
+    keys = box_keys(annotations, found)
+    settings = opened.study.scale.evaluation
+    predictor = Predictor(model, windows, settings, variant, device)
+    batches = -(-len(keys) // settings.batch)
+    poses = list(track(predictor(keys), f"{variant.name} seed {seed}", batches))
+    rows = gather(annotations, keys, [row for batch in poses for row in batch])
+    return Predictions(variant=variant.name, seed=seed, boxes=found.source, sequences=rows)
 
 
 def box_keys(annotations: Annotations, detections: Detections) -> list[Key]:

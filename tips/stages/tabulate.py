@@ -23,8 +23,9 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     Everything comes from the predictions files, the annotations and the few side files (truth,
     groups, speed, cost, PSNR); runs that do not exist are `missing`, runs whose training used other
     code or configuration than the present one are `stale`, with what changed.
-    results/seed-scores.json remembers the scores that the seed variance was pooled from, so that a deleted run changes no interval but those it is part of;
-    it is read only where a run is gone, and dropped when any run scores something else now.
+    results/seed-scores.json remembers the scores that the seed variance was pooled from, so that a
+    deleted run changes no interval but those it is part of; it is read only where a run is gone,
+    and dropped when any run scores something else now.
 
     Args:
         scale: name of a file of experiments/scales.

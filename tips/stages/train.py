@@ -69,7 +69,7 @@ def run(
     prepare_kernels(target)
     made_by = training_code(chosen.experiment, opened.study.scale, kernels_of(target))
     inputs = digests(training_files(*opened, variant, seed))
-    key = _key(opened, chosen, seed, made_by, inputs)
+    key = state_key(opened, chosen, seed, made_by, inputs)
     state = StateFolder(opened.paths.state(variant, str(seed)), key)
     folder = opened.paths.run(variant, str(seed))
     failure = folder / "failed.json"
@@ -89,7 +89,7 @@ def run(
         state.clear()
 
 
-def _key(
+def state_key(
     opened: Opened, variant: Variant, seed: int, made_by: dict[str, str], inputs: dict[str, str]
 ) -> str:
     """What an unfinished training's state belongs to."""

@@ -1,0 +1,196 @@
+"""Proves an edit harmless: trains one run of each affected group again, compares all tensors."""
+
+import logging
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from tips import provenance, records
+from tips.chain import Judge, Link, served
+from tips.checkpoints import read_checkpoint
+from tips.freshness import digests, training_code, training_files
+from tips.ops.compile import prepare_kernels
+from tips.ops.native import kernels_of
+from tips.proofs import Pair, Proof, Run, add_proofs, read_proofs
+from tips.records import Predictions, RecordError
+from tips.stages._study import Opened, open_study
+from tips.stages.predict import predict
+from tips.stages.train import build_job, state_key
+from tips.training.device import choose_device, set_up_training
+from tips.training.loop import Job, fit
+from tips.training.state import StateFolder
+
+log = logging.getLogger(__name__)
+
+
+class Group(NamedTuple):
+    """Runs that the same change of the code reaches and that are built of the same parts."""
+
+    runs: tuple[Run, ...]  # the cheapest first
+    training: Mapping[str, Pair]
+    predictions: Mapping[str, Pair]
+
+    @property
+    def files(self) -> str:
+        """The files that changed."""
+        return ", ".join(sorted({*self.training, *self.predictions}))
+
+
+def run(scale: str = "desk", root: str = "") -> None:
+    """Marks runs current whose code was edited, where training again proves the edit harmless.
+
+    Training repeats itself bit by bit. So of each group of runs that the same edit reaches and
+    that are built of the same parts, the cheapest is trained again; where every tensor of its
+    weights and every pose that it predicts is equal, the runs of its group are marked current, with
+    the proof beside them. Where anything differs in any group, the command names it, changes
+    nothing and ends with code 1.
+
+    Args:
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+
+    Raises:
+        ConfigError, RecordError, TrainingError: one line with the remedy.
+    """
+    opened = open_study(scale, root)
+    judge = Judge(*opened, read_proofs(opened.paths.proofs))
+    groups = affected(judge, opened)
+    if not groups:
+        print("nothing to recheck: no finished run is of other code than the present one")
+        return
+    proofs = []
+    for number, group in enumerate(groups, 1):
+        name, seed = group.runs[0]
+        log.info(
+            "group %d of %d, %s: %s/seed-%d is made again for %d runs",
+            *(number, len(groups), group.files, name, seed, len(group.runs)),
+        )
+        proofs.append(prove(opened, judge, group))
+    add_proofs(opened.paths.proofs, proofs)
+    for proof in proofs:
+        print(
+            f"{proof.run[0]}/seed-{proof.run[1]}: all {proof.tensors} tensors and every pose are "
+            f"equal; {len(proof.covers)} runs are current"
+        )
+    print("run snakemake to take the marks off the tables")
+
+
+def affected(judge: Judge, opened: Opened) -> list[Group]:
+    """Sorts the finished runs whose code changed into groups.
+
+    A run whose configuration or inputs changed as well is left out, because it must be trained
+    again anyway; the log says so.
+    """
+    found: dict[tuple[Any, ...], list[tuple[float, Run, Link, Link]]] = {}
+    boxes = opened.study.scale.evaluation.boxes
+    for name, variant in opened.study.variants.items():
+        for seed in range(variant.seeds):
+            training, predictions = judge.training(name, seed), judge.predictions(name, seed, boxes)
+            if "missing" in (training.state, predictions.state) or training.state == "failed":
+                continue
+            if not (training.code or predictions.code):
+                continue
+            if training.keys or training.inputs:
+                log.warning("%s/seed-%d: left out, %s", name, seed, training.words)
+                continue
+            key = (*_frozen(training, predictions), tuple(variant.experiment.modules()))
+            seconds = float(training.record["seconds"])
+            found.setdefault(key, []).append((seconds, (name, seed), training, predictions))
+    return [_group(sorted(rows, key=lambda row: row[:2])) for rows in found.values()]
+
+
+def _frozen(*links: Link) -> tuple[tuple[tuple[str, Pair], ...], ...]:
+    return tuple(tuple(sorted(link.code.items())) for link in links)
+
+
+def _group(rows: Sequence[tuple[float, Run, Link, Link]]) -> Group:
+    _, _, training, predictions = rows[0]
+    return Group(tuple(row[1] for row in rows), training.code, predictions.code)
+
+
+def prove(opened: Opened, judge: Judge, group: Group) -> Proof:
+    """Makes the cheapest run of a group again. Ends the command where anything differs.
+
+    Raises:
+        RecordError: the run cannot be repeated here, as on another device.
+    """
+    name, seed = group.runs[0]
+    began = time.monotonic()
+    link = judge.training(name, seed)
+    device = _as_then(name, seed, link)
+    job = _trained_again(opened, name, seed, device)
+    state = job.model.state_dict()
+    compare(f"{name}/seed-{seed}", read_checkpoint(link.file)["model"], state, link)
+    boxes = opened.study.scale.evaluation.boxes
+    file = opened.paths.predictions(name, str(seed), boxes)
+    variant = opened.study.variant(name)
+    model = job.model.eval()
+    again = predict(opened, variant, seed, boxes, model, device)  # type: ignore[arg-type]
+    if again != records.read(Predictions, file):
+        _refuse(f"{name}/seed-{seed}: the weights are equal, but the predicted poses are not")
+    commit, _ = provenance.commit()
+    return Proof(
+        run=(name, seed),
+        covers=group.runs,
+        changes={"training": dict(group.training), "predictions": dict(group.predictions)},
+        tensors=len(state),
+        checkpoint=provenance.file_digest(link.file),
+        commit=commit,
+        time=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        seconds=round(time.monotonic() - began, 1),
+        machine=provenance.machine(),
+    )
+
+
+def _as_then(name: str, seed: int, link: Link) -> torch.device:
+    """Sets this process up as the one that trained a run. Raises RecordError where it cannot be."""
+    record = link.record
+    set_up_training(int(record.get("threads", 1)))
+    device = choose_device(str(record["device"]))
+    prepare_kernels(device)
+    if kernels_of(device) != served(record):
+        raise RecordError(
+            f"{name}/seed-{seed}: trained with kernels '{record.get('kernels')}', which do not "
+            "serve here; run `make kernels`, or set TIPS_KERNELS as it was"
+        )
+    return device
+
+
+def _trained_again(opened: Opened, name: str, seed: int, device: torch.device) -> Job:
+    """Trains a run in a folder of its own; continues after any kill."""
+    folder = opened.paths.rechecked(name, str(seed))
+    variant = opened.study.variant(name)
+    made_by = training_code(variant.experiment, opened.study.scale, kernels_of(device))
+    inputs = digests(training_files(*opened, name, seed))
+    state = StateFolder(folder, state_key(opened, variant, seed, made_by, inputs))
+    with state.locked():
+        job = build_job(opened, variant, seed, device)
+        fit(job, state)
+        state.clear()
+    return job
+
+
+def compare(run: str, then: Mapping[str, Tensor], now: Mapping[str, Tensor], link: Link) -> None:
+    """Compares every tensor of two trainings. Ends the command where one differs."""
+    apart = [
+        key
+        for key in sorted(then.keys() | now.keys())
+        if key not in then or key not in now or not torch.equal(then[key].cpu(), now[key].cpu())
+    ]
+    if not apart:
+        return
+    hint = ""
+    here = provenance.vector_extensions()
+    if link.record.get("vector_extensions", here) != here:
+        hint = f"; it was trained on {link.record['machine']}, whose sums may round otherwise"
+    _refuse(f"{run}: {len(apart)} of {len(now)} tensors differ, the first is '{apart[0]}'{hint}")
+
+
+def _refuse(message: str) -> None:
+    print(f"error: {message}; no run was marked", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,258 @@
+"""Says what stands behind a number, and whether each part of it is still what it was."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from tips import kinds, records
+from tips.chain import Judge, Link, State, differences, worst
+from tips.config import FULL, MEAN_POSE, ConfigError, Study, load_study
+from tips.paths import Paths, study_paths
+from tips.proofs import read_proofs
+from tips.reporting.published import Row, Table, Tables, load_tables
+from tips.reporting.tables import read_cell
+
+EXPERIMENTS = Path("experiments")
+
+
+class Asked(NamedTuple):
+    """What a question is about: runs of one variant, and the cell that shows them."""
+
+    variant: str
+    seeds: tuple[int, ...]
+    boxes: str
+    cell: tuple[Table, Row] | None = None
+
+
+class Run(NamedTuple):
+    """One run: its value and the links behind it."""
+
+    seed: int
+    value: float | None
+    state: State
+    links: list[Link]
+
+
+def run(what: str, scale: str = "desk", root: str = "", json: Path | None = None) -> None:
+    """Shows the value of a variant, a run or a table's cell, and the chain behind it.
+
+    For each link the command says whether it is current, and otherwise which file of the code,
+    which key of the configuration or which input changed since it was made; then the command that
+    makes it again.
+
+    Args:
+        what: a variant (`tips`), a run (`tips/seed-0`) or a cell of a table (`II (e)`).
+        scale: name of a file of experiments/scales.
+        root: dataset folder, where the scale leaves it open.
+        json: a file that gets everything as JSON; none without it.
+
+    Raises:
+        ConfigError: nothing of that name.
+        RecordError: a record of a run is malformed.
+    """
+    study = load_study(scale, EXPERIMENTS, root or None)
+    paths = study_paths(study.scale)
+    tables = load_tables(EXPERIMENTS / "tables.yaml", study.scale.dataset.release)
+    asked = question(what, study, tables)
+    judge = Judge(study, paths, read_proofs(paths.proofs))
+    found = [_run(judge, asked, seed) for seed in asked.seeds]
+    answer = _answer(what, asked, study, paths, found)
+    answer["command"] = _command(answer["state"], found, scale, root)
+    if json is not None:
+        records.write_json(answer, json)
+    _show(answer, asked, found)
+
+
+def question(what: str, study: Study, tables: Tables) -> Asked:
+    """Finds out what is asked about. Raises ConfigError naming what is near."""
+    boxes = study.scale.evaluation.boxes
+    head, _, rest = what.strip().partition(" ")
+    cell = _cell(head, rest.strip(" ()"), tables) if rest else None
+    if cell is not None:
+        return _of_cell(what, cell, study)
+    name, _, run = what.strip().rstrip("/").partition("/")
+    known = [*study.variants, MEAN_POSE]
+    if name not in known:
+        cells = "a cell is asked for as 'II (e)'"
+        raise ConfigError(f"unknown variant or cell '{what}'{kinds.nearest(name, known)}; {cells}")
+    seeds = range(study.variants[name].seeds if name in study.variants else 1)
+    if not run:
+        return Asked(name, tuple(seeds), boxes)
+    number = run.removeprefix("seed-")
+    if not number.isdigit():
+        raise ConfigError(f"unknown run '{what}'; write {name}/seed-0")
+    return Asked(name, (int(number),), boxes)
+
+
+def _cell(roman: str, key: str, tables: Tables) -> tuple[Table, Row] | None:
+    """The row of a table by its printed number; None where no table is called so."""
+    table = next((t for t in tables.tables if roman in (t.roman, t.name)), None)
+    if table is None:
+        return None
+    row = next((row for row in table.rows if row.row == key), None)
+    if row is None:
+        keys = [one.row for one in table.rows]
+        raise ConfigError(f"table {roman} has no row '{key}'{kinds.nearest(key, keys)}")
+    return table, row
+
+
+def _of_cell(what: str, cell: tuple[Table, Row], study: Study) -> Asked:
+    row = cell[1]
+    if row.variant is None:
+        raise ConfigError(f"{what}: this row is quoted from the paper; nothing here made it")
+    if row.variant not in study.variants and row.variant != MEAN_POSE:
+        raise ConfigError(f"{what}: its variant '{row.variant}' is no row of this scale")
+    boxes = study.scale.evaluation.boxes if row.boxes == "gt" else row.boxes
+    seeds = study.variants[row.variant].seeds if row.variant in study.variants else 1
+    return Asked(row.variant, tuple(range(seeds)), boxes, cell)
+
+
+def _run(judge: Judge, asked: Asked, seed: int) -> Run:
+    links = judge.chain(asked.variant, seed, asked.boxes)
+    value = None
+    if links[0].state != "missing":
+        value = float(records.read_json(links[0].file)["total"])
+    return Run(seed, value, worst(link.state for link in links), links)
+
+
+def _answer(
+    what: str, asked: Asked, study: Study, paths: Paths, found: Sequence[Run]
+) -> dict[str, Any]:
+    """Everything that is known, as JSON holds it."""
+    values = [run.value for run in found if run.value is not None]
+    links = [link for run in found for link in run.links]
+    shown = None
+    if asked.cell is not None:
+        shown = read_cell(paths.table(f"table-{asked.cell[0].name}"), asked.cell[1].row, "ours")
+    return {
+        "what": what,
+        "variant": asked.variant,
+        "boxes": asked.boxes,
+        "metric": study.scale.dataset.metric,
+        "value": mean(values) if values else None,
+        "sd": stdev(values) if len(values) > 1 else None,
+        "shown": shown,
+        "state": _state(found),
+        "changed": {
+            "files": sorted({file for link in links for file in link.code}),
+            "keys": sorted({key for link in links for key in link.keys}),
+            "inputs": sorted({f"{link.name}: {one}" for link in links for one in link.inputs}),
+        },
+        "configuration": parent_difference(study, asked.variant),
+        "runs": [_as_json(run) for run in found],
+    }
+
+
+def _state(found: Sequence[Run]) -> State:
+    """Partial where some runs have a value and others have none."""
+    states = [run.state for run in found]
+    absent = [state for state in states if state in ("missing", "failed")]
+    if absent and len(absent) < len(states):
+        return "partial"
+    return worst(states)
+
+
+def parent_difference(study: Study, name: str) -> list[str]:
+    """What a variant changes in the experiment that its file extends, key by key."""
+    if name not in study.variants or not study.variants[name].parent:
+        return []
+    parent = study.variants.get(study.variants[name].parent)
+    if parent is None:
+        return []
+    return differences(parent.experiment.meaning(), study.variants[name].experiment.meaning())
+
+
+def _as_json(run: Run) -> dict[str, Any]:
+    return {
+        "seed": run.seed,
+        "value": run.value,
+        "state": run.state,
+        "chain": [
+            {
+                "link": link.name,
+                "file": str(link.file),
+                "state": link.state,
+                "changed": {
+                    "files": list(link.code),
+                    "keys": list(link.keys),
+                    "inputs": list(link.inputs),
+                },
+                "since": link.since,
+                "words": link.words,
+                "proof": link.proof.model_dump(mode="json") if link.proof else None,
+                "record": {k: v for k, v in link.record.items() if k in RECORDED},
+            }
+            for link in run.links
+        ],
+    }
+
+
+# Of a link's record, beside the code that is compared.
+RECORDED = (
+    *("seed", "commit", "dirty", "config_digest", "data_digest", "inputs", "input_digests"),
+    *("code_digest", "device", "kernels", "precision", "machine", "vector_extensions"),
+    *("versions", "lock_digest", "compiler", "steps", "seconds"),
+)
+
+
+def _command(state: State, found: Sequence[Run], scale: str, root: str) -> str:
+    """What makes it current again; "" where it is."""
+    if state == "current":
+        return ""
+    trained = [link for run in found for link in run.links if link.name.startswith(("tr", "b"))]
+    keys = [f"scale={scale}"] if scale != "desk" else []
+    keys += [f"root={shlex.quote(root)}"] if root else []
+    # A training of other code is made again only where that is asked for.
+    keys += (
+        ["stale=retrain"] if any(link.state == "stale" and link.code for link in trained) else []
+    )
+    return "snakemake --cores all" + (f" --config {' '.join(keys)}" if keys else "")
+
+
+def _show(answer: Mapping[str, Any], asked: Asked, found: Sequence[Run]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    value = "no value" if answer["value"] is None else f"{answer['value']:.2f} {answer['metric']}"
+    spread = f" ± {answer['sd']:.2f}" if answer["sd"] is not None else ""
+    seeds = f"{sum(run.value is not None for run in found)} of {len(found)} seeds"
+    console.print(f"{answer['what']}: {value}{spread} ({seeds}), {answer['state']}", markup=False)
+    if asked.cell is not None:
+        table, row = asked.cell
+        console.print(
+            f"  table {table.roman or table.name}, row {row.row}: {row.label}; variant "
+            f"{asked.variant}; the table's file shows {answer['shown'] or 'nothing yet'}",
+            markup=False,
+        )
+    changes = answer["configuration"] or (
+        ["every value is its own" if asked.variant == FULL else "as its parent"]
+    )
+    if asked.variant != MEAN_POSE:
+        console.print(f"  configuration: {'; '.join(changes)}", markup=False)
+    for run in found:
+        console.print(f"  seed {run.seed}:", markup=False)
+        for link in run.links:
+            for line in _lines(link):
+                console.print(f"    {line}", markup=False)
+    if answer["command"]:
+        console.print(f"  make it again: {answer['command']}", markup=False)
+
+
+def _lines(link: Link) -> list[str]:
+    """A link in words."""
+    found = [f"{link.name}: {link.state}{f': {link.words}' if link.words else ''} ({link.file})"]
+    found += [f"  {key}" for key in link.keys]
+    if link.proof is not None:
+        run = f"{link.proof.run[0]}/seed-{link.proof.run[1]}"
+        found.append(
+            f"  proved harmless: {run} was trained again at {link.proof.commit[:7]} and all "
+            f"{link.proof.tensors} tensors were equal ({link.proof.time})"
+        )
+    if "commit" in link.record and "machine" in link.record:
+        found.append(f"  made at {link.since} on {link.record['machine']}")
+    data = link.record.get("data_digest")
+    if data:
+        found.append(f"  data {data[:12]}, configuration {link.record['config_digest'][:12]}")
+    return found
