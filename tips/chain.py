@@ -78,7 +78,9 @@ class Judge:
         found = Link("metrics", self.paths.metrics(name, str(seed), boxes), "current")
         files = freshness.evaluation_files(self.paths, name, seed, boxes)
         now = freshness.code_of("evaluate")
-        return self._judged(found, found.file, lambda _: now, self._settings(), files, None)
+        return self._judged(
+            found, found.file, lambda _: now, self._settings("evaluate"), files, None
+        )
 
     def predictions(self, name: str, seed: int, boxes: str) -> Link:
         """What was predicted."""
@@ -87,13 +89,15 @@ class Judge:
         files = freshness.prediction_files(self.study, self.paths, name, seed, boxes)
         if name == MEAN_POSE:
             now = freshness.code_of("mean_pose")
-            return self._judged(found, record, lambda _: now, self._settings(), files, None)
+            return self._judged(
+                found, record, lambda _: now, self._settings("mean_pose"), files, None
+            )
         experiment = self.study.variant(name).experiment
         return self._judged(
             found,
             record,
             lambda device: freshness.prediction_code(experiment, device),
-            self._settings(),
+            self._settings("predict"),
             files,
             (name, seed),
         )
@@ -117,8 +121,8 @@ class Judge:
             (name, seed),
         )
 
-    def _settings(self) -> dict[str, Any]:
-        return self.study.scale.evaluation.meaning()
+    def _settings(self, stage: str) -> dict[str, Any]:
+        return freshness.settings_of(self.study.scale.evaluation, stage)
 
     def _judged(
         self,

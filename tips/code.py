@@ -79,6 +79,11 @@ def definitions(*roots: str, package: Path = PACKAGE) -> set[tuple[str, str]]:
     return found
 
 
+def names(*roots: str, beyond: Collection[str] = (), package: Path = PACKAGE) -> frozenset[str]:
+    """Every name that the reached code reads as an attribute or holds as a string."""
+    return frozenset(_Reach(read_package(package.resolve()), roots, beyond).words)
+
+
 def changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Names the files that differ, or that only one side has."""
     return sorted(file for file in then.keys() | now.keys() if then.get(file) != now.get(file))
@@ -105,7 +110,7 @@ class _Reach:
         self.reached: dict[Definition, None] = {}
         self._members: dict[Piece, tuple[Definition, str]] = {}
         self._waiting: dict[str, list[tuple[Definition, Piece]]] = {}
-        self._words: set[str] = set()
+        self.words: set[str] = set()
         self._queue: list[tuple[Definition, Piece]] = []
         for root in roots:
             self._start(root)
@@ -170,7 +175,7 @@ class _Reach:
         if definition.fields is not None:
             self._queue.append((definition, definition.fields))
         for name, piece in definition.members:
-            if name in self._words:
+            if name in self.words:
                 self._take_member(definition, name, piece)
             else:
                 self._waiting.setdefault(name, []).append((definition, piece))
@@ -196,8 +201,8 @@ class _Reach:
             self._take_module(module)
         for found in links.definitions:
             self._take(found)
-        for word in piece.words - self._words:
-            self._words.add(word)
+        for word in piece.words - self.words:
+            self.words.add(word)
             for waiting, member in self._waiting.pop(word, ()):
                 self._take_member(waiting, word, member)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tips import code, kinds
-from tips.config import MEAN_POSE, Experiment, Scale, Study, digest
+from tips.config import MEAN_POSE, Evaluation, Experiment, Scale, Study, digest
 from tips.paths import Paths
 from tips.provenance import file_digest
 
@@ -61,6 +61,18 @@ def prediction_code(experiment: Experiment, device: str | None = None) -> dict[s
 def interim_code(generator: str) -> dict[str, str]:
     """The code that a generator's interim frames depend on."""
     return computing_code("interpolate", *kinds.parts(kinds.INTERIM, generator))
+
+
+def settings_of(evaluation: Evaluation, stage: str, *modules: str) -> dict[str, Any]:
+    """What of the evaluation's settings a stage reads: the keys that its code names.
+
+    Args:
+        evaluation: of the scale.
+        stage: name of a file of tips/stages.
+        modules: that it imports by a computed name.
+    """
+    named = code.names(f"tips.stages.{stage}:run", *modules, beyond=RECORDED)
+    return {key: value for key, value in evaluation.meaning().items() if key in named}
 
 
 def training_meaning(experiment: Experiment, scale: Scale) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tips.config import BACKBONE, SCRATCH, SINGLE_FRAME
 from tips.paths import Paths
+from tips.proofs import Proof
 from tips.reporting import markdown, sources
 from tips.reporting.deviations import Deviation
 from tips.reporting.ledger import Spent
@@ -163,12 +164,13 @@ def _minutes(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
-def provenance(runs: Sequence[RunRecord], page: Path) -> Section:
+def provenance(runs: Sequence[RunRecord], page: Path, proofs: Sequence[Proof] = ()) -> Section:
     """Data, code, config and machine of every number.
 
     Args:
         runs: every run that has a provenance file.
         page: folder of the page, that links are relative to.
+        proofs: edits of the code that were proved harmless.
     """
     if not runs:
         return Section("Provenance", "missing: no run has a provenance file yet.\n")
@@ -191,7 +193,20 @@ def provenance(runs: Sequence[RunRecord], page: Path) -> Section:
         for place, run in enumerate(runs)
     ]
     align = "ll" + "l" * len(differ) + "rrrl"
-    return Section("Provenance", body + "\n" + markdown.table(header, rows, align))
+    body += "\n" + markdown.table(header, rows, align)
+    if proofs:
+        body += "\nEdits that `tips recheck` proved harmless:\n\n"
+        body += markdown.bullets(_proof(proof) for proof in proofs)
+    return Section("Provenance", body)
+
+
+def _proof(proof: Proof) -> str:
+    files = sorted({file for pairs in proof.changes.values() for file in pairs})
+    return (
+        f"{', '.join(map(markdown.code, files))}: `{proof.run[0]}` seed {proof.run[1]} was trained "
+        f"again ({proof.time}, commit {proof.commit[:10]}), all {proof.tensors} tensors and every "
+        f"pose were equal; counts for {len(proof.covers)} runs"
+    )
 
 
 def _files(run: RunRecord, page: Path) -> str:
@@ -221,4 +236,7 @@ FACTS: dict[str, Callable[[Provenance], str]] = {
     "precision": lambda one: one.precision,
     "kernels": lambda one: one.kernels,
     "versions": _versions,
+    "lock file": lambda one: markdown.code(one.lock_digest[:8] or "not recorded"),
+    "compiler of the kernels": lambda one: one.compiler or "not recorded",
+    "vector extensions": lambda one: ", ".join(one.vector_extensions) or "not recorded",
 }

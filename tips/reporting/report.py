@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tips.config import Study
 from tips.paths import Paths
+from tips.proofs import read_proofs
 from tips.reporting import (
     background,
     cost,
@@ -99,7 +100,7 @@ def build(
         cost.section(paths.cost, paths.bench, networks),
         background.deviations(departures, os.path.relpath(root, page)),
         background.time(ledger.read(paths.results / "benchmarks")),
-        background.provenance(_records(study, paths), page),
+        background.provenance(_records(study, paths), page, read_proofs(paths.proofs)),
     ]
 
 

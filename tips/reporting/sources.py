@@ -150,6 +150,9 @@ class Provenance(Source):
     precision: str
     kernels: str
     versions: dict[str, str]
+    lock_digest: str = ""
+    compiler: str = ""
+    vector_extensions: tuple[str, ...] = ()
     machine: str
     steps: int
     seconds: float

@@ -10,7 +10,7 @@ from tips.evaluation.average_precision import average_precision, labelled_column
 from tips.evaluation.oks import Matching, part_oks
 from tips.evaluation.people import from_records
 from tips.evaluation.synthesis import synthesis_table
-from tips.freshness import code_of, digests, evaluation_files
+from tips.freshness import code_of, digests, evaluation_files, settings_of
 from tips.paths import study_paths
 from tips.records import Predictions
 from tips.reporting.measure import Truth, load_truth, measure
@@ -66,7 +66,7 @@ def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: s
         }
     metrics["code"] = code_of("evaluate")
     metrics["inputs"] = digests(evaluation_files(paths, variant, seed, boxes))
-    metrics["settings"] = study.scale.evaluation.meaning()
+    metrics["settings"] = settings_of(study.scale.evaluation, "evaluate")
     out = paths.metrics(variant, str(seed), boxes)
     records.write_json(records.without_nan(metrics), out)
 

@@ -7,7 +7,7 @@ from tips import records, skeleton
 from tips.config import MEAN_POSE
 from tips.data.windows import Key
 from tips.data.windows import keys as labelled_keys
-from tips.freshness import code_of, digests, prediction_files
+from tips.freshness import code_of, digests, prediction_files, settings_of
 from tips.records import (
     Annotations,
     Detections,
@@ -42,7 +42,7 @@ def run(scale: str = "desk", root: str = "") -> None:
         {
             "code": code_of("mean_pose"),
             "inputs": digests(files),
-            "settings": opened.study.scale.evaluation.meaning(),
+            "settings": settings_of(opened.study.scale.evaluation, "mean_pose"),
         },
         opened.paths.predicted(MEAN_POSE, "0", boxes),
     )

@@ -13,7 +13,7 @@ from torch.nn import functional as nnf
 from tips import provenance, records
 from tips.config import Evaluation, Variant
 from tips.data.windows import Batch, Key, WindowSet, collate, positions, to_device
-from tips.freshness import digests, prediction_code, prediction_files
+from tips.freshness import digests, prediction_code, prediction_files, settings_of
 from tips.models.interfaces import PoseModel
 from tips.ops import crop as crops
 from tips.ops.compile import prepare_kernels
@@ -73,7 +73,7 @@ def run(
         {
             "code": made_by,
             "inputs": digests(prediction_files(*opened, variant, seed, boxes)),
-            "settings": opened.study.scale.evaluation.meaning(),
+            "settings": settings_of(opened.study.scale.evaluation, "predict"),
             "device": target.type,
             "kernels": backend(target.type),
             **provenance.surroundings(),

@@ -228,6 +228,11 @@ def heavy_code(stage, *modules):
     return code.summary(freshness.computing_code(stage, *modules))
 
 
+def settings(stage):
+    """Digest of what a stage reads of the evaluation's settings."""
+    return digest(freshness.settings_of(SCALE.evaluation, stage))
+
+
 def interim_code(wildcards):
     return code.summary(freshness.interim_code(wildcards.generator))
 

@@ -119,11 +119,7 @@ rule detect:
     resources:
         gpu=GPU if SCALE.evaluation.checkpoint else 0,
     params:
-        settings=digest(
-            SCALE.evaluation.model_dump(
-                include={"detections", "checkpoint", "detector", "threshold"}
-            )
-        ),
+        settings=settings("detect"),
         code=heavy_code("detect"),
     shell:
         "study detect --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"

@@ -38,7 +38,7 @@ rule peer:
     conda:
         "../../environment.yml"
     params:
-        settings=digest(SCALE.evaluation),
+        settings=settings("peer"),
         code=light_code("peer"),
     shell:
         "study peer --peer {wildcards.peer} --threads {threads} 2> >(tee {log:q} >&2)"
@@ -59,7 +59,7 @@ rule tabulate_peers:
     conda:
         "../../environment.yml"
     params:
-        settings=digest(SCALE.evaluation),
+        settings=settings("tabulate_peers"),
         marks=marks(),
         seeds=config["seeds"],
         code=light_code("tabulate_peers"),

@@ -14,7 +14,7 @@ rule evaluate:
     conda:
         "../../environment.yml"
     params:
-        settings=digest(SCALE.evaluation),
+        settings=settings("evaluate"),
         code=light_code("evaluate"),
         boxes="gt",
     shell:
@@ -33,7 +33,7 @@ use rule evaluate as evaluate_detected with:
     benchmark:
         time_file("evaluate_detected", "{variant}", "{seed}")
     params:
-        settings=digest(SCALE.evaluation),
+        settings=settings("evaluate"),
         code=light_code("evaluate"),
         boxes="detected",
 
@@ -112,7 +112,7 @@ rule tabulate:
     conda:
         "../../environment.yml"
     params:
-        settings=digest(SCALE.evaluation),
+        settings=settings("tabulate"),
         marks=marks(),
         seeds=config["seeds"],
         code=light_code("tabulate"),

@@ -62,7 +62,7 @@ rule predict:
         gpu=GPU,
     params:
         boxes="gt",
-        settings=digest(SCALE.evaluation),
+        settings=settings("predict"),
         code=prediction_code,
     shell:
         "study predict --variant {wildcards.variant} --seed {wildcards.seed} "
@@ -85,7 +85,7 @@ use rule predict as predict_detected with:
         time_file("predict_detected", "{variant}", "{seed}")
     params:
         boxes="detected",
-        settings=digest(SCALE.evaluation),
+        settings=settings("predict"),
         code=prediction_code,
 
 
@@ -103,6 +103,7 @@ rule mean_pose:
     conda:
         "../../environment.yml"
     params:
+        settings=settings("mean_pose"),
         code=light_code("mean_pose"),
     shell:
         "study mean-pose 2> >(tee {log:q} >&2)"
