@@ -23,7 +23,7 @@ from tips.config import (
     needs_root,
 )
 from tips.interim import NETWORK
-from tips.paths import study_paths
+from tips.paths import scored, study_paths
 from tips.peers.known import PEERS
 from tips.provenance import has_nvidia_driver, source_digest
 from tips.records import read_json
@@ -87,6 +87,7 @@ SPLITS = (
 RUNS = [
     (name, str(seed)) for name, v in STUDY.variants.items() for seed in range(v.seeds)
 ]
+SCORED = scored(STUDY)
 BOXES = SCALE.evaluation.boxes
 OTHER_BOXES = SCALE.evaluation.other_boxes
 
@@ -258,10 +259,3 @@ def trigger(wildcards):
     if config["stale"] == "retrain" and trained_with != source_digest():
         return f"{source_digest()} after {trained_with}"
     return found.get("trigger", trained_with)
-
-
-def scored():
-    """(variant, seed, boxes) of everything that is predicted and scored."""
-    rows = [(name, seed, BOXES) for name, seed in [*RUNS, (MEAN_POSE, "0")]]
-    others = [run for run in RUNS if run[0] in SCALE.evaluation.other_rows]
-    return rows + [(name, seed, OTHER_BOXES) for name, seed in others]

@@ -101,7 +101,7 @@ TABLES = [*(f"table-{name}" for name in NAMES), "interim"]
 
 rule tabulate:
     input:
-        predictions=[PATHS.predictions(*row) for row in scored()],
+        predictions=[PATHS.predictions(*row) for row in SCORED],
         annotations=PATHS.annotations("val"),
         groups=[PATHS.groups(str(count)) for count in SCALE.group_counts],
         interim=[PATHS.interim(generator) / "psnr.json" for generator in SCALE.interim],
@@ -156,7 +156,7 @@ rule report:
         [file for file in benched() if file.is_file()],
         PATHS.results / "figures" / "figure-4.csv",
         PATHS.reports / "figures" / "pictures.json",
-        metrics=[PATHS.metrics(*row) for row in scored()],
+        metrics=[PATHS.metrics(*row) for row in SCORED],
     output:
         html=report(PATHS.reports / "index.html", category="Report"),
         markdown=PATHS.reports / "report.md",
@@ -176,7 +176,7 @@ rule report:
 
 rule track:
     input:
-        metrics=[PATHS.metrics(*row) for row in scored()],
+        metrics=[PATHS.metrics(*row) for row in SCORED],
         published="experiments/tables.yaml",
     output:
         update(PATHS.mlflow),
