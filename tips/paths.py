@@ -95,6 +95,11 @@ class Paths(NamedTuple):
         return self.results / "groups" / self.dataset / f"{count}.json"
 
     @property
+    def made(self) -> Path:
+        """Copy of what Snakemake noted about all outputs."""
+        return self.results / "made.json"
+
+    @property
     def kernels(self) -> Path:
         """Which devices compiled kernels serve."""
         return self.results / "kernels.json"

@@ -24,6 +24,7 @@ from tips.config import (
 )
 from tips.interim import NETWORK
 from tips.paths import scored, study_paths
+from tips.made import Keeper
 from tips.peers.known import PEERS
 from tips.provenance import has_nvidia_driver, source_digest
 from tips.records import read_json
@@ -75,6 +76,7 @@ SCALE = STUDY.scale
 PATHS = study_paths(SCALE)
 EMBEDDED = SCALE.dataset.embedded
 # One card trains one model at a time; on CPUs every core does.
+RECORDS = Keeper(workflow, PATHS.made, PATHS.root)
 GPU = int(
     config["device"] == "cuda"
     or (config["device"] == "auto" and (PLAN or has_nvidia_driver()))
