@@ -1,4 +1,5 @@
 # Names that every rule uses. Everything here comes from the package; nothing is computed twice.
+import functools
 import re
 import shlex
 import sys
@@ -23,10 +24,10 @@ from tips.config import (
     needs_root,
 )
 from tips.interim import NETWORK
-from tips.paths import scored, study_paths
 from tips.made import Keeper
+from tips.paths import scored, study_paths
 from tips.peers.known import PEERS
-from tips.provenance import has_nvidia_driver, source_digest
+from tips.provenance import file_digest, has_nvidia_driver, source_digest
 from tips.records import read_json
 from tips.reporting.networks import open_networks
 from tips.reporting.published import load_tables
@@ -74,9 +75,9 @@ if FULL not in STUDY.variants:
     )
 SCALE = STUDY.scale
 PATHS = study_paths(SCALE)
+RECORDS = Keeper(workflow, PATHS.made, PATHS.root)
 EMBEDDED = SCALE.dataset.embedded
 # One card trains one model at a time; on CPUs every core does.
-RECORDS = Keeper(workflow, PATHS.made, PATHS.root)
 GPU = int(
     config["device"] == "cuda"
     or (config["device"] == "auto" and (PLAN or has_nvidia_driver()))
@@ -86,10 +87,10 @@ if PLAN:
 SPLITS = (
     ["train", "val", "stills"] if EMBEDDED and EMBEDDED.stills else ["train", "val"]
 )
+SCORED = scored(STUDY)
 RUNS = [
     (name, str(seed)) for name, v in STUDY.variants.items() for seed in range(v.seeds)
 ]
-SCORED = scored(STUDY)
 BOXES = SCALE.evaluation.boxes
 OTHER_BOXES = SCALE.evaluation.other_boxes
 
@@ -156,6 +157,17 @@ def shards():
     ]
 
 
+@functools.cache
+def contents(*files):
+    """Digest of files that no rule makes; as a parameter it shows any change in them.
+
+    Snakemake compares an input's content only where its time is newer than the outputs', which
+    that of a restored file need not be.
+    """
+    present = [Path(file) for file in files if Path(file).is_file()]
+    return digest({str(file): file_digest(file) for file in present})
+
+
 def given_annotations():
     """The user's own annotation files, so that a change in them is seen; or what unpacks them."""
     if EMBEDDED is not None or (PLAN and SCALE.dataset.release is None):
@@ -168,6 +180,13 @@ def given_annotations():
             f"{folder}: no such folder; --config root=FOLDER names a dataset in PoseTrack18's layout"
         )
     return sorted([*folder.glob("*/*.json"), *folder.glob("*/*.mat")])
+
+
+def given_dataset(wildcards):
+    """What `prepare` reads, wherever it lies: settings, and the content of the user's own files."""
+    settings = digest(SCALE.dataset.model_copy(update={"root": None}))
+    own = EMBEDDED is None and SCALE.dataset.release is None
+    return f"{settings} {contents(*given_annotations())}" if own else settings
 
 
 def given_boxes():
@@ -226,10 +245,17 @@ def vfit_weights():
     return [weights(vfit.weights, "vfit.weights")] if vfit.weights else []
 
 
+def own_vfit():
+    """The content of the user's own checkpoint of VFIT; empty where there is none."""
+    vfit = SCALE.vfit
+    given = vfit is not None and vfit.training is None and vfit.weights
+    return contents(vfit.weights) if given else ""
+
+
 def network_code(wildcards):
-    """The code of the network that makes interim frames."""
+    """The network that makes interim frames: its code, and weights that no rule makes."""
     vfit = wildcards.generator == "vfit"
-    return source_digest(NETWORK) if vfit else ""
+    return f"{source_digest(NETWORK)} {own_vfit()}".strip() if vfit else ""
 
 
 def own_titles(wildcards):
@@ -244,7 +270,12 @@ def benched():
 
 
 def meaning(wildcards):
-    return digest(STUDY.variant(wildcards.variant).experiment)
+    """What a variant says, and the content of a checkpoint that it starts from and no rule makes."""
+    experiment = STUDY.variant(wildcards.variant).experiment
+    file = experiment.backbone.weights
+    own = file is not None and not Path(file).is_relative_to(PATHS.results)
+    starts = own and wildcards.variant not in STAGE_ONE
+    return f"{digest(experiment)} {contents(file)}" if starts else digest(experiment)
 
 
 def trigger(wildcards):

@@ -104,7 +104,7 @@ rule prepare:
     conda:
         "../../environment.yml"
     params:
-        dataset=digest(SCALE.dataset),
+        dataset=given_dataset,
         code=source_digest([*READERS, "data/boxes.py", "stages/prepare.py"]),
     shell:
         "study prepare 2> >(tee {log:q} >&2)"
@@ -132,6 +132,7 @@ rule detect:
                 include={"detections", "checkpoint", "detector", "threshold"}
             )
         ),
+        given=lambda wildcards: contents(*given_boxes()),
         code=source_digest(["data/boxes.py", "data/detections.py", "stages/detect.py"]),
     shell:
         "study detect --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
@@ -156,7 +157,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
 
     rule vfit:
         input:
-                annotations=PATHS.annotations("train"),
+            annotations=PATHS.annotations("train"),
             manifest=PATHS.manifest,
             packed=PATHS.packed / "packed.json",
         output:

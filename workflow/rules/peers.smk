@@ -61,6 +61,7 @@ rule tabulate_peers:
     params:
         settings=digest(SCALE.evaluation),
         current=source_digest(),
+        published=contents("experiments/tables.yaml"),
         seeds=config["seeds"],
         code=source_digest(["evaluation", "reporting", "stages/tabulate_peers.py"]),
     shell:

@@ -56,6 +56,7 @@ rule speed:
         gpu=GPU,
     params:
         repeats=SCALE.speed_repeats,
+        interpolator=lambda wildcards: own_vfit() if "vfit" in SCALE.interim else "",
         code=source_digest(["stages/speed.py"]),
     shell:
         "study speed --device $DEVICE " "--threads {threads} 2> >(tee {log:q} >&2)"
@@ -80,6 +81,7 @@ rule pictures:
         "../../environment.yml"
     params:
         pictures=SCALE.pictures,
+        published=contents("experiments/tables.yaml"),
         code=source_digest(
             [
                 "stages/pictures.py",
@@ -123,6 +125,7 @@ rule tabulate:
         seeds=config["seeds"],
         code=source_digest(["evaluation", "reporting", "stages/tabulate.py"]),
         titles=own_titles,
+        published=contents("experiments/tables.yaml"),
     shell:
         "study tabulate --seeds {params.seeds} 2> >(tee {log:q} >&2)"
 
@@ -170,6 +173,7 @@ rule report:
         code=source_digest(["reporting", "stages/report.py"]),
         seeds=config["seeds"],
         note=SCALE.note,
+        benched=lambda wildcards: contents(*benched()),
     shell:
         "study report --seeds {params.seeds} 2> >(tee {log:q} >&2)"
 
@@ -187,6 +191,7 @@ rule track:
     conda:
         "../../environment.yml"
     params:
+        published=contents("experiments/tables.yaml"),
         code=source_digest(
             ["stages/track.py", "reporting/mlflow_sync.py", "reporting/run_files.py"]
         ),
