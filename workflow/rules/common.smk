@@ -32,6 +32,7 @@ from tips.records import read_json
 from tips.reporting.networks import open_networks
 from tips.reporting.published import load_tables
 from tips.reporting.rows import your_variants
+from tips.training.finished import forget
 
 
 def refuse(message):
@@ -128,6 +129,14 @@ def stop_timers():
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.cancel()
+
+
+def forget_finished():
+    """Removes what trainings keep until the workflow knows them as complete, which it does now."""
+    outputs = {str(file) for job in workflow.dag.jobs for file in job.output}
+    for run in RUNS:
+        if str(PATHS.checkpoint(*run)) in outputs:
+            forget(PATHS.state(*run))
 
 
 STARTED = time.time()
