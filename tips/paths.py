@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from tips.config import Scale
+from tips.config import MEAN_POSE, Scale, Study
 
 DEFAULT_SCALE = "desk"
 
@@ -95,6 +95,11 @@ class Paths(NamedTuple):
         return self.results / "groups" / self.dataset / f"{count}.json"
 
     @property
+    def made(self) -> Path:
+        """Copy of what Snakemake noted about all outputs."""
+        return self.results / "made.json"
+
+    @property
     def kernels(self) -> Path:
         """Which devices compiled kernels serve."""
         return self.results / "kernels.json"
@@ -164,3 +169,16 @@ def study_paths(scale: Scale) -> Paths:
 def dataset_name(scale: Scale) -> str:
     """The dataset's name in paths and pages."""
     return scale.dataset.name or Path(scale.dataset.root or scale.dataset.kind).name
+
+
+def scored(study: Study) -> list[tuple[str, str, str]]:
+    """Lists everything that a study predicts and scores: (variant, seed, boxes)."""
+    settings = study.scale.evaluation
+    runs = [
+        (name, str(n)) for name, variant in study.variants.items() for n in range(variant.seeds)
+    ]
+    others = [run for run in runs if run[0] in settings.other_rows]
+    return [
+        *((name, seed, settings.boxes) for name, seed in [*runs, (MEAN_POSE, "0")]),
+        *((name, seed, settings.other_boxes) for name, seed in others),
+    ]

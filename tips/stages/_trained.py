@@ -13,7 +13,8 @@ from tips.interim.vfit.settings import Settings as Vfit
 from tips.models.interfaces import PoseModel
 from tips.provenance import PACKAGE, file_digest
 from tips.records import RecordError, first_problem, read_json
-from tips.stages.train import CHECKPOINT, RECORD, load_trained
+from tips.stages.train import load_trained
+from tips.training.finished import CHECKPOINT, RECORD
 
 log = logging.getLogger(__name__)
 

@@ -2,18 +2,19 @@
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
 from tips.config import load_study
-from tips.paths import study_paths
+from tips.paths import scored, study_paths
 from tips.records import RecordError
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ PAUSE = 2.0  # seconds between looks at an orphan
 
 def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
     """Makes everything up to the report and says where it lies; goes on after any stop.
+
+    It ends with success only where the report and the metrics of every row, seed and kind of boxes
+    are there and Snakemake finds nothing left to do.
 
     After a SIGKILL of snakemake its folder stays locked and the training it had started runs on.
     If a snakemake still works here, this refuses; a process that outlived its snakemake is waited
@@ -40,7 +44,8 @@ def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
         RecordError: another snakemake works in this folder.
     """
     study = load_study(scale, Path("experiments"), root or None)
-    report = study_paths(study.scale).reports / "index.html"
+    paths = study_paths(study.scale)
+    report = paths.reports / "index.html"
     config = ["--config", f"scale={scale}", *([f"root={root}"] if root else [])]
     config += ["peers=all"] if peers else []
     recover(config)
@@ -49,7 +54,31 @@ def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
         _partial_report(scale, root)
         print(f"not finished (code {code}): see the message above; run the same command to go on")
         sys.exit(1 if code < 0 else code)
+    undone = _undone([report, *(paths.metrics(*row) for row in scored(study))], config)
+    if undone:
+        print(f"error: {undone}; run the same command again", file=sys.stderr)
+        sys.exit(1)
     print(f"The report: {report}")
+
+
+def _undone(wanted: list[Path], config: list[str]) -> str:
+    """Says what is not there or not current although Snakemake ended well; empty: all is."""
+    missing = [file for file in wanted if not file.is_file()]
+    if missing:
+        return f"{missing[0]} is missing{_others(missing)}, though snakemake reported success"
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--rerun-incomplete", *config]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    text = shown.stdout + shown.stderr
+    if shown.returncode == 0 and "Nothing to be done" in text:
+        return ""
+    old = re.findall(r"^ +output: ([^,\n]+)", text, re.MULTILINE)
+    if not old:
+        return f"snakemake cannot say whether all is current: {text.strip().splitlines()[-1:]}"
+    return f"{old[0]} is not current{_others(old)}"
+
+
+def _others(files: list[Any]) -> str:
+    return f" ({len(files)} in all)" if len(files) > 1 else ""
 
 
 def _partial_report(scale: str, root: str) -> None:

@@ -29,11 +29,14 @@ from tips.records import Annotations, RecordError
 from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
 from tips.training.batches import AugmentedWindows, load_batches
 from tips.training.device import choose_device, set_up_training, use_bfloat16
+from tips.training.finished import CHECKPOINT, JOURNAL, RECORD, WEIGHTS, FinishedRun
 from tips.training.loop import Job, Outcome, TrainingError, fit
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
-RECORD, CHECKPOINT, INTERPOLATOR = "provenance.json", "checkpoint.pt", "vfit.pt"
+log = logging.getLogger(__name__)
+
+INTERPOLATOR = "vfit.pt"
 
 
 def run(
@@ -46,6 +49,9 @@ def run(
     trigger: str = "",
 ) -> None:
     """Writes checkpoint.pt, train.jsonl and provenance.json into the run's folder.
+
+    A finished run of the same configuration, data, code and seed is kept; delete its folder to
+    train it again.
 
     Args:
         variant: name of a file of experiments/.
@@ -73,8 +79,15 @@ def run(
     state = StateFolder(opened.paths.state(variant, str(seed)), key)
     folder = opened.paths.run(variant, str(seed))
     failure = folder / "failed.json"
+    finished = FinishedRun(folder, state.folder, key)
     with state.locked():
         failure.unlink(missing_ok=True)
+        record = finished.restore()
+        if record is not None:
+            log.info("already trained: %s", folder / CHECKPOINT)
+            _note_trigger(folder, record, trigger)
+            state.clear()
+            return
         job = build_job(opened, chosen, seed, target)
         try:
             outcome = fit(job, state)
@@ -86,6 +99,7 @@ def run(
         record["interpolator"] = _keep_interpolator(opened, chosen, folder)
         noted = {"trigger": trigger} if trigger else _noted_trigger(folder)
         _save(folder, job, state, record | noted)
+        finished.keep()
         state.clear()
 
 
@@ -154,7 +168,7 @@ def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) ->
     """Writes the files of a run, the record last."""
     folder.mkdir(parents=True, exist_ok=True)
     save_tensors({"model": job.model.state_dict()}, folder / CHECKPOINT)
-    with records.atomic(folder / "train.jsonl") as journal:
+    with records.atomic(folder / JOURNAL) as journal:
         journal.write(state.journal.read_text(encoding="utf-8"))
     commit, diff = provenance.commit()
     dirty = folder / "dirty.diff"
@@ -162,7 +176,14 @@ def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) ->
     if diff:
         with records.atomic(dirty) as stream:
             stream.write(diff)
-    records.write_json(record | {"commit": commit, "dirty": bool(diff)}, folder / RECORD)
+    weights = {WEIGHTS: provenance.file_digest(folder / CHECKPOINT)}
+    records.write_json(record | weights | {"commit": commit, "dirty": bool(diff)}, folder / RECORD)
+
+
+def _note_trigger(folder: Path, record: dict[str, Any], trigger: str) -> None:
+    """Notes with a run that is kept what the workflow asks for it with now."""
+    if trigger and record.get("trigger") != trigger:
+        records.write_json(record | {"trigger": trigger}, folder / RECORD)
 
 
 def _noted_trigger(folder: Path) -> dict[str, str]:

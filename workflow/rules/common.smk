@@ -1,4 +1,5 @@
 # Names that every rule uses. Everything here comes from the package; nothing is computed twice.
+import functools
 import re
 import shlex
 import sys
@@ -26,14 +27,16 @@ from tips.config import (
     rivals,
 )
 from tips.data.kinds import module as reader_module
-from tips.paths import study_paths
+from tips.made import Keeper
+from tips.paths import scored, study_paths
 from tips.peers.known import PEERS
 from tips.proofs import read_proofs
-from tips.provenance import has_nvidia_driver
+from tips.provenance import file_digest, has_nvidia_driver
 from tips.records import RecordError, read_json
 from tips.reporting.networks import open_networks
 from tips.reporting.published import load_tables
 from tips.reporting.rows import your_variants
+from tips.training.finished import forget
 
 
 def refuse(message):
@@ -76,6 +79,7 @@ if FULL not in STUDY.variants:
     )
 SCALE = STUDY.scale
 PATHS = study_paths(SCALE)
+RECORDS = Keeper(workflow, PATHS.made, PATHS.root)
 EMBEDDED = SCALE.dataset.embedded
 # One card trains one model at a time; on CPUs every core does.
 GPU = int(
@@ -89,6 +93,7 @@ try:
     JUDGE = Judge(STUDY, PATHS, read_proofs(PATHS.proofs), contents=False)
 except RecordError as error:
     refuse(error)
+SCORED = scored(STUDY)
 RUNS = [
     (name, str(seed)) for name, v in STUDY.variants.items() for seed in range(v.seeds)
 ]
@@ -131,6 +136,14 @@ def stop_timers():
             thread.cancel()
 
 
+def forget_finished():
+    """Removes what trainings keep until the workflow knows them as complete, which it does now."""
+    outputs = {str(file) for job in workflow.dag.jobs for file in job.output}
+    for run in RUNS:
+        if str(PATHS.checkpoint(*run)) in outputs:
+            forget(PATHS.state(*run))
+
+
 STARTED = time.time()
 
 
@@ -158,6 +171,17 @@ def shards():
     ]
 
 
+@functools.cache
+def contents(*files):
+    """Digest of files that no rule makes; as a parameter it shows any change in them.
+
+    Snakemake compares an input's content only where its time is newer than the outputs', which
+    that of a restored file need not be.
+    """
+    present = [Path(file) for file in files if Path(file).is_file()]
+    return digest({str(file): file_digest(file) for file in present})
+
+
 def given_annotations():
     """The user's own annotation files, so that a change in them is seen; or what unpacks them."""
     if EMBEDDED is not None or (PLAN and SCALE.dataset.release is None):
@@ -170,6 +194,13 @@ def given_annotations():
             f"{folder}: no such folder; --config root=FOLDER names a dataset in PoseTrack18's layout"
         )
     return sorted([*folder.glob("*/*.json"), *folder.glob("*/*.mat")])
+
+
+def given_dataset(wildcards):
+    """What `prepare` reads, wherever it lies: settings, and the content of the user's own files."""
+    settings = digest(SCALE.dataset.model_copy(update={"root": None}))
+    own = EMBEDDED is None and SCALE.dataset.release is None
+    return f"{settings} {contents(*given_annotations())}" if own else settings
 
 
 def given_boxes():
@@ -234,7 +265,9 @@ def settings(stage):
 
 
 def interim_code(wildcards):
-    return code.summary(freshness.interim_code(wildcards.generator))
+    """The code of a generator of interim frames, and weights of it that no rule makes."""
+    made_by = code.summary(freshness.interim_code(wildcards.generator))
+    return f"{made_by} {own_vfit()}" if wildcards.generator == "vfit" else made_by
 
 
 def prediction_code(wildcards):
@@ -246,6 +279,13 @@ def parts_of(*names):
     """Modules that networks of some variants are made of, all of them without names."""
     variants = [STUDY.variants[name] for name in names or STUDY.variants]
     return sorted({part for one in variants for part in one.experiment.modules()})
+
+
+def own_vfit():
+    """The content of the user's own checkpoint of VFIT; empty where there is none."""
+    vfit = SCALE.vfit
+    given = vfit is not None and vfit.training is None and vfit.weights
+    return contents(vfit.weights) if given else ""
 
 
 def own_titles(wildcards):
@@ -260,8 +300,12 @@ def benched():
 
 
 def meaning(wildcards):
+    """What a variant is told, and the content of a checkpoint that it starts from and no rule makes."""
     experiment = STUDY.variant(wildcards.variant).experiment
-    return freshness.training_digest(experiment, SCALE)
+    told = freshness.training_digest(experiment, SCALE)
+    file = experiment.backbone.weights
+    own = file is not None and not Path(file).is_relative_to(PATHS.results)
+    return f"{told} {contents(file)}" if own and experiment.first_stage else told
 
 
 def trigger(wildcards):
@@ -285,10 +329,3 @@ def trigger(wildcards):
 def marks():
     """Changes with anything that may mark a run stale, or current again."""
     return [freshness.study_code(STUDY), [str(proof) for proof in JUDGE.proofs]]
-
-
-def scored():
-    """(variant, seed, boxes) of everything that is predicted and scored."""
-    rows = [(name, seed, BOXES) for name, seed in [*RUNS, (MEAN_POSE, "0")]]
-    others = [run for run in RUNS if run[0] in SCALE.evaluation.other_rows]
-    return rows + [(name, seed, OTHER_BOXES) for name, seed in others]

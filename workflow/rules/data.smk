@@ -96,7 +96,7 @@ rule prepare:
     conda:
         "../../environment.yml"
     params:
-        dataset=digest(SCALE.dataset),
+        dataset=given_dataset,
         code=heavy_code("prepare", reader_module(SCALE.dataset.kind)),
     shell:
         "study prepare 2> >(tee {log:q} >&2)"
@@ -120,6 +120,7 @@ rule detect:
         gpu=GPU if SCALE.evaluation.checkpoint else 0,
     params:
         settings=settings("detect"),
+        given=lambda wildcards: contents(*given_boxes()),
         code=heavy_code("detect"),
     shell:
         "study detect --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"

@@ -47,7 +47,7 @@ rule peer:
 rule tabulate_peers:
     input:
         [PATHS.predictions(peer, "0", BOXES) for peer in PEERS],
-        [PATHS.predictions(*row) for row in scored()],
+        [PATHS.predictions(*row) for row in SCORED],
         annotations=PATHS.annotations("val"),
         published="experiments/tables.yaml",
     output:
@@ -61,6 +61,7 @@ rule tabulate_peers:
     params:
         settings=settings("tabulate_peers"),
         marks=marks(),
+        published=contents("experiments/tables.yaml"),
         seeds=config["seeds"],
         code=light_code("tabulate_peers"),
     shell:

@@ -56,6 +56,7 @@ rule speed:
         gpu=GPU,
     params:
         repeats=SCALE.speed_repeats,
+        interpolator=lambda wildcards: own_vfit() if "vfit" in SCALE.interim else "",
         code=light_code("speed", *parts_of()),
     shell:
         "study speed --device $DEVICE " "--threads {threads} 2> >(tee {log:q} >&2)"
@@ -84,6 +85,7 @@ rule pictures:
         "../../environment.yml"
     params:
         pictures=SCALE.pictures,
+        published=contents("experiments/tables.yaml"),
         code=light_code("pictures", *parts_of(FULL)),
     shell:
         "study pictures 2> >(tee {log:q} >&2)"
@@ -95,7 +97,7 @@ TABLES = [*(f"table-{name}" for name in NAMES), "interim"]
 
 rule tabulate:
     input:
-        predictions=[PATHS.predictions(*row) for row in scored()],
+        predictions=[PATHS.predictions(*row) for row in SCORED],
         annotations=PATHS.annotations("val"),
         groups=[PATHS.groups(str(count)) for count in SCALE.group_counts],
         interim=[PATHS.interim(generator) / "psnr.json" for generator in SCALE.interim],
@@ -117,6 +119,7 @@ rule tabulate:
         seeds=config["seeds"],
         code=light_code("tabulate"),
         titles=own_titles,
+        published=contents("experiments/tables.yaml"),
     shell:
         "study tabulate --seeds {params.seeds} 2> >(tee {log:q} >&2)"
 
@@ -148,7 +151,7 @@ rule report:
         [file for file in benched() if file.is_file()],
         PATHS.results / "figures" / "figure-4.csv",
         PATHS.reports / "figures" / "pictures.json",
-        metrics=[PATHS.metrics(*row) for row in scored()],
+        metrics=[PATHS.metrics(*row) for row in SCORED],
     output:
         html=report(PATHS.reports / "index.html", category="Report"),
         markdown=PATHS.reports / "report.md",
@@ -162,13 +165,14 @@ rule report:
         code=light_code("report"),
         seeds=config["seeds"],
         note=SCALE.note,
+        benched=lambda wildcards: contents(*benched()),
     shell:
         "study report --seeds {params.seeds} 2> >(tee {log:q} >&2)"
 
 
 rule track:
     input:
-        metrics=[PATHS.metrics(*row) for row in scored()],
+        metrics=[PATHS.metrics(*row) for row in SCORED],
         published="experiments/tables.yaml",
     output:
         update(PATHS.mlflow),
@@ -179,6 +183,7 @@ rule track:
     conda:
         "../../environment.yml"
     params:
+        published=contents("experiments/tables.yaml"),
         code=light_code("track"),
     shell:
         "study track 2> >(tee {log:q} >&2)"

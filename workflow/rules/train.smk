@@ -1,7 +1,10 @@
 # Training and prediction. A variant's YAML is a parameter (its meaning), never an input.
+SOURCES = sorted(Path("csrc").glob("[a-z]*.*"))
+
+
 rule kernels:
     input:
-        sorted(Path("csrc").glob("[a-z]*.*")),
+        SOURCES,
     output:
         PATHS.kernels,
     log:
@@ -11,6 +14,8 @@ rule kernels:
     priority: 20  # before the stages, each of which would build them itself
     conda:
         "../../environment.yml"
+    params:
+        source=contents(*SOURCES),
     shell:
         "study kernels 2> >(tee {log:q} >&2)"
 

@@ -1,0 +1,154 @@
+"""What Snakemake knows about every output, kept among the results, so that it travels with them.
+
+Snakemake decides by its own records (.snakemake/metadata: parameters, inputs and their checksums)
+what is current. Handed-over results come without them; then only file times are left, which a copy
+loses. So a workflow keeps a copy in `results/.../made.json` and gives Snakemake back what it lacks.
+
+A kept record holds what Snakemake compares and nothing of the machine: no command line, no clock
+time, no hash of a software environment, and files of the dataset as they lie below its root.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from pydantic import Field, StringConstraints
+from snakemake.persistence import MetadataRecord, PersistenceBase
+from snakemake.persistence.file import FilePersistence
+from snakemake.settings.enums import PersistenceBackend
+
+from tips.records import Record, RecordError, read, write
+
+ROOT: Final = "{root}/"  # stands for the dataset's folder
+LARGEST: Final = 100_000_000  # bytes; a study of a hundred trainings keeps about 1 MB
+Checksum = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class Job(Record):
+    """What one job's outputs were made from."""
+
+    outputs: tuple[str, ...]
+    rule: str
+    code: str | None
+    params: tuple[str, ...]
+    input: tuple[str, ...]
+    input_checksums: dict[str, Checksum]
+    record_format_version: int = Field(ge=0, le=1000)
+    seconds: float = Field(ge=0, allow_inf_nan=False)
+
+
+class Made(Record):
+    """All kept records of a study."""
+
+    format: Literal[1] = 1
+    jobs: tuple[Job, ...]
+
+
+class Keeper(NamedTuple):
+    """Keeps a study's records and gives them back.
+
+    Args:
+        workflow: Snakemake's.
+        file: where they are kept.
+        root: the dataset's folder.
+    """
+
+    workflow: Any
+    file: Path
+    root: Path
+
+    def recall(self) -> str:
+        """Gives Snakemake the records that it lacks, before it looks what is to be done.
+
+        Only of files that a rule of this workflow makes, and that exist. Call it when all rules
+        are known. A job's own process, which reads the rules again, needs nothing.
+
+        Returns:
+            Why the file is ignored; empty where it is not, or where there is none.
+        """
+        settings = self.workflow.workflow_settings
+        files = settings.persistence_backend == PersistenceBackend.FILE
+        if not (files and self.workflow.is_main_process and self.file.is_file()):
+            return ""
+        try:
+            made = self._read()
+        except RecordError as error:
+            return f"{error} (ignored: Snakemake goes by its own records)"
+        persistence = FilePersistence(nolock=True)
+        rules = {rule.name: rule for rule in self.workflow.rules}
+        for job in made.jobs:
+            for output in job.outputs:
+                if _makes(rules.get(job.rule), output) and Path(output).is_file():
+                    self._give(persistence, job, output)
+        return ""
+
+    def keep(self) -> None:
+        """Keeps the records of every job that this call of Snakemake or an earlier one knew."""
+        try:
+            before = self._read().jobs if self.file.is_file() else ()
+        except RecordError:
+            before = ()  # said when it was to be recalled
+        # What was read before a job ended is still in its cache.
+        self.workflow.persistence.deactivate_cache()
+        outputs = {str(file) for job in self.workflow.dag.jobs for file in job.output}
+        outputs |= {output for job in before for output in job.outputs}
+        found: dict[str, list[Job]] = {}
+        for output in sorted(filter(os.path.isfile, outputs)):
+            record = self.workflow.persistence._read_record(output)
+            if record is not None and not record.incomplete and record.rule is not None:
+                job = self._job(output, record)
+                same = job.model_copy(update={"outputs": ()}).model_dump_json()
+                found.setdefault(same, []).append(job)
+        jobs = [
+            job.model_copy(update={"outputs": tuple(one.outputs[0] for one in (job, *others))})
+            for job, *others in found.values()
+        ]
+        write(Made(jobs=tuple(jobs)), self.file)
+
+    def _read(self) -> Made:
+        size = self.file.stat().st_size
+        if size > LARGEST:
+            raise RecordError(f"{self.file}: {size} bytes are no records of a study; delete it")
+        return read(Made, self.file)
+
+    def _job(self, output: str, record: MetadataRecord) -> Job:
+        inputs = [(self._below_root(name), name) for name in record.input or ()]
+        checksums = record.input_checksums or {}
+        return Job(
+            outputs=(output,),
+            rule=record.rule,
+            code=record.code,
+            params=tuple(record.params or ()),
+            input=tuple(kept for kept, _ in inputs),
+            input_checksums={kept: checksums[name] for kept, name in inputs if name in checksums},
+            record_format_version=record.record_format_version,
+            seconds=max(0.0, round((record.endtime or 0) - (record.starttime or 0), 1)),
+        )
+
+    def _give(self, persistence: PersistenceBase, job: Job, output: str) -> None:
+        if persistence._read_record(output) is not None:
+            return
+        made = Path(output).stat().st_mtime
+        record = MetadataRecord(
+            rule=job.rule,
+            code=job.code,
+            params=list(job.params),
+            input=sorted(map(self._from_root, job.input)),
+            input_checksums={self._from_root(k): v for k, v in job.input_checksums.items()},
+            record_format_version=job.record_format_version,
+            starttime=made - job.seconds,
+            endtime=made,
+            incomplete=False,
+        )
+        persistence._write_record(output, record)
+
+    def _below_root(self, file: str) -> str:
+        return ROOT + file[len(f"{self.root}/") :] if file.startswith(f"{self.root}/") else file
+
+    def _from_root(self, file: str) -> str:
+        return f"{self.root}/{file[len(ROOT) :]}" if file.startswith(ROOT) else file
+
+
+def _makes(rule: Any, output: str) -> bool:
+    """Whether a rule of the workflow makes a file of that name."""
+    return rule is not None and any(pattern.match(output) for pattern in rule.output)
