@@ -77,7 +77,7 @@ class Judge:
         """What was measured."""
         found = Link("metrics", self.paths.metrics(name, str(seed), boxes), "current")
         files = freshness.evaluation_files(self.paths, name, seed, boxes)
-        now = freshness.code_of("evaluate")
+        now = freshness.computing_code("evaluate")
         return self._judged(
             found, found.file, lambda _: now, self._settings("evaluate"), files, None
         )
@@ -88,7 +88,7 @@ class Judge:
         record = self.paths.predicted(name, str(seed), boxes)
         files = freshness.prediction_files(self.study, self.paths, name, seed, boxes)
         if name == MEAN_POSE:
-            now = freshness.code_of("mean_pose")
+            now = freshness.computing_code("mean_pose")
             return self._judged(
                 found, record, lambda _: now, self._settings("mean_pose"), files, None
             )

@@ -14,8 +14,12 @@ from tips.config import MEAN_POSE, Evaluation, Experiment, Scale, Study, digest
 from tips.paths import Paths
 from tips.provenance import file_digest
 
-# What these give is recorded with every run, and compared.
-RECORDED: Final = ("tips.config.loader", "tips.freshness", "tips.provenance")
+# These make records and compare them, or keep what is finished; no number comes from them.
+RECORDS: Final = (
+    *("tips.freshness", "tips.provenance"),
+    *("tips.stages._recording", "tips.training.finished"),
+)
+RECORDED: Final = (*RECORDS, "tips.config.loader")  # and what this one reads is in every record
 CHECKPOINTING: Final = "tips.training.memory"  # imported only at a scale that asks for it
 ENDINGS: Final = {"cpu": ("cpp",), "cuda": ("cu",)}  # of the sources of a device's kernels
 
@@ -30,7 +34,7 @@ def code_of(stage: str, *modules: str) -> dict[str, str]:
     Returns:
         File -> digest of what is used of it.
     """
-    return code.used(f"tips.stages.{stage}:run", *modules)
+    return code.used(f"tips.stages.{stage}:run", *modules, beyond=RECORDS)
 
 
 def computing_code(stage: str, *modules: str, device: str | None = None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from tips.evaluation.average_precision import average_precision, labelled_column
 from tips.evaluation.oks import Matching, part_oks
 from tips.evaluation.people import from_records
 from tips.evaluation.synthesis import synthesis_table
-from tips.freshness import code_of, digests, evaluation_files, settings_of
+from tips.freshness import computing_code, digests, evaluation_files, settings_of
 from tips.paths import study_paths
 from tips.records import Predictions
 from tips.reporting.measure import Truth, load_truth, measure
@@ -64,7 +64,7 @@ def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: s
             f"{time:g}": [row._asdict() for row in synthesis_table(samples)]
             for time, samples in measured.between.items()
         }
-    metrics["code"] = code_of("evaluate")
+    metrics["code"] = computing_code("evaluate")
     metrics["inputs"] = digests(evaluation_files(paths, variant, seed, boxes))
     metrics["settings"] = settings_of(study.scale.evaluation, "evaluate")
     out = paths.metrics(variant, str(seed), boxes)

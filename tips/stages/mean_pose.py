@@ -7,7 +7,7 @@ from tips import records, skeleton
 from tips.config import MEAN_POSE
 from tips.data.windows import Key
 from tips.data.windows import keys as labelled_keys
-from tips.freshness import code_of, digests, prediction_files, settings_of
+from tips.freshness import computing_code, digests, prediction_files, settings_of
 from tips.records import (
     Annotations,
     Detections,
@@ -40,7 +40,7 @@ def run(scale: str = "desk", root: str = "") -> None:
     files = prediction_files(*opened, MEAN_POSE, 0, boxes)
     records.write_json(
         {
-            "code": code_of("mean_pose"),
+            "code": computing_code("mean_pose"),
             "inputs": digests(files),
             "settings": settings_of(opened.study.scale.evaluation, "mean_pose"),
         },

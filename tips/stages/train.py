@@ -2,7 +2,6 @@
 
 import importlib
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,23 @@ from tips.freshness import (
     training_code,
     training_digest,
     training_files,
-    training_meaning,
 )
 from tips.models.interfaces import PoseModel
 from tips.ops.compile import prepare_kernels
-from tips.ops.native import backend, kernels_of
+from tips.ops.native import kernels_of
 from tips.records import Annotations, RecordError
-from tips.stages._study import Opened, interpolator, open_study, open_windows, read_annotations
+from tips.stages._recording import (
+    circumstances,
+    keep_interpolator,
+    note_trigger,
+    noted_trigger,
+    origin,
+)
+from tips.stages._study import Opened, open_study, open_windows, read_annotations
 from tips.training.batches import AugmentedWindows, load_batches
 from tips.training.device import choose_device, set_up_training, use_bfloat16
 from tips.training.finished import CHECKPOINT, JOURNAL, RECORD, WEIGHTS, FinishedRun
-from tips.training.loop import Job, Outcome, TrainingError, fit
+from tips.training.loop import Job, TrainingError, fit
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
@@ -85,7 +90,7 @@ def run(
         record = finished.restore()
         if record is not None:
             log.info("already trained: %s", folder / CHECKPOINT)
-            _note_trigger(folder, record, trigger)
+            note_trigger(folder, record, trigger)
             state.clear()
             return
         job = build_job(opened, chosen, seed, target)
@@ -94,10 +99,10 @@ def run(
         except TrainingError as error:
             records.write_json({"reason": str(error)}, failure)
             raise
-        record = _record(opened, chosen, seed, job, outcome)
-        record |= _origin(opened, chosen, made_by, inputs)
-        record["interpolator"] = _keep_interpolator(opened, chosen, folder)
-        noted = {"trigger": trigger} if trigger else _noted_trigger(folder)
+        record = circumstances(opened, chosen, seed, job, outcome)
+        record |= origin(opened, chosen, made_by, inputs)
+        record["interpolator"] = keep_interpolator(opened, chosen, folder)
+        noted = {"trigger": trigger} if trigger else noted_trigger(folder)
         _save(folder, job, state, record | noted)
         finished.keep()
         state.clear()
@@ -178,81 +183,6 @@ def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) ->
             stream.write(diff)
     weights = {WEIGHTS: provenance.file_digest(folder / CHECKPOINT)}
     records.write_json(record | weights | {"commit": commit, "dirty": bool(diff)}, folder / RECORD)
-
-
-def _note_trigger(folder: Path, record: dict[str, Any], trigger: str) -> None:
-    """Notes with a run that is kept what the workflow asks for it with now."""
-    if trigger and record.get("trigger") != trigger:
-        records.write_json(record | {"trigger": trigger}, folder / RECORD)
-
-
-def _noted_trigger(folder: Path) -> dict[str, str]:
-    """What the workflow had noted about a run that is now made again by hand."""
-    before = records.read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
-    return {"trigger": before["trigger"]} if "trigger" in before else {}
-
-
-def _record(
-    opened: Opened,
-    variant: Variant,
-    seed: int,
-    job: Job,
-    outcome: Outcome,
-) -> dict[str, Any]:
-    autocast = use_bfloat16(job.settings.precision, job.device)
-    return {
-        "variant": variant.name,
-        "seed": seed,
-        "scale": opened.study.scale.name,
-        "dataset": opened.paths.dataset,
-        "config": variant.experiment.model_dump(mode="json"),
-        "joints": opened.study.scale.dataset.body.joints,
-        "groups": _groups(opened, variant),
-        "evaluation": opened.study.scale.evaluation.model_dump(mode="json"),
-        "device": job.device.type,
-        "precision": "bf16 backbone, fp32 heads" if autocast else "fp32",
-        "kernels": backend(job.device.type),
-        "threads": torch.get_num_threads(),
-        **provenance.surroundings(),
-        "steps": outcome.steps,
-        "resumed_at": outcome.resumed,
-        "seconds": round(outcome.seconds, 1),
-        "parameters": sum(p.numel() for p in job.model.parameters()),
-        "criterion_parameters": sum(p.numel() for p in job.criterion.parameters()),
-    }
-
-
-def _origin(
-    opened: Opened, variant: Variant, made_by: dict[str, str], inputs: dict[str, str]
-) -> dict[str, Any]:
-    """What decided the weights: code file by file, what was told, what was read."""
-    told = training_meaning(variant.experiment, opened.study.scale)
-    return {
-        "code": made_by,
-        "code_digest": code.summary(made_by),
-        "meaning": told,
-        "config_digest": digest(told),
-        "data_digest": inputs["data"],
-        "input_digests": inputs,
-    }
-
-
-def _keep_interpolator(opened: Opened, variant: Variant, folder: Path) -> dict[str, Any] | None:
-    """Copies the network that makes a run's interim frames into its folder, and describes it.
-
-    `tips predict` needs it for a new video, wherever the folder lies by then.
-    """
-    reads = variant.experiment.interim_frames == "vfit"
-    found = interpolator(opened) if reads else None
-    if found is None or found.weights is None:
-        return None
-    with records.atomic_path(folder / INTERPOLATOR) as temporary:
-        shutil.copyfile(found.weights, temporary)
-    return {
-        "size": found.size,
-        "weights": INTERPOLATOR,
-        "sha256": provenance.file_digest(folder / INTERPOLATOR),
-    }
 
 
 def trained_model(opened: Opened, variant: Variant, seed: int, device: torch.device) -> PoseModel:

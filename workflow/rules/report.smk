@@ -15,7 +15,7 @@ rule evaluate:
         "../../environment.yml"
     params:
         settings=settings("evaluate"),
-        code=light_code("evaluate"),
+        code=heavy_code("evaluate"),
         boxes="gt",
     shell:
         "study evaluate --variant {wildcards.variant} --seed {wildcards.seed} "
@@ -34,7 +34,7 @@ use rule evaluate as evaluate_detected with:
         time_file("evaluate_detected", "{variant}", "{seed}")
     params:
         settings=settings("evaluate"),
-        code=light_code("evaluate"),
+        code=heavy_code("evaluate"),
         boxes="detected",
 
 

@@ -109,6 +109,6 @@ rule mean_pose:
         "../../environment.yml"
     params:
         settings=settings("mean_pose"),
-        code=light_code("mean_pose"),
+        code=heavy_code("mean_pose"),
     shell:
         "study mean-pose 2> >(tee {log:q} >&2)"

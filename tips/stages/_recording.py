@@ -1,0 +1,90 @@
+"""What is recorded of a training: nothing here has a say in its weights."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tips import code, provenance, records
+from tips.config import Variant, digest
+from tips.freshness import training_meaning
+from tips.ops.native import backend
+from tips.stages._study import Opened, interpolator
+from tips.training.device import use_bfloat16
+from tips.training.finished import RECORD
+from tips.training.loop import Job, Outcome
+
+INTERPOLATOR = "vfit.pt"
+
+
+def circumstances(
+    opened: Opened, variant: Variant, seed: int, job: Job, outcome: Outcome
+) -> dict[str, Any]:
+    """What was trained, how, on what, and how long it took."""
+    autocast = use_bfloat16(job.settings.precision, job.device)
+    return {
+        "variant": variant.name,
+        "seed": seed,
+        "scale": opened.study.scale.name,
+        "dataset": opened.paths.dataset,
+        "config": variant.experiment.model_dump(mode="json"),
+        "joints": opened.study.scale.dataset.body.joints,
+        "groups": getattr(job.model, "groups", ()),
+        "evaluation": opened.study.scale.evaluation.model_dump(mode="json"),
+        "device": job.device.type,
+        "precision": "bf16 backbone, fp32 heads" if autocast else "fp32",
+        "kernels": backend(job.device.type),
+        "threads": torch.get_num_threads(),
+        **provenance.surroundings(),
+        "steps": outcome.steps,
+        "resumed_at": outcome.resumed,
+        "seconds": round(outcome.seconds, 1),
+        "parameters": sum(p.numel() for p in job.model.parameters()),
+        "criterion_parameters": sum(p.numel() for p in job.criterion.parameters()),
+    }
+
+
+def origin(
+    opened: Opened, variant: Variant, made_by: dict[str, str], inputs: dict[str, str]
+) -> dict[str, Any]:
+    """What decided the weights: code file by file, what was told, what was read."""
+    told = training_meaning(variant.experiment, opened.study.scale)
+    return {
+        "code": made_by,
+        "code_digest": code.summary(made_by),
+        "meaning": told,
+        "config_digest": digest(told),
+        "data_digest": inputs["data"],
+        "input_digests": inputs,
+    }
+
+
+def keep_interpolator(opened: Opened, variant: Variant, folder: Path) -> dict[str, Any] | None:
+    """Copies the network that makes a run's interim frames into its folder, and describes it.
+
+    `tips predict` needs it for a new video, wherever the folder lies by then.
+    """
+    reads = variant.experiment.interim_frames == "vfit"
+    found = interpolator(opened) if reads else None
+    if found is None or found.weights is None:
+        return None
+    with records.atomic_path(folder / INTERPOLATOR) as temporary:
+        shutil.copyfile(found.weights, temporary)
+    return {
+        "size": found.size,
+        "weights": INTERPOLATOR,
+        "sha256": provenance.file_digest(folder / INTERPOLATOR),
+    }
+
+
+def noted_trigger(folder: Path) -> dict[str, str]:
+    """What the workflow had noted about a run that is now made again by hand."""
+    before = records.read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
+    return {"trigger": before["trigger"]} if "trigger" in before else {}
+
+
+def note_trigger(folder: Path, record: dict[str, Any], trigger: str) -> None:
+    """Notes with a run that is kept what the workflow asks for it with now."""
+    if trigger and record.get("trigger") != trigger:
+        records.write_json(record | {"trigger": trigger}, folder / RECORD)
