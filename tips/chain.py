@@ -196,6 +196,8 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "given"
     return "none" if value is None else str(_plain(value))
 
 

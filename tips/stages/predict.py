@@ -84,13 +84,29 @@ def run(
 
 
 def predict(
-    opened: Opened, variant: Variant, seed: int, boxes: str, model: PoseModel, device: torch.device
+    opened: Opened,
+    variant: Variant,
+    seed: int,
+    boxes: str,
+    model: PoseModel,
+    device: torch.device,
+    limit: int | None = None,
 ) -> Predictions:
-    """Predicts the validation split with a model at hand; arguments as `run`, which records it."""
+    """Predicts the validation split with a model at hand; `run` records it.
+
+    Args:
+        opened: the study.
+        variant: whose model it is.
+        seed: of the run.
+        boxes: `gt` or `detected`.
+        model: in evaluation mode, on `device`.
+        device: where it runs.
+        limit: predicts for the first boxes only; None: for all.
+    """
     annotations = read_annotations(opened.paths, "val")
     found = records.read(Detections, opened.paths.boxes(boxes))
     windows = open_windows(opened, variant, [annotations])
-    keys = box_keys(annotations, found)
+    keys = box_keys(annotations, found)[:limit]
     settings = opened.study.scale.evaluation
     predictor = Predictor(model, windows, settings, variant, device)
     batches = -(-len(keys) // settings.batch)

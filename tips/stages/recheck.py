@@ -5,6 +5,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
@@ -13,23 +15,38 @@ from torch import Tensor
 from tips import provenance, records
 from tips.chain import Judge, Link, served
 from tips.checkpoints import read_checkpoint
+from tips.config import Variant
 from tips.freshness import digests, training_code, training_files
+from tips.models.interfaces import PoseModel
 from tips.ops.compile import prepare_kernels
 from tips.ops.native import kernels_of
 from tips.proofs import Pair, Proof, Run, add_proofs, read_proofs
+from tips.provenance import PACKAGE
 from tips.records import Predictions, RecordError
+from tips.stages._lines import Lines, lines_run
+from tips.stages._progress import track
 from tips.stages._study import Opened, open_study
 from tips.stages.predict import predict
 from tips.stages.train import build_job, state_key
 from tips.training.device import choose_device, set_up_training
-from tips.training.loop import Job, fit
+from tips.training.loop import Job, build_optimizer, fit, pose_terms
+from tips.training.schedule import batches
 from tips.training.state import StateFolder
 
 log = logging.getLogger(__name__)
 
 
+class Row(NamedTuple):
+    """One finished run whose code changed."""
+
+    seconds: float  # of its training
+    run: Run
+    training: Link
+    predictions: Link
+
+
 class Group(NamedTuple):
-    """Runs that the same change of the code reaches and that are built of the same parts."""
+    """Runs that the same change reaches and that pass the same lines of the changed files."""
 
     runs: tuple[Run, ...]  # the cheapest first
     training: Mapping[str, Pair]
@@ -44,11 +61,12 @@ class Group(NamedTuple):
 def run(scale: str = "desk", root: str = "") -> None:
     """Marks runs current whose code was edited, where training again proves the edit harmless.
 
-    Training repeats itself bit by bit. So of each group of runs that the same edit reaches and
-    that are built of the same parts, the cheapest is trained again; where every tensor of its
-    weights and every pose that it predicts is equal, the runs of its group are marked current, with
-    the proof beside them. Where anything differs in any group, the command names it, changes
-    nothing and ends with code 1.
+    Training repeats itself bit by bit. So the runs whose code an edit reaches are sorted into
+    groups that pass the same lines of the edited files in their first step and their first
+    predictions. Of each group the cheapest is trained again; where every tensor of its weights and
+    every pose that it predicts is equal, the runs of its group are marked current, with the proof
+    beside them. Where anything differs in any group, the command names it, changes nothing and ends
+    with code 1.
 
     Args:
         scale: name of a file of experiments/scales.
@@ -59,15 +77,16 @@ def run(scale: str = "desk", root: str = "") -> None:
     """
     opened = open_study(scale, root)
     judge = Judge(*opened, read_proofs(opened.paths.proofs))
-    groups = affected(judge, opened)
-    if not groups:
+    rows = affected(judge, opened)
+    if not rows:
         print("nothing to recheck: no finished run is of other code than the present one")
         return
+    groups = sorted_into_groups(opened, rows)
     proofs = []
     for number, group in enumerate(groups, 1):
         name, seed = group.runs[0]
         log.info(
-            "group %d of %d, %s: %s/seed-%d is made again for %d runs",
+            "group %d of %d, %s: %s/seed-%d is made again for %d run(s)",
             *(number, len(groups), group.files, name, seed, len(group.runs)),
         )
         proofs.append(prove(opened, judge, group))
@@ -75,18 +94,18 @@ def run(scale: str = "desk", root: str = "") -> None:
     for proof in proofs:
         print(
             f"{proof.run[0]}/seed-{proof.run[1]}: all {proof.tensors} tensors and every pose are "
-            f"equal; {len(proof.covers)} runs are current"
+            f"equal; current by that: {len(proof.covers)} run(s)"
         )
     print("run snakemake to take the marks off the tables")
 
 
-def affected(judge: Judge, opened: Opened) -> list[Group]:
-    """Sorts the finished runs whose code changed into groups.
+def affected(judge: Judge, opened: Opened) -> list[Row]:
+    """Lists the finished runs whose code changed, the cheapest first.
 
     A run whose configuration or inputs changed as well is left out, because it must be trained
     again anyway; the log says so.
     """
-    found: dict[tuple[Any, ...], list[tuple[float, Run, Link, Link]]] = {}
+    found = []
     boxes = opened.study.scale.evaluation.boxes
     for name, variant in opened.study.variants.items():
         for seed in range(variant.seeds):
@@ -98,19 +117,49 @@ def affected(judge: Judge, opened: Opened) -> list[Group]:
             if training.keys or training.inputs:
                 log.warning("%s/seed-%d: left out, %s", name, seed, training.words)
                 continue
-            key = (*_frozen(training, predictions), tuple(variant.experiment.modules()))
             seconds = float(training.record["seconds"])
-            found.setdefault(key, []).append((seconds, (name, seed), training, predictions))
-    return [_group(sorted(rows, key=lambda row: row[:2])) for rows in found.values()]
+            found.append(Row(seconds, (name, seed), training, predictions))
+    return sorted(found, key=lambda row: row[:2])
 
 
-def _frozen(*links: Link) -> tuple[tuple[tuple[str, Pair], ...], ...]:
-    return tuple(tuple(sorted(link.code.items())) for link in links)
+def sorted_into_groups(opened: Opened, rows: Sequence[Row]) -> list[Group]:
+    """Puts runs together that the same change reaches and that pass the same changed lines."""
+    passed: dict[str, Lines] = {}
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in track(rows, "which lines each run passes"):
+        name = row.run[0]
+        if name not in passed:
+            changed = {*row.training.code, *row.predictions.code}
+            files = [PACKAGE / file for file in changed if not file.startswith("csrc/")]
+            passed[name] = lines_run(partial(_first_step, opened, row), files)
+        changes = (tuple(sorted(link.code.items())) for link in (row.training, row.predictions))
+        found.setdefault((*changes, passed[name]), []).append(row)
+    return [
+        Group(tuple(row.run for row in same), same[0].training.code, same[0].predictions.code)
+        for same in found.values()
+    ]
 
 
-def _group(rows: Sequence[tuple[float, Run, Link, Link]]) -> Group:
-    _, _, training, predictions = rows[0]
-    return Group(tuple(row[1] for row in rows), training.code, predictions.code)
+def _first_step(opened: Opened, row: Row) -> None:
+    """Runs a training's first step, and predicts one batch."""
+    (name, seed), boxes = row.run, opened.study.scale.evaluation.boxes
+    device = _as_then(name, seed, row.training)
+    variant = _in_this_process(opened.study.variant(name))
+    job = build_job(opened, variant, seed, device)
+    job.model.train()
+    size = job.settings.batch
+    order = batches(job.pools, seed=seed, epochs=1, batch=size, start=0)
+    optimizer = build_optimizer(job.model, job.criterion, job.settings)
+    pose_terms(job, next(iter(job.load(islice(order, 1)))))["total"].backward()
+    optimizer.step()
+    assert isinstance(job.model, PoseModel)
+    predict(opened, variant, seed, boxes, job.model.eval(), device, limit=1)
+
+
+def _in_this_process(variant: Variant) -> Variant:
+    """The same variant, its samples read by this process, whose lines are seen."""
+    training = variant.experiment.training.model_copy(update={"workers": 0})
+    return variant._replace(experiment=variant.experiment.model_copy(update={"training": training}))
 
 
 def prove(opened: Opened, judge: Judge, group: Group) -> Proof:
@@ -129,8 +178,8 @@ def prove(opened: Opened, judge: Judge, group: Group) -> Proof:
     boxes = opened.study.scale.evaluation.boxes
     file = opened.paths.predictions(name, str(seed), boxes)
     variant = opened.study.variant(name)
-    model = job.model.eval()
-    again = predict(opened, variant, seed, boxes, model, device)  # type: ignore[arg-type]
+    assert isinstance(job.model, PoseModel)
+    again = predict(opened, variant, seed, boxes, job.model.eval(), device)
     if again != records.read(Predictions, file):
         _refuse(f"{name}/seed-{seed}: the weights are equal, but the predicted poses are not")
     commit, _ = provenance.commit()

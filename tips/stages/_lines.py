@@ -1,0 +1,35 @@
+"""Which lines of some files a call runs: two trainings that run the same ones use the same code."""
+
+import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+Lines = frozenset[tuple[str, int]]  # file, line
+
+
+def lines_run(call: Callable[[], object], files: Collection[Path]) -> Lines:
+    """Runs a call and notes the lines of some files that this thread passes on the way.
+
+    Args:
+        call: what is run.
+        files: whose lines count.
+    """
+    watched = {str(file.resolve()) for file in files}
+    found: set[tuple[str, int]] = set()
+
+    def enter(frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        return step if frame.f_code.co_filename in watched else None
+
+    def step(frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
+        found.add((frame.f_code.co_filename, frame.f_lineno))
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return frozenset(found)
