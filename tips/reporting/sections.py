@@ -41,8 +41,8 @@ def introduction(note: str) -> Section:
                 "more.",
                 "All variants and seeds share one frozen stage-one backbone where the scale says "
                 "so; seeds then vary the second stage only.",
-                "*missing*, *failed*, *partial*, *stale* (trained with other code) and "
-                "*published only* mean what they say.",
+                "*missing*, *failed*, *partial*, *stale* (made by other code than the present one; "
+                "the note says what changed) and *published only* mean what they say.",
             ]
         )
     )
