@@ -80,3 +80,26 @@ def proven(
             else:
                 code_now[file] = after
     return code_now, last
+
+
+def undone(proofs: Sequence[Proof], link: str, run: Run, now: Mapping[str, str]) -> dict[str, str]:
+    """The code before all edits that are proved harmless for a run: to that it is as good as equal.
+
+    Args:
+        proofs: of the study.
+        link: training or predictions.
+        run: whose result it is.
+        now: the present code, file -> digest.
+    """
+    code_then = dict(now)
+    for proof in reversed(proofs):
+        pairs = proof.changes.get(link, {})
+        if run in proof.covers and all(
+            code_then.get(f) == after for f, (_, after) in pairs.items()
+        ):
+            for file, (before, _) in pairs.items():
+                if before is None:
+                    code_then.pop(file, None)
+                else:
+                    code_then[file] = before
+    return code_then

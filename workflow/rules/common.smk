@@ -30,7 +30,7 @@ from tips.data.kinds import module as reader_module
 from tips.made import Keeper
 from tips.paths import scored, study_paths
 from tips.peers.known import PEERS
-from tips.proofs import read_proofs
+from tips.proofs import read_proofs, undone
 from tips.provenance import file_digest, has_nvidia_driver
 from tips.records import RecordError, read_json
 from tips.reporting.networks import open_networks
@@ -271,8 +271,10 @@ def interim_code(wildcards):
 
 
 def prediction_code(wildcards):
-    experiment = STUDY.variant(wildcards.variant).experiment
-    return code.summary(freshness.prediction_code(experiment))
+    """The code of a run's predictions, but for edits that are proved harmless for them."""
+    run = wildcards.variant, int(wildcards.seed)
+    now = freshness.prediction_code(STUDY.variant(run[0]).experiment)
+    return code.summary(undone(JUDGE.proofs, "predictions", run, now))
 
 
 def parts_of(*names):
