@@ -8,12 +8,40 @@ from pathlib import Path
 
 import pytest
 
+from tips.config import Evaluation, Study
 from tips.records import RecordError
 from tips.stages import reproduce
 
-SNAKEFILE = """
+REPORT = "reports/test-toy/index.html"
+METRICS = "results/test-toy/runs/toy/mean-pose/seed-0/metrics.json"
+# The last rule is never current.
+ANY = f"""
+import time
 rule all:
-    input: "b.txt"
+    input: WANTED
+rule b:
+    output: "b.txt"
+    shell: "touch {{output}}"
+rule report:
+    output: "{REPORT}"
+    shell: "touch {{output}}"
+rule metrics:
+    output: "{METRICS}"
+    shell: "touch {{output}}"
+rule new:
+    output: "new.txt"
+    params: time.time_ns()
+    shell: "touch {{output}}"
+"""
+SNAKEFILE = (
+    f"""
+rule all:
+    input: "b.txt", "{REPORT}", "{METRICS}"
+rule made:
+    output: "{REPORT}", "{METRICS}"
+    shell: "touch {{output}}"
+"""
+    + """
 rule a:
     output: "a.txt"
     shell: "sleep $(cat seconds); echo a > {output}"
@@ -22,11 +50,15 @@ rule b:
     output: "b.txt"
     shell: "echo {config[scale]} > {output}"
 """
+)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, make_study: Callable, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_study(reproduce)
+    study, _ = make_study()
+    scored = Evaluation.model_construct(boxes="gt", other_rows=())
+    study = Study(study.scale.model_copy(update={"evaluation": scored}), {})
+    monkeypatch.setattr(reproduce, "load_study", lambda *_: study)
     monkeypatch.setattr(reproduce, "PAUSE", 0.05)
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     profile = tmp_path / "profiles/default"
@@ -59,6 +91,7 @@ def test_peers_come_only_where_they_are_asked_for(
 ) -> None:
     asked: list[list[str]] = []
     monkeypatch.setattr(reproduce, "_snakemake", lambda words: asked.append(words) or 0)
+    monkeypatch.setattr(reproduce, "_undone", lambda *_: "")
     reproduce.run("smoke", peers=peers)
     assert ("peers=all" in asked[-1]) == peers
 
@@ -94,6 +127,27 @@ def test_failure_keeps_its_code(folder: Path, capfd: pytest.CaptureFixture[str])
         reproduce.run("test")
     assert stop.value.code == 1
     assert "run the same command to go on" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ("'b.txt'", f"error: {REPORT} is missing (2 in all), though snakemake reported success"),
+        (f"'{REPORT}'", f"error: {METRICS} is missing, though snakemake reported success"),
+        (f"'{REPORT}', '{METRICS}', 'new.txt'", "error: new.txt is not current; run the same"),
+    ],
+)
+def test_snakemake_s_word_alone_is_no_success(
+    folder: Path, capfd: pytest.CaptureFixture[str], wanted: str, says: str
+) -> None:
+    (folder / "Snakefile").write_text(ANY.replace("WANTED", wanted))
+    with pytest.raises(SystemExit) as stop:
+        reproduce.run("test")
+    assert stop.value.code == 1
+    shown = capfd.readouterr()
+    assert [line.startswith(says) for line in shown.err.splitlines()].count(True) == 1, shown.err
+    assert "The report" not in shown.out
 
 
 def test_orphan_is_waited_for(

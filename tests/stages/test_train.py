@@ -1,5 +1,7 @@
 """What a training starts from."""
 
+import logging
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import yaml
 from tips import provenance
 from tips.config import ConfigError
 from tips.models.backbones.hrnet import HRNet
-from tips.records import RecordError
+from tips.records import RecordError, read_json
 from tips.stages import pack, prepare, train
 from tips.stages._study import Opened, open_study
 
@@ -108,3 +110,31 @@ def test_a_backbone_that_no_stage_one_trains_is_refused(folder: Path) -> None:
     opened.study.variants["tips"] = opened.study.variant("tips")._replace(experiment=changed)
     with pytest.raises(ConfigError, match="no single-frame variant trains its backbone 'hrnet_w32"):
         opened.study.stage_one("tips")
+
+
+def test_a_finished_run_is_kept_until_its_folder_is_deleted(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    def trained(trigger: str) -> tuple[bytes, bool, str]:
+        caplog.clear()
+        train.run("hrnet", 0, "tiny", "people", "cpu", trigger=trigger)
+        run = open_study("tiny", "people").paths.run("hrnet", "0")
+        noted = read_json(run / "provenance.json")["trigger"]
+        return (run / "checkpoint.pt").read_bytes(), "already trained: " in caplog.text, noted
+
+    run = open_study("tiny", "people").paths.run("hrnet", "0")
+    weights, kept, _ = trained("a")
+    assert not kept
+    for name in ("checkpoint.pt", "train.jsonl", "provenance.json"):
+        (run / name).unlink()  # as Snakemake does with what it saw no end of
+    assert trained("b") == (weights, True, "b")
+    assert trained("b") == (weights, True, "b")
+    shutil.rmtree(run)
+    assert trained("b") == (weights, False, "b")
+    file = folder / "experiments/scales/tiny.yaml"
+    scale = yaml.safe_load(file.read_text())
+    scale["variants"]["hrnet"]["augmentation"] = {"rotation": 1.0}
+    file.write_text(yaml.safe_dump(scale))
+    assert not trained("b")[1]
