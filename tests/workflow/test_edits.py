@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from finished_study import REPOSITORY, STUDY, copy_study, edit, jobs, rules, snakemake, stale
+from finished_study import REPOSITORY, edit, jobs, rules, stale
 
 from tips.config import load_study
 
@@ -44,26 +44,6 @@ ALL = set(VARIANTS)
 RIVALS = {
     name for name, one in VARIANTS.items() if one.experiment.model not in ("tips", "single_frame")
 }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository with its smoke study, if that is finished and of this code."""
-    if not (REPOSITORY / "reports" / STUDY / "index.html").is_file():
-        pytest.skip("no finished smoke study: run `make smoke`")
-    folder = tmp_path_factory.mktemp("finished")
-    copy_study(REPOSITORY, folder)
-    shown = snakemake(folder, "-n")
-    if shown.returncode == 0 and "Nothing to be done" not in shown.stdout + shown.stderr:
-        pytest.skip("the smoke study is not of this code: run `make smoke`")
-    return folder
-
-
-@pytest.fixture
-def copy(finished: Path, tmp_path: Path) -> Path:
-    """A copy to spoil."""
-    copy_study(finished, tmp_path)
-    return tmp_path
 
 
 def append(path: Path, text: str) -> None:
