@@ -127,7 +127,5 @@ def test_it_learns_to_undo_a_shift() -> None:
 
 
 def test_another_window_is_refused() -> None:
-    with pytest.raises(
-        ValidationError, match=r"window \[-2, -1, 0, 1, 2\] alone; got \[-1, 0"
-    ):
+    with pytest.raises(ValidationError, match=r"window \[-2, -1, 0, 1, 2\] alone; got \[-1, 0"):
         changed(load_experiment(FILE), window=(-1, 0, 1))
