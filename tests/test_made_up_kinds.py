@@ -248,11 +248,8 @@ def experiment(folder: Path, name: str, content: dict[str, Any]) -> None:
 
 
 BASES = (  # one experiment of each kind of model
-    "ablation/groups-3",
-    *(
-        f"baselines/{name}"
-        for name in ("dcpose", "dsta", "fami-pose", "hrnet", "posewarper", "tdmi")
-    ),
+    *("ablation/groups-3", "baselines/dcpose", "baselines/dsta", "baselines/fami-pose"),
+    *("baselines/hrnet", "baselines/posewarper", "baselines/tdmi"),
 )
 
 
