@@ -7,31 +7,14 @@ import pytest
 import timm
 import torch
 from manifests import needs_manifests
-from test_hrnet import ARCH
-from torch import Tensor
+from small import ARCH, official, small_hrnet
 
 from tips import skeleton
 from tips.build import load_pretrained
-from tips.models.backbones.hrnet import HRNet
-from tips.models.baselines.single_frame import SingleFrame
-from tips.models.weights import COCO, FROM_COCO, load_published
+from tips.checkpoints import COCO, FROM_COCO, load_published
+from tips.models.backbones.timm_hrnet import TimmHRNet
+from tips.models.single_frame.network import SingleFrame
 from tips.records import RecordError
-
-
-def tiny() -> HRNet:
-    return HRNet("hrnet_w18_small", ARCH, autocast=False)
-
-
-def official(backbone: HRNet) -> dict[str, Tensor]:
-    """A state dict as the official code would write it, other values than `backbone` has."""
-    draw = torch.Generator().manual_seed(3)
-    state = {
-        name: torch.rand(one.shape, generator=draw) for name, one in backbone.published().items()
-    }
-    return {
-        name: torch.tensor(7) if name.endswith("num_batches_tracked") else value
-        for name, value in state.items()
-    }
 
 
 @needs_manifests
@@ -45,7 +28,7 @@ def official(backbone: HRNet) -> dict[str, Tensor]:
 @pytest.mark.parametrize("joints", [15, 17])
 def test_manifests_of_hrnet_fit(name: str, manifest: str, joints: int) -> None:
     with torch.device("meta"):
-        backbone = HRNet(name, None, False, joints)
+        backbone = TimmHRNet(name, None, False, joints)
     wanted = {key: one.shape for key, one in backbone.published().items()}
     assert wanted == manifests.shapes(manifest)
     assert {one.key for one in backbone.published().values()} == set(backbone.state_dict())
@@ -54,7 +37,7 @@ def test_manifests_of_hrnet_fit(name: str, manifest: str, joints: int) -> None:
 
 
 def test_every_tensor_arrives(tmp_path: Path) -> None:
-    backbone = tiny()
+    backbone = small_hrnet()
     state = official(backbone)
     load_pretrained(SingleFrame(backbone), manifests.write(tmp_path / "w.pth", state))
     loaded = backbone.state_dict()
@@ -65,7 +48,7 @@ def test_every_tensor_arrives(tmp_path: Path) -> None:
 
 
 def test_features_of_the_pruned_network_are_the_unpruned_ones_bit_for_bit(tmp_path: Path) -> None:
-    backbone = tiny().eval()
+    backbone = small_hrnet().eval()
     state = official(backbone)
     path = manifests.write(tmp_path / "w.pth", state)
     load_published(backbone, backbone.published(), (), path)
@@ -82,7 +65,7 @@ def test_features_of_the_pruned_network_are_the_unpruned_ones_bit_for_bit(tmp_pa
 
 
 def test_coco_head_becomes_posetracks(tmp_path: Path) -> None:
-    backbone = tiny()
+    backbone = small_hrnet()
     state = official(backbone)
     path = manifests.write(tmp_path / "w.pth", state)
     load_published(backbone, backbone.published(), backbone.unused, path)
@@ -95,7 +78,7 @@ def test_coco_head_becomes_posetracks(tmp_path: Path) -> None:
 
 
 def test_prefixes_and_wrappers_of_published_files(tmp_path: Path) -> None:
-    backbone = tiny()
+    backbone = small_hrnet()
     state = official(backbone)
     wrapped = {"state_dict": {f"module.{name}": value for name, value in state.items()}}
     torch.save(wrapped, tmp_path / "w.pth")
@@ -104,7 +87,7 @@ def test_prefixes_and_wrappers_of_published_files(tmp_path: Path) -> None:
 
 
 def test_old_files_have_no_batch_counters(tmp_path: Path) -> None:
-    backbone = tiny()
+    backbone = small_hrnet()
     state = official(backbone)
     old = {name: value for name, value in state.items() if "num_batches" not in name}
     assert len(old) < len(state)
@@ -131,7 +114,7 @@ MISFITS = {
 @pytest.mark.parametrize("misfit", MISFITS)
 def test_misfits_are_refused_by_name(misfit: str, tmp_path: Path) -> None:
     key, says = MISFITS[misfit]
-    backbone = tiny()
+    backbone = small_hrnet()
     state = official(backbone)
     if misfit == "renamed":
         state["renamed.weight"] = state.pop(key)
@@ -150,7 +133,7 @@ def test_misfits_are_refused_by_name(misfit: str, tmp_path: Path) -> None:
 
 
 def test_what_is_not_wanted_must_still_be_whole(tmp_path: Path) -> None:
-    backbone = tiny()
+    backbone = small_hrnet()
     state = official(backbone)
     unused = ({"a.one": (2,), "a.two": (2,)}, {"a.one": (2,), "b.one": (3,), "b.two": (3,)})
     small = {"a.one": torch.zeros(2), "a.two": torch.zeros(2)}
@@ -184,5 +167,5 @@ def test_files_that_are_no_checkpoint(content: object, says: str, tmp_path: Path
     elif content is not None:
         torch.save(content, path)
     with pytest.raises(RecordError) as refused:
-        load_published(tiny(), {}, (), path)
+        load_published(small_hrnet(), {}, (), path)
     assert str(refused.value) == f"{path}: {says}"

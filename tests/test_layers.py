@@ -3,17 +3,21 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from tips import kinds
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tips"
 FILES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # Row of every module or folder of tips/: imports go to a lower row (a larger number) or stay in
-# the own folder. Within the last two rows paths and provenance stand above config and records.
+# the own folder.
 ROWS = {
     "__main__": 0,
     "stages": 1,
@@ -28,14 +32,20 @@ ROWS = {
     "data": 4,
     "mocap": 4,
     "interim": 4,
+    "chain": 4,
     "ops": 5,
+    "terms": 5,
+    "freshness": 5,
+    "proofs": 5,
     "tensors": 6,
     "made": 7,
     "paths": 7,
     "provenance": 7,
+    "checkpoints": 7,
     "config": 8,
     "records": 8,
     "code": 8,
+    "kinds": 9,
     "skeleton": 9,
     "symbols": 9,
     "syntax": 10,
@@ -50,6 +60,10 @@ WITHOUT_TORCH = [
     "tips.paths",
     "tips.provenance",
     "tips.code",
+    "tips.kinds",
+    "tips.freshness",
+    "tips.chain",
+    "tips.proofs",
     *(f"tips.stages.{name}" for name in ("tabulate", "report", "evaluate", "track")),
     *(f"tips.stages.{name}" for name in ("evaluate_files", "export", "bench_evaluation")),
     "tips.stages.tabulate_peers",
@@ -89,6 +103,17 @@ def imports(path: Path) -> set[str]:
     return {name for name in found if name.split(".")[0] == "tips"} - {"tips"}
 
 
+def strangers(path: Path) -> set[str]:
+    """What a file imports from elsewhere: the first part of each name."""
+    found: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found - {"tips"} - sys.stdlib_module_names
+
+
 def part(name: str) -> str:
     return name.split(".")[1]
 
@@ -120,10 +145,38 @@ def test_no_import_goes_in_a_circle() -> None:
     assert list(TopologicalSorter(graph).static_order())
 
 
+SETTINGS = {name: path for name, path in MODULES.items() if name.endswith("settings")}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_are_light(name: str) -> None:
+    """They are read before anything is computed: configuration and what lies below it, no more."""
+    above = {
+        one
+        for one in imports(SETTINGS[name])
+        if ROWS[part(one)] < ROWS["config"] and one not in SETTINGS
+    }
+    assert not above
+    assert strangers(SETTINGS[name]) <= {"pydantic"}
+
+
+def test_every_kind_has_settings_and_they_are_checked_here() -> None:
+    homes = {home for family in kinds.FAMILIES for home in kinds.homes(family).values()}
+    found = {f"{home}.settings" for home in homes}
+    assert found < set(SETTINGS)
+    assert {name.rpartition(".")[2] for name in set(SETTINGS) - found} == {
+        "shared_settings",
+        "timm_settings",
+    }
+
+
+@pytest.mark.parametrize("path", [*FILES, *TESTS], ids=names)
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LINES
+
+
 @pytest.mark.parametrize("path", FILES, ids=names)
-def test_files_and_functions_are_short(path: Path) -> None:
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= FILE_LINES
+def test_functions_are_short(path: Path) -> None:
     long = {
         node.name: node.end_lineno - node.lineno + 1
         for node in ast.walk(tree(path))
@@ -137,7 +190,7 @@ def forwards() -> dict[str, ast.FunctionDef]:
     return {
         f"{names(path)}:{node.lineno}": node
         for path in FILES
-        if module(path).startswith("tips.models")
+        if part(f"{module(path)}.") in ("models", "interim", "losses")
         for node in ast.walk(tree(path))
         if isinstance(node, ast.FunctionDef) and node.name == "forward"
     }
@@ -145,10 +198,10 @@ def forwards() -> dict[str, ast.FunctionDef]:
 
 @pytest.mark.parametrize("where", forwards())
 def test_no_forward_decides_anything(where: str) -> None:
-    """Absent parts are null objects, so nothing in tips/models/ asks what is configured."""
+    """Absent parts are null objects, so no network and no loss asks what is configured."""
     function = forwards()[where]
-    kinds = (ast.If, ast.IfExp, ast.Match, ast.Try)
-    assert not [node.lineno for node in ast.walk(function) if isinstance(node, kinds)], where
+    choices = (ast.If, ast.IfExp, ast.Match, ast.Try)
+    assert not [node.lineno for node in ast.walk(function) if isinstance(node, choices)], where
     statements = sum(isinstance(node, ast.stmt) for node in ast.walk(function)) - 1
     assert statements <= 15, where
 
@@ -158,6 +211,19 @@ def test_annotations_are_real_objects() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8")
         assert "from __future__ import annotations" not in text, names(path)
+
+
+def test_every_annotated_shape_is_checked_in_tests() -> None:
+    """The packages that pyproject.toml lists for jaxtyping hold every module that uses it."""
+    text = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    options = text["tool"]["pytest"]["ini_options"]["addopts"]
+    (listed,) = (one for one in options if one.startswith("--jaxtyping-packages="))
+    *packages, _ = listed.partition("=")[2].split(",")
+    users = {name for name, path in MODULES.items() if "jaxtyping" in strangers(path)}
+    assert users
+    assert not {
+        name for name in users if not any(f"{name}.".startswith(f"{one}.") for one in packages)
+    }
 
 
 def test_reading_results_needs_no_torch() -> None:

@@ -1,8 +1,8 @@
 import pytest
 
 from tips import skeleton
-from tips.build import build_groups
-from tips.config import ConfigError, Groups
+from tips.config import ConfigError
+from tips.models.tips.settings import Groups
 
 BODIES = pytest.mark.parametrize("body", [skeleton.POSETRACK, skeleton.JHMDB])
 
@@ -43,9 +43,9 @@ def test_jhmdb_s_five_groups() -> None:
 
 def test_the_dataset_s_joints_choose_the_groups() -> None:
     five = Groups(source="published", count=5)
-    assert build_groups(five, body=skeleton.JHMDB) == tuple(skeleton.JHMDB.groups[5].values())
-    assert build_groups(five) == tuple(skeleton.GROUPS[5].values())
+    assert five.resolve(None, skeleton.JHMDB) == tuple(skeleton.JHMDB.groups[5].values())
+    assert five.resolve(None, skeleton.POSETRACK) == tuple(skeleton.GROUPS[5].values())
     with pytest.raises(ConfigError, match="N = 1, 5, 15; got 8; leave the variant out"):
-        build_groups(Groups(source="published", count=8), body=skeleton.JHMDB)
+        Groups(source="published", count=8).resolve(None, skeleton.JHMDB)
     with pytest.raises(ConfigError, match=r"groups\.source spectral is for PoseTrack's joints"):
-        build_groups(Groups(source="spectral", count=5), body=skeleton.JHMDB)
+        Groups(source="spectral", count=5).resolve(None, skeleton.JHMDB)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from tips.build import GENERATORS
+from tips.build import build_generator
 from tips.config import ConfigError
-from tips.config.scale import Vfit as ScaleVfit
-from tips.interim import average, flow
+from tips.interim.average import generator as average
+from tips.interim.flow import generator as flow
 from tips.interim.generator import InterimGenerator, interpolate_clip
-from tips.models.vfit.network import VFIT
-from tips.models.vfit.sizes import SIZES
+from tips.interim.vfit.network import VFIT
+from tips.interim.vfit.settings import Settings as VfitSettings
+from tips.interim.vfit.sizes import SIZES
 from tips.ops.image import psnr
 from tips.records import RecordError
 
@@ -79,8 +80,8 @@ def test_vfit_from_a_checkpoint(tmp_path: Path) -> None:
         network.predict.ModuleWeight[5].bias += 0.15  # beyond white
     state = {f"module.{name}": value for name, value in network.state_dict().items()}
     torch.save({"state_dict": state}, tmp_path / "vfit.pth")
-    settings = ScaleVfit(size="tiny", weights=str(tmp_path / "vfit.pth"))
-    generator = GENERATORS["vfit"](settings, CPU)
+    settings = VfitSettings(size="tiny", weights=str(tmp_path / "vfit.pth"))
+    generator = build_generator("vfit", settings, CPU)
     frames = [scene(shift, 45, 62) for shift in (0, 4, 8, 12)]
     made = generator(*frames)
     assert made.shape == (45, 62, 3)
@@ -93,12 +94,12 @@ def test_vfit_from_a_checkpoint(tmp_path: Path) -> None:
 
 
 def test_vfit_without_a_checkpoint_is_one_clear_line(tmp_path: Path) -> None:
-    for settings in (None, ScaleVfit(size="base", weights=None)):
+    for settings in (None, VfitSettings(size="base", weights=None)):
         with pytest.raises(ConfigError, match=r"name it as vfit\.weights in the scale's YAML"):
-            GENERATORS["vfit"](settings, CPU)
+            build_generator("vfit", settings, CPU)
     absent = str(tmp_path / "gone.pth")
     with pytest.raises(RecordError, match=r"gone\.pth: no such file; fetch it"):
-        GENERATORS["vfit"](ScaleVfit(size="tiny", weights=absent), CPU)
+        build_generator("vfit", VfitSettings(size="tiny", weights=absent), CPU)
     torch.save(VFIT(SIZES["tiny"]).state_dict(), absent)
     with pytest.raises(RecordError, match=r"key 'encoder\.stage1\..* is missing"):
-        GENERATORS["vfit"](ScaleVfit(size="small", weights=absent), CPU)
+        build_generator("vfit", VfitSettings(size="small", weights=absent), CPU)

@@ -2,7 +2,8 @@ import torch
 from torch import Tensor, nn
 
 from tips.models.cost import multiply_adds, parameters, peak_bytes
-from tips.models.encoders import ConvEncoder, TransformerEncoder
+from tips.models.encoders.conv.network import ConvEncoder
+from tips.models.encoders.transformer.network import TransformerEncoder
 from tips.ops.adacof import adacof
 
 HEIGHT, WIDTH, D = 6, 10, 16

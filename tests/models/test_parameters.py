@@ -5,28 +5,25 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from small import size
 
-from tips.build import build_criterion, build_encoder, build_groups, build_model
+from tips.build import build_criterion, build_model
 from tips.config import load_experiment
+from tips.models.encoders import build_encoder
 from tips.models.interfaces import PoseModel
-from tips.models.tips import Tips
+from tips.models.tips.network import Tips
+from tips.models.tips.settings import Settings
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 BACKBONE, LAYER = 63_594_912, 111_840
 HEAD_OF_15 = 735  # the paper's ancestors have 17 channels, 833 parameters
 
 
-def size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 @cache
 def model(name: str) -> PoseModel:
     experiment = load_experiment(EXPERIMENTS / f"{name}.yaml")
-    part = experiment.distillation
     with torch.device("meta"):
-        return build_model(experiment, build_groups(part.groups) if part else ())
+        return build_model(experiment, experiment.groups())
 
 
 def full() -> Tips:
@@ -71,6 +68,7 @@ def test_c_real_and_the_point_embedding() -> None:
 
 def test_one_encoder_layer() -> None:
     experiment = load_experiment(EXPERIMENTS / "tips.yaml")
+    assert isinstance(experiment, Settings)
     with torch.device("meta"):
         assert size(build_encoder(experiment.head.encoder, 128)) == LAYER
 
@@ -78,7 +76,7 @@ def test_one_encoder_layer() -> None:
 def test_heads_of_the_losses_never_count() -> None:
     experiment = load_experiment(EXPERIMENTS / "tips.yaml")
     with torch.device("meta"):
-        criterion = build_criterion(experiment, full(), ((0,),) * 5)
+        criterion = build_criterion(experiment, full())
     assert size(criterion) == 128 * 15 + 15
     assert not any("h_z" in name for name, _ in full().named_parameters())
 

@@ -10,18 +10,18 @@ import torch
 from manifests import needs_manifests
 from torch import nn
 
-from tips.models.backbones.hrnet import HRNet
-from tips.models.backbones.vitpose import ViTPose
-from tips.models.vfit.network import VFIT
-from tips.models.vfit.sizes import SIZES
-from tips.models.weights import COUNTER, Published, Shapes, load_published, own_names
+from tips.checkpoints import COUNTER, Published, Shapes, load_published, own_names
+from tips.interim.vfit.network import VFIT
+from tips.interim.vfit.sizes import SIZES
+from tips.models.backbones.timm_hrnet import TimmHRNet
+from tips.models.backbones.vitpose.network import ViTPose
 from tips.records import RecordError
 
 Receiver = tuple[nn.Module, Mapping[str, Published], Sequence[Shapes]]
 
 
 def hrnet(name: str) -> Receiver:
-    backbone = HRNet(name, None, autocast=False)
+    backbone = TimmHRNet(name, None, autocast=False)
     return backbone, backbone.published(), backbone.unused
 
 

@@ -1,9 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-from tips.ops.heatmap import decode, encode, sigma
+from tips.ops.heatmap import decode, encode, heatmap_error, sigma
 
 ONE = np.ones(1, dtype=np.float32)
 
@@ -132,3 +134,30 @@ def test_dark_moves_no_peak_at_the_border_and_none_of_a_flat_map() -> None:
     flat = torch.ones(1, 1, 96, 72)
     flat[..., 50, 30] = 1.0001
     assert (decode(flat, "dark")[0] - torch.tensor([30.0, 50.0])).abs().max() < 0.5
+
+
+@pytest.mark.parametrize("height", [96, 64, 32, 16, 192])
+def test_a_zero_prediction_costs_nine_pi_per_joint_at_every_size(height: int) -> None:
+    joints = torch.full((15, 2), height / 2).numpy()
+    target = torch.from_numpy(encode(joints, torch.ones(15).numpy(), height, height))[None]
+    cost = heatmap_error(torch.zeros_like(target), target, torch.ones(1, 15), 15)
+    assert cost.item() == pytest.approx(9 * math.pi, rel=2e-3)
+
+
+@pytest.mark.parametrize(("shift", "error"), [(1, 1.55), (2, 5.95), (4, 20.3), (8, 47.1)])
+def test_cost_of_a_displaced_prediction(shift: int, error: float) -> None:
+    """The table of the design page losses.md: squared error summed over a 96 x 72 map."""
+    one = torch.ones(1).numpy()
+    at, moved = torch.tensor([[36.0, 48.0]]), torch.tensor([[36.0 + shift, 48.0]])
+    maps = [torch.from_numpy(encode(joint.numpy(), one, 96, 72))[None] for joint in (at, moved)]
+    assert heatmap_error(*maps, torch.ones(1, 1), 1).item() == pytest.approx(error, rel=5e-3)
+
+
+def test_perfect_maps_cost_nothing_and_joints_without_label_are_free() -> None:
+    target = torch.rand(2, 15, 16, 16)
+    assert heatmap_error(target, target, torch.ones(2, 15), 15) == 0
+    weights = torch.ones(2, 15)
+    weights[:, 3] = 0
+    wrong = target.clone()
+    wrong[:, 3] += 5
+    assert heatmap_error(wrong, target, weights, 15) == 0

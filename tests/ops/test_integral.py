@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from tips.ops.heatmap import encode
-from tips.ops.integral import integral
+from tips.ops.integral import integral, interval_points
 
 HEIGHT, WIDTH = 12, 9
 
@@ -65,3 +65,7 @@ def test_a_heat_map_read_as_logits_gives_the_centre(temperature: float, error: f
     heat = torch.from_numpy(encode(joint.numpy(), torch.ones(1).numpy(), 96, 72))
     apart = (integral(heat.double() / temperature)[0] - joint[0]).norm().item()
     assert apart == pytest.approx(error, abs=0.05)
+
+
+def test_times_of_the_points() -> None:
+    assert interval_points([(1.5, 0.5), (1.0, 1.0), (0.5, 1.5)]) == [0.25, 0.5, 0.75]

@@ -172,7 +172,7 @@ def test_export_with_a_dynamic_batch() -> None:
 # In a process of its own: the tests' runtime type checks are no code that torch can compile.
 COMPILE = """
 import torch
-from tips.models.encoders import TransformerEncoder
+from tips.models.encoders.transformer.network import TransformerEncoder
 from tips.ops.native import backend
 assert backend() == "cpp"
 torch.manual_seed(0)

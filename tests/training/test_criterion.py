@@ -4,23 +4,24 @@ import pytest
 import torch
 from torch import Tensor
 
-from tips.losses.base import Loss
-from tips.training.criterion import Criterion, Weighted
+from tips.terms import Loss
+from tips.training.criterion import Criterion
 
 
 class Constant(Loss):
-    def __init__(self, name: str, value: float) -> None:
+    def __init__(self, value: float) -> None:
         super().__init__()
-        self.name = name
         self.value = torch.nn.Parameter(torch.tensor(value))
 
-    def forward(self, output: Any, coordinates: Any, target: Any) -> Tensor:
+    def forward(self, one: Any) -> Tensor:
         return self.value * 1.0
 
 
 def test_total_is_the_weighted_sum_and_terms_stay_unweighted() -> None:
-    criterion = Criterion([Weighted(Constant("a", 3.0), 0.1), Weighted(Constant("b", -2.0), 2.0)])
-    terms = criterion(None, None, None)
+    terms = {"a": Constant(3.0), "b": Constant(-2.0)}
+    criterion = Criterion(terms, {"b": 2.0, "a": 0.1, "another": 5.0})
+    assert criterion.weights == {"a": 0.1, "b": 2.0}
+    terms = criterion(None)
     assert {name: value.item() for name, value in terms.items()} == pytest.approx(
         {"a": 3.0, "b": -2.0, "total": -3.7}
     )
@@ -30,4 +31,4 @@ def test_total_is_the_weighted_sum_and_terms_stay_unweighted() -> None:
 
 def test_a_criterion_without_any_term_is_refused() -> None:
     with pytest.raises(ValueError, match="weight above 0"):
-        Criterion([])
+        Criterion({}, {})

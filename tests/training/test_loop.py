@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from tips import skeleton
 from tips.config import Training
 from tips.data.windows import Sample, collate
-from tips.losses.base import Loss
 from tips.losses.heatmap import HeatmapLoss
-from tips.models.interfaces import PoseModel
-from tips.tensors import Coordinates, PoseOutput, Target
-from tips.training.criterion import Criterion, Weighted
+from tips.models.interfaces import Backbone, PoseModel
+from tips.models.layers import SlowParameters
+from tips.tensors import PoseOutput
+from tips.terms import Loss, Pass
+from tips.training.criterion import Criterion
 from tips.training.loop import Job, TrainingError, build_optimizer, fit
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder
@@ -37,6 +38,20 @@ SETTINGS = Training(
 J = skeleton.COUNT
 
 
+class Shift(SlowParameters):
+    """One number, added to all maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by = nn.Parameter(torch.zeros(1))
+
+    def slow_parameters(self) -> Iterator[nn.Parameter]:
+        yield self.by
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps + self.by
+
+
 class Toy(PoseModel):
     """Reads maps from 8x8 images with one convolution and dropout."""
 
@@ -45,31 +60,24 @@ class Toy(PoseModel):
         self.layer = nn.Conv2d(3, J, 3, padding=1)
         self.norm = nn.BatchNorm2d(J)
         self.drop = nn.Dropout(0.2)
-        self.sampling_offsets = nn.Parameter(torch.zeros(1))
+        self.shift = Shift()
+        self.backbone = Backbone()  # nobody asks it for maps
 
     def forward(self, images: Tensor, rough: Tensor) -> PoseOutput:
         F = images[:, 0]
-        maps = self.norm(self.layer(self.drop(F))) + self.sampling_offsets
-        none = F.new_zeros(len(F), 0, 2)
-        return PoseOutput(maps, (), F[:, None], F[:, :0], F, F[:, :0], F, none, none)
-
-    def coordinates(self, output: PoseOutput) -> Coordinates:
-        zeros = output.maps.new_zeros(len(output.maps), 1, J, 2)
-        return Coordinates(zeros, zeros[:, :0])
+        return PoseOutput(self.shift(self.norm(self.layer(self.drop(F)))), F[:, None])
 
 
 class Bad(Loss):
     """Turns to NaN at a step."""
 
-    name = "bad"
-
     def __init__(self, at: int) -> None:
         super().__init__()
         self.at, self.step = at, -1
 
-    def forward(self, output: PoseOutput, coordinates: Coordinates, target: Target) -> Tensor:
+    def forward(self, one: Pass) -> Tensor:
         self.step += 1
-        return output.maps.sum() * (float("nan") if self.step == self.at else 0.0)
+        return one.output.maps.sum() * (float("nan") if self.step == self.at else 0.0)
 
 
 def samples(count: int) -> list[Sample]:
@@ -104,12 +112,12 @@ def load(order: Iterator[list[tuple[int, int]]]) -> Iterable[Sample]:
     return (collate([DATA[sample] for _, sample in batch]) for batch in order)
 
 
-def job(settings: Training = SETTINGS, extra: Weighted | None = None, seed: int = 0) -> Job:
+def job(settings: Training = SETTINGS, extra: Loss | None = None, seed: int = 0) -> Job:
     torch.manual_seed(seed)
-    terms = [Weighted(HeatmapLoss(()), 1.0), *([extra] if extra else [])]
+    terms: dict[str, Loss] = {"heatmap": HeatmapLoss()} | ({"bad": extra} if extra else {})
     return Job(
         model=Toy(),
-        criterion=Criterion(terms),
+        criterion=Criterion(terms, dict.fromkeys(terms, 1.0)),
         settings=settings,
         pools=[Draws(len(DATA), None)],
         load=load,
@@ -204,7 +212,7 @@ def test_accumulated_batches_move_the_weights_as_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("at", [0, 5])
 def test_a_loss_that_is_not_finite_is_named_with_its_step(tmp_path: Path, at: int) -> None:
     with pytest.raises(TrainingError) as refused:
-        fit(job(extra=Weighted(Bad(at), 1.0)), state_in(tmp_path))
+        fit(job(extra=Bad(at)), state_in(tmp_path))
     assert str(refused.value) == (
         f"loss 'bad' is nan at step {at}; lower training.learning_rate or its weight in losses"
     )
@@ -215,7 +223,7 @@ def test_sampling_offsets_learn_slower() -> None:
     optimizer = build_optimizer(one.model, one.criterion, SETTINGS)
     normal, slow = optimizer.param_groups
     assert (normal["factor"], slow["factor"]) == (1.0, 0.1)
-    assert len(slow["params"]) == 1
+    assert slow["params"] == [one.model.get_parameter("shift.by")]
     every = sum(p.numel() for p in one.model.parameters())
     assert sum(p.numel() for group in optimizer.param_groups for p in group["params"]) == every
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from tips import skeleton
-from tips.build import build_criterion, build_groups, build_model
+from tips.build import build_criterion, build_model
 from tips.config import Experiment, load_experiment, load_scale
 from tips.models.cost import peak_bytes
 from tips.models.interfaces import PoseModel
-from tips.tensors import Target
-from tips.training.criterion import Criterion
+from tips.tensors import Target, Window
+from tips.training.criterion import Criterion, forward_pass
 from tips.training.loop import build_optimizer
 from tips.training.memory import checkpoint_activations
 
@@ -23,11 +23,9 @@ CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def built(experiment: Experiment) -> tuple[PoseModel, Criterion]:
-    assert experiment.distillation is not None
-    groups = build_groups(experiment.distillation.groups)
     torch.manual_seed(0)
-    model = build_model(experiment, groups).train()
-    return model, build_criterion(experiment, model, groups)
+    model = build_model(experiment, experiment.groups()).train()
+    return model, build_criterion(experiment, model)
 
 
 def terms(e: Experiment, model: PoseModel, criterion: Criterion) -> dict[str, Tensor]:
@@ -42,8 +40,7 @@ def terms(e: Experiment, model: PoseModel, criterion: Criterion) -> dict[str, Te
         weights=torch.ones(1, joints),
         padded=torch.zeros(1, frames - 1, dtype=torch.bool),
     )
-    output = model(images, rough)
-    found: dict[str, Tensor] = criterion(output, model.coordinates(output), target)
+    found: dict[str, Tensor] = criterion(forward_pass(model, Window(images, rough), target))
     return found
 
 

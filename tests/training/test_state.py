@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tips.models.weights import read_checkpoint
+from tips.checkpoints import read_checkpoint
 from tips.records import RecordError
 from tips.training.state import StateFolder, save_tensors
 

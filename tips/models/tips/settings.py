@@ -202,10 +202,15 @@ class Settings(Experiment):
         return {name: weight for name, weight in found.items() if weight}
 
     def meaning(self) -> dict[str, Any]:
-        """Leaves out the generator where nobody looks, and estimators of terms that are absent."""
+        """Leaves out the generator where nobody looks, and estimators of terms that are absent.
+
+        Without synthesis and distillation there are no `blocks` either.
+        """
         found = super().meaning()
         if self.synthesis is None:
             found.pop("interim")
+            if self.distillation is None:
+                found.pop("blocks")
         terms = self.weights.keys()
         if {"complement", "redundancy"} & terms:
             found["estimator"] = self.losses.estimator

@@ -7,11 +7,11 @@ from manifests import needs_manifests
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from tips.models.vfit.attention import SepSTSBlock, WindowAttention, joined, partition
-from tips.models.vfit.network import VFIT
-from tips.models.vfit.sizes import SIZES
-from tips.models.vfit.time_conv import TimeConv
-from tips.models.weights import fitting
+from tips.checkpoints import fitting
+from tips.interim.vfit.attention import SepSTSBlock, WindowAttention, joined, partition
+from tips.interim.vfit.network import VFIT
+from tips.interim.vfit.sizes import SIZES
+from tips.interim.vfit.time_conv import TimeConv
 
 PARAMETERS = {"base": 29_082_065, "small": 7_537_489}
 

@@ -4,11 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from tips.losses.disentangle import DisentangleLoss
+from tips.models.baselines.tdmi.losses import DisentangleLoss
+from tips.models.baselines.tdmi.network import Motion
 
 
-def value(case: Any, z_i: Tensor) -> Tensor:
-    return DisentangleLoss()(case.output._replace(z_i=z_i), case.coordinates, case.target)
+def value(case: Any, both: Tensor) -> Tensor:
+    found: Tensor = case.having(own=Motion(*both.unbind(1))).value(DisentangleLoss())
+    return found
 
 
 def motions(useful: list[float], useless: list[float]) -> Tensor:
@@ -35,17 +37,17 @@ def test_squared_cosine_of_the_means(
 
 
 def test_it_reaches_both_motions_alike(case: Any) -> None:
-    z_i = motions([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]).requires_grad_()
-    (slope,) = torch.autograd.grad(value(case, z_i), [z_i])
+    both = motions([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]).requires_grad_()
+    (slope,) = torch.autograd.grad(value(case, both), [both])
     assert slope[:, 0].any()
     assert slope[:, 1].any()
-    assert value(case, z_i.flip(1)).item() == pytest.approx(value(case, z_i).item(), rel=1e-5)
+    assert value(case, both.flip(1)).item() == pytest.approx(value(case, both).item(), rel=1e-5)
 
 
 def test_no_motion_at_all_is_harmless(case: Any) -> None:
-    z_i = torch.zeros(2, 2, 3, 4, 4, requires_grad=True)
-    loss = value(case, z_i)
+    both = torch.zeros(2, 2, 3, 4, 4, requires_grad=True)
+    loss = value(case, both)
     loss.backward()
     assert loss == 0
-    assert z_i.grad is not None
-    assert torch.isfinite(z_i.grad).all()
+    assert both.grad is not None
+    assert torch.isfinite(both.grad).all()

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from tips.losses.divergence import (
+from tips.ops.divergence import (
     LABEL_TEMPERATURE,
     divergence,
     feature_divergence,

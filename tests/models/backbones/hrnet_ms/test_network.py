@@ -4,18 +4,17 @@ import manifests
 import pytest
 import torch
 from manifests import needs_manifests
-from test_hrnet import ARCH
-from test_weights import official
+from small import ARCH, official, size
 
-from tips.models.backbones.hrnet import HRNet
-from tips.models.backbones.hrnet_ms import MultiStageHRNet
-from tips.models.weights import load_published
+from tips.checkpoints import load_published
+from tips.models.backbones.hrnet_ms.network import MultiStageHRNet
+from tips.models.backbones.timm_hrnet import TimmHRNet
 
 
-def both(path: Path) -> tuple[HRNet, MultiStageHRNet]:
+def both(path: Path) -> tuple[TimmHRNet, MultiStageHRNet]:
     """A network and the one with all branches, started from one published file."""
     torch.manual_seed(0)
-    one = HRNet("hrnet_w18_small", ARCH, autocast=False)
+    one = TimmHRNet("hrnet_w18_small", ARCH, autocast=False)
     every = MultiStageHRNet("hrnet_w18_small", ARCH, autocast=False)
     file = manifests.write(path, official(one))
     for backbone in (one, every):
@@ -59,7 +58,6 @@ def test_the_published_names_are_hrnets() -> None:
 
 def test_neck_of_the_paper_size() -> None:
     with torch.device("meta"):
-        one, every = HRNet("hrnet_w48", None, False), MultiStageHRNet("hrnet_w48", None, False)
-    more = sum(p.numel() for p in every.parameters()) - sum(p.numel() for p in one.parameters())
-    assert more == pytest.approx(6.01e6, rel=0.002)
+        one, every = TimmHRNet("hrnet_w48", None, False), MultiStageHRNet("hrnet_w48", None, False)
+    assert size(every) - size(one) == pytest.approx(6.01e6, rel=0.002)
     assert every.neck.narrow.in_channels == 432

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Laplace, Normal
 
-from tips.losses.likelihood import LikelihoodLoss, RealNVP
-from tips.tensors import PoseOutput, Target
+from tips.models.baselines.dsta.losses import LikelihoodLoss, RealNVP
+from tips.tensors import Regressed, Target
 
 
 def flow(size: float) -> RealNVP:
@@ -28,7 +28,8 @@ def identity(made: RealNVP) -> RealNVP:
 def loss_of(case: Any, joints: Tensor, spread: Tensor) -> Tensor:
     made = LikelihoodLoss()
     identity(made.flow)
-    return made(case.output._replace(joints=joints, spread=spread), case.coordinates, case.target)
+    found: Tensor = case.having(regressed=Regressed(joints, spread)).value(made)
+    return found
 
 
 def test_with_an_identity_flow_the_loss_is_that_of_its_base_distributions(case: Any) -> None:
@@ -81,7 +82,7 @@ def test_the_density_integrates_to_one(size: float) -> None:
 
 def test_gradient_reaches_joints_spread_and_flow_only(case: Any) -> None:
     made = LikelihoodLoss()
-    loss = made(case.output, case.coordinates, case.target)
+    loss = case.value(made)
     assert case.reached(loss) == {"joints", "spread"}
     loss.backward()
     assert all(p.grad is not None and p.grad.any() for p in made.parameters())
@@ -93,16 +94,16 @@ def test_a_joint_without_label_costs_nothing_and_its_nan_stays_away(case: Any) -
     assert free.any()
     unknown = target._replace(joints=torch.where(free[..., None], torch.nan, target.joints))
     made = LikelihoodLoss()
-    before = made(case.output, case.coordinates, target)
-    after = made(case.output, case.coordinates, unknown)
+    before = case.value(made)
+    after = case._replace(target=unknown).value(made)
     assert torch.equal(before, after)
     after.backward()
-    assert torch.isfinite(case.output.joints.grad).all()
-    assert not case.output.joints.grad[free].any()
+    assert torch.isfinite(case.output.regressed.joints.grad).all()
+    assert not case.output.regressed.joints.grad[free].any()
 
 
 def test_nobody_labelled_costs_nothing(unlabelled: Any) -> None:
-    loss = LikelihoodLoss()(unlabelled.output, unlabelled.coordinates, unlabelled.target)
+    loss = unlabelled.value(LikelihoodLoss())
     assert loss == 0
     assert not unlabelled.reached(loss)
 
@@ -112,18 +113,14 @@ def test_the_unit_is_a_share_of_the_map(case: Any) -> None:
     torch.manual_seed(1)
     joints, spread = 16 * torch.rand(2, 15, 2), torch.full((2, 15, 2), 0.1)
     made = LikelihoodLoss()
-    expected = made(
-        case.output._replace(joints=joints, spread=spread), case.coordinates, case.target
-    )
+    expected = case.having(regressed=Regressed(joints, spread)).value(made)
     for height, width in itertools.product((16, 32), (16, 64)):
         scale = torch.tensor([width / 16, height / 16])
-        output: PoseOutput = case.output._replace(
-            maps=torch.zeros(2, 15, height, width), joints=joints * scale, spread=spread
-        )
         target = case.target._replace(joints=case.target.joints * scale)
-        assert made(output, case.coordinates, target).item() == pytest.approx(
-            expected.item(), rel=1e-5
-        )
+        maps = torch.zeros(2, 15, height, width)
+        other = case.having(maps=maps, regressed=Regressed(joints * scale, spread))
+        found = other._replace(target=target).value(made)
+        assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_best_spread_grows_with_the_error(case: Any) -> None:

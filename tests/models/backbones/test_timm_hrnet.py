@@ -3,24 +3,10 @@ import re
 import pytest
 import timm
 import torch
+from small import ARCH
 
-from tips.models.backbones.hrnet import HRNet
-from tips.models.backbones.hrnet_ms import MultiStageHRNet
-
-ARCH = {
-    "stem_width": 8,
-    **{
-        f"stage{n}": {
-            "num_modules": 1,
-            "num_branches": n,
-            "block_type": "BOTTLENECK" if n == 1 else "BASIC",
-            "num_blocks": [1] * n,
-            "num_channels": [8, 16, 32, 64][:n],
-            "fuse_method": "SUM",
-        }
-        for n in (1, 2, 3, 4)
-    },
-}
+from tips.models.backbones.hrnet_ms.network import MultiStageHRNet
+from tips.models.backbones.timm_hrnet import TimmHRNet
 
 # Blocks of one branch where there are two.
 UNEVEN = {
@@ -31,7 +17,7 @@ UNEVEN = {
 
 def test_features_are_the_unpruned_networks() -> None:
     torch.manual_seed(0)
-    ours = HRNet("hrnet_w18_small", ARCH, autocast=False).eval()
+    ours = TimmHRNet("hrnet_w18_small", ARCH, autocast=False).eval()
     whole = timm.create_model(
         "hrnet_w18_small", features_only=True, feature_location="", out_indices=(1,), **ARCH
     ).eval()
@@ -67,13 +53,13 @@ def test_a_mistake_is_not_another_network(
     name: str, arch: dict[str, object] | None, says: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(says)):
-        HRNet(name, arch, autocast=False)
+        TimmHRNet(name, arch, autocast=False)
 
 
 def test_bfloat16_stays_inside() -> None:
     torch.manual_seed(0)
-    plain = HRNet("hrnet_w18_small", ARCH, autocast=False).eval()
-    short = HRNet("hrnet_w18_small", ARCH, autocast=True).eval()
+    plain = TimmHRNet("hrnet_w18_small", ARCH, autocast=False).eval()
+    short = TimmHRNet("hrnet_w18_small", ARCH, autocast=True).eval()
     short.load_state_dict(plain.state_dict())
     images = torch.randn(2, 3, 64, 64)
     exact, found = plain(images), short(images)
@@ -82,9 +68,9 @@ def test_bfloat16_stays_inside() -> None:
     assert 0 < (found - exact).abs().max() < 0.1 * exact.abs().max()
 
 
-@pytest.mark.parametrize("kind", [HRNet, MultiStageHRNet])
+@pytest.mark.parametrize("kind", [TimmHRNet, MultiStageHRNet])
 @pytest.mark.parametrize("autocast", [False, True])
-def test_stages_come_from_the_same_pass(kind: type[HRNet], autocast: bool) -> None:
+def test_stages_come_from_the_same_pass(kind: type[TimmHRNet], autocast: bool) -> None:
     torch.manual_seed(0)
     network = kind("hrnet_w18_small", ARCH, autocast=autocast).eval()
     images = torch.randn(2, 3, 64, 96)
@@ -104,7 +90,7 @@ def test_stages_come_from_the_same_pass(kind: type[HRNet], autocast: bool) -> No
 def test_stages_are_what_the_network_computes_on_its_way() -> None:
     """Against a walk through timm's own modules."""
     torch.manual_seed(0)
-    network = HRNet("hrnet_w18_small", ARCH, autocast=False).eval()
+    network = TimmHRNet("hrnet_w18_small", ARCH, autocast=False).eval()
     images, net = torch.randn(1, 3, 64, 64), network.net
     first = net.layer1(net.act2(net.bn2(net.conv2(net.act1(net.bn1(net.conv1(images)))))))
     branches = net.stage2([layer(first) for layer in net.transition1])

@@ -3,16 +3,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
+from small import changed, size
 from torch import Tensor, nn
 
 from tips import skeleton
 from tips.build import build_model
-from tips.config import ConfigError, Experiment, load_experiment, load_scale
-from tips.models.baselines.dsta import LIMBS, Dsta, References
+from tips.config import Experiment, load_experiment, load_scale
+from tips.models.baselines.dsta.network import LIMBS, Dsta, References
 from tips.ops.heatmap import decode
 from tips.tensors import PoseOutput
 
-EXPERIMENTS = Path(__file__).parents[3] / "experiments"
+EXPERIMENTS = Path(__file__).parents[4] / "experiments"
 FILE = EXPERIMENTS / "baselines/dsta.yaml"
 CROP, MAP = 64, 16
 
@@ -131,15 +133,13 @@ def test_a_token_knows_where_in_the_frame_something_is() -> None:
 def test_the_score_falls_with_both_spreads() -> None:
     made = model()
     output = answer(made, images())
-    spread = torch.rand_like(output.spread)
-    joints, scores = made.decode(output._replace(spread=spread), "dark")
-    assert torch.equal(joints, output.joints)
+    assert output.regressed is not None
+    spread = torch.rand_like(output.regressed.spread)
+    other = output._replace(regressed=output.regressed._replace(spread=spread))
+    joints, scores = made.decode(other, "dark")
+    assert torch.equal(joints, output.regressed.joints)
     assert torch.allclose(scores, 1 - (spread[..., 0] + spread[..., 1]) / 2)
     assert scores.min() > 0
-
-
-def size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def test_parameters_at_paper_size() -> None:
@@ -158,7 +158,6 @@ def test_parameters_at_paper_size() -> None:
     decoder = 4 * (2 * norm + attention + hidden) + norm
     assert parts == {
         "start": 0,
-        "coordinate_heads": 0,
         "tokens": coarse + read + joints * width,
         "references": 0,
         "place": (5 + 1) * width,
@@ -173,5 +172,7 @@ def test_parameters_at_paper_size() -> None:
 
 
 def test_a_width_that_its_heads_do_not_share_is_refused() -> None:
-    with pytest.raises(ConfigError, match="has 8 attention heads; set width to a multiple of 8"):
-        build_model(experiment("backbone").model_copy(update={"width": 36}))
+    with pytest.raises(
+        ValidationError, match="has 8 attention heads; set width to a multiple of 8"
+    ):
+        changed(experiment("backbone"), width=36)

@@ -5,11 +5,11 @@ import manifests
 import pytest
 import torch
 from manifests import needs_manifests
-from test_weights import official
+from small import official
 from torch import Tensor, nn
 
-from tips.models.backbones.vitpose import ViTPose
-from tips.models.weights import fitting, load_published
+from tips.checkpoints import fitting, load_published
+from tips.models.backbones.vitpose.network import ViTPose
 from tips.records import RecordError
 
 ARCH = {"embed_dim": 32, "depth": 2, "num_heads": 2}

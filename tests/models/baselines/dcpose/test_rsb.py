@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor, nn
 
-from tips.models.baselines.rsb import ResidualSteps, residual_steps
+from tips.models.baselines.dcpose.rsb import ResidualSteps, residual_steps
 
 
 def slow(block: ResidualSteps, x: Tensor) -> Tensor:

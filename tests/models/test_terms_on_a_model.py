@@ -10,14 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from tips.build import build_criterion, build_groups, build_model
+from tips.build import build_criterion, build_model
 from tips.config import Experiment, load_experiment, load_scale
-from tips.losses import information
-from tips.losses.base import Loss
-from tips.losses.divergence import label_divergence
 from tips.models.interfaces import Backbone, PoseModel, StagedBackbone
+from tips.models.tips import information
+from tips.ops.divergence import label_divergence
 from tips.ops.heatmap import encode
 from tips.tensors import Target, Window
+from tips.terms import Loss
+from tips.training.criterion import forward_pass
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 CROP, MAP, STEPS = 64, 16, 50
@@ -45,7 +46,7 @@ class Remembered(StagedBackbone):
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
-        self.channels, self.stride = backbone.channels, backbone.stride
+        self.channels = backbone.channels
         self.known: dict[int, Tensor] = {}
         self.known_stages: list[Tensor] = []
 
@@ -77,9 +78,8 @@ def given(file: str) -> Given:
     """A window of three frames; a backbone whose head says something."""
     experiment = load_experiment(EXPERIMENTS / f"{file}.yaml", load_scale("smoke", EXPERIMENTS))
     experiment = experiment.model_copy(update={"window": (-1, 0, 1)})
-    part = experiment.distillation
     torch.manual_seed(0)
-    model = build_model(experiment, build_groups(part.groups) if part else ())
+    model = build_model(experiment, experiment.groups())
     model.backbone = Remembered(model.backbone.eval())
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -87,7 +87,8 @@ def given(file: str) -> Given:
                 parameter += 0.02 * torch.randn_like(parameter)
     draw = torch.Generator().manual_seed(0)
     images = torch.randn(2, 3, 3, CROP, CROP, generator=draw)
-    rough = torch.randn(2, 2, 3, CROP, CROP, generator=draw)[:, : 2 * experiment.rough_frames]
+    intervals = 0 if experiment.interim_frames is None else 2
+    rough = torch.randn(2, 2, 3, CROP, CROP, generator=draw)[:, :intervals]
     joints = (MAP - 1) * torch.rand(2, 15, 2, generator=draw)
     weights = torch.ones(2, 15)
     maps = [encode(j.numpy(), w.numpy(), MAP, MAP) for j, w in zip(joints, weights, strict=True)]
@@ -100,10 +101,8 @@ def alone(term: str) -> tuple[PoseModel, Loss]:
     """A copy of the model and one term for it."""
     experiment, fresh, _, _ = given(TERMS[term])
     model = copy.deepcopy(fresh).train()
-    part = experiment.distillation
     torch.manual_seed(1)
-    groups = build_groups(part.groups) if part else ()
-    criterion = build_criterion(experiment, model, groups)
+    criterion = build_criterion(experiment, model)
     loss = criterion.losses[term.split()[-1]]
     assert isinstance(loss, Loss)
     return model, loss
@@ -111,8 +110,7 @@ def alone(term: str) -> tuple[PoseModel, Loss]:
 
 def value(term: str, model: PoseModel, loss: Loss) -> Tensor:
     _, _, window, target = given(TERMS[term])
-    output = model(*window)
-    return loss(output, model.coordinates(output), target)
+    return loss(forward_pass(model, window, target))
 
 
 def reached(term: str) -> set[str]:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tips.losses.trajectory import AnchorLoss, TrajectoryLoss, trajectory_loss
-from tips.models.synthesizer import interval_points
+from tips.models.tips.trajectory import AnchorLoss, TrajectoryLoss, trajectory_loss
+from tips.ops.integral import interval_points
 from tips.tensors import Coordinates
 
 POINTS = [(1.5, 0.5), (1.0, 1.0), (0.5, 1.5)]
@@ -26,10 +26,6 @@ def on_the_line(R: Tensor, points: list[tuple[float, float]]) -> Tensor:
 def test_poses_at_time_half_beta_cost_nothing(points: list[tuple[float, float]]) -> None:
     R = real()
     assert trajectory_loss(R, on_the_line(R, points), ALL, points).item() == pytest.approx(0)
-
-
-def test_times_of_the_points() -> None:
-    assert interval_points(POINTS) == [0.25, 0.5, 0.75]
 
 
 def test_sum_over_intervals_mean_over_people_joints_and_points() -> None:
@@ -79,23 +75,22 @@ def test_a_padded_interval_asks_for_the_repeated_pose(points: list[tuple[float, 
 @pytest.mark.parametrize("height", [16, 96])
 def test_terms_are_stated_in_px_of_a_96_high_map(case: Any, height: int) -> None:
     unit = 96 / height
-    output = case.output._replace(maps=torch.zeros(2, 15, height, 8))
+    given = case.having(maps=torch.zeros(2, 15, height, 8))
     target = case.target._replace(weights=torch.ones(2, 15))
     R = target.joints[:, None].expand(-1, 3, -1, -1)
     shifted = Coordinates(R + 1.0, (R + 1.5)[:, None, :2])
-    assert TrajectoryLoss([(1.0, 1.0)])(output, shifted, target).item() == pytest.approx(
-        2 * 2 * unit, rel=1e-5
-    )
-    assert AnchorLoss(1)(output, shifted, target).item() == pytest.approx(2 * 2 * unit, rel=1e-5)
+    given = given._replace(coordinates=shifted, target=target)
+    for loss in (TrajectoryLoss([(1.0, 1.0)]), AnchorLoss(1)):
+        assert given.value(loss).item() == pytest.approx(2 * 2 * unit, rel=1e-5)
 
 
 def test_trajectory_moves_the_synthesized_poses_only(case: Any) -> None:
-    loss = TrajectoryLoss([(1.0, 1.0)])(case.output, case.coordinates, case.target)
+    loss = case.value(TrajectoryLoss([(1.0, 1.0)]))
     assert case.reached(loss) == {"R_interim"}
 
 
 def test_anchor_moves_frame_t_only(case: Any) -> None:
-    loss = AnchorLoss(1)(case.output, case.coordinates, case.target)
+    loss = case.value(AnchorLoss(1))
     assert case.reached(loss) == {"R"}
     (slope,) = torch.autograd.grad(loss, [case.coordinates.R])
     assert slope[:, 1].any()
@@ -105,11 +100,10 @@ def test_anchor_moves_frame_t_only(case: Any) -> None:
 def test_anchor_compares_with_joints_that_are_not_rounded(case: Any) -> None:
     target = case.target
     exact = case.coordinates._replace(R=target.joints[:, None].expand(-1, 3, -1, -1))
-    assert AnchorLoss(1)(case.output, exact, target) == 0
+    assert case._replace(coordinates=exact).value(AnchorLoss(1)) == 0
 
 
 def test_nobody_labelled_costs_nothing_and_gives_no_nan(unlabelled: Any) -> None:
-    given = (unlabelled.output, unlabelled.coordinates, unlabelled.target)
-    for loss in (TrajectoryLoss([(1.0, 1.0)])(*given), AnchorLoss(1)(*given)):
+    for loss in map(unlabelled.value, (TrajectoryLoss([(1.0, 1.0)]), AnchorLoss(1))):
         assert loss == 0
         assert not unlabelled.reached(loss)

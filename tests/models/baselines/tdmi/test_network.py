@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from tips.build import build_model
 from tips.config import ConfigError, Experiment, load_experiment, load_scale
-from tips.models.baselines.tdmi import Gate, StageDifference, Tdmi
+from tips.models.baselines.tdmi.network import Gate, StageDifference, Tdmi
 
-EXPERIMENTS = Path(__file__).parents[3] / "experiments"
+EXPERIMENTS = Path(__file__).parents[4] / "experiments"
 
 
 def read(name: str) -> Experiment:
@@ -87,11 +87,13 @@ def test_a_gate_scales_whole_channels() -> None:
 def test_it_answers_with_useful_and_useless_motion_where_a_loss_wants_them() -> None:
     model = small()
     images = torch.randn(2, 5, 3, 64, 64)
-    output = model.train()(images, images[:, :0])
-    assert torch.allclose(output.z_i[:, 0], model.useful(output.z), atol=1e-5)
-    assert torch.allclose(output.z_i[:, 1], model.useless(output.z), atol=1e-5)
+    seen: list[Tensor] = []
+    model.useful.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    own = model.train()(images, images[:, :0]).own
+    assert torch.allclose(own.useful, model.useful(seen[0]), atol=1e-5)
+    assert torch.allclose(own.useless, model.useless(seen[0]), atol=1e-5)
     model.useless.register_forward_hook(lambda *_: pytest.fail("nobody reads it here"))
-    assert model.eval()(images, images[:, :0]).z_i.shape == (2, 0, 8, 16, 16)
+    assert model.eval()(images, images[:, :0]).own is None
 
 
 def test_features_are_the_backbones() -> None:

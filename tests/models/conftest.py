@@ -1,0 +1,14 @@
+"""Made-up passes for the losses that models have of their own."""
+
+import pytest
+from made_up import Case, make_case, without_labels
+
+
+@pytest.fixture
+def case() -> Case:
+    return make_case()
+
+
+@pytest.fixture
+def unlabelled(case: Case) -> Case:
+    return without_labels(case)
