@@ -1,107 +1,21 @@
 """What an edit makes Snakemake do, by dry runs on a copy of the finished smoke study."""
 
 import json
-import os
-import random
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dag import REPOSITORY, STUDY, edit, jobs, of_variants, rules, snakemake
 
-REPOSITORY = Path(__file__).parents[2]
-STUDY = "smoke-embedded"
-CODE = ("tips", "csrc", "workflow", "experiments", "environment.yml")
 # What stands behind any change of a run's numbers.
 TABLES = {"speed", "tabulate", "report", "track", "all"}
 
 pytestmark = pytest.mark.slow
-
-
-def snakemake(folder: Path, *words: str, scale: str = "smoke") -> subprocess.CompletedProcess[str]:
-    # The console script, as users call it, and without this repository on the path.
-    command = [str(Path(sys.executable).with_name("snakemake")), "--config", f"scale={scale}"]
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "COLUMNS")}
-    return subprocess.run(
-        [*command, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-
-
-def jobs(folder: Path, *words: str) -> Counter[tuple[str, str]]:
-    """(rule, variant) of every job that a dry run announces; variant is '' where there is none."""
-    shown = snakemake(folder, *words, "-n")
-    text = shown.stdout + shown.stderr
-    assert shown.returncode == 0, text
-    found: Counter[tuple[str, str]] = Counter()
-    for block in re.split(r"\n(?=\[)", text):
-        rule = re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE)
-        variant = re.search(r"wildcards: .*variant=([\w-]+)", block)
-        if rule:
-            found[rule.group(1), variant.group(1) if variant else ""] += 1
-    if not found:
-        assert "Nothing to be done" in text
-    return found
-
-
-def rules(found: Counter[tuple[str, str]]) -> set[str]:
-    return {rule for rule, _ in found}
-
-
-def of_variants(found: Counter[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    return {key: count for key, count in found.items() if key[1]}
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text, f"{path} holds no {old!r}"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-
-
-def _link(source: str, target: str) -> None:
-    """Heavy files are shared with the original, which no test writes to in place."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
-def _copy(source: Path, target: Path) -> None:
-    for name in CODE:
-        if (source / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "build")
-            shutil.copytree(source / name, target / name, ignore=ignored)
-        else:
-            shutil.copy2(source / name, target / name)
-    for name in (f"results/{STUDY}", f"reports/{STUDY}", "results/assets", "results/cost"):
-        shutil.copytree(source / name, target / name, copy_function=_link)
-    ignored = shutil.ignore_patterns("log", "locks", "incomplete")
-    shutil.copytree(source / ".snakemake", target / ".snakemake", ignore=ignored)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository with its smoke study, if that is finished and of this code."""
-    report = REPOSITORY / "reports" / STUDY / "index.html"
-    if not report.is_file():
-        pytest.skip("no finished smoke study: run `make smoke`")
-    folder = tmp_path_factory.mktemp("finished")
-    _copy(REPOSITORY, folder)
-    shown = snakemake(folder, "-n")
-    if shown.returncode == 0 and "Nothing to be done" not in shown.stdout + shown.stderr:
-        pytest.skip("the smoke study is not of this code: run `make smoke`")
-    return folder
-
-
-@pytest.fixture
-def copy(finished: Path, tmp_path: Path) -> Path:
-    """A copy to spoil."""
-    _copy(finished, tmp_path)
-    return tmp_path
 
 
 def test_a_finished_study_has_nothing_to_do(finished: Path) -> None:
@@ -312,76 +226,3 @@ def test_the_dag_reads_no_torch(finished: Path) -> None:
     code = "import sys, tips.paths, tips.provenance, tips.config; sys.exit('torch' in sys.modules)"
     done: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run
     assert done([sys.executable, "-c", code], cwd=finished, check=False).returncode == 0
-
-
-def test_an_edited_kernel_is_compiled_and_trains_nothing(copy: Path) -> None:
-    edit(copy / "csrc/attention.h", "\n", "\n// A remark.\n")
-    assert rules(jobs(copy)) == {"kernels", "all"}
-
-
-def test_an_edited_kernel_hides_no_missing_run(copy: Path) -> None:
-    shutil.rmtree(copy / f"results/{STUDY}/runs/embedded/concat-wide/seed-1")
-    (copy / f"reports/{STUDY}/index.html").unlink()
-    before = rules(jobs(copy))
-    assert {"train", "predict", "evaluate", "report"} <= before
-    edit(copy / "csrc/attention.h", "\n", "\n// A remark.\n")
-    assert rules(jobs(copy)) == before | {"kernels"}
-
-
-def forget_times(folder: Path) -> None:
-    """As a copy does that keeps none, in the worst of orders."""
-    for file in folder.rglob("*"):
-        if file.is_file() and file.relative_to(folder).parts[0] != ".snakemake":
-            when = random.randint(10**9, 2 * 10**9)
-            os.utime(file, (when, when))
-
-
-def test_a_copy_without_its_times_has_nothing_to_do(finished: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(finished, copy, copy_function=shutil.copyfile)
-    weights = copy / f"results/{STUDY}/runs/embedded/tips/seed-0/checkpoint.pt"
-    assert weights.stat().st_size > 1_000_000
-    forget_times(copy)
-    assert not jobs(copy)
-    assert not jobs(copy, "--cores", "2")
-
-
-@pytest.fixture
-def handed(finished: Path, tmp_path: Path) -> Path:
-    """A fresh clone elsewhere with another's results and reports, as `rsync -r` leaves them."""
-    folder = tmp_path / "elsewhere"
-    ignored = shutil.ignore_patterns(".snakemake")
-    shutil.copytree(finished, folder, copy_function=shutil.copyfile, ignore=ignored)
-    forget_times(folder)
-    return folder
-
-
-def test_handed_over_results_have_nothing_to_do(handed: Path) -> None:
-    assert not jobs(handed)
-    edit(handed / "experiments/tables.yaml", "77.3", "77.4")
-    assert rules(jobs(handed)) == {"tabulate", "pictures", "report", "track", "all"}
-    path = handed / "experiments/ablation/window-3.yaml"
-    path.write_text(path.read_text() + "augmentation: {rotation: 30.0}\n")
-    trained = [variant for rule, variant in jobs(handed) if rule == "train"]
-    assert trained == ["window-3"]
-
-
-def test_results_without_their_records_are_made_again(handed: Path) -> None:
-    (handed / f"results/{STUDY}/made.json").write_text("{")
-    shown = snakemake(handed, "-n")
-    said = [line for line in (shown.stdout + shown.stderr).splitlines() if "made.json" in line]
-    assert len(said) == 1
-    assert "ignored" in said[0]
-    assert "train" in rules(jobs(handed))
-
-
-def test_an_older_file_with_another_content_is_seen(copy: Path) -> None:
-    tables = copy / "experiments/tables.yaml"
-    edit(tables, "77.3", "77.4")
-    os.utime(tables, (10**9, 10**9))
-    assert rules(jobs(copy)) == {"tabulate", "pictures", "report", "track", "all"}
-    edit(tables, "77.4", "77.3")
-    source = copy / "csrc/attention.h"
-    edit(source, "\n", "\n// A remark.\n")
-    os.utime(source, (10**9, 10**9))
-    assert rules(jobs(copy)) == {"kernels", "all"}
