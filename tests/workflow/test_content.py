@@ -1,5 +1,6 @@
-"""Freshness rests on content: file times, copies and hand-overs change nothing, contents do."""
+"""Content decides what is current, file times do not, and no shortcut hides a missing run."""
 
+import json
 import os
 import random
 import shutil
@@ -7,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from finished_study import STUDY, edit, jobs, rules, snakemake
+from snakemake.persistence.file import FilePersistence
+
+from tips.training.finished import MARK, OUTPUTS, FinishedRun
 
 pytestmark = pytest.mark.slow
 
@@ -82,3 +86,28 @@ def test_an_older_file_with_another_content_is_seen(copy: Path) -> None:
     edit(source, "\n", "\n// A remark.\n")
     os.utime(source, (10**9, 10**9))
     assert rules(jobs(copy)) == {"kernels", "all"}
+
+
+def test_a_training_that_outlived_its_snakemake_is_kept(copy: Path) -> None:
+    """Snakemake marked it incomplete, so it deletes the outputs and runs the rule again."""
+    run = copy / f"results/{STUDY}/runs/embedded/window-3/seed-0"
+    for file in (run / name for name in OUTPUTS):
+        content = file.read_bytes()
+        file.unlink()  # a hard link
+        file.write_bytes(content)
+    before = (run / "checkpoint.pt").read_bytes()
+    key = json.loads((run / MARK).read_text())["key"]
+    finished = FinishedRun(run, copy / f"results/{STUDY}/state/window-3/seed-0", key)
+    finished.keep()
+    persistence = FilePersistence(path=copy / ".snakemake")
+    targets = [str((run / name).relative_to(copy)) for name in OUTPUTS]
+    for target in targets:
+        persistence._mark_incomplete(target, None)
+    assert rules(jobs(copy, targets=targets[:1])) == {"train"}
+    shown = snakemake(copy, "--", targets[0])
+    text = shown.stdout + shown.stderr
+    assert shown.returncode == 0, text
+    assert f"already trained: {targets[0]}" in text
+    assert (run / "checkpoint.pt").read_bytes() == before
+    assert not finished.kept.exists()
+    assert not jobs(copy, targets=targets[:1])
