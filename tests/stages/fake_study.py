@@ -282,8 +282,6 @@ def _side_files(paths: Paths) -> None:
     records.write(empty, paths.annotations("train"))
     for boxes in ("gt", "detected"):
         records.write_json({"boxes": boxes}, paths.boxes(boxes))
-    for count in ("3", "8"):
-        records.write_json({"count": int(count)}, paths.groups(count))
     records.write_json(
         {
             "reference": "hrnet",

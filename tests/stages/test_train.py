@@ -7,7 +7,7 @@ import tiny_study
 import torch
 import yaml
 
-from tips import freshness, provenance
+from tips import freshness, kinds, provenance
 from tips.build import build_model
 from tips.config import ConfigError
 from tips.models.backbones.timm_hrnet import TimmHRNet
@@ -32,7 +32,7 @@ def study(folder: Path, weights: str) -> Opened:
     """The study with a checkpoint for stage one."""
     file = folder / "experiments/scales/tiny.yaml"
     scale = yaml.safe_load(file.read_text())
-    scale["variants"]["hrnet"]["backbone"] = {"weights": weights}
+    scale["variants"]["hrnet"] = {"backbone": {"weights": weights}}
     file.write_text(yaml.safe_dump(scale))
     return open_study("tiny", "people")
 
@@ -61,9 +61,9 @@ def test_stage_one_starts_from_another_stage_one(folder: Path) -> None:
     (folder / "runs").mkdir()
     state = model.state_dict()
     torch.save({"model": state}, folder / "runs/checkpoint.pt")
-    wide = variant.experiment.model_copy(
-        update={"backbone": variant.experiment.backbone.model_copy(update={"kind": "hrnet_ms"})}
-    )
+    narrow = variant.experiment.backbone.model_dump()
+    backbone = kinds.settings(kinds.BACKBONE, "hrnet_ms")(**narrow | {"kind": "hrnet_ms"})
+    wide = variant.experiment.model_copy(update={"backbone": backbone})
     job = train.build_job(opened, variant._replace(experiment=wide), 0, CPU)
     started = job.model.state_dict()
     assert len(started) > len(state)  # the neck, and what feeds it
