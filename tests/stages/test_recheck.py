@@ -1,6 +1,7 @@
 """`tips recheck`: an edit is proved harmless by training again, or refused with what differs."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,14 @@ import tiny_study
 import torch
 import yaml
 
+from tips import code, freshness
 from tips.chain import Judge
 from tips.checkpoints import read_checkpoint
+from tips.config import MEAN_POSE, digest
+from tips.ops import native
 from tips.proofs import read_proofs
 from tips.records import read_json, write_json
-from tips.stages import predict, train
+from tips.stages import mean_pose, predict, train
 from tips.stages._study import Opened, open_study
 from tips.stages.recheck import Group, affected
 
@@ -82,6 +86,35 @@ def refused(capsys: pytest.CaptureFixture[str], opened: Opened, code: int = 1) -
     assert not opened.paths.proofs.exists()
     assert {file: file.read_bytes() for file in before} == before
     return errors[0]
+
+
+def test_runs_record_what_decided_them_and_what_they_ran_on(opened: Opened) -> None:
+    trained = read_json(opened.paths.run("tips", "0") / "provenance.json")
+    predicted = read_json(opened.paths.predicted("tips", "0", "gt"))
+    assert trained["code_digest"] == code.summary(trained["code"])
+    told = freshness.training_meaning(opened.study.variant("tips").experiment, opened.study.scale)
+    assert trained["config_digest"] == digest(told) == digest(trained["meaning"])
+    assert set(trained["input_digests"]) == {"data", "interim", "backbone"}
+    assert trained["data_digest"] == trained["input_digests"]["data"]
+    assert set(predicted["inputs"]) == {"checkpoint", "annotations", "boxes", "interim"}
+    assert predicted["settings"] == opened.study.scale.evaluation.meaning()
+    for record in (trained, predicted):
+        assert (record["device"], record["kernels"]) == ("cpu", native.backend("cpu"))
+        assert {"ops/heatmap.py", "models/tips/network.py"} <= record["code"].keys()
+        where = ("lock_digest", "compiler", "vector_extensions", "machine", "commit", "dirty")
+        assert set(where) < record.keys()
+    assert len(trained["lock_digest"]) == 64
+    json_again = json.loads(json.dumps(told))
+    assert trained["meaning"] == json_again  # so that it compares equal for ever
+
+
+def test_the_predictor_without_a_network_records_its_own(opened: Opened) -> None:
+    mean_pose.run(tiny_study.SCALE, tiny_study.ROOT)
+    link = Judge(*opened, ()).predictions(MEAN_POSE, 0, "gt")
+    assert link.state == "current"
+    assert set(link.record["inputs"]) == {"train", "val", "boxes"}
+    alter(opened.paths.predicted(MEAN_POSE, "0", "gt"), "stages/mean_pose.py")
+    assert list(Judge(*opened, ()).predictions(MEAN_POSE, 0, "gt").code) == ["stages/mean_pose.py"]
 
 
 def test_a_study_of_the_present_code_needs_no_recheck(
