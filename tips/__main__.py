@@ -182,7 +182,7 @@ def why(
     root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
     json: Annotated[Path | None, output("Also writes the answer to a file, as JSON.")] = None,
 ) -> None:
-    """Says what stands behind a number, and whether it is current: code, configuration, data.
+    """Says what stands behind a number, and whether it is current.
 
     Example: tips why "II (e)" --scale smoke
     """

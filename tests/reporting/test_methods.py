@@ -56,7 +56,7 @@ def test_conditions_are_those_of_the_scale() -> None:
 def test_what_the_full_models_interim_frames_come_from_is_a_condition() -> None:
     desk, paper = (load_study(scale, EXPERIMENTS, "x") for scale in ("desk", "paper"))
     others = [row.variant for row in TABLE.rows if row.variant not in ("tips", None)]
-    assert not any(desk.variant(name).experiment.rough_frames for name in others)
+    assert not any(desk.variant(name).experiment.interim_frames for name in others)
     line = conditions(TABLE, desk)[-1]
     assert line.startswith(
         "Of these rows only the full model looks at interim frames; they are made"

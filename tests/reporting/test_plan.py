@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from tips import records
-from tips.config import BACKBONE, ConfigError, Study, digest, load_study
+from tips.config import BACKBONE, ConfigError, Study, load_study
+from tips.freshness import training_digest
 from tips.paths import study_paths
 from tips.reporting import plan
 from tips.reporting.plan import StepTime, Windows
@@ -136,7 +137,7 @@ def test_finished_runs_of_this_configuration_are_measured(
     monkeypatch.chdir(tmp_path)
     for name, changes in (("tips", {}), ("hrnet", {"config_digest": "of other sizes"})):
         record = {
-            "config_digest": digest(opened.variant(name).experiment),
+            "config_digest": training_digest(opened.variant(name).experiment, opened.scale),
             "device": "cuda",
             "steps": 200,
             "seconds": 50.0,

@@ -58,7 +58,7 @@ def times(row: dict[str, str]) -> list[str]:
 
 def test_interim_frames_cost_the_rows_that_look_at_them(study: Study, paths: Paths) -> None:
     tips = study.variant("tips").experiment
-    assert (len(tips.window), tips.rough_frames) == (5, True)
+    assert (len(tips.window), tips.interim_frames) == (5, "vfit")
     write(paths, {tips.interim: 0.5})
     found = cells(study, paths)
     assert times(found["ours-5"]) == ["5.25", "7.25", "10.50"]  # 5.25 and four of 0.5

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from real_sets import Set
 
-from tips.config import Scale, Study, Vfit, load_study
+from tips.config import Scale, Study, load_study
 from tips.config.embedded import Embedded
 from tips.config.scale import Dataset
+from tips.interim.vfit.settings import Settings as Vfit
 from tips.ops.image import write_jpeg
 from tips.paths import Paths, study_paths
 from tips.records import Annotations, Frame, Sequence, write

@@ -1,14 +1,18 @@
-"""A finished study on disk without a training: tiny truth, predictions with known noise."""
+"""A finished study on disk without a training: tiny truth, predictions with known noise.
+
+The weights are a few bytes each; every record says what the stages would have said of them.
+"""
 
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 
-from tips import provenance, records, skeleton
-from tips.config import load_study
+from tips import code, freshness, records, skeleton
+from tips.config import MEAN_POSE, Study, digest, load_study
 from tips.paths import Paths, study_paths
 
 REPOSITORY = Path(__file__).parents[2]
@@ -35,8 +39,6 @@ RIVAL = """extends: ../tips.yaml
 title: A rival
 model: dcpose
 window: [-1, 0, 1]
-synthesis: null
-distillation: null
 augmentation: {rotation: 1.0}
 """
 AVERAGE = """extends: ../tips.yaml
@@ -54,16 +56,17 @@ def build(folder: Path) -> Paths:
     study = load_study(SCALE, Path("experiments"))
     paths = study_paths(study.scale)
     annotations = _truth(paths)
+    _side_files(paths)
     for variant, noise in NOISE.items():
         for seed in range(SEEDS.get(variant, 1)):
-            write_run(paths, annotations, variant, seed, noise)
+            write_run(study, paths, annotations, variant, seed, noise)
             if variant in ("hrnet", "tips"):
-                write_run(paths, annotations, variant, seed, noise * 1.3, "detected")
-    _side_files(paths)
+                write_run(study, paths, annotations, variant, seed, noise * 1.3, "detected")
     return paths
 
 
 def write_run(
+    study: Study,
     paths: Paths,
     annotations: records.Annotations,
     variant: str,
@@ -71,7 +74,7 @@ def write_run(
     noise: float,
     boxes: str = "gt",
 ) -> None:
-    """Writes the predictions, provenance and training log of one run."""
+    """Writes the weights, predictions, records and training log of one run."""
     generator = np.random.default_rng([seed, *variant.encode(), len(boxes)])
     synthesizes = variant in ("tips", "synthesis-only")
     sequences = []
@@ -105,28 +108,61 @@ def write_run(
         for step in range(0, 40, 4)
     ]
     (folder / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    records.write_json(
-        {
-            "scale": SCALE,
-            "dataset": "embedded",
-            "variant": variant,
-            "seed": seed,
-            "config_digest": "c" * 64,
-            "source_digest": provenance.source_digest(),
-            "data_digest": "d" * 64,
-            "commit": "a" * 40,
-            "dirty": False,
-            "device": "cpu",
-            "precision": "fp32",
-            "kernels": "torch",
-            "versions": {"torch": "2.14.1"},
-            "machine": "a test, 2 cores",
-            "steps": 40,
-            "seconds": 12.5,
-            "parameters": 123456,
-        },
-        folder / "provenance.json",
-    )
+    if variant != MEAN_POSE:
+        paths.checkpoint(variant, str(seed)).write_text(f"weights of {variant}, seed {seed}")
+        records.write_json(_trained(study, paths, variant, seed), folder / "provenance.json")
+    predicted = _predicted(study, paths, variant, seed, boxes)
+    records.write_json(predicted, paths.predicted(variant, str(seed), boxes))
+
+
+MACHINE = {
+    "commit": "a" * 40,
+    "dirty": False,
+    "device": "cpu",
+    "kernels": "torch",
+    "versions": {"torch": "2.14.1"},
+    "lock_digest": "e" * 64,
+    "compiler": "none",
+    "machine": "a test, 2 cores",
+    "vector_extensions": [],
+}
+
+
+def _trained(study: Study, paths: Paths, variant: str, seed: int) -> dict[str, Any]:
+    """Says what provenance.json does."""
+    experiment = study.variant(variant).experiment
+    told = freshness.training_meaning(experiment, study.scale)
+    inputs = freshness.digests(freshness.training_files(study, paths, variant, seed))
+    made_by = freshness.training_code(experiment, study.scale, "")
+    return MACHINE | {
+        "scale": SCALE,
+        "dataset": "embedded",
+        "variant": variant,
+        "seed": seed,
+        "precision": "fp32",
+        "code": made_by,
+        "code_digest": code.summary(made_by),
+        "meaning": told,
+        "config_digest": digest(told),
+        "data_digest": inputs["data"],
+        "input_digests": inputs,
+        "steps": 40,
+        "seconds": 12.5,
+        "parameters": 123456,
+    }
+
+
+def _predicted(study: Study, paths: Paths, variant: str, seed: int, boxes: str) -> dict[str, Any]:
+    """Says what predicted.json does."""
+    files = freshness.prediction_files(study, paths, variant, seed, boxes)
+    told = {
+        "inputs": freshness.digests(files),
+        "settings": study.scale.evaluation.meaning(),
+    }
+    if variant == MEAN_POSE:
+        return told | {"code": freshness.code_of("mean_pose")}
+    made_by = freshness.prediction_code(study.variant(variant).experiment, "")
+    return MACHINE | told | {"code": made_by}
 
 
 def _experiments(folder: Path) -> None:
@@ -241,6 +277,11 @@ def _between(
 
 
 def _side_files(paths: Paths) -> None:
+    records.write_json({"dataset": "embedded", "counts": {}, "files": {}}, paths.manifest)
+    empty = records.Annotations(dataset="embedded", split="train", root="x", sequences=())
+    records.write(empty, paths.annotations("train"))
+    for boxes in ("gt", "detected"):
+        records.write_json({"boxes": boxes}, paths.boxes(boxes))
     records.write_json(
         {
             "reference": "hrnet",
@@ -251,7 +292,7 @@ def _side_files(paths: Paths) -> None:
         },
         paths.speed,
     )
-    for generator, mean in {"flow": 27.4, "vfit": 29.1}.items():
+    for generator, mean in {"average": 26.2, "flow": 27.4, "vfit": 29.1}.items():
         psnr = {"train": {"mean": mean + 0.4, "n": 40}, "val": {"mean": mean, "n": 20}}
         records.write_json({"generator": generator} | psnr, paths.interim(generator) / "psnr.json")
     groups = skeleton.GROUPS[5]

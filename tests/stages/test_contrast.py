@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tips.config import RIVALS
+from tips.config import rivals
 from tips.ops.image import write_jpeg
 from tips.stages._contrast import FILE, draw_contrast
 from tips.stages._study import Opened, open_study, read_annotations
@@ -31,7 +31,7 @@ def test_wins_and_losses_are_drawn_and_absent_rivals_named(opened: Opened, tmp_p
     assert "of the 40 validation people" in words  # ten sequences, two frames, two people
     assert "tips and its best rival (dcpose, re-implemented; most right" in words
     assert "the 2 largest wins of tips, then its 2 largest losses" in words
-    absent = ", ".join(name for name in RIVALS if name != "dcpose")
+    absent = ", ".join(name for name in rivals() if name != "dcpose")
     assert words.endswith(f"Without predictions here: {absent}.")
     assert (tmp_path / FILE).stat().st_size < 300_000
     with Image.open(tmp_path / FILE) as image:

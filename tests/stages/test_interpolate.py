@@ -51,7 +51,7 @@ def test_files_stay_files_and_null_psnr_without_truth(make_study: Callable) -> N
 def test_refusals(make_study: Callable) -> None:
     _, paths = make_study(_study, packed=False, between=False)
     with pytest.raises(
-        ConfigError, match=r"unknown interim generator 'vift'; known: average, flow"
+        ConfigError, match=r"unknown interim generator 'vift'; did you mean 'vfit'\?"
     ):
         interpolate.run("vift", "test")
     with pytest.raises(RecordError, match="'flow' or 'average'"):

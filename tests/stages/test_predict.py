@@ -16,7 +16,7 @@ from tips.models.interfaces import PoseModel
 from tips.ops.heatmap import Decoding
 from tips.ops.integral import integral
 from tips.stages.predict import Found, Predictor, mirrored_crops
-from tips.tensors import Coordinates, PoseOutput
+from tips.tensors import Coordinates, PoseOutput, Regressed
 
 SETTINGS = load_scale("smoke", Path(__file__).parents[2] / "experiments").evaluation
 STRIDE, MAP = 4, 16
@@ -24,7 +24,7 @@ KEYS = [
     Key("val", "a", 0, 1, (20.0, 10.0, 40.0, 40.0), None, -1, 0.5),
     Key("val", "a", 0, 1, (41.0, 33.0, 30.0, 50.0), None, -1, 1.0),
 ]
-VARIANT = SimpleNamespace(experiment=SimpleNamespace(synthesis=None))
+VARIANT = SimpleNamespace(experiment=SimpleNamespace(points=()))
 
 
 def frame(sequence: str, number: int) -> np.ndarray:
@@ -42,8 +42,7 @@ class Model(PoseModel):
 
     def forward(self, images: Tensor, rough: Tensor) -> PoseOutput:
         maps = self.answer(images[:, 0])
-        F, none = maps[:, None], maps.new_zeros(len(maps), 0, 2)
-        return PoseOutput(maps, (), F, F[:, :0], maps, F[:, :0], maps, none, none)
+        return PoseOutput(maps, maps[:, None])
 
     def coordinates(self, output: Any) -> Coordinates:
         R = torch.zeros(len(output.maps), 1, skeleton.COUNT, 2)
@@ -57,10 +56,11 @@ class Regressor(Model):
         output = super().forward(images, rough)
         joints = integral(output.maps.double()).float()
         doubt = torch.sigmoid(output.maps.mean(dim=(-2, -1)))
-        return output._replace(joints=joints, spread=torch.stack([doubt, doubt], dim=-1))
+        return output._replace(regressed=Regressed(joints, torch.stack([doubt, doubt], dim=-1)))
 
     def decode(self, output: PoseOutput, how: Decoding) -> tuple[Tensor, Tensor]:
-        return output.joints, 1 - output.spread.mean(-1)
+        assert output.regressed is not None
+        return output.regressed.joints, 1 - output.regressed.spread.mean(-1)
 
 
 def equivariant(body: skeleton.Skeleton) -> Any:
@@ -139,10 +139,11 @@ def test_regressed_joints_are_mirrored_about_the_map_and_averaged_with_their_par
     class Fixed(Regressor):
         def forward(self, images: Tensor, rough: Tensor) -> PoseOutput:
             output = super().forward(images, rough)
-            joints, spread = output.joints + 5, output.spread
+            assert output.regressed is not None
+            joints, spread = output.regressed.joints + 5, output.regressed.spread
             joints[:, left], joints[:, right] = torch.tensor([[3.0, 7.0], [MAP - 1 - 5.0, 9.0]])
             spread[:, left], spread[:, right] = 0.2, 0.4
-            return output._replace(joints=joints, spread=spread)
+            return output._replace(regressed=Regressed(joints, spread))
 
         def decode(self, output: PoseOutput, how: Decoding) -> tuple[Tensor, Tensor]:
             seen.append(output)
@@ -150,7 +151,8 @@ def test_regressed_joints_are_mirrored_about_the_map_and_averaged_with_their_par
 
     seen: list[PoseOutput] = []
     found = predict(equivariant(skeleton.POSETRACK), model=Fixed, flip_test=True)
-    assert seen[0].joints[0, [left, right]].tolist() == [[4.0, 8.0], [MAP - 1 - 4.0, 8.0]]
+    assert seen[0].regressed is not None
+    assert seen[0].regressed.joints[0, [left, right]].tolist() == [[4.0, 8.0], [MAP - 1 - 4.0, 8.0]]
     assert found[1].pose.scores[left] == found[1].pose.scores[right] == pytest.approx(0.7)
 
 

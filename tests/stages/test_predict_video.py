@@ -17,8 +17,8 @@ import yaml
 from tips import provenance, records, skeleton
 from tips.config import ConfigError, load_study
 from tips.evaluation.poseval_reader import read_folders
-from tips.models.vfit.network import VFIT
-from tips.models.vfit.sizes import SIZES
+from tips.interim.vfit.network import VFIT
+from tips.interim.vfit.sizes import SIZES
 from tips.paths import Paths, study_paths
 from tips.records import Predictions
 from tips.stages import predict, predict_video, train

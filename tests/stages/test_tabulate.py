@@ -110,7 +110,7 @@ def test_methods_under_the_same_conditions(paths: Paths) -> None:
 def test_interim_rows_name_their_generator_and_its_psnr(paths: Paths) -> None:
     rows = table(paths, "I")
     assert [(rows[key]["generator"], rows[key]["psnr"]) for key in ("full", "average", "none")] == [
-        *(("vfit", "29.10"), ("average", "missing"), ("", "")),
+        *(("vfit", "29.10"), ("average", "26.20"), ("", "")),
     ]
     assert float(rows["average"]["tips_gain"]) == pytest.approx(
         float(rows["full"]["ours"]) - float(rows["average"]["ours"]), abs=0.011
@@ -177,13 +177,20 @@ def test_a_failed_an_unreadable_and_a_stale_run_say_so(paths: Paths) -> None:
     paths.predictions("groups-1", "0", "gt").write_text('{"variant": 1}')
     provenance = paths.run("synthesis-only", "0") / "provenance.json"
     written = records.read_json(provenance)
-    records.write_json(written | {"source_digest": "old"}, provenance)
+    heads = written["code"] | {"models/heads.py": "of another version"}
+    records.write_json(written | {"code": heads}, provenance)
+    (paths.interim("average") / "psnr.json").unlink()
     tabulate.run(fake_study.SCALE)
     two, five = table(paths, "2"), table(paths, "5")
     assert (two["HRNet"]["status"], two["HRNet"]["note"]) == ("failed", "loss is not finite")
     assert two["e"]["gain_ours"] == "failed"
     assert five["1"]["status"] == "failed"
-    assert two["b"]["status"] == "stale"
+    assert (two["b"]["status"], two["b"]["note"]) == (
+        "stale",
+        "models/heads.py changed since aaaaaaa",
+    )
+    assert {row["status"] for key, row in two.items() if row["variant"] == "tips"} == {"done"}
+    assert table(paths, "I")["average"]["psnr"] == "missing"
     assert float(two["b"]["ours"]) > 0
 
 

@@ -9,9 +9,10 @@ import tiny_study
 import torch
 import yaml
 
-from tips import provenance
+from tips import freshness, kinds, provenance
+from tips.build import build_model
 from tips.config import ConfigError
-from tips.models.backbones.hrnet import HRNet
+from tips.models.backbones.timm_hrnet import TimmHRNet
 from tips.records import RecordError, read_json
 from tips.stages import pack, prepare, train
 from tips.stages._study import Opened, open_study
@@ -33,7 +34,7 @@ def study(folder: Path, weights: str) -> Opened:
     """The study with a checkpoint for stage one."""
     file = folder / "experiments/scales/tiny.yaml"
     scale = yaml.safe_load(file.read_text())
-    scale["variants"]["hrnet"]["backbone"] = {"weights": weights}
+    scale["variants"]["hrnet"] = {"backbone": {"weights": weights}}
     file.write_text(yaml.safe_dump(scale))
     return open_study("tiny", "people")
 
@@ -42,28 +43,29 @@ def test_stage_one_starts_from_published_weights(folder: Path) -> None:
     opened = study(folder, "pose_hrnet.pth")
     variant = opened.study.variant("hrnet")
     arch = variant.experiment.backbone.arch
-    published = HRNet(variant.experiment.backbone.name, arch, autocast=False, joints=17)
+    published = TimmHRNet(variant.experiment.backbone.name, arch, autocast=False, joints=17)
     names = {key.removeprefix("net."): value for key, value in published.state_dict().items()}
     torch.save(names, folder / "pose_hrnet.pth")
     job = train.build_job(opened, variant, 0, CPU)
     started = job.model.backbone.state_dict()
     for key, value in published.net.state_dict().items():
         assert torch.equal(started[f"net.{key}"], value), key
-    with_file = train.input_digests(opened, variant, 0)
+    files = freshness.training_files(*opened, "hrnet", 0)
+    with_file = freshness.digests(files)
     torch.save(names | {"conv1.weight": names["conv1.weight"] + 1}, folder / "pose_hrnet.pth")
-    assert train.input_digests(opened, variant, 0)["weights"] != with_file["weights"]
+    assert freshness.digests(files)["weights"] != with_file["weights"]
 
 
 def test_stage_one_starts_from_another_stage_one(folder: Path) -> None:
     opened = study(folder, "runs/checkpoint.pt")
     variant = opened.study.variant("hrnet")
-    model, _ = train.variant_model(opened, variant, False)
+    model = build_model(variant.experiment)
     (folder / "runs").mkdir()
     state = model.state_dict()
     torch.save({"model": state}, folder / "runs/checkpoint.pt")
-    wide = variant.experiment.model_copy(
-        update={"backbone": variant.experiment.backbone.model_copy(update={"kind": "hrnet_ms"})}
-    )
+    narrow = variant.experiment.backbone.model_dump()
+    backbone = kinds.settings(kinds.BACKBONE, "hrnet_ms")(**narrow | {"kind": "hrnet_ms"})
+    wide = variant.experiment.model_copy(update={"backbone": backbone})
     job = train.build_job(opened, variant._replace(experiment=wide), 0, CPU)
     started = job.model.state_dict()
     assert len(started) > len(state)  # the neck, and what feeds it
@@ -99,7 +101,7 @@ def test_the_network_behind_vfit_s_frames_is_kept_beside_the_run(folder: Path) -
 def test_missing_weights_are_one_line(folder: Path) -> None:
     opened = study(folder, "gone.pth")
     with pytest.raises(RecordError, match=r"^gone\.pth: no such file; fetch it, or mend"):
-        train.input_digests(opened, opened.study.variant("hrnet"), 0)
+        freshness.digests(freshness.training_files(*opened, "hrnet", 0))
 
 
 def test_a_backbone_that_no_stage_one_trains_is_refused(folder: Path) -> None:

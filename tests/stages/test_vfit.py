@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from tips.config import ConfigError, Vfit, load_scale
-from tips.models.vfit.network import VFIT
-from tips.models.vfit.sizes import SIZES
+from tips.config import ConfigError, load_scale
+from tips.interim.vfit.network import VFIT
+from tips.interim.vfit.settings import Settings as Vfit
+from tips.interim.vfit.sizes import SIZES
 from tips.paths import Paths
 from tips.records import RecordError, read_json, write_json
 from tips.stages import _study, interpolate, pack, vfit

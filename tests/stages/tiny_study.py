@@ -41,7 +41,7 @@ def write(folder: Path) -> None:
     smoke["experiment"]["training"] |= training
     for part in ("synthesis", "distillation", "head"):
         smoke["experiment"][part]["encoder"]["dropout"] = 0.1
-    smoke["variants"]["hrnet"] = {"training": {"epochs": 1, "stills_per_epoch": 0}}
+    smoke["models"]["single_frame"] = {"training": {"epochs": 1, "stills_per_epoch": 0}}
     smoke["evaluation"]["resamples"] = 10
     smoke |= {"name": SCALE, "rows": ["hrnet", "tips"], "interim": ["average"], "seeds": {}}
     smoke["seeds"] = {"default": 1, "more": {}, "shared_backbone": True}

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from tips.data.windows import positions
-from tips.interim.average import Average
-from tips.interim.flow import Flow
+from tips.interim.average.generator import Average
+from tips.interim.flow.generator import Flow
 from tips.interim.generator import InterimGenerator, interpolate_clip
 from tips.video.sliding import SlidingFrames
 

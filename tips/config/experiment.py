@@ -195,7 +195,7 @@ class Experiment(Part):
     def meaning(self) -> dict[str, Any]:
         """Gives what of the configuration this training reads: of the losses, those it builds."""
         found = super().meaning() | {"losses": self.weights}
-        found.pop("title")
+        found.pop("title", None)  # which is absent already where it is empty
         if not self.first_stage:
             found["backbone"].pop("weights", None)
         return found

@@ -223,9 +223,8 @@ def _validate(kind: type[M], value: dict[str, Any], path: Path, layers: Sequence
             message = _about_a_kind(kind, location, first.get("ctx", {}))
             location = (*location, "kind")
         else:
-            message += f" (got {json.dumps(first['input'], default=str)[:80]})" * (
-                "got" not in message
-            )
+            named = "got" in message or message.startswith("unknown")
+            message += "" if named else f" (got {json.dumps(first['input'], default=str)[:80]})"
         where = ".".join(map(str, location)) or "the file"
         holding = (layer.prefix for layer in layers if layer.holds(location))
         raise ConfigError(f"{next(holding, f'{path}: ')}{where}: {message}{hint}") from error
