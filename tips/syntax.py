@@ -56,7 +56,8 @@ class Definition:
         module: its dotted name.
         names: what it defines; a module's other statements are together the definition `BODY`.
         piece: its code, without the members and fields.
-        members: methods and properties that count one by one.
+        members: methods and properties that may count one by one.
+        plain: whether they do in any case; else they do in settings alone.
         methods: names of all other functions in a class.
         fields: annotated names of a class with bases, which may be settings.
         bases: of a class.
@@ -67,6 +68,7 @@ class Definition:
     names: tuple[str, ...]
     piece: Piece
     members: tuple[tuple[str, Piece], ...] = ()
+    plain: bool = True
     methods: tuple[str, ...] = ()
     fields: Piece | None = None
     bases: tuple[Chain, ...] = ()
@@ -183,11 +185,10 @@ def _definition(
         return Definition(module, names, reader.read(one), decorators=decorators)
     bases = tuple(_chain(base) for base in one.bases)
     methods = [node for node in one.body if isinstance(node, FUNCTIONS)]
-    alone: list[ast.stmt] = []
+    plain = _is_plain(one)
+    alone: list[ast.stmt] = [node for node in methods if _is_member(node)]
     fields: list[ast.stmt] = []
-    if _is_plain(one):
-        alone += [node for node in methods if _is_member(node)]
-    else:
+    if not plain:
         fields += [node for node in one.body if isinstance(node, ast.AnnAssign)]
     kept = [node for node in one.body if node not in alone and node not in fields]
     rest = ast.ClassDef(one.name, one.bases, one.keywords, kept, one.decorator_list)
@@ -196,6 +197,7 @@ def _definition(
         names,
         reader.read(rest),
         members=tuple((node.name, reader.read(node)) for node in methods if node in alone),
+        plain=plain,
         methods=tuple(node.name for node in methods if node not in alone),
         fields=reader.read(*fields) if fields else None,
         bases=bases,
@@ -219,9 +221,12 @@ def _is_plain(one: ast.ClassDef) -> bool:
     )
 
 
+STRANGERS = ("__", "model_")  # how the names begin that Python or pydantic call by themselves
+
+
 def _is_member(one: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     plain = all(_chain(node)[-1:] in {(name,) for name in PLAIN_MEMBERS} for node in _called(one))
-    return plain and not (one.name.startswith("__") and one.name.endswith("__"))
+    return plain and not one.name.startswith(STRANGERS)
 
 
 def _chain(node: ast.expr) -> Chain:
