@@ -285,7 +285,19 @@ def test_runs_that_must_be_trained_again_anyway_are_left_out(
     fake.paths.checkpoint("groups-1", "0").unlink()
     inputs = read_json(record(fake, "tips"))["input_digests"]
     change(record(fake, "tips"), input_digests=inputs | {"backbone": "another"})
+    predicted = read_json(fake.paths.predicted("hrnet", "0", "gt"))
     assert list(groups(fake)) == ["hrnet/0"]
     said = [message for message in caplog.messages if "left out" in message]
     assert [line.partition(":")[0] for line in said] == ["tips/seed-0", "dcpose/seed-0"]
     assert "training/loop.py, width changed since aaaaaaa" in said[1]
+    for changed in ("settings", "inputs"):  # its poses would be others, whatever the code
+        values = {"decode": "plain"} if changed == "settings" else {"boxes": "another"}
+        write_json(
+            predicted | {changed: predicted[changed] | values},
+            fake.paths.predicted("hrnet", "0", "gt"),
+        )
+        caplog.clear()
+        assert groups(fake) == {}
+        said = [line.partition(": ")[2] for line in caplog.messages if "hrnet/seed-0" in line]
+        named = "decode" if changed == "settings" else "boxes (what it read)"
+        assert said == [f"left out, {named} changed since aaaaaaa"]

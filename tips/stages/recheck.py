@@ -102,8 +102,8 @@ def run(scale: str = "desk", root: str = "") -> None:
 def affected(judge: Judge, opened: Opened) -> list[Row]:
     """Lists the finished runs whose code changed, the cheapest first.
 
-    A run whose configuration or inputs changed as well is left out, because it must be trained
-    again anyway; the log says so.
+    A run whose configuration or inputs changed as well is left out, because it must be trained or
+    predict again anyway; the log says so.
     """
     found = []
     boxes = opened.study.scale.evaluation.boxes
@@ -114,8 +114,11 @@ def affected(judge: Judge, opened: Opened) -> list[Row]:
                 continue
             if not (training.code or predictions.code):
                 continue
-            if training.keys or training.inputs:
-                log.warning("%s/seed-%d: left out, %s", name, seed, training.words)
+            # Another checkpoint is compared weight by weight; all else would predict other poses.
+            others = {*predictions.inputs} - {"checkpoint"}
+            again = training if training.keys or training.inputs else predictions
+            if again is training or predictions.keys or others:
+                log.warning("%s/seed-%d: left out, %s", name, seed, again.words)
                 continue
             seconds = float(training.record["seconds"])
             found.append(Row(seconds, (name, seed), training, predictions))
