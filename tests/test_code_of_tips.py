@@ -15,7 +15,8 @@ import fake_study
 import pytest
 import tiny_study
 
-from tips import code
+from tips import code, kinds
+from tips.config import load_study
 from tips.stages import evaluate, tabulate, train
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +56,12 @@ def edit(copy: Path) -> Callable[..., list[str]]:
 
 
 TRAIN, EVALUATE = "tips.stages.train", "tips.stages.evaluate"
+# Whoever reads a study imports the settings of its kinds by computed names; what they hold then is
+# in the configuration.
+SETTINGS = [
+    f"{home}.settings" for family in kinds.FAMILIES for home in kinds.homes(family).values()
+]
+NETWORKS = [f"tips.models.{name}.network" for name in ("tips", "encoders.transformer")]
 
 
 def test_a_copy_of_the_package_counts_the_same(copy: Path) -> None:
@@ -85,9 +92,10 @@ def test_motions_are_of_the_bodies_and_kernels_of_the_training(edit: Callable) -
     assert edit(*motion, "tips.stages.bodies") == ["mocap/motion.py"]
     assert edit(*motion, "tips.stages.render") == ["mocap/motion.py"]
     assert edit(*motion, TRAIN) == []
-    assert edit("../csrc/taps.h", "\n#include", "\n// why\n#include", TRAIN) == []
+    assert edit("../csrc/taps.h", "\n#include", "\n// why\n#include", TRAIN, *NETWORKS) == []
     taps = ("../csrc/taps.h", "\n#include <cstdint>", "\n#include <cstdlib>")
-    assert edit(*taps, TRAIN) == ["csrc/taps.h"]
+    assert edit(*taps, TRAIN, *NETWORKS) == ["csrc/taps.h"]
+    assert edit(*taps, TRAIN) == []
     assert edit(*taps, EVALUATE) == []
 
 
@@ -109,7 +117,7 @@ def test_nothing_is_imported_unseen(stage: str) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert f"tips.stages.{stage}" in loaded
-    assert not loaded - code.modules(f"tips.stages.{stage}")
+    assert not loaded - code.modules(f"tips.stages.{stage}", *SETTINGS)
 
 
 def called(run: Callable[[], object]) -> set[tuple[str, str]]:
@@ -159,11 +167,11 @@ def test_nothing_is_called_unseen_when_results_become_tables(
     scored = called(lambda: evaluate.run("tips", 1, scale=fake_study.SCALE))
     assert {(EVALUATE, "run"), ("tips.paths", "Paths.metrics")} <= scored
     assert len(scored) > 80
-    assert not scored - code.definitions(EVALUATE)
+    assert not scored - code.definitions(EVALUATE, *SETTINGS)
     assert scored - code.definitions("tips.stages.export")  # the comparison can fail
     listed = called(lambda: tabulate.run(fake_study.SCALE))
     assert ("tips.stages.tabulate", "run") in listed
-    assert not listed - code.definitions("tips.stages.tabulate")
+    assert not listed - code.definitions("tips.stages.tabulate", *SETTINGS)
 
 
 @pytest.mark.slow
@@ -173,6 +181,9 @@ def test_nothing_is_called_unseen_in_a_training(tmp_path: Path) -> None:
         variants = ("hrnet", "tips")
         study = {"scale": tiny_study.SCALE, "root": tiny_study.ROOT}
         trained = called(lambda: [train.run(variant, **study) for variant in variants])
+        found = load_study(tiny_study.SCALE, Path("experiments"), tiny_study.ROOT).variants
     assert ("tips.training.loop", "fit") in trained
     assert len(trained) > 150
-    assert not trained - code.definitions(TRAIN)
+    parts = {part for name in variants for part in found[name].experiment.modules()}
+    assert not trained - code.definitions(TRAIN, *parts, *SETTINGS)
+    assert trained - code.definitions(TRAIN, *SETTINGS)  # networks are imported by computed names

@@ -89,7 +89,17 @@ def training_digest(experiment: Experiment, scale: Scale) -> str:
     return digest(training_meaning(experiment, scale))
 
 
-def study_code(study: Study) -> str:
+def settings_modules(study: Study) -> list[str]:
+    """The modules with the settings of the kinds that a study's variants are of."""
+    variants = study.variants.values()
+    return sorted({m for one in variants for m in one.experiment.modules() if _is_settings(m)})
+
+
+def _is_settings(module: str) -> bool:
+    return module.endswith(f".{kinds.SETTINGS}")
+
+
+def trainings_code(study: Study) -> str:
     """Changes with the code of any training of a study, and with nothing else."""
     found = {
         f"{name}/{file}": value

@@ -191,4 +191,4 @@ def test_every_rule_takes_the_code_of_the_stage_that_it_runs(name: str) -> None:
         return
     stage = re.search(r'"(?:study|stage) ([\w-]+)', text)
     wanted = stage.group(1).replace("-", "_") if stage else name.removesuffix("_detected")
-    assert re.search(rf'code=(?:light|heavy)_code\(\s*"{wanted}"', text), text
+    assert re.search(rf'code=(?:light|heavy|study)_code\(\s*"{wanted}"', text), text

@@ -254,6 +254,11 @@ def light_code(stage, *modules):
     return code.summary(freshness.code_of(stage, *modules))
 
 
+def study_code(stage, *modules):
+    """The same of a stage that reads the whole study, and so the settings of its kinds."""
+    return light_code(stage, *modules, *freshness.settings_modules(STUDY))
+
+
 def heavy_code(stage, *modules):
     """The same where the configuration that the stage reads is a parameter of its rule."""
     return code.summary(freshness.computing_code(stage, *modules))
@@ -330,4 +335,4 @@ def trigger(wildcards):
 
 def marks():
     """Changes with anything that may mark a run stale, or current again."""
-    return [freshness.study_code(STUDY), [str(proof) for proof in JUDGE.proofs]]
+    return [freshness.trainings_code(STUDY), [str(proof) for proof in JUDGE.proofs]]

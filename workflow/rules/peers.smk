@@ -63,6 +63,6 @@ rule tabulate_peers:
         marks=marks(),
         published=contents("experiments/tables.yaml"),
         seeds=config["seeds"],
-        code=light_code("tabulate_peers"),
+        code=study_code("tabulate_peers"),
     shell:
         "study tabulate-peers --seeds {params.seeds} 2> >(tee {log:q} >&2)"

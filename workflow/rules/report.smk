@@ -86,7 +86,7 @@ rule pictures:
     params:
         pictures=SCALE.pictures,
         published=contents("experiments/tables.yaml"),
-        code=light_code("pictures", *parts_of(FULL)),
+        code=study_code("pictures", *parts_of(FULL)),
     shell:
         "study pictures 2> >(tee {log:q} >&2)"
 
@@ -117,7 +117,7 @@ rule tabulate:
         settings=settings("tabulate"),
         marks=marks(),
         seeds=config["seeds"],
-        code=light_code("tabulate"),
+        code=study_code("tabulate"),
         titles=own_titles,
         published=contents("experiments/tables.yaml"),
     shell:
@@ -162,7 +162,7 @@ rule report:
     conda:
         "../../environment.yml"
     params:
-        code=light_code("report"),
+        code=study_code("report"),
         seeds=config["seeds"],
         note=SCALE.note,
         benched=lambda wildcards: contents(*benched()),
@@ -184,6 +184,6 @@ rule track:
         "../../environment.yml"
     params:
         published=contents("experiments/tables.yaml"),
-        code=light_code("track"),
+        code=study_code("track"),
     shell:
         "study track 2> >(tee {log:q} >&2)"
