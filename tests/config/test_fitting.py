@@ -148,8 +148,8 @@ def test_own_keys_of_other_kinds_are_refused_with_their_owner(
             "backbone.kind: unknown backbone 'hrnett'; did you mean 'hrnet'?",
         ),
         (
-            "head: {encoder: {kind: transfomer}}",
-            "head.encoder.kind: unknown encoder 'transfomer'; did you mean 'transformer'?",
+            "head: {encoder: {kind: transfrmer}}",
+            "head.encoder.kind: unknown encoder 'transfrmer'; did you mean 'transformer'?",
         ),
         (
             "head: {encoder: {kind: lstm}}",

@@ -20,6 +20,7 @@ from tips.freshness import digests, training_code, training_files
 from tips.models.interfaces import PoseModel
 from tips.ops.compile import prepare_kernels
 from tips.ops.native import kernels_of
+from tips.paths import scored
 from tips.proofs import Pair, Proof, Run, add_proofs, read_proofs
 from tips.provenance import PACKAGE
 from tips.records import Predictions, RecordError
@@ -27,9 +28,9 @@ from tips.stages._lines import Lines, lines_run
 from tips.stages._progress import track
 from tips.stages._study import Opened, open_study
 from tips.stages.predict import predict
-from tips.stages.train import build_job, state_key
+from tips.stages.train import build_job, state_key, trained_model
 from tips.training.device import choose_device, set_up_training
-from tips.training.loop import Job, build_optimizer, fit, pose_terms
+from tips.training.loop import build_optimizer, fit, pose_terms
 from tips.training.schedule import batches
 from tips.training.state import StateFolder
 
@@ -175,22 +176,24 @@ def prove(opened: Opened, judge: Judge, group: Group) -> Proof:
     began = time.monotonic()
     link = judge.training(name, seed)
     device = _as_then(name, seed, link)
-    job = _trained_again(opened, name, seed, device)
-    state = job.model.state_dict()
-    compare(f"{name}/seed-{seed}", read_checkpoint(link.file)["model"], state, link)
-    boxes = opened.study.scale.evaluation.boxes
-    file = opened.paths.predictions(name, str(seed), boxes)
     variant = opened.study.variant(name)
-    assert isinstance(job.model, PoseModel)
-    again = predict(opened, variant, seed, boxes, job.model.eval(), device)
-    if again != records.read(Predictions, file):
-        _refuse(f"{name}/seed-{seed}: the weights are equal, but the predicted poses are not")
+    if group.training:
+        model = _trained_again(opened, name, seed, device)
+        then = read_checkpoint(link.file)["model"]
+        compare(f"{name}/seed-{seed}", then, model.state_dict(), link)
+    else:
+        model = trained_model(opened, variant, seed, device)
+    for boxes in _predicted_boxes(opened, name):
+        again = predict(opened, variant, seed, boxes, model.eval(), device)
+        file = opened.paths.predictions(name, str(seed), boxes)
+        if again != records.read(Predictions, file):
+            _refuse(f"{name}/seed-{seed}: equal weights, but other poses on {boxes} boxes")
     commit, _ = provenance.commit()
     return Proof(
         run=(name, seed),
         covers=group.runs,
         changes={"training": dict(group.training), "predictions": dict(group.predictions)},
-        tensors=len(state),
+        tensors=len(model.state_dict()),
         checkpoint=provenance.file_digest(link.file),
         commit=commit,
         time=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -213,7 +216,12 @@ def _as_then(name: str, seed: int, link: Link) -> torch.device:
     return device
 
 
-def _trained_again(opened: Opened, name: str, seed: int, device: torch.device) -> Job:
+def _predicted_boxes(opened: Opened, name: str) -> list[str]:
+    """The kinds of boxes that a variant's poses are predicted on."""
+    return list(dict.fromkeys(boxes for one, _, boxes in scored(opened.study) if one == name))
+
+
+def _trained_again(opened: Opened, name: str, seed: int, device: torch.device) -> PoseModel:
     """Trains a run in a folder of its own; continues after any kill."""
     folder = opened.paths.rechecked(name, str(seed))
     variant = opened.study.variant(name)
@@ -224,7 +232,8 @@ def _trained_again(opened: Opened, name: str, seed: int, device: torch.device) -
         job = build_job(opened, variant, seed, device)
         fit(job, state)
         state.clear()
-    return job
+    assert isinstance(job.model, PoseModel)
+    return job.model
 
 
 def compare(run: str, then: Mapping[str, Tensor], now: Mapping[str, Tensor], link: Link) -> None:
