@@ -177,7 +177,7 @@ def test_a_study_s_code_changes_with_its_trainings_alone(desk: Study) -> None:
     some = {name: desk.variant(name) for name in ("hrnet", "dcpose")}
     two = desk._replace(variants=some)
     retitled = changed(two, "dcpose", title="another")
-    assert freshness.trainings_code(retitled) == freshness.study_code(two)
+    assert freshness.trainings_code(retitled) == freshness.trainings_code(two)
     assert freshness.trainings_code(desk._replace(variants={"hrnet": some["hrnet"]})) != (
         freshness.trainings_code(two)
     )

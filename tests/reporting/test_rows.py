@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tips.config import Study, load_study
+from tips.config import BACKBONE, Study, load_study
 from tips.reporting.published import load_tables
 from tips.reporting.rows import your_variants
 
@@ -26,13 +26,14 @@ def test_what_the_project_brings_is_not_yours() -> None:
     """Also where tables VIII-XI are quoted, and stages one of what they would name."""
     for scale in ("paper", "paper-posetrack17", "desk"):
         study = load_study(scale, EXPERIMENTS, "anywhere")
-        assert yours(study) == []
+        assert not set(yours(study)) & {*TABLES.named, BACKBONE, "hrnet-ms", "vitpose"}
     assert {"hrnet-ms", "vitpose"} <= set(load_study("paper", EXPERIMENTS, "x").variants)
 
 
 def test_your_own_backbone_is_yours_with_what_stands_on_it() -> None:
     study = load_study("paper", EXPERIMENTS, "anywhere")
+    before = yours(study)  # of whoever works here
     study = renamed(study, "small", "hrnet", "hrnet_w18")
     study = renamed(study, "on-small", "tips", "hrnet_w18")
     study = renamed(study, "again", "hrnet")  # nothing that the project names stands on it
-    assert yours(study) == ["small", "on-small", "again"]
+    assert [row for row in yours(study) if row not in before] == ["small", "on-small", "again"]

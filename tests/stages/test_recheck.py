@@ -188,8 +188,7 @@ def test_poses_that_differ_are_refused_as_weights_are(
     pose["joints"][0][0] += 0.001
     write_json(found, file)
     assert refused(capsys, opened) == (
-        "error: hrnet/seed-0: equal weights, but other poses on gt boxes; "
-        "no run was marked"
+        "error: hrnet/seed-0: equal weights, but other poses on gt boxes; no run was marked"
     )
 
 

@@ -1,5 +1,6 @@
 """Which lines of some files a call runs: two trainings that run the same ones use the same code."""
 
+import inspect
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -20,7 +21,10 @@ def lines_run(call: Callable[[], object], files: Collection[Path]) -> Lines:
     found: set[tuple[str, int]] = set()
 
     def enter(frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        return step if frame.f_code.co_filename in watched else None
+        code = frame.f_code
+        # Not of modules and classes, whose lines pass but once, on their import.
+        in_function = code.co_flags & inspect.CO_OPTIMIZED
+        return step if in_function and code.co_filename in watched else None
 
     def step(frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
         found.add((frame.f_code.co_filename, frame.f_lineno))

@@ -109,9 +109,11 @@ def predict(
     keys = box_keys(annotations, found)[:limit]
     settings = opened.study.scale.evaluation
     predictor = Predictor(model, windows, settings, variant, device)
-    batches = -(-len(keys) // settings.batch)
-    poses = list(track(predictor(keys), f"{variant.name} seed {seed}", batches))
-    rows = gather(annotations, keys, [row for batch in poses for row in batch])
+    batches_of_poses = predictor(keys)
+    if limit is None:
+        label = f"{variant.name} seed {seed}"
+        batches_of_poses = track(batches_of_poses, label, -(-len(keys) // settings.batch))
+    rows = gather(annotations, keys, [row for batch in batches_of_poses for row in batch])
     return Predictions(variant=variant.name, seed=seed, boxes=found.source, sequences=rows)
 
 

@@ -35,7 +35,7 @@ from tips.stages._study import Opened, open_study, open_windows, read_annotation
 from tips.training.batches import AugmentedWindows, load_batches
 from tips.training.device import choose_device, set_up_training, use_bfloat16
 from tips.training.finished import CHECKPOINT, JOURNAL, RECORD, WEIGHTS, FinishedRun
-from tips.training.loop import Job, TrainingError, fit
+from tips.training.loop import Job, Outcome, TrainingError, fit
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
@@ -94,11 +94,7 @@ def run(
             state.clear()
             return
         job = build_job(opened, chosen, seed, target)
-        try:
-            outcome = fit(job, state)
-        except TrainingError as error:
-            records.write_json({"reason": str(error)}, failure)
-            raise
+        outcome = _fitted(job, state, failure)
         record = circumstances(opened, chosen, seed, job, outcome)
         record |= origin(opened, chosen, made_by, inputs)
         record["interpolator"] = keep_interpolator(opened, chosen, folder)
@@ -106,6 +102,15 @@ def run(
         _save(folder, job, state, record | noted)
         finished.keep()
         state.clear()
+
+
+def _fitted(job: Job, state: StateFolder, failure: Path) -> Outcome:
+    """Trains to the end, or writes down why that cannot be. Raises TrainingError."""
+    try:
+        return fit(job, state)
+    except TrainingError as error:
+        records.write_json({"reason": str(error)}, failure)
+        raise
 
 
 def state_key(
