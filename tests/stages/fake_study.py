@@ -155,12 +155,13 @@ def _trained(study: Study, paths: Paths, variant: str, seed: int) -> dict[str, A
 def _predicted(study: Study, paths: Paths, variant: str, seed: int, boxes: str) -> dict[str, Any]:
     """Says what predicted.json does."""
     files = freshness.prediction_files(study, paths, variant, seed, boxes)
+    stage = "mean_pose" if variant == MEAN_POSE else "predict"
     told = {
         "inputs": freshness.digests(files),
-        "settings": study.scale.evaluation.meaning(),
+        "settings": freshness.settings_of(study.scale.evaluation, stage),
     }
     if variant == MEAN_POSE:
-        return told | {"code": freshness.code_of("mean_pose")}
+        return told | {"code": freshness.computing_code("mean_pose")}
     made_by = freshness.prediction_code(study.variant(variant).experiment, "")
     return MACHINE | told | {"code": made_by}
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from tips.config import MEAN_POSE, digest
 from tips.ops import native
 from tips.proofs import read_proofs
 from tips.records import read_json, write_json
-from tips.stages import mean_pose, predict, train
+from tips.stages import mean_pose, predict, recheck, train
+from tips.stages._lines import lines_run
 from tips.stages._study import Opened, open_study
-from tips.stages.recheck import Group, affected
+from tips.stages.recheck import Group, affected, sorted_into_groups
 
 NAMES = ("hrnet", "tips")
 WORDS = ("recheck", *tiny_study.STUDY)
@@ -97,7 +99,9 @@ def test_runs_record_what_decided_them_and_what_they_ran_on(opened: Opened) -> N
     assert set(trained["input_digests"]) == {"data", "interim", "backbone"}
     assert trained["data_digest"] == trained["input_digests"]["data"]
     assert set(predicted["inputs"]) == {"checkpoint", "annotations", "boxes", "interim"}
-    assert predicted["settings"] == opened.study.scale.evaluation.meaning()
+    assert predicted["settings"] == freshness.settings_of(opened.study.scale.evaluation, "predict")
+    assert "decode" in predicted["settings"]
+    assert "resamples" not in predicted["settings"]
     for record in (trained, predicted):
         assert (record["device"], record["kernels"]) == ("cpu", native.backend("cpu"))
         assert {"ops/heatmap.py", "models/tips/network.py"} <= record["code"].keys()
@@ -221,16 +225,25 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+LINES: dict[str, frozenset[tuple[str, int]]] = {}  # that a variant passes; none where not given
+
+
 @pytest.fixture
 def fake(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """A study without data, whose first steps are not run: they pass the lines of LINES."""
     shutil.copytree(finished, tmp_path / "fake")
     monkeypatch.chdir(tmp_path / "fake")
+    monkeypatch.setattr(
+        recheck,
+        "lines_run",
+        lambda call, files: LINES.get(call.args[1].run[0], frozenset()),
+    )
     return open_study(fake_study.SCALE)
 
 
 def groups(opened: Opened) -> dict[str, Group]:
     """The groups by the run that would be made again."""
-    found = affected(Judge(*opened, ()), opened)
+    found = sorted_into_groups(opened, affected(Judge(*opened, ()), opened))
     return {"{}/{}".format(*group.runs[0]): group for group in found}
 
 
@@ -260,6 +273,27 @@ def test_runs_of_other_parts_are_groups_of_their_own_and_the_cheapest_is_made_ag
     }
     assert found["tips/1"].runs[:2] == (("tips", 1), ("groups-3", 0))
     assert {group.files for group in found.values()} == {"training/loop.py"}
+
+
+def test_runs_that_pass_other_lines_are_a_group_of_their_own(
+    fake: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("groups-1", "groups-3"):
+        alter(record(fake, name), "training/loop.py")
+    assert len(groups(fake)) == 1
+    monkeypatch.setitem(LINES, "groups-3", frozenset({("loop.py", 7)}))
+    assert set(groups(fake)) == {"groups-1/0", "groups-3/0"}
+
+
+def test_the_lines_of_a_file_that_a_call_passes(tmp_path: Path) -> None:
+    file = tmp_path / "branches.py"
+    file.write_text("A = 1\ndef f(x):\n    if x:\n        return 1\n    return 2\n")
+    names: dict[str, Any] = {}
+    exec(compile(file.read_text(), str(file), "exec"), names)
+    passed = {x: {line for _, line in lines_run(partial(names["f"], x), [file])} for x in (0, 1)}
+    assert passed == {0: {3, 5}, 1: {3, 4}}
+    assert not lines_run(lambda: names["f"](1), [tmp_path / "other.py"])
+    assert not lines_run(lambda: exec(compile("B = 2\n", str(file), "exec"), {}), [file])
 
 
 def test_runs_of_another_change_are_a_group_of_their_own(fake: Opened) -> None:

@@ -15,6 +15,7 @@ from tips.config import ConfigError
 from tips.models.backbones.timm_hrnet import TimmHRNet
 from tips.records import RecordError, read_json
 from tips.stages import pack, prepare, train
+from tips.stages._recording import keep_interpolator
 from tips.stages._study import Opened, open_study
 
 CPU = torch.device("cpu")
@@ -87,9 +88,9 @@ def test_the_network_behind_vfit_s_frames_is_kept_beside_the_run(folder: Path) -
     opened.paths.vfit.write_bytes(b"weights")
     run = folder / "run"
     for name in ("tips-without-vfit", "interim-flow", "hrnet"):
-        assert train._keep_interpolator(opened, opened.study.variant(name), run) is None
+        assert keep_interpolator(opened, opened.study.variant(name), run) is None
     assert not run.exists()
-    kept = train._keep_interpolator(opened, opened.study.variant("tips"), run)
+    kept = keep_interpolator(opened, opened.study.variant("tips"), run)
     assert kept == {
         "size": "tiny",
         "weights": "vfit.pt",
@@ -137,6 +138,6 @@ def test_a_finished_run_is_kept_until_its_folder_is_deleted(
     assert trained("b") == (weights, False, "b")
     file = folder / "experiments/scales/tiny.yaml"
     scale = yaml.safe_load(file.read_text())
-    scale["variants"]["hrnet"]["augmentation"] = {"rotation": 1.0}
+    scale["models"]["single_frame"]["augmentation"] = {"rotation": 1.0}
     file.write_text(yaml.safe_dump(scale))
     assert not trained("b")[1]

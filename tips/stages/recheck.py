@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Runs that the same change reaches and that pass the same lines of the changed files."""
+    """Runs of the same parts that the same change reaches, and that pass the same lines of it."""
 
     runs: tuple[Run, ...]  # the cheapest first
     training: Mapping[str, Pair]
@@ -63,11 +63,11 @@ def run(scale: str = "desk", root: str = "") -> None:
     """Marks runs current whose code was edited, where training again proves the edit harmless.
 
     Training repeats itself bit by bit. So the runs whose code an edit reaches are sorted into
-    groups that pass the same lines of the edited files in their first step and their first
-    predictions. Of each group the cheapest is trained again; where every tensor of its weights and
-    every pose that it predicts is equal, the runs of its group are marked current, with the proof
-    beside them. Where anything differs in any group, the command names it, changes nothing and ends
-    with code 1.
+    groups that are built of the same parts and pass the same lines of the edited files in their
+    first step and their first predictions. Of each group the cheapest is trained again; where every
+    tensor of its weights and every pose that it predicts is equal, the runs of its group are marked
+    current, with the proof beside them. Where anything differs in any group, the command names it,
+    changes nothing and ends with code 1.
 
     Args:
         scale: name of a file of experiments/scales.
@@ -127,7 +127,7 @@ def affected(judge: Judge, opened: Opened) -> list[Row]:
 
 
 def sorted_into_groups(opened: Opened, rows: Sequence[Row]) -> list[Group]:
-    """Puts runs together that the same change reaches and that pass the same changed lines."""
+    """Puts runs of the same parts together that the same change reaches, by the same lines."""
     passed: dict[str, Lines] = {}
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in track(rows, "which lines each run passes"):
@@ -137,7 +137,8 @@ def sorted_into_groups(opened: Opened, rows: Sequence[Row]) -> list[Group]:
             files = [PACKAGE / file for file in changed if not file.startswith("csrc/")]
             passed[name] = lines_run(partial(_first_step, opened, row), files)
         changes = (tuple(sorted(link.code.items())) for link in (row.training, row.predictions))
-        found.setdefault((*changes, passed[name]), []).append(row)
+        parts = tuple(opened.study.variant(name).experiment.modules())
+        found.setdefault((*changes, passed[name], parts), []).append(row)
     return [
         Group(tuple(row.run for row in same), same[0].training.code, same[0].predictions.code)
         for same in found.values()
