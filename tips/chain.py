@@ -17,6 +17,7 @@ from tips.provenance import file_digest
 from tips.records import RecordError, read_json
 
 State = Literal["current", "stale", "partial", "failed", "missing"]
+INTERPOLATOR = ("vfit", 0)  # as proofs name its only training
 WORST: tuple[State, ...] = ("failed", "missing", "partial", "stale", "current")
 
 
@@ -71,7 +72,30 @@ class Judge:
         if not self.study.variant(name).experiment.first_stage:
             single, own = self.study.stage_one(name), self.study.backbone_seed(seed)
             links.append(self.training(single, own)._replace(name=f"backbone {single}"))
+        if self._has_own_interpolator(name):
+            links.append(self.interpolator())
         return links
+
+    def trainings(self, name: str, seed: int) -> list[Link]:
+        """The links of one run that were trained: its own, its backbone's, its interpolator's."""
+        return self.chain(name, seed, "gt")[2:]
+
+    def _has_own_interpolator(self, name: str) -> bool:
+        vfit = self.study.scale.vfit
+        own = vfit is not None and vfit.training is not None
+        return own and self.study.variant(name).experiment.interim_frames == "vfit"
+
+    def interpolator(self) -> Link:
+        """The network behind interim frames of kind `vfit`, where the scale trains it."""
+        file = self.paths.vfit
+        return self._judged(
+            Link("interpolator", file, "current"),
+            file.with_name("provenance.json"),
+            lambda device: freshness.computing_code("vfit", device=device),
+            self.study.scale.vfit.meaning(),
+            {"data": self.paths.manifest},
+            INTERPOLATOR,
+        )
 
     def metrics(self, name: str, seed: int, boxes: str) -> Link:
         """What was measured."""

@@ -174,17 +174,15 @@ class _Reach:
         self._queue.append((definition, definition.piece))
         if definition.fields is not None:
             self._queue.append((definition, definition.fields))
-        single = definition.plain or self.package.is_settings(definition)
         for name, piece in definition.members:
-            if name in self.words or not single:
+            if name in self.words or not definition.plain:
                 self._take_member(definition, name, piece)
             else:
                 self._waiting.setdefault(name, []).append((definition, piece))
         for base in self.package.bases(definition):
-            if isinstance(base, Definition):
+            if isinstance(base, Definition):  # a stranger above it may call what it inherits
                 self._take(base)
-                if not self.package.is_settings(base):  # a stranger may call what is inherited
-                    self._take_members(base)
+                self._take_members(base)
 
     def _take_members(self, definition: Definition) -> None:
         for name, piece in definition.members:

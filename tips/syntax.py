@@ -57,7 +57,7 @@ class Definition:
         names: what it defines; a module's other statements are together the definition `BODY`.
         piece: its code, without the members and fields.
         members: methods and properties that may count one by one.
-        plain: whether they do in any case; else they do in settings alone.
+        plain: whether they do; else all of them count with the class.
         methods: names of all other functions in a class.
         fields: annotated names of a class with bases, which may be settings.
         bases: of a class.
@@ -221,12 +221,9 @@ def _is_plain(one: ast.ClassDef) -> bool:
     )
 
 
-STRANGERS = ("__", "model_")  # how the names begin that Python or pydantic call by themselves
-
-
 def _is_member(one: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     plain = all(_chain(node)[-1:] in {(name,) for name in PLAIN_MEMBERS} for node in _called(one))
-    return plain and not one.name.startswith(STRANGERS)
+    return plain and not (one.name.startswith("__") and one.name.endswith("__"))
 
 
 def _chain(node: ast.expr) -> Chain:

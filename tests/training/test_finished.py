@@ -7,7 +7,7 @@ import pytest
 
 from tips.provenance import file_digest
 from tips.records import read_json, write_json
-from tips.training.finished import CHECKPOINT, MARK, OUTPUTS, RECORD, WEIGHTS, FinishedRun, forget
+from tips.training.finished import CHECKPOINT, MARK, OUTPUTS, RECORD, WEIGHTS, FinishedRun
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_deleted_outputs_come_back(finished: FinishedRun) -> None:
 
 
 def test_a_whole_run_needs_no_links(finished: FinishedRun) -> None:
-    forget(finished.kept.parent)
+    finished.forget()
     assert not finished.kept.exists()
     assert finished.restore() is not None
     as_snakemake_does(finished.run)

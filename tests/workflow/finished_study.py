@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ from tips.proofs import read_proofs
 study = load_study("smoke", Path("experiments"))
 paths = study_paths(study.scale)
 judge = Judge(study, paths, read_proofs(paths.proofs), contents=False)
-links = {name: judge.training(name, 0) for name in study.variants}
+links = {name: judge.training(name, 0) for name in study.variants} | {"vfit": judge.interpolator()}
 assert "torch" not in sys.modules
 print(json.dumps({name: link.words for name, link in links.items() if link.state == "stale"}))
 """
@@ -38,9 +39,9 @@ def snakemake(folder: Path, *words: str, scale: str = "smoke") -> subprocess.Com
     )
 
 
-def jobs(folder: Path, *words: str) -> Counter[tuple[str, str]]:
+def jobs(folder: Path, *words: str, targets: Sequence[str] = ()) -> Counter[tuple[str, str]]:
     """(rule, variant) of every job that a dry run announces; variant is '' where there is none."""
-    shown = snakemake(folder, *words, "-n")
+    shown = snakemake(folder, *words, "-n", *(["--", *targets] if targets else []))
     text = shown.stdout + shown.stderr
     assert shown.returncode == 0, text
     found: Counter[tuple[str, str]] = Counter()

@@ -1,13 +1,15 @@
 """What an edit of the code marks stale and makes again: exactly what uses it."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from finished_study import REPOSITORY, edit, jobs, rules, stale
+from finished_study import REPOSITORY, STUDY, edit, jobs, rules, stale
 
+from tips import freshness
 from tips.config import load_study
 
 pytestmark = pytest.mark.slow
@@ -35,10 +37,11 @@ def build(experiment: object, model: object) -> BonesLoss:
 '''
 VARIANTS = load_study("smoke", REPOSITORY / "experiments").variants
 TIPS = {name for name, one in VARIANTS.items() if one.experiment.model == "tips"}
-TRANSFORMER = {
+SCALE = load_study("smoke", REPOSITORY / "experiments").scale
+ATTENTION = {  # those whose networks run the kernel of deformable attention
     name
     for name, one in VARIANTS.items()
-    if "tips.models.encoders.transformer.network" in one.experiment.modules()
+    if "csrc/attention.h" in freshness.training_code(one.experiment, SCALE)
 }
 ALL = set(VARIANTS)
 RIVALS = {
@@ -101,7 +104,7 @@ def test_a_kind_s_own_file_reaches_its_users_alone(copy: Path, name: str, users:
         ("data/windows.py", "min(max(frame + offset, 0), length - 1)", "abs(frame + offset)", ALL),
         ("models/heads.py", "start + self.final(encoded)", "start - self.final(encoded)", TIPS),
         ("models/tips/trajectory.py", "alpha * ends", "beta * ends", TIPS),
-        ("training/loop.py", "lr=settings.learning_rate", "lr=2 * settings.learning_rate", ALL),
+        ("training/loop.py", "lr=settings.learning_rate", "lr=settings.decay", {*ALL, "vfit"}),
         (
             "models/baselines/rival.py",
             "self.start = start",
@@ -130,12 +133,13 @@ def test_the_kernels_sources_reach_the_rows_that_ran_them(copy: Path) -> None:
     assert not stale(copy)
     edit(copy / "csrc/attention.h", "return", "return +")
     found = stale(copy)
-    if not found:
-        pytest.skip("no compiled kernel served this study")
-    assert set(found) == TRANSFORMER
+    kernels = json.loads((copy / f"results/{STUDY}/kernels.json").read_text())
+    assert set(found) == (ATTENTION if kernels["cpu"]["library"] else set())
+    assert "tips" in ATTENTION
+    assert not {"hrnet", "dsta"} & ATTENTION
     assert all("csrc/attention.h changed since" in words for words in found.values())
     planned = jobs(copy)
-    assert {key[1] for key in planned if key[0] == "predict"} == TRANSFORMER
+    assert {key[1] for key in planned if key[0] == "predict"} == ATTENTION
     assert "kernels" in rules(planned)
     assert not rules(planned) & {"train", "interpolate"}
 
@@ -174,9 +178,10 @@ def blocks() -> dict[str, str]:
 
 SPECIAL: dict[str, Callable[[str], bool]] = {
     # Its inputs are the sources themselves.
-    "kernels": lambda text: 'Path("csrc")' in text or "csrc" in text,
+    "kernels": lambda text: "contents(*SOURCES)" in text,
     # Newer code marks a finished training and no more: see `trigger`.
     "train": lambda text: "trigger=trigger" in text,
+    "vfit": lambda text: "trigger=vfit_trigger" in text,
     "interpolate": lambda text: "code=interim_code" in text,
     "predict": lambda text: "code=prediction_code" in text,
     "predict_detected": lambda text: "code=prediction_code" in text,

@@ -200,12 +200,16 @@ def provenance(runs: Sequence[RunRecord], page: Path, proofs: Sequence[Proof] = 
     return Section("Provenance", body)
 
 
+def _run(variant: str, seed: int) -> str:
+    return f"`{variant}` {seed}"
+
+
 def _proof(proof: Proof) -> str:
     files = sorted({file for pairs in proof.changes.values() for file in pairs})
     return (
         f"{', '.join(map(markdown.code, files))}: `{proof.run[0]}` seed {proof.run[1]} was trained "
         f"again ({proof.time}, commit {proof.commit[:10]}), all {proof.tensors} tensors and every "
-        f"pose were equal; counts for {len(proof.covers)} runs"
+        f"pose were equal; this counts for {', '.join(_run(*run) for run in proof.covers)}"
     )
 
 

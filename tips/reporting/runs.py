@@ -79,7 +79,9 @@ def _find(group: Group, seed: int, paths: Paths, judge: Judge | None) -> RunFile
             return RunFile(group, seed, folder, predictions, "failed", failure.reason)
         return RunFile(group, seed, folder, predictions, "missing", "")
     if judge is not None and group.variant in judge.study.variants:
-        training = judge.training(group.variant, seed)
-        if training.state == "stale":
-            return RunFile(group, seed, folder, predictions, "stale", training.words)
+        own, *others = judge.trainings(group.variant, seed)
+        why = [own.words] if own.state == "stale" else []
+        why += [f"{link.name}: {link.words}" for link in others if link.state == "stale"]
+        if why:
+            return RunFile(group, seed, folder, predictions, "stale", "; ".join(why))
     return RunFile(group, seed, folder, predictions, "present", "")

@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from tips import provenance, records
-from tips.chain import Judge, Link, served
+from tips.chain import INTERPOLATOR, Judge, Link, served
 from tips.checkpoints import read_checkpoint
-from tips.config import Variant
-from tips.freshness import digests, training_code, training_files
+from tips.config import Variant, digest
+from tips.freshness import computing_code, digests, training_code, training_files
 from tips.models.interfaces import PoseModel
 from tips.ops.compile import prepare_kernels
 from tips.ops.native import kernels_of
@@ -24,6 +25,7 @@ from tips.paths import scored
 from tips.proofs import Pair, Proof, Run, add_proofs, read_proofs
 from tips.provenance import PACKAGE
 from tips.records import Predictions, RecordError
+from tips.stages import vfit
 from tips.stages._lines import Lines, lines_run
 from tips.stages._progress import track
 from tips.stages._study import Opened, open_study
@@ -78,12 +80,12 @@ def run(scale: str = "desk", root: str = "") -> None:
     """
     opened = open_study(scale, root)
     judge = Judge(*opened, read_proofs(opened.paths.proofs))
-    rows = affected(judge, opened)
-    if not rows:
+    rows, interpolator = affected(judge, opened), stale_interpolator(judge, opened)
+    if not rows and interpolator is None:
         print("nothing to recheck: no finished run is of other code than the present one")
         return
     groups = sorted_into_groups(opened, rows)
-    proofs = []
+    proofs = [] if interpolator is None else [prove_interpolator(opened, interpolator)]
     for number, group in enumerate(groups, 1):
         name, seed = group.runs[0]
         log.info(
@@ -98,6 +100,15 @@ def run(scale: str = "desk", root: str = "") -> None:
             f"equal; current by that: {len(proof.covers)} run(s)"
         )
     print("run snakemake to take the marks off the tables")
+
+
+def stale_interpolator(judge: Judge, opened: Opened) -> Link | None:
+    """VFIT's training, where the study has one whose code alone changed."""
+    settings = opened.study.scale.vfit
+    if settings is None or settings.training is None:
+        return None
+    link = judge.interpolator()
+    return link if link.code and not (link.keys or link.inputs) else None
 
 
 def affected(judge: Judge, opened: Opened) -> list[Row]:
@@ -189,13 +200,44 @@ def prove(opened: Opened, judge: Judge, group: Group) -> Proof:
         file = opened.paths.predictions(name, str(seed), boxes)
         if again != records.read(Predictions, file):
             _refuse(f"{name}/seed-{seed}: equal weights, but other poses on {boxes} boxes")
+    changes = {"training": dict(group.training), "predictions": dict(group.predictions)}
+    count = len(model.state_dict())
+    return _proof((name, seed), group.runs, changes, count, link.file, began)
+
+
+def prove_interpolator(opened: Opened, link: Link) -> Proof:
+    """Trains VFIT again. Ends the command where a tensor differs."""
+    began = time.monotonic()
+    log.info("VFIT, %s: it is trained again", ", ".join(link.code))
+    device = _as_then(*INTERPOLATOR, link)
+    key = digest({"code": computing_code("vfit"), "data": link.record["input_digests"]})
+    state = StateFolder(opened.paths.rechecked("vfit", "0"), key)
+    with state.locked():
+        job = vfit.build_job(opened, device)
+        fit(job, state)
+        state.clear()
+    compare("VFIT", read_checkpoint(link.file)["model"], job.model.state_dict(), link)
+    changes = {link.name: dict(link.code)}
+    count = len(job.model.state_dict())
+    return _proof(INTERPOLATOR, (INTERPOLATOR,), changes, count, link.file, began)
+
+
+def _proof(
+    run: Run,
+    covers: tuple[Run, ...],
+    changes: dict[str, dict[str, Pair]],
+    tensors: int,
+    checkpoint: Path,
+    began: float,
+) -> Proof:
+    """A proof with where and when it was made."""
     commit, _ = provenance.commit()
     return Proof(
-        run=(name, seed),
-        covers=group.runs,
-        changes={"training": dict(group.training), "predictions": dict(group.predictions)},
-        tensors=len(model.state_dict()),
-        checkpoint=provenance.file_digest(link.file),
+        run=run,
+        covers=covers,
+        changes=changes,
+        tensors=tensors,
+        checkpoint=provenance.file_digest(checkpoint),
         commit=commit,
         time=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         seconds=round(time.monotonic() - began, 1),

@@ -15,7 +15,7 @@ from tips.interim.true.generator import has_true_frames, true_frames
 from tips.interim.vfit.network import VFIT
 from tips.interim.vfit.sizes import SIZES
 from tips.ops.compile import prepare_kernels
-from tips.ops.native import kernels_of
+from tips.ops.native import backend, kernels_of
 from tips.records import RecordError
 from tips.stages._study import Opened, open_study, read_annotations
 from tips.training.batches import load_batches
@@ -28,7 +28,9 @@ from tips.training.state import StateFolder, save_tensors
 SEED = 0
 
 
-def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int = 1) -> None:
+def run(
+    scale: str = "desk", root: str = "", device: str = "auto", threads: int = 1, trigger: str = ""
+) -> None:
     """Writes checkpoint.pt, train.jsonl and provenance.json of VFIT; continues after any kill.
 
     Args:
@@ -36,6 +38,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
         root: dataset folder, where the scale leaves it open.
         device: auto, cpu or cuda.
         threads: of torch on the CPU; 0: one per core.
+        trigger: noted in provenance.json for the workflow.
 
     Raises:
         ConfigError: the scale does not train VFIT.
@@ -59,7 +62,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
     file = opened.paths.vfit
     state = StateFolder(opened.paths.state("vfit", str(SEED)), digest(inputs))
     with state.locked():
-        job = _job(opened, target)
+        job = build_job(opened, target)
         outcome = fit(job, state)
         save_tensors({"model": job.model.state_dict()}, file)
         with records.atomic(file.with_name("train.jsonl")) as journal:
@@ -67,10 +70,15 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
         records.write_json(
             {
                 "settings": settings.model_dump(mode="json"),
-                "digests": inputs,
-                "device": job.device.type,
+                "meaning": settings.meaning(),
+                "input_digests": {"data": inputs["data"]},
                 "code": made_by,
+                "device": job.device.type,
+                "kernels": backend(job.device.type),
+                "threads": torch.get_num_threads(),
+                "trigger": trigger,
                 **provenance.surroundings(),
+                **provenance.commit_record(),
                 "steps": outcome.steps,
                 "seconds": round(outcome.seconds, 1),
             },
@@ -79,7 +87,8 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
         state.clear()
 
 
-def _job(opened: Opened, device: torch.device) -> Job:
+def build_job(opened: Opened, device: torch.device) -> Job:
+    """Builds network, losses and data of the training. Raises RecordError without long clips."""
     scale, paths = opened.study.scale, opened.paths
     assert scale.vfit is not None
     assert scale.vfit.training is not None

@@ -1,8 +1,9 @@
-"""A finished run that its rule asks for once more, as after a killed snakemake: it is kept.
+"""A finished run that its rule asks for once more is kept: nothing is trained twice.
 
-Snakemake marks the outputs of a job that it did not see ending, and deletes them before it runs
-the job again, though the job may have finished alone. So a finished run's files stay linked in
-the training state, which no rule knows, until the workflow has succeeded.
+That happens where a killed snakemake did not see a job ending, or where what a training reads was
+made again with the same content. Snakemake deletes a job's outputs before it runs the job. So a
+finished run's files have a second name in the training state, which no rule knows; that costs no
+disk, except where a copy of the study makes files of both.
 """
 
 import logging
@@ -70,12 +71,7 @@ class FinishedRun:
 
     def forget(self) -> None:
         """Removes the links; the run's own files stay."""
-        forget(self.kept.parent)
-
-
-def forget(state: Path) -> None:
-    """Removes a finished run's links from its state: the workflow knows that it is complete."""
-    shutil.rmtree(state / LINKS, ignore_errors=True)
+        shutil.rmtree(self.kept, ignore_errors=True)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

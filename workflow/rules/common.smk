@@ -36,7 +36,6 @@ from tips.records import RecordError, read_json
 from tips.reporting.networks import open_networks
 from tips.reporting.published import load_tables
 from tips.reporting.rows import your_variants
-from tips.training.finished import forget
 
 
 def refuse(message):
@@ -134,14 +133,6 @@ def stop_timers():
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.cancel()
-
-
-def forget_finished():
-    """Removes what trainings keep until the workflow knows them as complete, which it does now."""
-    outputs = {str(file) for job in workflow.dag.jobs for file in job.output}
-    for run in RUNS:
-        if str(PATHS.checkpoint(*run)) in outputs:
-            forget(PATHS.state(*run))
 
 
 STARTED = time.time()
@@ -322,17 +313,30 @@ def trigger(wildcards):
     record's digest of the code would not do: a run made anew for another reason has the newer one.
     """
     experiment = STUDY.variant(wildcards.variant).experiment
-    now = code.summary(freshness.training_code(experiment, SCALE))
     record = PATHS.run(wildcards.variant, wildcards.seed) / "provenance.json"
+    now = freshness.training_code(experiment, SCALE)
+    return noted(
+        record, now, lambda: JUDGE.training(wildcards.variant, int(wildcards.seed))
+    )
+
+
+def vfit_trigger(wildcards):
+    """The same of VFIT's training."""
+    record = PATHS.vfit.with_name("provenance.json")
+    return noted(record, freshness.computing_code("vfit"), JUDGE.interpolator)
+
+
+def noted(record, now, judged):
+    """What a record notes; else the present code, also where stale training is made again."""
     if not record.is_file():
-        return now
-    noted = read_json(record).get("trigger", "")
-    link = JUDGE.training(wildcards.variant, int(wildcards.seed))
-    if config["stale"] == "retrain" and link.state == "stale":
-        return f"{now} after {noted}"
-    return noted
+        return code.summary(now)
+    before = read_json(record).get("trigger", "")
+    if config["stale"] == "retrain" and judged().state == "stale":
+        return f"{code.summary(now)} after {before}"
+    return before
 
 
 def marks():
     """Changes with anything that may mark a run stale, or current again."""
-    return [freshness.trainings_code(STUDY), [str(proof) for proof in JUDGE.proofs]]
+    proofs = [str(proof) for proof in JUDGE.proofs]
+    return [freshness.trainings_code(STUDY), heavy_code("vfit"), proofs]

@@ -163,9 +163,10 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
             gpu=GPU,
         params:
             settings=digest(SCALE.vfit),
-            code=heavy_code("vfit"),
+            trigger=vfit_trigger,
         shell:
-            "study vfit --device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
+            "study vfit --trigger '{params.trigger}' --device $DEVICE --threads {threads} "
+            "2> >(tee {log:q} >&2)"
 
 
 rule interpolate:
