@@ -77,13 +77,13 @@ def change_scale(key: str, **values: Any) -> None:
     file.write_text(yaml.safe_dump(raw))
 
 
-LINKS = ("metrics", "predictions", "training", "backbone hrnet")
+LINKS = ("metrics", "predictions", "training", "backbone hrnet", "interpolator")  # of tips
 
 
 @pytest.mark.usefixtures("paths")
 def test_a_finished_study_is_current_link_by_link() -> None:
     assert states("tips") == dict.fromkeys(LINKS, "current")
-    assert states("dcpose") == dict.fromkeys(LINKS, "current")
+    assert states("dcpose") == dict.fromkeys(LINKS[:4], "current")
     assert states("hrnet") == dict.fromkeys(LINKS[:3], "current")
     assert states(MEAN_POSE) == dict.fromkeys(LINKS[:2], "current")
     assert {link.words for link in judge().chain("tips", 0, "gt")} == {""}
@@ -106,6 +106,18 @@ def test_a_file_of_the_code_that_was_another_is_named(paths: Paths) -> None:
     assert states("tips") == dict.fromkeys(LINKS, "current") | {"training": "stale"}
     change(record(paths), dirty=True)
     assert judge().training("tips", 0).since == "aaaaaaa + changes"
+
+
+def test_the_interpolator_s_training_is_part_of_the_rows_that_see_its_frames(paths: Paths) -> None:
+    change_code(paths.vfit.with_name("provenance.json"), training__loop="then")
+    link = judge().interpolator()
+    assert link.words == "training/loop.py changed since aaaaaaa"
+    assert states("tips") == dict.fromkeys(LINKS, "current") | {"interpolator": "stale"}
+    assert [one.name for one in judge().trainings("tips", 0)] == list(LINKS[2:])
+    assert set(states("dcpose").values()) == {"current"}
+    now = link.code["training/loop.py"][1]
+    found = proof("interpolator", "then", now, ("vfit", 0), file="training/loop.py")
+    assert judge(found).interpolator().state == "current"
 
 
 def test_files_that_came_or_went_are_named_with_all_others(paths: Paths) -> None:
@@ -158,7 +170,7 @@ def test_settings_of_the_evaluation_count_where_they_are_read() -> None:
     assert found["metrics"].keys == ("oks_area: 0.53 -> 0.6",)
     assert found["training"].state == found["predictions"].state == "current"
     change_scale("evaluation", oks_area=0.53, enlarge=1.5)  # windows are cut by it
-    assert set(states("tips").values()) == {"stale"}
+    assert {state for name, state in states("tips").items() if name != "interpolator"} == {"stale"}
 
 
 def test_a_file_that_was_read_and_is_another_now_is_named(paths: Paths) -> None:
@@ -273,11 +285,13 @@ def test_whose_kernels_served(said: dict[str, str], device: str) -> None:
     assert served(said) == device
 
 
-def proof(link: str, then: str, now: str, *covers: tuple[str, int]) -> Proof:
+def proof(
+    link: str, then: str, now: str | None, *covers: tuple[str, int], file: str = HEADS
+) -> Proof:
     return Proof(
         run=covers[0],
         covers=covers,
-        changes={link: {HEADS: (then, now)}},
+        changes={link: {file: (then, now)}},
         tensors=9,
         checkpoint="c" * 64,
         commit="b" * 40,

@@ -57,6 +57,7 @@ def build(folder: Path) -> Paths:
     paths = study_paths(study.scale)
     annotations = _truth(paths)
     _side_files(paths)
+    _interpolator(study, paths)
     for variant, noise in NOISE.items():
         for seed in range(SEEDS.get(variant, 1)):
             write_run(study, paths, annotations, variant, seed, noise)
@@ -164,6 +165,18 @@ def _predicted(study: Study, paths: Paths, variant: str, seed: int, boxes: str) 
         return told | {"code": freshness.computing_code("mean_pose")}
     made_by = freshness.prediction_code(study.variant(variant).experiment, "")
     return MACHINE | told | {"code": made_by}
+
+
+def _interpolator(study: Study, paths: Paths) -> None:
+    """Writes what VFIT's training leaves."""
+    paths.vfit.parent.mkdir(parents=True, exist_ok=True)
+    paths.vfit.write_text("weights of VFIT")
+    record = MACHINE | {
+        "meaning": study.scale.vfit.meaning(),
+        "input_digests": freshness.digests({"data": paths.manifest}),
+        "code": freshness.computing_code("vfit", device=""),
+    }
+    records.write_json(record, paths.vfit.with_name("provenance.json"))
 
 
 def _experiments(folder: Path) -> None:

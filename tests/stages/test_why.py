@@ -18,7 +18,7 @@ from tips.reporting.published import load_tables
 from tips.stages import evaluate, tabulate, why
 
 SCALE = f"--scale={fake_study.SCALE}"
-LINKS = ["metrics", "predictions", "training", "backbone hrnet"]
+LINKS = ["metrics", "predictions", "training", "backbone hrnet", "interpolator"]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_variant_is_all_its_seeds(paths: Paths, capsys: pytest.CaptureFixture[
 
 
 def test_the_chain_holds_what_was_recorded(paths: Paths) -> None:
-    metrics, predictions, training, backbone = ask("tips/seed-1")["runs"][0]["chain"]
+    metrics, predictions, training, backbone, _ = ask("tips/seed-1")["runs"][0]["chain"]
     record = read_json(paths.run("tips", "1") / "provenance.json")
     assert training["file"] == str(paths.checkpoint("tips", "1"))
     assert metrics["file"] == str(paths.metrics("tips", "1", "gt"))
@@ -189,7 +189,7 @@ def test_a_changed_key_and_a_changed_input_are_named(paths: Paths) -> None:
     assert answer["changed"] == {
         "files": [],
         "keys": [f"training.epochs: {told} -> {told + 4}"],
-        "inputs": ["backbone hrnet: data", "training: data"],
+        "inputs": ["backbone hrnet: data", "interpolator: data", "training: data"],
     }
     assert answer["command"] == "snakemake --cores all --config scale=fake"
 

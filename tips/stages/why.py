@@ -116,7 +116,14 @@ def _run(judge: Judge, asked: Asked, seed: int) -> Run:
     value = None
     if links[0].state != "missing":
         value = float(records.read_json(links[0].file)["total"])
-    return Run(seed, value, worst(link.state for link in links), links)
+    return Run(seed, value, _whole(links), links)
+
+
+def _whole(links: Sequence[Link]) -> State:
+    """A run without a value is missing or failed; one with a value is current only as a whole."""
+    if links[0].state == "missing":
+        return "failed" if any(link.state == "failed" for link in links) else "missing"
+    return "current" if all(link.state == "current" for link in links) else "stale"
 
 
 def _answer(
