@@ -127,11 +127,11 @@ def test_the_predictor_without_a_network_has_two_links(paths: Paths) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("tisp", "unknown variant or cell 'tisp'; did you mean 'tips'?; a cell is asked for as"),
+        ("tisp", "no variant 'tisp', and no cell such as 'II (e)'; did you mean 'tips'?"),
         ("tips/x", "unknown run 'tips/x'; write tips/seed-0"),
         ("II (z)", "table II has no row 'z'; known: "),
         ("II (HRNt)", "table II has no row 'HRNt'; did you mean 'HRNet'?"),
-        ("XX (e)", "unknown variant or cell 'XX (e)'"),
+        ("XX (e)", "no variant 'XX (e)', and no cell such as 'II (e)'; known: "),
         ("II (c)", "II (c): its variant 'distillation-only' is no row of this scale"),
     ],
 )

@@ -77,8 +77,8 @@ def question(what: str, study: Study, tables: Tables) -> Asked:
     name, _, run = what.strip().rstrip("/").partition("/")
     known = [*study.variants, MEAN_POSE]
     if name not in known:
-        cells = "a cell is asked for as 'II (e)'"
-        raise ConfigError(f"unknown variant or cell '{what}'{kinds.nearest(name, known)}; {cells}")
+        near = kinds.nearest(name, known)
+        raise ConfigError(f"no variant '{what}', and no cell such as 'II (e)'{near}")
     seeds = range(study.variants[name].seeds if name in study.variants else 1)
     if not run:
         return Asked(name, tuple(seeds), boxes)
