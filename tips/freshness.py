@@ -20,6 +20,7 @@ RECORDS: Final = (
     *("tips.stages._recording", "tips.training.finished"),
 )
 RECORDED: Final = (*RECORDS, "tips.config.loader")  # and what this one reads is in every record
+EXPERIMENT: Final = "tips.config.experiment"  # of which data, VFIT and metrics know nothing
 CHECKPOINTING: Final = "tips.training.memory"  # imported only at a scale that asks for it
 ENDINGS: Final = {"cpu": ("cpp",), "cuda": ("cu",)}  # of the sources of a device's kernels
 
@@ -37,16 +38,22 @@ def code_of(stage: str, *modules: str) -> dict[str, str]:
     return code.used(f"tips.stages.{stage}:run", *modules, beyond=RECORDS)
 
 
-def computing_code(stage: str, *modules: str, device: str | None = None) -> dict[str, str]:
+def computing_code(
+    stage: str,
+    *modules: str,
+    device: str | None = None,
+    beyond: tuple[str, ...] = (*RECORDED, EXPERIMENT),
+) -> dict[str, str]:
     """The code that a stage's numbers depend on, where what it is told is recorded beside them.
 
     Args:
         stage: name of a file of tips/stages.
         modules: that it imports by a computed name.
         device: whose compiled kernels count: cpu, cuda, or "" for none; None: of all.
+        beyond: modules that are not looked into; what an experiment is, where none is computed.
     """
     kernels = code.KERNELS if device is None else ENDINGS.get(device, ())
-    return code.used(f"tips.stages.{stage}:run", *modules, beyond=RECORDED, kernels=kernels)
+    return code.used(f"tips.stages.{stage}:run", *modules, beyond=beyond, kernels=kernels)
 
 
 def training_code(
@@ -54,12 +61,12 @@ def training_code(
 ) -> dict[str, str]:
     """The code that a training's weights depend on; `device` as in `computing_code`."""
     parts = [*experiment.modules(), *([CHECKPOINTING] if scale.checkpointing else [])]
-    return computing_code("train", *parts, device=device)
+    return computing_code("train", *parts, device=device, beyond=RECORDED)
 
 
 def prediction_code(experiment: Experiment, device: str | None = None) -> dict[str, str]:
     """The code that a trained model's predictions depend on."""
-    return computing_code("predict", *experiment.modules(), device=device)
+    return computing_code("predict", *experiment.modules(), device=device, beyond=RECORDED)
 
 
 def interim_code(generator: str) -> dict[str, str]:

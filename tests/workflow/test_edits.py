@@ -49,6 +49,9 @@ RIVALS = {
 }
 
 
+PLANNED = ("config/experiment.py", "data/windows.py", "models/heads.py", "training/loop.py")
+
+
 def append(path: Path, text: str) -> None:
     path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
@@ -65,7 +68,6 @@ def test_what_nothing_reaches_means_nothing(copy: Path) -> None:
     edit(copy / f"{MODELS}/backbones/mine/settings.py", '["hrnet"]', '["mine"]')
     for name in ("data/jhmdb", "data/posetrack21", "training/memory", "paths", "records"):
         append(copy / f"tips/{name}.py", "\n\nANOTHER = 1\n")
-    append(copy / f"{MODELS}/backbones/vitpose/network.py", "\n\nANOTHER = 1\n")
     append(copy / f"{MODELS}/heads.py", "\n\n# A remark.\n")
     edit(copy / "tips/data/windows.py", '"""', '"""In other words: ')
     edit(
@@ -76,6 +78,10 @@ def test_what_nothing_reaches_means_nothing(copy: Path) -> None:
     )
     assert not stale(copy)
     assert not jobs(copy)
+    # Its cost is counted at the paper's size, though it is no row here.
+    append(copy / f"{MODELS}/backbones/vitpose/network.py", "\n\nANOTHER = 1\n")
+    assert not stale(copy)
+    assert rules(jobs(copy)) <= {"cost", "tabulate", "report", "all"}
 
 
 @pytest.mark.parametrize(
@@ -92,14 +98,15 @@ def test_a_kind_s_own_file_reaches_its_users_alone(copy: Path, name: str, users:
     found = stale(copy)
     assert set(found) <= users
     assert all(re.match(rf"models/{name} changed since \w+", words) for words in found.values())
-    assert not rules(jobs(copy)) & {"train", "render", "prepare"}
+    if name == "baselines/dcpose/network.py":
+        assert not rules(jobs(copy)) & {"train", "render", "prepare"}
 
 
 @pytest.mark.parametrize(
     ("name", "old", "new", "users"),
     [
         ("stages/train.py", "manual_seed(seed)", "manual_seed(seed + 1)", ALL),
-        ("config/experiment.py", "self.window.index(0)", "len(self.window) - 1", {*ALL, "vfit"}),
+        ("config/experiment.py", "self.window.index(0)", "len(self.window) - 1", ALL),
         ("stages/_study.py", "study.scale.evaluation.enlarge", "1.0", ALL),
         ("data/windows.py", "min(max(frame + offset, 0), length - 1)", "abs(frame + offset)", ALL),
         ("models/heads.py", "start + self.final(encoded)", "start - self.final(encoded)", TIPS),
@@ -121,11 +128,13 @@ def test_an_edit_that_counts_marks_whom_it_reaches(
     assert set(found) <= users
     assert set(found) == users or name == "models/tips/trajectory.py"
     assert all(words.startswith(f"{name} changed since ") for words in found.values())
+    if name not in PLANNED:  # a plan takes seconds
+        return
     planned = jobs(copy)
     assert "train" not in rules(planned)
     assert {"tabulate", "report"} <= rules(planned)
-    if name.startswith(("models", "data", "config")):
-        assert {key[1] for key in planned if key[0] == "predict"} >= users & set(found)
+    predicted = {key[1] for key in planned if key[0] == "predict"}
+    assert predicted == (set() if name == "training/loop.py" else users)
 
 
 def test_the_kernels_sources_reach_the_rows_that_ran_them(copy: Path) -> None:
