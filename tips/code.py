@@ -6,7 +6,8 @@ statements of every module that is imported on the way, and the kernels' sources
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from tips.csource import read_source
@@ -20,6 +21,7 @@ KERNELS = ("cpp", "cu")
 
 def used(
     *roots: str,
+    parts: Collection[str] = (),
     beyond: Collection[str] = (),
     kernels: Collection[str] = KERNELS,
     package: Path = PACKAGE,
@@ -29,6 +31,7 @@ def used(
     Args:
         roots: `tips.stages.train` for all of a module, `tips.models.heads:Fusion` for one
             definition. Modules that are imported by a computed name are roots of their own.
+        parts: modules that are imported by a computed name, of which counts what the code names.
         beyond: modules that are not looked into, because what they give is recorded otherwise.
         kernels: endings of the kernels' sources that count, `cpp` of the CPU's, `cu` of a card's.
         package: folder of the package; the kernels' sources lie beside it, in csrc/.
@@ -39,7 +42,7 @@ def used(
     Raises:
         ValueError: a root does not exist.
     """
-    reach = _Reach(read_package(package.resolve()), roots, beyond)
+    reach = _Reach(read_package(package.resolve()), roots, parts, beyond)
     files: dict[str, list[tuple[str, str]]] = {}
     for definition, piece, name in reach.pieces():
         file = reach.package.files[definition.module]
@@ -63,12 +66,14 @@ def summary(files: Mapping[str, str]) -> str:
 
 def modules(*roots: str, package: Path = PACKAGE) -> frozenset[str]:
     """Names of the modules that are imported before the reached code runs, or by it."""
-    return frozenset(_reach(roots, package).active)
+    return frozenset(_Reach(read_package(package.resolve()), roots).active)
 
 
-def definitions(*roots: str, package: Path = PACKAGE) -> set[tuple[str, str]]:
+def definitions(
+    *roots: str, parts: Collection[str] = (), package: Path = PACKAGE
+) -> set[tuple[str, str]]:
     """Lists what is reached, as module and `name` or `Class.method`."""
-    reach = _reach(roots, package)
+    reach = _Reach(read_package(package.resolve()), roots, parts)
     found = set()
     for definition, piece, name in reach.pieces():
         if piece is definition.piece:
@@ -79,9 +84,14 @@ def definitions(*roots: str, package: Path = PACKAGE) -> set[tuple[str, str]]:
     return found
 
 
-def names(*roots: str, beyond: Collection[str] = (), package: Path = PACKAGE) -> frozenset[str]:
+def names(
+    *roots: str,
+    parts: Collection[str] = (),
+    beyond: Collection[str] = (),
+    package: Path = PACKAGE,
+) -> frozenset[str]:
     """Every name that the reached code reads as an attribute or holds as a string."""
-    return frozenset(_Reach(read_package(package.resolve()), roots, beyond).words)
+    return frozenset(_Reach(read_package(package.resolve()), roots, parts, beyond).words)
 
 
 def changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -102,18 +112,24 @@ class _Reach:
     """Everything that some roots lead to."""
 
     def __init__(
-        self, package: Package, roots: Iterable[str], beyond: Collection[str] = ()
+        self,
+        package: Package,
+        roots: Iterable[str],
+        parts: Iterable[str] = (),
+        beyond: Collection[str] = (),
     ) -> None:
         self.package = package
         self._beyond = frozenset(beyond)
         self.active: set[str] = set()
         self.reached: dict[Definition, None] = {}
         self._members: dict[Piece, tuple[Definition, str]] = {}
-        self._waiting: dict[str, list[tuple[Definition, Piece]]] = {}
+        self._waiting: dict[str, list[Callable[[], None]]] = {}
         self.words: set[str] = set()
         self._queue: list[tuple[Definition, Piece]] = []
         for root in roots:
             self._start(root)
+        for part in parts:
+            self._start_part(part)
         while self._queue:
             self._follow(*self._queue.pop())
 
@@ -132,8 +148,7 @@ class _Reach:
 
     def _start(self, root: str) -> None:
         module, _, name = root.partition(":")
-        if module not in self.package.modules:
-            raise ValueError(f"root '{root}': {self.package.folder} has no module '{module}'")
+        self._check(root, module)
         if not name:
             self._take_module(module)
             return
@@ -145,16 +160,38 @@ class _Reach:
             self._take(definition)
             self._take_members(definition)
 
+    def _start_part(self, module: str) -> None:
+        self._check(module, module)
+        self._activate(module)
+        for definition in self.package.modules[module].definitions:
+            for name in definition.names:
+                self._when_named(name, partial(self._take, definition))
+        self._hand_on(module, self._when_named)
+
+    def _check(self, root: str, module: str) -> None:
+        if module not in self.package.modules:
+            raise ValueError(f"root '{root}': {self.package.folder} has no module '{module}'")
+
     def _take_module(self, module: str) -> None:
         self._activate(module)
-        found = self.package.modules[module]
-        for definition in found.definitions:
+        for definition in self.package.modules[module].definitions:
             self._take(definition)
             self._take_members(definition)
-        for name in found.bindings:  # it may stand for what it hands on
+        self._hand_on(module, lambda _name, take: take())
+
+    def _hand_on(self, module: str, wish: Callable[[str, Callable[[], None]], None]) -> None:
+        """A module may stand for what it imports itself."""
+        for name in self.package.modules[module].bindings:
             for target in self.package.find(module, name):
                 if isinstance(target, Definition):
-                    self._take(target)
+                    wish(name, partial(self._take, target))
+
+    def _when_named(self, name: str, take: Callable[[], None]) -> None:
+        """Takes something as soon as the reached code reads its name off something."""
+        if name in self.words:
+            take()
+        else:
+            self._waiting.setdefault(name, []).append(take)
 
     def _activate(self, module: str) -> None:
         """Imports a module: its parents, its statements, its imports, whom it tells of what."""
@@ -175,10 +212,11 @@ class _Reach:
         if definition.fields is not None:
             self._queue.append((definition, definition.fields))
         for name, piece in definition.members:
-            if name in self.words or not definition.plain:
-                self._take_member(definition, name, piece)
+            take = partial(self._take_member, definition, name, piece)
+            if definition.plain:
+                self._when_named(name, take)
             else:
-                self._waiting.setdefault(name, []).append((definition, piece))
+                take()
         for base in self.package.bases(definition):
             if isinstance(base, Definition):  # a stranger above it may call what it inherits
                 self._take(base)
@@ -203,12 +241,8 @@ class _Reach:
             self._take(found)
         for word in piece.words - self.words:
             self.words.add(word)
-            for waiting, member in self._waiting.pop(word, ()):
-                self._take_member(waiting, word, member)
-
-
-def _reach(roots: tuple[str, ...], package: Path) -> _Reach:
-    return _Reach(read_package(package.resolve()), roots)
+            for take in self._waiting.pop(word, ()):
+                take()
 
 
 def _kernels(reach: _Reach, endings: Collection[str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What a number depends on, and whether that is still what it was: code, configuration, files.
 
-A stage depends on the code that it reaches; a training also on the modules of the parts that its
-configuration names, which are imported by computed names. How configuration is read and how records
+A stage depends on the code that it reaches; a training also on the parts that its configuration
+names: their modules are imported by computed names, and of them counts what that code names. How configuration is read and how records
 are made is no part of what numbers depend on, because the outcome is in the records.
 """
 
@@ -35,7 +35,7 @@ def code_of(stage: str, *modules: str) -> dict[str, str]:
     Returns:
         File -> digest of what is used of it.
     """
-    return code.used(f"tips.stages.{stage}:run", *modules, beyond=RECORDS)
+    return code.used(f"tips.stages.{stage}:run", parts=modules, beyond=RECORDS)
 
 
 def computing_code(
@@ -53,7 +53,7 @@ def computing_code(
         beyond: modules that are not looked into; what an experiment is, where none is computed.
     """
     kernels = code.KERNELS if device is None else ENDINGS.get(device, ())
-    return code.used(f"tips.stages.{stage}:run", *modules, beyond=beyond, kernels=kernels)
+    return code.used(f"tips.stages.{stage}:run", parts=modules, beyond=beyond, kernels=kernels)
 
 
 def training_code(
@@ -82,7 +82,7 @@ def settings_of(evaluation: Evaluation, stage: str, *modules: str) -> dict[str, 
         stage: name of a file of tips/stages.
         modules: that it imports by a computed name.
     """
-    named = code.names(f"tips.stages.{stage}:run", *modules, beyond=RECORDED)
+    named = code.names(f"tips.stages.{stage}:run", parts=modules, beyond=RECORDED)
     return {key: value for key, value in evaluation.meaning().items() if key in named}
 
 

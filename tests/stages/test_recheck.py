@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import tiny_study
 import torch
 import yaml
+from spoiled import alter_code, work_on_copy
 
 from tips import code, freshness
 from tips.chain import Judge
@@ -53,24 +53,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def opened(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
     """A copy of the study that a test may spoil, as the working folder."""
-    shutil.copytree(trained, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    monkeypatch.delenv("TIPS_TRACEBACK", raising=False)
+    work_on_copy(trained, tmp_path, monkeypatch)
     return open_study(tiny_study.SCALE, tiny_study.ROOT)
-
-
-def alter(file: Path, name: str, digest: str = "of another version") -> None:
-    """Says in a record that one file of the code was another."""
-    record = read_json(file)
-    assert name in record["code"]
-    write_json(record | {"code": record["code"] | {name: digest}}, file)
 
 
 def edited(opened: Opened, *names: str, file: str = "ops/heatmap.py") -> None:
     """Makes runs look as if the code had been another when they were made."""
     for name in names:
-        alter(opened.paths.run(name, "0") / "provenance.json", file)
-        alter(opened.paths.predicted(name, "0", "gt"), file)
+        alter_code(opened.paths.run(name, "0") / "provenance.json", file)
+        alter_code(opened.paths.predicted(name, "0", "gt"), file)
 
 
 def states(opened: Opened, name: str) -> set[str]:
@@ -117,7 +108,7 @@ def test_the_predictor_without_a_network_records_its_own(opened: Opened) -> None
     link = Judge(*opened, ()).predictions(MEAN_POSE, 0, "gt")
     assert link.state == "current"
     assert set(link.record["inputs"]) == {"train", "val", "boxes"}
-    alter(opened.paths.predicted(MEAN_POSE, "0", "gt"), "stages/mean_pose.py")
+    alter_code(opened.paths.predicted(MEAN_POSE, "0", "gt"), "stages/mean_pose.py")
     assert list(Judge(*opened, ()).predictions(MEAN_POSE, 0, "gt").code) == ["stages/mean_pose.py"]
 
 
@@ -231,8 +222,7 @@ LINES: dict[str, frozenset[tuple[str, int]]] = {}  # that a variant passes; none
 @pytest.fixture
 def fake(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
     """A study without data, whose first steps are not run: they pass the lines of LINES."""
-    shutil.copytree(finished, tmp_path / "fake")
-    monkeypatch.chdir(tmp_path / "fake")
+    work_on_copy(finished, tmp_path, monkeypatch)
     monkeypatch.setattr(
         recheck,
         "lines_run",
@@ -259,9 +249,9 @@ def test_runs_of_other_parts_are_groups_of_their_own_and_the_cheapest_is_made_ag
     fake: Opened,
 ) -> None:
     for name in ("hrnet", "dcpose", "groups-1", "groups-3", "concat-wide"):
-        alter(record(fake, name), "training/loop.py")
+        alter_code(record(fake, name), "training/loop.py")
     for seed in range(3):
-        alter(record(fake, "tips", seed), "training/loop.py")
+        alter_code(record(fake, "tips", seed), "training/loop.py")
     change(record(fake, "groups-3"), seconds=3.0)
     change(record(fake, "tips", 1), seconds=2.0)
     found = groups(fake)
@@ -279,7 +269,7 @@ def test_runs_that_pass_other_lines_are_a_group_of_their_own(
     fake: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("groups-1", "groups-3"):
-        alter(record(fake, name), "training/loop.py")
+        alter_code(record(fake, name), "training/loop.py")
     assert len(groups(fake)) == 1
     monkeypatch.setitem(LINES, "groups-3", frozenset({("loop.py", 7)}))
     assert set(groups(fake)) == {"groups-1/0", "groups-3/0"}
@@ -297,9 +287,9 @@ def test_the_lines_of_a_file_that_a_call_passes(tmp_path: Path) -> None:
 
 
 def test_runs_of_another_change_are_a_group_of_their_own(fake: Opened) -> None:
-    alter(record(fake, "tips", 0), "training/loop.py")
-    alter(record(fake, "tips", 1), "training/loop.py", "of a third version")
-    alter(fake.paths.predicted("tips", "2", "gt"), "stages/predict.py")
+    alter_code(record(fake, "tips", 0), "training/loop.py")
+    alter_code(record(fake, "tips", 1), "training/loop.py", "of a third version")
+    alter_code(fake.paths.predicted("tips", "2", "gt"), "stages/predict.py")
     found = groups(fake)
     assert {name: group.runs for name, group in found.items()} == {
         f"tips/{seed}": (("tips", seed),) for seed in range(3)
@@ -312,7 +302,7 @@ def test_runs_that_must_be_trained_again_anyway_are_left_out(
     fake: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("hrnet", "dcpose", "tips", "groups-1"):
-        alter(record(fake, name), "training/loop.py")
+        alter_code(record(fake, name), "training/loop.py")
     told = read_json(record(fake, "dcpose"))["meaning"]
     change(record(fake, "dcpose"), meaning=told | {"width": 7})
     fake.paths.checkpoint("groups-1", "0").unlink()

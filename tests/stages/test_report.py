@@ -5,6 +5,7 @@ from pathlib import Path
 import fake_study
 import pytest
 from PIL import Image
+from spoiled import work_on_copy
 
 from tips import records
 from tips.paths import Paths
@@ -63,8 +64,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def paths(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
-    shutil.copytree(finished, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+    work_on_copy(finished, tmp_path, monkeypatch)
     results = Path("results/fake-embedded")
     return Paths(results, Path("reports/fake-embedded"), "embedded", results / "data/embedded")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import fake_study
 import pytest
+from spoiled import work_on_copy
 
 from tips import records
 from tips.paths import Paths
@@ -34,8 +35,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def paths(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """A copy of the finished study that a test may spoil."""
-    shutil.copytree(finished, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+    work_on_copy(finished, tmp_path, monkeypatch)
     return Paths(
         Path("results/fake-embedded"),
         Path("reports/fake-embedded"),

@@ -1,7 +1,6 @@
 """What `tips why` says of a finished study, and of what is stale, missing or unknown."""
 
 import json
-import shutil
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -10,6 +9,7 @@ import fake_study
 import pytest
 import tiny_study
 import yaml
+from spoiled import alter_code, work_on_copy
 
 from tips.config import MEAN_POSE, ConfigError, load_study
 from tips.paths import Paths, study_paths
@@ -38,9 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def paths(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """A copy that a test may spoil, as the working folder."""
-    shutil.copytree(finished, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    monkeypatch.delenv("TIPS_TRACEBACK", raising=False)
+    work_on_copy(finished, tmp_path, monkeypatch)
     return study_paths(load_study(fake_study.SCALE, Path("experiments")).scale)
 
 
@@ -52,11 +50,6 @@ def ask(what: str) -> dict[str, Any]:
 
 def value(paths: Paths, name: str, seed: int, boxes: str = "gt") -> float:
     return float(read_json(paths.metrics(name, str(seed), boxes))["total"])
-
-
-def alter_code(file: Path, name: str) -> None:
-    record = read_json(file)
-    write_json(record | {"code": record["code"] | {name: "of another version"}}, file)
 
 
 def test_a_variant_is_all_its_seeds(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:

@@ -205,6 +205,6 @@ rule group:
     conda:
         "../../environment.yml"
     params:
-        code=light_code("group"),
+        code=heavy_code("group"),
     shell:
         "study group --count {wildcards.n} 2> >(tee {log:q} >&2)"

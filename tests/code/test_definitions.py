@@ -1,52 +1,9 @@
 """What counts as used: every rule on a package of a few lines."""
 
-import os
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
+from packages import RUN, Make, edited, put
 
 from tips import code
-
-Files = dict[str, str]
-Make = Callable[[Files], Path]
-
-
-def put(folder: Path, files: Files) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        before = path.stat().st_mtime_ns if path.exists() else 0
-        path.write_text(text)
-        if before:  # an edit of equal length within one tick of the clock
-            os.utime(path, ns=(before + 10**9, before + 10**9))
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Writes a package `tips` whose folders are packages."""
-
-    def write(files: Files) -> Path:
-        folder = tmp_path / "tips"
-        inits = {
-            f"{parent.as_posix()}/__init__.py": ""
-            for name in files
-            for parent in Path(name).parents
-            if not name.startswith("..")
-        }
-        put(folder, inits | files)
-        return folder
-
-    return write
-
-
-def edited(package: Path, files: Files, *roots: str) -> list[str]:
-    """Files that count differently after an edit."""
-    then = code.used(*roots, package=package)
-    put(package, files)
-    now = code.used(*roots, package=package)
-    return code.changed(then, now)
-
 
 MAIN = """
 '''What it does.'''
@@ -74,7 +31,6 @@ def unused(x):
     return x - STEP
 """
 SMALL = {"main.py": MAIN, "part.py": PART, "base.py": "STEP = 1\nSTRIDE = 2\n"}
-RUN = "tips.main:run"
 
 
 @pytest.mark.parametrize(
@@ -228,161 +184,12 @@ def test_what_a_decorator_registers_counts(make: Make) -> None:
     assert edited(package, changed, RUN) == ["main.py"]
 
 
-PLACES = """
-from typing import NamedTuple
-from functools import cached_property
-
-class Places({base}):
-    root: str
-    {more}
-
-    @property
-    def data(self):
-        return self.root + {data}
-
-    @cached_property
-    def lost(self):
-        return self.root + {lost}
-
-    def deeper(self):
-        return self.data + {deeper}
-
-    def __len__(self):
-        return {length}
-"""
-PLAIN = {"more": "", "data": "'a'", "lost": "'a'", "deeper": "'a'", "length": "1"}
-
-
-@pytest.mark.parametrize("base", ["", "NamedTuple"])
-@pytest.mark.parametrize(
-    ("change", "counts"),
-    [
-        ({"lost": "'bb'"}, False),
-        ({"more": "\n    def added(self): return 1"}, False),
-        ({"data": "'bb'"}, True),
-        ({"deeper": "'bb'"}, True),
-        ({"length": "22"}, True),
-        ({"more": "also: int = 3"}, True),
-        ({"more": "also = 3"}, True),
-    ],
-)
-def test_a_member_counts_where_its_name_is_read(
-    make: Make, base: str, change: Files, counts: bool
-) -> None:
-    main = "from tips.places import Places\ndef run():\n    return Places('x').deeper()\n"
-    text = PLACES.format(base=base, **PLAIN)
-    package = make({"main.py": main, "places.py": text})
-    files = {"places.py": PLACES.format(base=base, **PLAIN | change)}
-    assert bool(edited(package, files, RUN)) == counts
-    assert ("tips.places", "Places.data") in code.definitions(RUN, package=package)
-    assert ("tips.places", "Places.lost") not in code.definitions(RUN, package=package)
-
-
-@pytest.mark.parametrize(
-    "main",
-    [
-        "from tips.places import Places\ndef run():\n    return getattr(Places(), 'lost')\n",
-        "from tips.places import Places\nclass run(Places, dict):\n    x = 1\n",
-        "from tips.places import Places\n"
-        "def run(x):\n    match x:\n        case Places(lost=y): 1\n",
-    ],
-)
-def test_a_member_may_be_named_otherwise(make: Make, main: str) -> None:
-    package = make({"main.py": main, "places.py": PLACES.format(base="", **PLAIN)})
-    files = {"places.py": PLACES.format(base="", **PLAIN | {"lost": "'bb'"})}
-    assert edited(package, files, RUN) == ["places.py"]
-
-
-@pytest.mark.parametrize(
-    "head", ["class run(Base):", "class run(metaclass=Base):", "@Base\nclass run:"]
-)
-def test_every_method_counts_where_a_stranger_may_call_it(make: Make, head: str) -> None:
-    text = f"from torch import Base\n{head}\n    def forward(self): return "
-    main = "from tips.part import run as it\ndef run():\n    return it\n"
-    package = make({"main.py": main, "part.py": text + "1\n"})
-    assert edited(package, {"part.py": text + "22\n"}, RUN) == ["part.py"]
-
-
-SETTINGS = """
-from typing import Literal
-from tips.config import Inner, LEAST
-
-class Outer(Inner):
-    kind: Literal["a", "b"] = "a"
-    size: LEAST
-
-    @property
-    def area(self):
-        return self.size * 2
-"""
-EXPERIMENT = """
-from pydantic import BaseModel
-class Part(BaseModel):
-    model_config = {"frozen": True}
-class Inner(Part):
-    other: int
-"""
-
-
-def test_fields_of_settings_are_not_code_but_what_they_name_is(make: Make) -> None:
-    files = {
-        "main.py": "from tips.config.outer import Outer\ndef run(x: Outer):\n    return x\n",
-        "config/__init__.py": "from tips.config.experiment import Inner\n"
-        "from tips.config.limits import LEAST\n",
-        "config/experiment.py": EXPERIMENT,
-        "config/limits.py": "LEAST = 3\n",
-        "config/outer.py": SETTINGS,
-    }
-    package = make(files)
-    outer, experiment = "config/outer.py", "config/experiment.py"
-    literal = {outer: SETTINGS.replace('"a", "b"', '"a", "b", "c"')}
-    assert edited(package, literal, RUN) == []
-    field = {experiment: EXPERIMENT.replace("other: int", "other: int\n    third: str = 'x'")}
-    assert edited(package, field, RUN) == []
-    assert edited(package, {outer: SETTINGS.replace("* 2", "* 3")}, RUN) == [outer]
-    assert edited(package, {"config/limits.py": "LEAST = 4\n"}, RUN) == ["config/limits.py"]
-    frozen = {experiment: EXPERIMENT.replace("True", "False")}
-    assert edited(package, frozen, RUN) == [experiment]
-    stranger = {experiment: EXPERIMENT.replace("from pydantic import", "from other import")}
-    put(package, stranger)
-    assert edited(package, {outer: SETTINGS.replace('"a", "b"', '"a"')}, RUN) == [outer]
-
-
-KERNEL = '#include <cmath>\n#include "taps.h"\n\nint two() { return 2; }  // a comment\n'
-TAPS = '#include "deep.h"\n#define URL "http://x y" /* long\ncomment */\nint  one();\n'
-
-
-def test_sources_of_reached_kernels_count_without_comments(make: Make) -> None:
-    files = {
-        "main.py": "from tips.ops import attn\ndef run():\n    return attn.call()\n",
-        "ops/attn.py": "def call():\n    return 1\n",
-        "ops/warp.py": "X = 1\n",
-        "../csrc/attn.cpp": KERNEL,
-        "../csrc/attn.cu": "int x;\n",
-        "../csrc/taps.h": TAPS,
-        "../csrc/deep.h": "int deep;\n",
-        "../csrc/warp.cpp": "int warp;\n",
-        "../csrc/apart.h": "int apart;\n",
-    }
-    package = make(files)
-    found = [f"csrc/{name}" for name in ("attn.cpp", "attn.cu", "deep.h", "taps.h")]
-    assert [name for name in code.used(RUN, package=package) if "csrc" in name] == found
-    taps = "../csrc/taps.h"
-    comment = {taps: TAPS.replace("long\n", "short").replace("int  one", "// new\nint\none")}
-    assert edited(package, comment, RUN) == []
-    words = {"../csrc/attn.cpp": KERNEL.replace("a comment", "words").replace("{ ", "{\n  ")}
-    assert edited(package, words, RUN) == []
-    assert edited(package, {taps: TAPS.replace("//x y", "//x  y")}, RUN) == ["csrc/taps.h"]
-    assert edited(package, {"../csrc/deep.h": "int deeper;\n"}, RUN) == ["csrc/deep.h"]
-    assert edited(package, {"../csrc/apart.h": "int a;\n", "../csrc/warp.cpp": ";"}, RUN) == []
-    unused = {"main.py": "from tips.ops import attn\ndef run():\n    return 1\n"}
-    assert edited(package, unused, RUN) == sorted(["main.py", "ops/attn.py", *found])
-
-
 @pytest.mark.parametrize("root", ["tips.absent", "tips.main:absent", "absent", "tips.main:run.x"])
 def test_an_unknown_root_is_refused_in_one_line(make: Make, root: str) -> None:
     with pytest.raises(ValueError, match=r"root '.*absent|run\.x") as caught:
         code.used(root, package=make(SMALL))
+    with pytest.raises(ValueError, match=r"root 'tips\.absent"):
+        code.used(RUN, parts=["tips.absent"], package=make(SMALL))
     assert "\n" not in str(caught.value)
 
 

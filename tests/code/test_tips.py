@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, FrameType
@@ -19,7 +18,7 @@ from tips import code, kinds
 from tips.config import load_study
 from tips.stages import evaluate, tabulate, train
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tips"
 STAGES = sorted(path.stem for path in (PACKAGE / "stages").glob("[!_]*.py"))
 LIGHT = ("doctor", "evaluate", "tabulate", "bodies", "export", "unpack")
@@ -99,13 +98,6 @@ def test_motions_are_of_the_bodies_and_kernels_of_the_training(edit: Callable) -
     assert edit(*taps, EVALUATE) == []
 
 
-def test_sixty_fingerprints_take_a_moment() -> None:
-    began = time.process_time()
-    for number in range(60):
-        code.used(f"tips.stages.{STAGES[number % len(STAGES)]}")
-    assert time.process_time() - began < 4  # about one on two idle cores
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", [*LIGHT, *HEAVY])
 def test_nothing_is_imported_unseen(stage: str) -> None:
@@ -167,11 +159,11 @@ def test_nothing_is_called_unseen_when_results_become_tables(
     scored = called(lambda: evaluate.run("tips", 1, scale=fake_study.SCALE))
     assert {(EVALUATE, "run"), ("tips.paths", "Paths.metrics")} <= scored
     assert len(scored) > 80
-    assert not scored - code.definitions(EVALUATE, *SETTINGS)
+    assert not scored - code.definitions(EVALUATE, parts=SETTINGS)
     assert scored - code.definitions("tips.stages.export")  # the comparison can fail
     listed = called(lambda: tabulate.run(fake_study.SCALE))
     assert ("tips.stages.tabulate", "run") in listed
-    assert not listed - code.definitions("tips.stages.tabulate", *SETTINGS)
+    assert not listed - code.definitions("tips.stages.tabulate", parts=SETTINGS)
 
 
 @pytest.mark.slow
@@ -185,5 +177,7 @@ def test_nothing_is_called_unseen_in_a_training(tmp_path: Path) -> None:
     assert ("tips.training.loop", "fit") in trained
     assert len(trained) > 150
     parts = {part for name in variants for part in found[name].experiment.modules()}
-    assert not trained - code.definitions(TRAIN, *parts, *SETTINGS)
-    assert trained - code.definitions(TRAIN, *SETTINGS)  # networks are imported by computed names
+    assert not trained - code.definitions(TRAIN, parts={*parts, *SETTINGS})
+    assert trained - code.definitions(
+        TRAIN, parts=SETTINGS
+    )  # networks are imported by computed names
