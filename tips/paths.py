@@ -147,10 +147,6 @@ class Paths(NamedTuple):
         """Speed of every variant against the single-frame HRNet."""
         return self.results / "speed.json"
 
-    def table(self, name: str) -> Path:
-        """One CSV."""
-        return self.results / "tables" / f"{name}.csv"
-
     @property
     def mlflow(self) -> Path:
         """The MLflow database."""
