@@ -44,7 +44,7 @@ def test_docstrings_and_comments_of_the_code_mean_nothing(copy: Path) -> None:
         "training/loop",
         "evaluation/oks",
         "evaluation/average_precision",
-        "reporting/tables",
+        "tables/sheet",
         "stages/predict",
         "stages/evaluate",
     ):

@@ -1,9 +1,7 @@
 # Names that every rule uses. Everything here comes from the package; nothing is computed twice.
 import functools
-import re
 import shlex
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from snakemake.utils import validate
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
 from tips import code, freshness
+from tips.afterwards import complaints, stop_timers
 from tips.chain import Judge
 from tips.config import (
     BACKBONE,
@@ -55,16 +54,11 @@ except WorkflowError as error:
     )
 
 
-def dry_run():
-    """Whether jobs are only listed; `workflow.dryrun` is not known yet."""
-    short = "".join(word[1:] for word in sys.argv if re.fullmatch("-[A-Za-z]+", word))
-    return "n" in short or bool({"--dry-run", "--dryrun"} & set(sys.argv))
-
-
+STARTED = time.time()
 ROOT, EXPERIMENTS = config["root"], Path("experiments")
 try:
-    # Lists the jobs of a dataset and a card that are elsewhere.
-    PLAN = not ROOT and dry_run() and needs_root(config["scale"], EXPERIMENTS)
+    # Lists the jobs of a dataset and a card that are elsewhere; `onstart` lets none of them run.
+    PLAN = not ROOT and needs_root(config["scale"], EXPERIMENTS)
     root = NOWHERE if PLAN else ROOT or None
     STUDY = load_study(config["scale"], EXPERIMENTS, root, config["seeds"] or None)
     STAGE_ONE = {
@@ -89,6 +83,16 @@ GPU = int(
 )
 if PLAN:
     print("no root is given: jobs as with a dataset and a GPU", file=sys.stderr)
+
+
+def refuse_plan():
+    """Ends a run that could only be a plan, with what the scale needs."""
+    try:
+        load_study(config["scale"], EXPERIMENTS, ROOT or None)
+    except ConfigError as error:
+        refuse(error)
+
+
 SPLITS = SCALE.splits
 try:
     JUDGE = Judge(STUDY, PATHS, read_proofs(PATHS.proofs), contents=False)
@@ -128,29 +132,6 @@ def time_file(rule, *parts):
     return (
         str(PATHS.results / "benchmarks" / rule / "-".join(parts or ("all",))) + ".tsv"
     )
-
-
-def stop_timers():
-    """Ends the waits of Snakemake's scheduler, which its process would otherwise sit out."""
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.cancel()
-
-
-STARTED = time.time()
-
-
-def complaints():
-    """The errors that jobs of this call ended with: their logs' last lines."""
-    for file in sorted((PATHS.results / "logs").glob("*.log")):
-        if file.stat().st_mtime < STARTED:
-            continue
-        text = file.read_text(encoding="utf-8", errors="replace")
-        said = [line for line in text.splitlines() if line.startswith("error: ")]
-        if said:
-            yield f"{said[-1]} (rule {file.stem})"
-        elif " Killed " in text:  # the shell's own word for it
-            yield f"error: killed, by hand or for want of memory (rule {file.stem})"
 
 
 def shards():
