@@ -31,7 +31,7 @@ class GroupedHeatmapLoss(Loss):
         self.groups = [list(group) for group in groups]
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Computes L_H of Eq. 6."""
+        """Computes H of Eq. 6."""
         # Paper: a sum over groups without a divisor; here: each group's sum divided by J, not by
         # its size, because otherwise the groups would weigh 15 times as much at N = 15.
         own: Inside = one.output.own

@@ -116,7 +116,7 @@ class Head(Part):
 
 
 class Losses(experiment.Losses):
-    """Weights of the terms of Eq. 4-15; that of `heatmap`, Eq. 6, is a field of the base class."""
+    """Weights of the terms of Eq. 4-15; `heatmap`, Eq. 6, is one of the common terms."""
 
     trajectory: Weight = 0.0  # S_w of Eq. 4 / 15, inside gamma_s
     anchor: Weight = 0.0  # 2 ||R^ - R|| of Eq. 5, inside gamma_s
