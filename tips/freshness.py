@@ -1,8 +1,9 @@
 """What a number depends on, and whether that is still what it was: code, configuration, files.
 
 A stage depends on the code that it reaches; a training also on the parts that its configuration
-names: their modules are imported by computed names, and of them counts what that code names. How configuration is read and how records
-are made is no part of what numbers depend on, because the outcome is in the records.
+names: their modules are imported by computed names, and of them counts what that code names. How
+configuration is read and how records are made is no part of what numbers depend on, because the
+outcome is in the records.
 """
 
 from collections.abc import Mapping

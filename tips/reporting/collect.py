@@ -15,7 +15,7 @@ from tips.evaluation.synthesis import InBetween
 from tips.paths import Paths
 from tips.records import Predictions, RecordError
 from tips.reporting import runs
-from tips.reporting.measure import Measured, Truth, load_truth, measure
+from tips.evaluation.measure import Measured, Truth, load_truth, measure
 from tips.reporting.published import Tables
 from tips.reporting.results import Points, Results, score
 from tips.reporting.runs import Group, RunFile

@@ -9,7 +9,7 @@ from tips.evaluation.synthesis import synthesis_table
 from tips.paths import Paths
 from tips.reporting import methods, rows, sources, speed, view, worth
 from tips.reporting.collect import FIGURE_4, SYNTHESIS, Collected
-from tips.reporting.measure import SUBSETS
+from tips.evaluation.measure import SUBSETS
 from tips.reporting.published import Table, Tables
 from tips.reporting.rows import Line, plain, signed, verdict
 from tips.reporting.runs import Group
