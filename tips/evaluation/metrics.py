@@ -68,10 +68,10 @@ def summarize(
     """Computes the numbers of metrics.json.
 
     Args:
-        predictions: of the run.
-        measured: the same run against the truth.
+        predictions: predictions of the run.
+        measured: the same run, compared with the truth.
         truth: the validation split.
-        evaluation: says which share of a box's area OKS takes.
+        evaluation: says which share of a box is a person's area in OKS.
     """
     body = truth.dataset.body
     scores = average_precision(measured.evidence)
