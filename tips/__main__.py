@@ -60,9 +60,7 @@ def _settings() -> None:
 @cli.command()
 def doctor(
     scale: Annotated[str, typer.Option(help="Looks for the assets of this scale.")] = "desk",
-    root: Annotated[
-        str, typer.Option(help="Gives the dataset's folder if the scale has none.")
-    ] = "",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
 ) -> None:
     """Checks the machine: versions, device, precision, tools and assets."""
     from tips.stages import doctor as stage
@@ -73,9 +71,7 @@ def doctor(
 @cli.command()
 def show(
     scale: Annotated[str, typer.Option(help="Takes the dataset of this scale.")] = "desk",
-    root: Annotated[
-        str, typer.Option(help="Gives the dataset's folder if the scale has none.")
-    ] = "",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
     split: Annotated[str, typer.Option(help="Takes windows of this split, train or val.")] = "val",
     count: Annotated[int, typer.Option(min=1, help="Draws this number of windows.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Chooses which windows are drawn.")] = 0,
@@ -99,7 +95,7 @@ def evaluate(
     ],
     found: Annotated[
         Path,
-        typer.Argument(metavar="PRED", help="Names the predictions, by the same names."),
+        typer.Argument(metavar="PRED", help="Names the predictions, in files of the same names."),
     ],
     csv: Annotated[Path | None, output("Writes the rows of all tables to this file.")] = None,
     json: Annotated[Path | None, output("Writes all scores and settings to this file.")] = None,
@@ -189,9 +185,7 @@ def plan(
     scale: Annotated[
         str, typer.Option(help="Plans the trainings of this scale.")
     ] = "paper-posetrack18",
-    root: Annotated[
-        str, typer.Option(help="Gives the dataset's folder if the scale has none.")
-    ] = "",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
     seconds_per_step: Annotated[
         str,
         typer.Option(
@@ -234,9 +228,7 @@ def why(
         typer.Argument(help="Names a variant (tips), a run (tips/seed-0) or a cell ('II (e)')."),
     ],
     scale: Annotated[str, typer.Option(help="Asks about the study of this scale.")] = "desk",
-    root: Annotated[
-        str, typer.Option(help="Gives the dataset's folder if the scale has none.")
-    ] = "",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
     json: Annotated[Path | None, output("Also writes the answer to this file, as json.")] = None,
 ) -> None:
     """Tells what a number was computed from, and whether it is current.
@@ -251,9 +243,7 @@ def why(
 @cli.command()
 def recheck(
     scale: Annotated[str, typer.Option(help="Rechecks the study of this scale.")] = "desk",
-    root: Annotated[
-        str, typer.Option(help="Gives the dataset's folder if the scale has none.")
-    ] = "",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
 ) -> None:
     """Proves an edit of the code harmless by training again, and marks stale runs current.
 

@@ -3,6 +3,10 @@
 B is the batch, T the frames of a window, I = T - 1 its intervals, K the synthesized poses of an
 interval, J = 15 the joints, N the part groups, C and D channels. H W or h w is the size of that
 tensor.
+
+Words: an *interim frame* is the image that an interim generator makes between two frames. A
+*synthesized pose* is the pose that a model computes between two frames. A *true in-between frame*
+is the image between two frames that only a renderer knows.
 """
 
 from typing import Any, NamedTuple

@@ -30,5 +30,5 @@ def true_frames(root: Path, split: str) -> NumberedImages:
 
 
 def has_true_frames(root: Path, split: str) -> bool:
-    """Says whether a split has true in-between frames."""
+    """Tells whether a split has true in-between frames."""
     return (root / "between" / split).is_dir()
