@@ -173,10 +173,6 @@ class Paths(NamedTuple):
         """Speed of every variant relative to the single-frame HRNet."""
         return self.results / "speed.json"
 
-    def table(self, name: str) -> Path:
-        """CSV file of one table."""
-        return self.results / "tables" / f"{name}.csv"
-
     @property
     def mlflow(self) -> Path:
         """The MLflow database."""

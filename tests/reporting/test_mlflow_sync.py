@@ -11,8 +11,8 @@ import pytest
 
 from tips.reporting import mlflow_sync
 from tips.reporting.mlflow_sync import Counts, links, opened, sync
-from tips.reporting.published import Tables, load_tables
 from tips.reporting.run_files import flatten, read_runs, table_tags
+from tips.tables.published import Tables, load_tables
 
 pytestmark = [
     pytest.mark.slow,

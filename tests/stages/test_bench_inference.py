@@ -10,9 +10,9 @@ from tips.models.cost import Macs
 from tips.ops import native
 from tips.reporting.bench_inference import page
 from tips.reporting.networks import RELEASE
-from tips.reporting.published import load_tables
-from tips.reporting.sources import Inference
 from tips.stages import bench_inference
+from tips.tables.published import load_tables
+from tips.tables.sources import Inference
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 FILES = {

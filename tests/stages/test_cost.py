@@ -11,8 +11,8 @@ from tips.models.cost import Macs
 from tips.records import RecordError
 from tips.reporting.cost import NOTES
 from tips.reporting.networks import ADDED, open_networks
-from tips.reporting.published import load_tables
 from tips.stages import cost
+from tips.tables.published import load_tables
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 M = 1e6

@@ -52,6 +52,7 @@ class Metrics(_Part):
     columns: dict[str, float | None]
     subsets: dict[str, float | None] = {}
     oks: Oks | None = None
+    inputs: dict[str, str] = {}  # digests of what was measured
 
 
 class Scored(NamedTuple):

@@ -14,9 +14,9 @@ from tips.evaluation.contrast import Contrast, Judged, Place, best, extremes, ju
 from tips.evaluation.matching import THRESHOLD
 from tips.evaluation.people import Unit, from_records
 from tips.ops.image import Image, read_image
-from tips.reporting.published import load_tables
 from tips.stages._drawing import View, bones, save, show
 from tips.stages._study import EXPERIMENTS, Opened, read_annotations
+from tips.tables.published import load_tables
 
 FILE = "contrast.jpg"
 COUNT = 2  # of wins, and of losses

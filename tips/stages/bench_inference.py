@@ -19,12 +19,12 @@ from tips.ops import native
 from tips.records import atomic_path, write_json
 from tips.reporting.bench_inference import page
 from tips.reporting.networks import RELEASE
-from tips.reporting.published import load_tables
 from tips.stages._progress import track
 from tips.stages._study import EXPERIMENTS
 from tips.stages._timing import Call, quartiles, seconds
 from tips.stages.bench import using
 from tips.stages.cost import subject
+from tips.tables.published import load_tables
 from tips.training.device import cpu_flags, keep_freed_memory
 
 NETWORKS = ("tips-without-vfit", "tips")

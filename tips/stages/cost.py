@@ -1,6 +1,6 @@
 """Counts what every network costs at the paper's size, beside the paper's numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +17,12 @@ from tips.models.backbones import build_backbone
 from tips.models.cost import multiply_adds, parameters, peak_bytes
 from tips.models.interfaces import PoseModel
 from tips.ops.compile import prepare_kernels
-from tips.reporting.cost import page, read_timed
+from tips.reporting.cost import page
 from tips.reporting.networks import Networks, network, open_networks
 from tips.stages._progress import track
 from tips.stages._study import EXPERIMENTS
 from tips.stages.speed import interleaved
+from tips.tables.costs import read_costs, read_timed
 from tips.tensors import Target, Window
 from tips.training.criterion import Criterion, forward_pass
 from tips.training.device import choose_device
@@ -67,7 +68,7 @@ def run(
     """
     if repeats < 1:
         raise ConfigError(f"--repeats must be at least 1; got {repeats}")
-    times: Sequence[Mapping[str, Any]] = [] if measure else read_timed(timed)
+    times = [] if measure else read_timed(timed)  # one that is damaged is refused before the work
     networks = open_networks(EXPERIMENTS)
     rows = [_interpolator(name) for name in INTERPOLATORS]
     experiments = {name: networks.study.variant(name).experiment for name in networks.names}
@@ -79,13 +80,14 @@ def run(
             known[kind] = cost(counted, rows[0]) | memory(counted)
         rows.append({"variant": name, "title": experiment.title} | known[kind])
     if measure:
-        times = speeds(rows, networks, repeats)
-        records.write_json(times, timed)
-        of = {one["variant"]: one for one in times}
+        measured = speeds(rows, networks, repeats)
+        records.write_json(measured, timed)
+        of = {one["variant"]: one for one in measured}
+        times = read_timed(timed)
         rows = [row | of.get(row["variant"], {}) for row in rows]
     records.write_json(rows, json)
     with records.atomic(report) as stream:
-        stream.write(page(rows, networks.tables, times))
+        stream.write(page(read_costs(json), networks.tables, times))
     print(json, report, *([timed] if measure else []), sep="\n")
 
 

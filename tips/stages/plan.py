@@ -12,8 +12,8 @@ from tips.data.windows import keys
 from tips.paths import Paths, study_paths
 from tips.records import Annotations
 from tips.reporting import memory, plan
-from tips.reporting.published import load_tables
 from tips.stages._progress import track
+from tips.tables.published import load_tables
 
 EXPERIMENTS = Path("experiments")
 # Networks whose training steps differ in size. The largest steps are among them: `conv-conv` of all

@@ -6,8 +6,8 @@ from pathlib import Path
 from tips.config import load_study
 from tips.paths import study_paths
 from tips.reporting.mlflow_sync import sync
-from tips.reporting.published import load_tables
 from tips.reporting.run_files import read_runs, table_tags
+from tips.tables.published import load_tables
 
 log = logging.getLogger(__name__)
 

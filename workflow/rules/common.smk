@@ -33,9 +33,11 @@ from tips.peers.known import PEERS
 from tips.proofs import read_proofs, undone
 from tips.provenance import file_digest, has_nvidia_driver
 from tips.records import RecordError, read_json
+from tips.reporting.contents import SHEETS
 from tips.reporting.networks import open_networks
-from tips.reporting.published import load_tables
-from tips.reporting.rows import your_variants
+from tips.tables.published import load_tables
+from tips.tables.controls import your_variants
+from tips.tables.peers import PEER_ROWS
 
 
 def refuse(message):
