@@ -23,7 +23,7 @@ class Window(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What the losses compare a prediction with; all of it is of frame t."""
+    """The labels of frame t, which the losses compare a prediction with."""
 
     maps: Float[Tensor, "B J h w"]  # Gaussian heat maps, peak 1
     joints: Float[Tensor, "B J 2"]  # map px, x then y, not rounded
@@ -39,7 +39,7 @@ class Regressed(NamedTuple):
 
 
 class PoseOutput(NamedTuple):
-    """What every model returns."""
+    """The result of every model."""
 
     maps: Float[Tensor, "B J h w"]  # heat maps; if joints are regressed, those that are corrected
     F: Float[Tensor, "B T C h w"]  # the backbone's features of all frames

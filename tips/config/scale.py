@@ -30,7 +30,7 @@ Release = Literal["posetrack17", "posetrack18", "posetrack21", "jhmdb"]
 
 
 class Dataset(Part):
-    """Where frames and labels come from, and how they lie on disk."""
+    """Settings of the dataset: where frames and labels are, and in which form."""
 
     kind: Literal["embedded", "posetrack17", "posetrack18", "posetrack21", "jhmdb"]
     name: str | None  # null: the name of the root's folder
@@ -64,7 +64,7 @@ class Dataset(Part):
 
 
 class Evaluation(Part):
-    """How poses are decoded and scored; every switch that changes results."""
+    """Settings of decoding and scoring: every switch that changes results."""
 
     boxes: Literal["gt", "detected"]  # boxes of the ablation tables
     other_rows: tuple[str, ...]  # variants that are also scored on the other boxes
@@ -98,7 +98,7 @@ class Evaluation(Part):
 
 
 class Contract(Part):
-    """What the difficulty of the rendered data was chosen by, on other data than the study's.
+    """The results by which the difficulty of the rendered data was chosen, on data of other seeds.
 
     Only the single-frame network was looked at: its AP, and its AP on frames that are not
     degraded, because the difference is what a temporal model can gain. No variants were compared.

@@ -38,7 +38,7 @@ class Key(NamedTuple):
 
 
 class Stores(NamedTuple):
-    """Where the pixels of one split come from."""
+    """The frame stores of one split."""
 
     frames: FrameStore
     interim: FrameStore | None  # interim frames; None if no window needs them

@@ -44,7 +44,7 @@ class Occluder(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """How one frame is degraded."""
+    """The degradation of one frame."""
 
     fault: Fault
     amount: float  # sd of a defocus, px; length of a shake, px; or factor of an exposure
@@ -182,7 +182,7 @@ def _image(settings: Embedded, camera: Camera, points: Array) -> Array:
 
 
 class _Spot(NamedTuple):
-    """Where a person stands in the middle of a sequence."""
+    """The place of a person at half time of a sequence."""
 
     across: float  # share of the frame's width
     depth: float  # m

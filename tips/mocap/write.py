@@ -46,7 +46,7 @@ CATEGORIES: Final = [
 
 
 class World(NamedTuple):
-    """What every scene of a split is made from."""
+    """The settings and objects that all scenes of a split are made from."""
 
     settings: Embedded
     clips: dict[str, Clip]

@@ -1,4 +1,4 @@
-"""How VFIT learns: its interim frame at three sizes, compared with the sample's target."""
+"""VFIT's training: its loss compares the interim frame, at three sizes, with the target."""
 
 import torch.nn.functional as nnf
 from jaxtyping import Float

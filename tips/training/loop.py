@@ -60,7 +60,7 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What is known of a finished training."""
+    """Summary of a finished training."""
 
     steps: int  # number of steps of the whole training
     resumed: int  # step that the last start of the process continued from; 0: from the beginning
@@ -108,9 +108,9 @@ def fit(job: Job, state: StateFolder) -> Outcome:
             group["lr"] = rate * group["factor"]  # sampling offsets have a smaller factor
         # Forward and backward. Gradients add up in the parameters until the next zero_grad.
         terms = _step(job, stacked, step)  # scalars by name
-        # Update the weights once per accumulation cycle; the last cycle may be shorter. Gradients
-        # are not clipped, because the paper does not mention it; what stops a training that
-        # diverges is the check for finite losses.
+        # Update the weights once per accumulation cycle. The training's last cycle may be shorter;
+        # its gradients are then a smaller sum. Gradients are not clipped, as the paper mentions no
+        # clipping; a training that diverges is stopped by the check for finite losses.
         if (step + 1) % settings.accumulation == 0 or step + 1 == total:
             optimizer.step()
             # Setting gradients to None frees their memory, and saves one pass that fills zeros.

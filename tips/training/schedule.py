@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Draws(NamedTuple):
-    """How many samples an epoch draws from one pool."""
+    """A pool of samples, and the number that an epoch draws from it."""
 
     pool: int  # number of samples of the pool
     take: int | None  # number that an epoch draws; None: all of them

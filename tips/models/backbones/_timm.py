@@ -5,7 +5,7 @@ from typing import Any
 
 import timm
 
-# What timm raises where arguments do not make a network.
+# What timm raises if its arguments make no network.
 REFUSALS = (AssertionError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
 
 

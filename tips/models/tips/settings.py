@@ -1,4 +1,4 @@
-"""What a training of TIPS is told: Fig. 2's parts, their sizes, and the weights of Eq. 4-15."""
+"""Settings of a training of TIPS: the parts of Fig. 2, their sizes, and the weights of Eq. 4-15."""
 
 import math
 from pathlib import Path
@@ -118,8 +118,8 @@ class Head(Part):
 class Losses(experiment.Losses):
     """Weights of the terms of Eq. 4-15; `heatmap`, Eq. 6, is one of the common terms."""
 
-    trajectory: Weight = 0.0  # S_w of Eq. 4 / 15, inside gamma_s
-    anchor: Weight = 0.0  # 2 ||R^ - R|| of Eq. 5, inside gamma_s
+    trajectory: Weight = 0.0  # of S_w (Eq. 4 and 15), multiplied by gamma_s
+    anchor: Weight = 0.0  # of 2 ||R^ - R|| (Eq. 5), multiplied by gamma_s
     variety: Weight = 0.0  # gamma_var
     complement: Weight = 0.0  # gamma_com
     redundancy: Weight = 0.0  # gamma_red

@@ -1,4 +1,4 @@
-"""What a training of DSTA is told."""
+"""Settings of a training of DSTA."""
 
 from typing import Annotated, ClassVar, Final, Literal
 

@@ -1,4 +1,4 @@
-"""What a training of FAMI-Pose is told."""
+"""Settings of a training of FAMI-Pose."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""What a training of PoseWarper is told."""
+"""Settings of a training of PoseWarper."""
 
 from typing import Final, Literal
 

@@ -1,4 +1,4 @@
-"""What a training of TDMI is told."""
+"""Settings of a training of TDMI."""
 
 from typing import Literal
 
