@@ -1,11 +1,8 @@
 """The training loop: Adam, the paper's step schedule, exact resume, refusal of losses not finite.
 
-`fit` is the whole of it and trains every network: stage one, the second stages and VFIT. What
-differs between them is in the `Job`. In comments, B is the batch, T the frames of a window, J the
-joints, H W the crop and h w the map.
-
-A GPU works behind the Python code: an operation returns when it is queued, not when it is done.
-Comments mark the few places where this process waits for it.
+`fit` trains every network: stage one, the second stages and VFIT; a `Job` holds what differs. A GPU
+runs behind the Python code: an operation returns when it is queued, not when it is done. Comments
+mark the places where this process waits for it.
 """
 
 import logging
@@ -39,8 +36,8 @@ class TrainingError(ValueError):
 def pose_terms(job: "Job", stacked: Sample) -> dict[str, Tensor]:
     """Runs a pose model on one batch. Returns every loss by name, and their weighted `total`."""
     assert isinstance(job.model, PoseModel)
-    # Images travel as uint8 (B, T, H, W, 3) and become normalised floats (B, T, 3, H, W) on the
-    # device: a quarter of the bytes to copy. The copy is one of the places that wait.
+    # Images are copied as uint8 (B, T, H, W, 3), a quarter of the bytes, and become normalised
+    # floats (B, T, 3, H, W) on the device. The copy waits.
     batch = to_device(stacked, job.device)
     terms: dict[str, Tensor] = job.criterion(forward_pass(job.model, batch.window, batch.target))
     return terms
@@ -70,8 +67,7 @@ class Outcome(NamedTuple):
 def fit(job: Job, state: StateFolder) -> Outcome:
     """Trains to the end; continues from `state` if an earlier start left one.
 
-    A step is one batch, forward and backward. The optimizer updates weights every `accumulation`
-    steps.
+    A step is one batch. The optimizer updates the weights every `accumulation` steps.
 
     Args:
         job: what is trained, on what and how.
@@ -81,26 +77,21 @@ def fit(job: Job, state: StateFolder) -> Outcome:
         TrainingError: if a loss is not finite; the message names the term and the step.
     """
     settings = job.settings
-    # The optimizer is built before the state is restored, which fills its moments, too.
     optimizer = build_optimizer(job.model, job.criterion, settings)
     total = settings.epochs * steps_per_epoch(job.pools, settings.batch)
     meter = Meter()
     start, spent = _restore(job, optimizer, meter, state)
     began = time.monotonic()
-    # Every random choice is a function of seed, epoch, sample and step. So the batches from `start`
-    # on are those that a training without interruption would see; no generator's state is saved.
+    # Every random choice follows from seed, epoch, sample and step. So the batches from `start` on
+    # are those of a training without interruption, and no generator's state is saved.
     todo = batches(
         job.pools, seed=job.seed, epochs=settings.epochs, batch=settings.batch, start=start
     )
-    # In this mode batch norms use the batch's statistics and dropout drops. The frozen backbone of
-    # a second stage stays in evaluation mode by itself.
-    job.model.train()
+    job.model.train()  # a second stage keeps its frozen backbone in evaluation mode by itself
     optimizer.zero_grad(set_to_none=True)
-    # Taking the next batch waits for the data: with workers only if they are slower than the step,
-    # without workers for all of loading.
+    # The next batch waits for the data; with workers, only if loading is slower than the step.
     for step, stacked in enumerate(_shown(job.load(todo), start, total), start=start):
-        # Set the rate first. It depends on the step alone, so a resumed run has nothing to restore
-        # and no scheduler can be one step off.
+        # Set the rate. It depends on the step alone, so a resumed run has nothing to restore.
         rate = settings.learning_rate * rate_factor(
             step, total, settings.milestones, settings.decay
         )
@@ -108,25 +99,20 @@ def fit(job: Job, state: StateFolder) -> Outcome:
             group["lr"] = rate * group["factor"]  # sampling offsets have a smaller factor
         # Forward and backward. Gradients add up in the parameters until the next zero_grad.
         terms = _step(job, stacked, step)  # scalars by name
-        # Update the weights once per accumulation cycle. The training's last cycle may be shorter;
-        # its gradients are then a smaller sum. Gradients are not clipped, as the paper mentions no
-        # clipping; a training that diverges is stopped by the check for finite losses.
+        # Update the weights once per accumulation cycle; the last cycle may be shorter. Gradients
+        # are not clipped, as the paper mentions no clipping; `_step` stops runs that diverge.
         if (step + 1) % settings.accumulation == 0 or step + 1 == total:
             optimizer.step()
-            # Setting gradients to None frees their memory, and saves one pass that fills zeros.
-            optimizer.zero_grad(set_to_none=True)
-        # The meter sums on the device, so adding the terms does not wait.
-        meter.add(terms)
-        # Log means since the last line. Reading them copies one number per term to the CPU, which
-        # waits until the device has finished everything that is queued.
+            optimizer.zero_grad(set_to_none=True)  # None frees memory; zeros would be written
+        meter.add(terms)  # sums on the device, so it does not wait
+        # Log means since the last line. Reading them waits until all queued work is done.
         if (step + 1) % settings.log_every == 0 or step + 1 == total:
             epoch = step // steps_per_epoch(job.pools, settings.batch)
             values = {name: round(value, 6) for name, value in meter.take().items()}
             whole = values.pop("total")
             state.log({"step": step, "epoch": epoch, "rate": rate, "terms": values, "total": whole})
-        # Save last, when step, weights, moments and meter belong together. Copying them to the CPU
-        # waits for the device, and writing for the disk. After the last step there is nothing to
-        # resume: the caller writes the checkpoint.
+        # Save last, when step, weights, moments and meter belong together. Copying waits for the
+        # device, writing for the disk. After the last step the caller writes the checkpoint.
         if (step + 1) % _saving(settings) == 0 and step + 1 < total:
             seconds = spent + time.monotonic() - began
             state.save(_snapshot(job, optimizer, meter, step + 1, seconds))
@@ -137,11 +123,10 @@ def build_optimizer(model: nn.Module, criterion: nn.Module, settings: Training) 
     """Builds Adam; sampling offsets learn at a rate of their own, as in Deformable DETR.
 
     Args:
-        model: its parameters that require gradients are optimised; a frozen backbone's are not.
-        criterion: so are the parameters of its auxiliary heads.
-        settings: learning rate and the factor of sampling offsets.
+        model: its parameters are optimised, except those that require no gradient.
+        criterion: the parameters of its auxiliary heads are optimised, too.
+        settings: learning rate, and the factor of sampling offsets.
     """
-    # A layer names its slow parameters itself (`SlowParameters`), so no name is compared here.
     layers = [layer for layer in model.modules() if isinstance(layer, SlowParameters)]
     offsets = {id(parameter) for layer in layers for parameter in layer.slow_parameters()}
     slow: list[Tensor] = []
@@ -160,29 +145,25 @@ def build_optimizer(model: nn.Module, criterion: nn.Module, settings: Training) 
 
 def _step(job: Job, stacked: Any, step: int) -> dict[str, Tensor]:
     """Computes the losses of one batch and adds their gradients to the parameters' gradients."""
-    # Dropout draws from a seed of the step, so that a resumed run draws the same numbers. The
-    # factor is larger than any number of steps, so that no two runs share a seed.
+    # Dropout draws from a seed of this step, so that a resumed run draws the same numbers.
     torch.manual_seed(job.seed * 1_000_003 + step)
     terms = job.terms(job, stacked)
-    # Check before the backward pass, so that no bad gradient reaches the weights. Reading the first
-    # value waits until the device has finished the forward pass; the others are ready by then.
+    # Check before the backward pass, so that no bad gradient reaches the weights. Reading a value
+    # waits until the device has finished the forward pass.
     for name, value in terms.items():
         if not torch.isfinite(value):
             raise TrainingError(
                 f"loss '{name}' is {value.item()} at step {step}; lower training.learning_rate "
                 "or its weight in losses"
             )
-    # A division by the cycle's length makes the summed gradients the mean over the cycle, so the
-    # learning rate means the same at any accumulation. The call queues the backward pass only.
+    # Divided by the cycle's length, the summed gradients are the mean over the cycle. So the
+    # learning rate means the same at any accumulation. The call only queues the backward pass.
     (terms["total"] / job.settings.accumulation).backward()
     return terms
 
 
 def _saving(settings: Training) -> int:
-    """Counts the steps between two states.
-
-    They are whole accumulation cycles, because summed gradients within a cycle are not saved.
-    """
+    """Counts the steps between two states: whole cycles, because gradients are not saved."""
     return -(-settings.checkpoint_every // settings.accumulation) * settings.accumulation
 
 
