@@ -123,12 +123,20 @@ def read_scored(metrics: Path, evidence: Path) -> Scored:
     """Reads a measured run. Raises RecordError if either file is missing or damaged."""
     found = read(Metrics, metrics)
     try:
-        with np.load(evidence, allow_pickle=False) as stored:
+        with evidence.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         return Scored(found, _evidence(arrays), _between(arrays))
     except FileNotFoundError as error:
         raise RecordError(f"{evidence}: no such file; run the rule that makes it") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise RecordError(f"{evidence}: damaged ({error}); delete it and run again") from error
 
 
