@@ -1,4 +1,8 @@
-"""The `tips` command: verbs and arguments only. Stages are what the workflow's rules run."""
+"""The `tips` command line: verbs and their options.
+
+Every verb calls the function `run` of a file in tips/stages, as the workflow's rules do. What an
+argument of a verb means is said in the help text of its option.
+"""
 
 import difflib
 import errno
@@ -43,7 +47,7 @@ Mistakes end with one line and exit code 2; TIPS_TRACEBACK=1 shows the place."""
 
 
 def output(help: str) -> Any:
-    """An option that names a file to write; a folder is refused before anything is computed."""
+    """Makes an option that names a file to write; a folder is refused before anything runs."""
     return typer.Option(metavar="FILE", dir_okay=False, help=help)
 
 
@@ -55,10 +59,10 @@ def _settings() -> None:
 
 @cli.command()
 def doctor(
-    scale: Annotated[str, typer.Option(help="Whose assets to look for.")] = "desk",
-    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
+    scale: Annotated[str, typer.Option(help="Looks for the assets of this scale.")] = "desk",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
 ) -> None:
-    """Checks the machine: versions, device, precision, tools, assets."""
+    """Checks the machine: versions, device, precision, tools and assets."""
     from tips.stages import doctor as stage
 
     stage.run(scale, root)
@@ -66,16 +70,16 @@ def doctor(
 
 @cli.command()
 def show(
-    scale: Annotated[str, typer.Option(help="Of the dataset.")] = "desk",
-    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
-    split: Annotated[str, typer.Option(help="train or val.")] = "val",
-    count: Annotated[int, typer.Option(min=1, help="Windows to draw.")] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other windows.")] = 0,
+    scale: Annotated[str, typer.Option(help="Takes the dataset of this scale.")] = "desk",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
+    split: Annotated[str, typer.Option(help="Takes windows of this split, train or val.")] = "val",
+    count: Annotated[int, typer.Option(min=1, help="Draws this number of windows.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses which windows are drawn.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Folder; default: reports/show.")
+        Path | None, typer.Option(file_okay=False, help="Writes here instead of to reports/show.")
     ] = None,
 ) -> None:
-    """Draws sample windows of the dataset with their skeletons, and prints the files.
+    """Draws sample windows with their skeletons, and lists the files.
 
     Example: tips show --scale smoke --split train --count 8
     """
@@ -86,18 +90,35 @@ def show(
 
 @cli.command()
 def evaluate(
-    truth: Annotated[Path, typer.Argument(metavar="GT", help="Folder or file of ground truth.")],
-    found: Annotated[Path, typer.Argument(metavar="PRED", help="The predictions, same names.")],
-    csv: Annotated[Path | None, output("Writes all rows.")] = None,
-    json: Annotated[Path | None, output("Writes the numbers.")] = None,
-    rule: Annotated[str, typer.Option(help="poseval, or kit21 for PoseTrack21's kit.")] = "poseval",
-    threshold: Annotated[float, typer.Option(help="Of a hit, in head sizes.")] = 0.5,
-    head_factor: Annotated[float, typer.Option(help="Head size / diagonal of its box.")] = 0.6,
-    oks: Annotated[bool, typer.Option("--oks", help="Part OKS and COCO AP too.")] = False,
-    sigmas: Annotated[str, typer.Option(help="Of OKS: pifpaf or mmpose.")] = "pifpaf",
-    area_factor: Annotated[float, typer.Option(help="Of OKS: a person's area / box.")] = 0.53,
+    truth: Annotated[
+        Path, typer.Argument(metavar="GT", help="Names the folder, or the file, of ground truth.")
+    ],
+    found: Annotated[
+        Path,
+        typer.Argument(metavar="PRED", help="Names the predictions, in files of the same names."),
+    ],
+    csv: Annotated[Path | None, output("Writes the rows of all tables to this file.")] = None,
+    json: Annotated[Path | None, output("Writes all scores and settings to this file.")] = None,
+    rule: Annotated[
+        str, typer.Option(help="Counts as poseval, or with kit21 as PoseTrack21's own kit does.")
+    ] = "poseval",
+    threshold: Annotated[
+        float, typer.Option(help="Sets the largest distance of a hit, in head sizes.")
+    ] = 0.5,
+    head_factor: Annotated[
+        float, typer.Option(help="Sets the head size as a share of the head box's diagonal.")
+    ] = 0.6,
+    oks: Annotated[
+        bool, typer.Option("--oks", help="Also computes the OKS of parts and COCO's AP.")
+    ] = False,
+    sigmas: Annotated[
+        str, typer.Option(help="Takes the sigmas of OKS from pifpaf or from mmpose.")
+    ] = "pifpaf",
+    area_factor: Annotated[
+        float, typer.Option(help="Sets a person's area, for OKS, as a share of the box.")
+    ] = 0.53,
 ) -> None:
-    """Scores any predictions in PoseTrack17's or 18's json with PoseTrack's own numbers.
+    """Scores predictions in PoseTrack17's or 18's json as PoseTrack does.
 
     Example: tips evaluate annotations/val predictions --json scores.json
     """
@@ -108,12 +129,12 @@ def evaluate(
 
 @cli.command()
 def cost(
-    json: Annotated[Path, output("The record.")] = Path("results/cost/cost.json"),
+    json: Annotated[Path, output("Writes the record here.")] = Path("results/cost/cost.json"),
     measure: Annotated[
-        bool, typer.Option("--measure", help="Times Tables VI and VIII too; minutes.")
+        bool, typer.Option("--measure", help="Also times Tables VI and VIII, which takes minutes.")
     ] = False,
 ) -> None:
-    """Counts parameters, multiply-adds and memory of every network at the paper's size.
+    """Counts parameters, multiply-adds and memory at the paper's size.
 
     Example: tips cost --json cost.json
     """
@@ -124,20 +145,33 @@ def cost(
 
 @cli.command()
 def predict(
-    video: Annotated[Path, typer.Argument(help="A video file, or a folder of frames.")],
-    checkpoint: Annotated[Path, typer.Option(metavar="RUN", help="Folder of a trained run.")],
-    boxes: Annotated[Path | None, typer.Option(metavar="FILE", help="Person boxes, json.")] = None,
-    detector: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights of torchvision's Faster R-CNN.")
+    video: Annotated[Path, typer.Argument(help="Names a video file, or a folder of frames.")],
+    checkpoint: Annotated[
+        Path, typer.Option(metavar="RUN", help="Takes the model of the run in this folder.")
+    ],
+    boxes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Takes people's boxes from this json file.")
     ] = None,
-    threshold: Annotated[float, typer.Option(help="Least score of a box.")] = 0.2,
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Finds people by torchvision's Faster R-CNN with these weights."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="Leaves out boxes whose score is lower than this.")
+    ] = 0.2,
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", file_okay=False, help="Of the outputs.")
+        Path, typer.Option(metavar="FOLDER", file_okay=False, help="Writes into this folder.")
     ] = Path("predictions"),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="On the CPU; 0: one per core.")] = 0,
+    device: Annotated[
+        str, typer.Option(help="Runs on this device: cpu, cuda, or auto to choose.")
+    ] = "auto",
+    threads: Annotated[
+        int, typer.Option(min=0, help="Sets the number of threads on the CPU; 0 is one per core.")
+    ] = 0,
 ) -> None:
-    """Finds poses in your own video: PoseTrack json, overlay video.
+    """Finds poses in your own video; writes json and an overlay video.
 
     Example: tips predict dance.mp4 --checkpoint results/runs/embedded/tips/seed-0
     """
@@ -148,23 +182,37 @@ def predict(
 
 @cli.command()
 def plan(
-    scale: Annotated[str, typer.Option(help="Whose trainings.")] = "paper-posetrack18",
-    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
+    scale: Annotated[
+        str, typer.Option(help="Plans the trainings of this scale.")
+    ] = "paper-posetrack18",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
     seconds_per_step: Annotated[
-        str, typer.Option(metavar="X", help="Measured: 1.2, or hrnet=0.4,1.2; default: of runs.")
+        str,
+        typer.Option(
+            metavar="X",
+            help="Gives measured seconds of a step, as 1.2 or hrnet=0.4,1.2; without it, those of "
+            "finished runs are taken.",
+        ),
     ] = "",
-    windows: Annotated[int, typer.Option(min=0, help="Training windows, if unknown.")] = 0,
-    seeds: Annotated[int, typer.Option(min=0, help="Of every variant; 0: the scale's.")] = 0,
+    windows: Annotated[
+        int, typer.Option(min=0, help="Gives the number of training windows if it is unknown.")
+    ] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=0, help="Sets the seeds of every variant; 0 takes the scale's.")
+    ] = 0,
     card_gib: Annotated[
-        float, typer.Option(metavar="GIB", help="Adds the largest batches of such a card; minutes.")
+        float,
+        typer.Option(
+            metavar="GIB",
+            help="Also tells the largest batches on a card of this memory, which takes minutes.",
+        ),
     ] = 0.0,
     measure: Annotated[
-        bool,
-        typer.Option("--measure", help="Times steps on this machine; on a card, minutes."),
+        bool, typer.Option("--measure", help="Times steps on this machine; a card takes minutes.")
     ] = False,
-    json: Annotated[Path | None, output("Writes the numbers.")] = None,
+    json: Annotated[Path | None, output("Writes all results to this file.")] = None,
 ) -> None:
-    """Tells hours of training per table, from a measured step time, and what a card holds.
+    """Tells the hours of training of each table, and what a card holds.
 
     Example: tips plan --scale paper-posetrack18 --seconds-per-step hrnet=0.4,1.2 --card-gib 24
     """
@@ -176,13 +224,14 @@ def plan(
 @cli.command()
 def why(
     what: Annotated[
-        str, typer.Argument(help="A variant (tips), a run (tips/seed-0) or a cell ('II (e)').")
+        str,
+        typer.Argument(help="Names a variant (tips), a run (tips/seed-0) or a cell ('II (e)')."),
     ],
-    scale: Annotated[str, typer.Option(help="Scale of the study that is asked about.")] = "desk",
-    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
-    json: Annotated[Path | None, output("Also writes the answer to a file, as JSON.")] = None,
+    scale: Annotated[str, typer.Option(help="Asks about the study of this scale.")] = "desk",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
+    json: Annotated[Path | None, output("Also writes the answer to this file, as json.")] = None,
 ) -> None:
-    """Says what stands behind a number, and whether it is current.
+    """Tells what a number was computed from, and whether it is current.
 
     Example: tips why "II (e)" --scale smoke
     """
@@ -193,8 +242,8 @@ def why(
 
 @cli.command()
 def recheck(
-    scale: Annotated[str, typer.Option(help="Scale of the study that is rechecked.")] = "desk",
-    root: Annotated[str, typer.Option(help="Dataset folder, where the scale leaves it open.")] = "",
+    scale: Annotated[str, typer.Option(help="Rechecks the study of this scale.")] = "desk",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
 ) -> None:
     """Proves an edit of the code harmless by training again, and marks stale runs current.
 
@@ -211,9 +260,9 @@ def recheck(
 )
 def stage(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="A file of tips/stages.")] = "--help",
+    name: Annotated[str, typer.Argument(help="Names a file of tips/stages.")] = "--help",
 ) -> None:
-    """Runs one stage by hand; `tips stage --help` lists them.
+    """Runs one stage by hand; `tips stage --help` lists all stages.
 
     Example: tips stage interpolate --generator flow --scale smoke
     """
@@ -234,9 +283,9 @@ def stage(
 
 
 def _loaded(name: str) -> Callable[..., None]:
-    """Loads a stage and its libraries, whose objects stay: no collection looks at them.
+    """Loads a stage and its libraries, and excludes their objects from garbage collection.
 
-    Else looking for garbage among them takes a third of the time of a short job.
+    They stay until the end, and looking through them takes a third of the time of a short job.
     """
     gc.disable()
     run: Callable[..., None] = importlib.import_module(f"tips.stages.{name}").run
@@ -246,7 +295,7 @@ def _loaded(name: str) -> Callable[..., None]:
 
 
 def app() -> None:
-    """Runs the command line; a user's mistake becomes one line and exit code 2."""
+    """Runs the command line; it reports a user's mistake by one line and exit code 2."""
     try:
         cli(prog_name="tips")
     except OSError as error:
@@ -269,7 +318,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def _raised_by_us(traceback: TracebackType | None) -> bool:
-    """Tells a user's mistake, which our own code refuses, from a bug inside a library."""
+    """Tells whether our own code raised an error: a user's mistake, and no bug in a library."""
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
     return traceback is not None and Path(traceback.tb_frame.f_code.co_filename).is_relative_to(
@@ -278,7 +327,7 @@ def _raised_by_us(traceback: TracebackType | None) -> bool:
 
 
 def _all_options(run: Callable[..., None]) -> Callable[..., None]:
-    """Gives every parameter the form --its-name, also those without a default."""
+    """Turns every parameter into an option --its-name, also those without a default."""
 
     def command(**options: Any) -> None:
         run(**options)
@@ -295,13 +344,13 @@ def _all_options(run: Callable[..., None]) -> Callable[..., None]:
 
 
 def _summary(run: Callable[..., None]) -> str:
-    """A docstring up to its first section, one line a paragraph."""
+    """Gives a docstring up to its first section, with each paragraph in one line."""
     text = re.split(r"\n\n(?:Args|Returns|Raises|Yields):\n", inspect.getdoc(run) or "")[0]
     return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
 
 
 def _argument_help(run: Callable[..., None]) -> dict[str, str]:
-    """The `Args:` section of a docstring, by name."""
+    """Reads the `Args:` section of a docstring, by the arguments' names."""
     section = re.search(r"\nArgs:\n(.*?)(?:\n\n|\Z)", inspect.getdoc(run) or "", re.DOTALL)
     found: dict[str, str] = {}
     name = ""

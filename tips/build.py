@@ -1,4 +1,7 @@
-"""Experiment -> objects, by the table of kinds; no kind is named here."""
+"""Builds what an experiment describes: model, losses, generator, each found by its kind.
+
+The table of kinds (`tips.kinds`) finds the code of each kind, so this module names none.
+"""
 
 import importlib
 from pathlib import Path
@@ -20,19 +23,19 @@ from tips.models.interfaces import PoseModel
 from tips.terms import Loss
 from tips.training.criterion import Criterion
 
-OWN = "backbone."  # how a backbone's keys begin in a checkpoint of ours
+OWN = "backbone."  # start of the backbone's keys in a checkpoint of this package
 
 
 def build_model(experiment: Experiment, groups: Parts = (), autocast: bool = False) -> PoseModel:
-    """Builds a model with fresh weights; needs no file and no network.
+    """Builds a model with fresh weights; this reads no file and downloads nothing.
 
     Args:
-        experiment: the configuration.
-        groups: part groups, from `experiment.groups`; empty without distillation.
-        autocast: run the backbone in bfloat16.
+        experiment: the experiment's settings.
+        groups: joint ids of each part group, from `experiment.groups`; empty without distillation.
+        autocast: whether the backbone runs in bfloat16.
 
     Raises:
-        ConfigError: parts that do not fit together, such as a width and a backbone.
+        ConfigError: if parts do not fit together, such as a width and a backbone.
     """
     backbone = build_backbone(experiment, autocast)
     network = kinds.load(kinds.MODEL, experiment.model, "network")
@@ -41,7 +44,7 @@ def build_model(experiment: Experiment, groups: Parts = (), autocast: bool = Fal
 
 
 def build_criterion(experiment: Experiment, model: PoseModel) -> Criterion:
-    """Builds the weighted terms of Eq. 14; a term of weight 0 is neither built nor run."""
+    """Builds the weighted sum of losses, Eq. 14; a term of weight 0 is neither built nor run."""
     weights = experiment.weights
     terms: dict[str, Loss] = {}
     for name, module in kinds.losses().items():
@@ -53,7 +56,7 @@ def build_criterion(experiment: Experiment, model: PoseModel) -> Criterion:
 
 
 def can_generate(kind: str) -> bool:
-    """Whether a kind of interim generator computes frames; `true` ones are only read."""
+    """Tells whether a kind of interim generator computes frames; those of `true` are only read."""
     return hasattr(kinds.load(kinds.INTERIM, kind, "generator"), "build")
 
 
@@ -61,12 +64,12 @@ def build_generator(kind: str, settings: object, device: torch.device) -> Interi
     """Builds a generator of interim frames.
 
     Args:
-        kind: its name.
-        settings: of that kind, from the scale; None where it has none.
+        kind: name of the kind.
+        settings: settings of that kind, from the scale; None if it has none.
         device: where it runs, if it has a network.
 
     Raises:
-        ConfigError: settings that name no checkpoint where one is needed.
+        ConfigError: if it needs a checkpoint and the settings name none.
     """
     generator: InterimGenerator = kinds.load(kinds.INTERIM, kind, "generator").build(
         settings, device
@@ -75,10 +78,13 @@ def build_generator(kind: str, settings: object, device: torch.device) -> Interi
 
 
 def load_pretrained(model: PoseModel, checkpoint: Path) -> None:
-    """Starts a backbone from a published checkpoint, or from a stage one of ours.
+    """Loads a backbone from a published checkpoint, or from one that stage one has written.
 
-    Either holds the same tensors; what a published file of the network lacks, such as the neck
-    of `hrnet_ms`, starts anew. Raises RecordError naming a misfit key.
+    The same tensors are taken from both. Parts that no published file holds, such as the neck of
+    `hrnet_ms`, keep their fresh weights.
+
+    Raises:
+        RecordError: if a key does not fit; the message names it.
     """
     backbone = model.backbone
     published = backbone.published()
@@ -94,7 +100,7 @@ def load_pretrained(model: PoseModel, checkpoint: Path) -> None:
 
 
 def load_backbone(model: PoseModel, checkpoint: Path) -> None:
-    """Loads stage one's backbone into a second-stage model, which may start parts from it.
+    """Loads stage one's backbone into a second stage, which may copy parts of it (C_real, Eq. 2).
 
     Raises:
         RecordError: if the file is truncated or holds another network.

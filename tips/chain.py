@@ -1,8 +1,8 @@
 """The chain behind a number: metrics, predictions, weights, data, and whether each is current.
 
-Every link was recorded when it was made: the code that it used, file by file, what it was told, and
-the digests of what it read. A link is current exactly if all of that is the same now, or if
-`tips recheck` has proved that what changed in the code is harmless.
+When a link was made, it was recorded: digests of the code that it used, file by file, its settings,
+and digests of the files that it read. A link is current exactly if all of these are the same now,
+or if `tips recheck` has proved that the changes of the code are harmless.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,27 +17,27 @@ from tips.provenance import file_digest
 from tips.records import RecordError, read_json
 
 State = Literal["current", "stale", "partial", "failed", "missing"]
-INTERPOLATOR = ("vfit", 0)  # as proofs name its only training
+INTERPOLATOR = ("vfit", 0)  # name of VFIT's only training in proofs
 WORST: tuple[State, ...] = ("failed", "missing", "partial", "stale", "current")
 
 
 class Link(NamedTuple):
-    """One file of a run and how it stands to the present code, configuration and files."""
+    """One file of a run, and how it compares with the present code, settings and files."""
 
-    name: str  # metrics, predictions, training
+    name: str  # metrics, predictions, training, ...
     file: Path
     state: State
-    code: Mapping[str, Pair] = {}  # files of the code that changed, digests then and now
-    keys: tuple[str, ...] = ()  # of the configuration or settings: "training.epochs: 25 -> 30"
-    inputs: tuple[str, ...] = ()  # names of what it read that is another file now, or gone
-    since: str = ""  # the commit that it was made at
-    proof: Proof | None = None  # of that what changed in the code is harmless
-    reason: str = ""  # of a failure
-    record: Mapping[str, Any] = {}
+    code: Mapping[str, Pair] = {}  # changed files of the code, with their digests then and now
+    keys: tuple[str, ...] = ()  # changed settings, such as "training.epochs: 25 -> 30"
+    inputs: tuple[str, ...] = ()  # names of inputs that are other files now, or gone
+    since: str = ""  # the commit at which it was made
+    proof: Proof | None = None  # proof that changes of the code are harmless
+    reason: str = ""  # why it failed, or why it cannot be compared
+    record: Mapping[str, Any] = {}  # what was recorded when it was made
 
     @property
     def words(self) -> str:
-        """Why it is not current, as every page says it; "" where it is."""
+        """Why it is not current, in the words of every page; "" if it is current."""
         if self.reason or self.state in ("current", "missing", "failed"):
             return self.reason
         parts = [", ".join((*self.code, *(key.partition(":")[0] for key in self.keys)))]
@@ -47,13 +47,16 @@ class Link(NamedTuple):
 
 
 class Judge:
-    """Compares the records of a study's runs with what is now.
+    """Compares the records of a study's runs with the present code, settings and files.
+
+    The arguments of its methods: `name` is a variant, `seed` the seed of its run, and `boxes` the
+    source of validation boxes, `gt` or `detected`.
 
     Args:
-        study: its variants as they are configured now.
-        paths: of the study.
+        study: the study as it is configured now.
+        paths: the study's folders.
         proofs: what `tips recheck` has proved.
-        contents: whether the files that a link read are compared, too, which takes their hashing.
+        contents: whether input files are compared as well, which takes the time to hash them.
     """
 
     def __init__(
@@ -64,7 +67,13 @@ class Judge:
         self._digests: dict[Path, str] = {}
 
     def chain(self, name: str, seed: int, boxes: str) -> list[Link]:
-        """The links of one run: metrics first, the weights of its backbone last."""
+        """Judges the links of one run, from its metrics to the weights that it builds on.
+
+        Args:
+            name: the variant.
+            seed: seed of the run.
+            boxes: source of the validation boxes.
+        """
         links = [self.metrics(name, seed, boxes), self.predictions(name, seed, boxes)]
         if name == MEAN_POSE:
             return links
@@ -77,7 +86,7 @@ class Judge:
         return links
 
     def trainings(self, name: str, seed: int) -> list[Link]:
-        """The links of one run that were trained: its own, its backbone's, its interpolator's."""
+        """Judges the trainings behind one run: its own, its backbone's, its interim generator's."""
         return self.chain(name, seed, "gt")[2:]
 
     def _has_own_interpolator(self, name: str) -> bool:
@@ -86,7 +95,7 @@ class Judge:
         return own and self.study.variant(name).experiment.interim_frames == "vfit"
 
     def interpolator(self) -> Link:
-        """The network behind interim frames of kind `vfit`, where the scale trains it."""
+        """Judges the network that makes interim frames of kind `vfit`, which the scale trains."""
         file = self.paths.vfit
         return self._judged(
             Link("interpolator", file, "current"),
@@ -98,7 +107,13 @@ class Judge:
         )
 
     def metrics(self, name: str, seed: int, boxes: str) -> Link:
-        """What was measured."""
+        """Judges what was measured.
+
+        Args:
+            name: the variant.
+            seed: seed of the run.
+            boxes: source of the validation boxes.
+        """
         found = Link("metrics", self.paths.metrics(name, str(seed), boxes), "current")
         files = freshness.evaluation_files(self.paths, name, seed, boxes)
         now = freshness.computing_code("evaluate")
@@ -107,7 +122,13 @@ class Judge:
         )
 
     def predictions(self, name: str, seed: int, boxes: str) -> Link:
-        """What was predicted."""
+        """Judges what was predicted.
+
+        Args:
+            name: the variant.
+            seed: seed of the run.
+            boxes: source of the validation boxes.
+        """
         found = Link("predictions", self.paths.predictions(name, str(seed), boxes), "current")
         record = self.paths.predicted(name, str(seed), boxes)
         files = freshness.prediction_files(self.study, self.paths, name, seed, boxes)
@@ -127,7 +148,7 @@ class Judge:
         )
 
     def training(self, name: str, seed: int) -> Link:
-        """What was trained."""
+        """Judges what was trained."""
         folder = self.paths.run(name, str(seed))
         found = Link("training", self.paths.checkpoint(name, str(seed)), "current")
         experiment, scale = self.study.variant(name).experiment, self.study.scale
@@ -191,12 +212,18 @@ class Judge:
 
 
 def served(record: Mapping[str, Any]) -> str:
-    """The type of device whose compiled kernels a record's computation ran; "" for none."""
+    """Gives the type of device whose compiled kernels a recorded computation ran; "" for none."""
     return str(record.get("device", "")) if record.get("kernels") == "cpp" else ""
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names of the keys that hold another value, with both: "training.epochs: 25 -> 30"."""
+    """Lists the keys with different values, with both, such as "training.epochs: 25 -> 30".
+
+    Args:
+        then: settings before.
+        now: settings after.
+        prefix: what every key begins with.
+    """
     found = []
     for key in sorted(then.keys() | now.keys()):
         before, after = then.get(key), now.get(key)
@@ -208,12 +235,12 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "
 
 
 def worst(states: Iterable[State]) -> State:
-    """The state of a whole: that of its worst part."""
+    """Gives the worst of some states, which is the state of the whole."""
     return min(states, key=WORST.index, default="missing")
 
 
 def _plain(value: Any) -> Any:
-    """As JSON gives it back."""
+    """Turns tuples into lists, as JSON does."""
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
     return value

@@ -1,4 +1,4 @@
-"""Checkpoints: reading them, fitting published names onto our modules, loading strictly."""
+"""Reads checkpoints, maps published names to our modules, and loads strictly."""
 
 import pickle
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +11,16 @@ from torch import Tensor, nn
 from tips import skeleton
 from tips.records import RecordError
 
-# What torch.load raises for files that are cut off or no archive of tensors.
+# What torch.load raises for files that are truncated or hold no tensors.
 DAMAGE = (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError)
-COUNTER = "num_batches_tracked"  # files older than torch 0.4.1 have none at all
+COUNTER = "num_batches_tracked"  # batch norm's counter, which files before torch 0.4.1 lack
 COCO = (
     *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder"),
     *("right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip"),
     *("right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
 )
-# PoseTrack18's own files keep COCO's 17 places and put these two where the eyes were.
+# PoseTrack18's files have the 17 slots of COCO, with these two joints in the slots of the eyes.
+# COCO lacks both joints, so their channels start as those of the eyes.
 _IN_COCO = {"head_bottom": "left_eye", "head_top": "right_eye"}
 FROM_COCO = tuple(COCO.index(_IN_COCO.get(name, name)) for name in skeleton.JOINTS)
 
@@ -29,13 +30,13 @@ Shapes = Mapping[str, tuple[int, ...]]
 class Published(NamedTuple):
     """Where one tensor of a published file belongs."""
 
-    key: str  # of our state dict
-    shape: tuple[int, ...]  # as published
-    adapt: Callable[[Tensor], Tensor]
+    key: str  # key of our state dict
+    shape: tuple[int, ...]  # shape of the published tensor
+    adapt: Callable[[Tensor], Tensor]  # published tensor -> ours
 
 
 def own_names(module: nn.Module) -> dict[str, Published]:
-    """Says that a published file has a module's own names and shapes."""
+    """Describes a published file that has a module's own names and shapes."""
     return {
         key: Published(key, tuple(value.shape), as_is) for key, value in module.state_dict().items()
     }
@@ -47,9 +48,9 @@ def as_is(value: Tensor) -> Tensor:
 
 
 def posetrack_head(value: Tensor) -> Tensor:
-    """Picks PoseTrack's 15 joints out of a COCO head's 17 (first axis), eyes for the head's ends.
+    """Picks PoseTrack's 15 joints out of the 17 of a head for COCO (first axis).
 
-    The two ends of the head have no channel in COCO; they start as the eyes' and are trained.
+    COCO has no head_top and head_bottom. They start as the eyes' channels and are trained.
     """
     return value[list(FROM_COCO)]
 
@@ -57,17 +58,17 @@ def posetrack_head(value: Tensor) -> Tensor:
 def load_published(
     module: nn.Module, expected: Mapping[str, Published], unused: Sequence[Shapes], path: Path
 ) -> None:
-    """Loads a published checkpoint; every key of it must be accounted for.
+    """Loads a published checkpoint; every key of it must be expected or unused.
 
     Args:
-        module: receives the tensors; what the file does not know keeps its start.
+        module: receives the tensors; tensors that the file does not hold keep their values.
         expected: name in the file -> where it belongs.
-        unused: what the file may hold as well, one of these and whole; it is not loaded.
+        unused: sets of tensors that are not loaded; the file may hold all tensors of one of them.
         path: the file: a state dict, alone or under `state_dict` or `model`, with or without
             `module.` before its names.
 
     Raises:
-        RecordError: naming the first key that is missing, unknown or of another shape.
+        RecordError: if a key is missing, unknown or of another shape; the message names it.
     """
     state = published_state(path)
     wanted = {name: one.shape for name, one in expected.items()}
@@ -77,13 +78,22 @@ def load_published(
 
 
 def _beside(state: Mapping[str, Tensor], unused: Sequence[Shapes]) -> dict[str, tuple[int, ...]]:
-    """The set of names that a file holds most of, the first of equals; {} if it holds of none."""
+    """Chooses the set of which a file holds most names, the first of equals; {} if it has none."""
     held = [len(one.keys() & state.keys()) for one in unused]
     return dict(unused[held.index(max(held))]) if any(held) else {}
 
 
 def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
-    """Loads a state dict strictly. Raises RecordError naming the first key that does not fit."""
+    """Loads a state dict strictly.
+
+    Args:
+        module: receives the tensors.
+        state: the state dict.
+        source: the file that it is from, for messages.
+
+    Raises:
+        RecordError: if a key does not fit; the message names the first one.
+    """
     shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     fitting(state, shapes, source, optional="")
     module.load_state_dict(state)
@@ -92,17 +102,16 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: Path) -
 def fitting(
     state: Mapping[str, Tensor], shapes: Shapes, source: Path, optional: str = COUNTER
 ) -> None:
-    """Compares names and shapes with what is wanted.
+    """Checks that a state dict has the names and shapes that are wanted.
 
     Args:
-        state: what the file holds.
-        shapes: what is wanted.
-        source: the file, for the message.
-        optional: ending of names that may be missing, all of them or none; "" for no such.
+        state: the state dict of a file.
+        shapes: the wanted names and shapes.
+        source: the file, for messages.
+        optional: names with this ending may be missing, but only all of them; "": none may.
 
     Raises:
-        RecordError: naming the first key that is missing, and the first that is unknown; or the
-            first of another shape.
+        RecordError: if a key is missing, unknown or of another shape; the message names it.
     """
     without = bool(optional) and not any(key.endswith(optional) for key in state)
     missing = [
@@ -122,7 +131,11 @@ def fitting(
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint of ours onto the CPU. Raises RecordError if missing or truncated."""
+    """Reads a checkpoint of this package onto the CPU.
+
+    Raises:
+        RecordError: if the file is missing or truncated.
+    """
     value = _read(path, "run the rule that makes it", "delete it and run again")
     if not isinstance(value, dict) or "model" not in value:
         raise RecordError(f"{path}: holds no 'model'; delete it and run again")
@@ -130,7 +143,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def published_state(path: Path) -> dict[str, Tensor]:
-    """Reads a state dict, alone or under `state_dict` or `model`. Raises RecordError."""
+    """Reads a published state dict, alone or under `state_dict` or `model`.
+
+    Raises:
+        RecordError: if the file is missing or damaged, or holds no state dict.
+    """
     remedy = "fetch it again"
     value = _read(path, "fetch it, or mend the path in the configuration", remedy)
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""The code that something really uses, as digests: what a result depends on, file by file.
+"""Digests of the code that something really uses, file by file: what a result depends on.
 
-Every top-level definition counts by itself, if it is reached by name from the roots; so do the
-statements of every module that is imported on the way, and the kernels' sources.
+A top-level definition counts if it can be reached by names from the roots. The statements of every
+module that is imported on the way count, too, and so do the sources of compiled kernels.
 """
 
 import hashlib
@@ -29,18 +29,19 @@ def used(
     """Digests the definitions that some code can reach, file by file.
 
     Args:
-        roots: `tips.stages.train` for all of a module, `tips.models.heads:Fusion` for one
-            definition. Modules that are imported by a computed name are roots of their own.
-        parts: modules that are imported by a computed name, of which counts what the code names.
-        beyond: modules that are not looked into, because what they give is recorded otherwise.
-        kernels: endings of the kernels' sources that count, `cpp` of the CPU's, `cu` of a card's.
+        roots: where the code starts: `tips.stages.train` means all of a module,
+            `tips.models.heads:Fusion` one definition.
+        parts: modules that are imported by a computed name, which cannot be followed. Of these, the
+            definitions count whose names the reached code mentions.
+        beyond: modules that are not looked into, because what they return is recorded anyway.
+        kernels: endings of the kernels' sources that count: `cpp` for the CPU, `cu` for a card.
         package: folder of the package; the kernels' sources lie beside it, in csrc/.
 
     Returns:
-        Files, below the package's folder or in `csrc/`, sorted, with 16 hexadecimal digits each.
+        Files below the package's folder or in `csrc/`, sorted -> digests of 16 hexadecimal digits.
 
     Raises:
-        ValueError: a root does not exist.
+        ValueError: if a root does not exist.
     """
     reach = _Reach(read_package(package.resolve()), roots, parts, beyond)
     files: dict[str, list[tuple[str, str]]] = {}
@@ -54,25 +55,37 @@ def used(
 
 
 def fingerprint(*roots: str, beyond: Collection[str] = (), package: Path = PACKAGE) -> str:
-    """One sha256 of everything that `used` lists."""
+    """Computes one sha256 of everything that `used` lists.
+
+    Args:
+        roots: as in `used`.
+        beyond: as in `used`.
+        package: as in `used`.
+    """
     return summary(used(*roots, beyond=beyond, package=package))
 
 
 def summary(files: Mapping[str, str]) -> str:
-    """One sha256 of what `used` found."""
+    """Computes one sha256 of what `used` has returned."""
     lines = (f"{file} {digest}\n" for file, digest in sorted(files.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def modules(*roots: str, package: Path = PACKAGE) -> frozenset[str]:
-    """Names of the modules that are imported before the reached code runs, or by it."""
+    """Lists the modules that are imported before the reached code runs, or by it."""
     return frozenset(_Reach(read_package(package.resolve()), roots).active)
 
 
 def definitions(
     *roots: str, parts: Collection[str] = (), package: Path = PACKAGE
 ) -> set[tuple[str, str]]:
-    """Lists what is reached, as module and `name` or `Class.method`."""
+    """Lists what is reached, as module and `name` or `Class.method`.
+
+    Args:
+        roots: as in `used`.
+        parts: as in `used`.
+        package: as in `used`.
+    """
     reach = _Reach(read_package(package.resolve()), roots, parts)
     found = set()
     for definition, piece, name in reach.pieces():
@@ -90,17 +103,27 @@ def names(
     beyond: Collection[str] = (),
     package: Path = PACKAGE,
 ) -> frozenset[str]:
-    """Every name that the reached code reads as an attribute or holds as a string."""
+    """Lists every name that the reached code reads as an attribute or holds as a string.
+
+    Args:
+        roots: as in `used`.
+        parts: as in `used`.
+        beyond: as in `used`.
+        package: as in `used`.
+    """
     return frozenset(_Reach(read_package(package.resolve()), roots, parts, beyond).words)
 
 
 def changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Names the files that differ, or that only one side has."""
+    """Lists the files whose digests differ, or that only one side has."""
     return sorted(file for file in then.keys() | now.keys() if then.get(file) != now.get(file))
 
 
 def _by_name(parts: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """In an order that outlasts the moving of a definition; equal names stay as they were."""
+    """Sorts definitions by name, so that moving one within its file changes no digest.
+
+    Definitions of equal names keep their order.
+    """
     return sorted(parts, key=lambda part: part[0])
 
 
@@ -109,7 +132,7 @@ def _short(parts: Iterable[str]) -> str:
 
 
 class _Reach:
-    """Everything that some roots lead to."""
+    """Everything that can be reached from some roots."""
 
     def __init__(
         self,
@@ -134,7 +157,7 @@ class _Reach:
             self._follow(*self._queue.pop())
 
     def pieces(self) -> Iterator[tuple[Definition, Piece, str]]:
-        """All code that is reached, in the order of the modules' own."""
+        """Yields all reached code: definition, piece and name, in the order of the files."""
         for module in sorted(self.active):
             found = self.package.modules[module]
             for definition in (found.body, *found.definitions):
@@ -180,21 +203,21 @@ class _Reach:
         self._hand_on(module, lambda _name, take: take())
 
     def _hand_on(self, module: str, wish: Callable[[str, Callable[[], None]], None]) -> None:
-        """A module may stand for what it imports itself."""
+        """Applies `wish` to the definitions that a module imports, which it may pass on."""
         for name in self.package.modules[module].bindings:
             for target in self.package.find(module, name):
                 if isinstance(target, Definition):
                     wish(name, partial(self._take, target))
 
     def _when_named(self, name: str, take: Callable[[], None]) -> None:
-        """Takes something as soon as the reached code reads its name off something."""
+        """Takes something as soon as the reached code reads an attribute of that name."""
         if name in self.words:
             take()
         else:
             self._waiting.setdefault(name, []).append(take)
 
     def _activate(self, module: str) -> None:
-        """Imports a module: its parents, its statements, its imports, whom it tells of what."""
+        """Marks a module as imported: its parents, its statements, and what decorators register."""
         if module in self.active or module not in self.package.modules:
             return
         self.active.add(module)
@@ -218,7 +241,7 @@ class _Reach:
             else:
                 take()
         for base in self.package.bases(definition):
-            if isinstance(base, Definition):  # a stranger above it may call what it inherits
+            if isinstance(base, Definition):  # a base of other packages may call inherited methods
                 self._take(base)
                 self._take_members(base)
 
@@ -246,7 +269,7 @@ class _Reach:
 
 
 def _kernels(reach: _Reach, endings: Collection[str]) -> dict[str, str]:
-    """Digests the sources of the compiled kernels behind the modules of ops/ that are reached."""
+    """Digests the sources of compiled kernels: those named like the reached modules of ops/."""
     package = reach.package
     folder = package.folder.parent / "csrc"
     above, names = f"{package.name}.ops", set[str]()

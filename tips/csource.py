@@ -1,9 +1,9 @@
-"""What a C source means: its text without comments and layout, and what it includes."""
+"""Reads C sources: their text without comments and layout, and the files that they include."""
 
 import re
 from functools import cache
 
-# Of C: comments, raw strings, strings, characters.
+# Tokens of C: comments, raw strings, strings and characters.
 TOKENS = re.compile(
     r"""//[^\n]*|/\*.*?\*/|R"([^(\s]*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|'(?:\\.[^'\n]*|[^'\\\n])'""",
     re.DOTALL,
@@ -13,7 +13,7 @@ INCLUDES = re.compile(r'^# ?include ?"([^"]+)"', re.MULTILINE)
 
 @cache
 def read_source(source: str) -> tuple[str, frozenset[str]]:
-    """A C source without comments and layout, and the own files that it includes."""
+    """Gives a C source without comments and layout, and the files in quotes that it includes."""
     bare = TOKENS.sub(lambda found: _spelled(found[0]), source.replace("\\\n", " "))
     parts: list[str] = []
     for line in bare.splitlines():
@@ -25,5 +25,5 @@ def read_source(source: str) -> tuple[str, frozenset[str]]:
 
 
 def _spelled(token: str) -> str:
-    """A comment as a space; a string with its spaces kept from folding."""
+    """Replaces a comment by a space, and protects the spaces of a string from being folded."""
     return " " if token.startswith("/") else token.replace(" ", "\0")

@@ -1,9 +1,9 @@
-"""What a number depends on, and whether that is still what it was: code, configuration, files.
+"""Names what a result depends on: code, settings, files. With it `tips.chain` finds stale results.
 
-A stage depends on the code that it reaches; a training also on the parts that its configuration
-names: their modules are imported by computed names, and of them counts what that code names. How
-configuration is read and how records are made is no part of what numbers depend on, because the
-outcome is in the records.
+A stage depends on the code that it reaches. A training also depends on the parts that its
+configuration names: their modules are imported by computed names, and of these modules the
+definitions count whose names the code mentions. The code that reads configuration and the code that
+makes records do not count, because what they produce is in the records.
 """
 
 from collections.abc import Mapping
@@ -15,26 +15,26 @@ from tips.config import MEAN_POSE, Evaluation, Experiment, Scale, Study, digest
 from tips.paths import Paths
 from tips.provenance import file_digest
 
-# These make records and compare them, or keep what is finished; no number comes from them.
+# These modules make and compare records, or keep finished runs; no result comes from them.
 RECORDS: Final = (
     *("tips.freshness", "tips.provenance"),
     *("tips.stages._recording", "tips.training.finished"),
 )
-RECORDED: Final = (*RECORDS, "tips.config.loader")  # and what this one reads is in every record
-EXPERIMENT: Final = "tips.config.experiment"  # of which data, VFIT and metrics know nothing
-CHECKPOINTING: Final = "tips.training.memory"  # imported only at a scale that asks for it
-ENDINGS: Final = {"cpu": ("cpp",), "cuda": ("cu",)}  # of the sources of a device's kernels
+RECORDED: Final = (*RECORDS, "tips.config.loader")  # what the loader reads is in every record
+EXPERIMENT: Final = "tips.config.experiment"  # data, VFIT and metrics do not depend on it
+CHECKPOINTING: Final = "tips.training.memory"  # is imported only at a scale that asks for it
+ENDINGS: Final = {"cpu": ("cpp",), "cuda": ("cu",)}  # endings of a device's kernels' sources
 
 
 def code_of(stage: str, *modules: str) -> dict[str, str]:
-    """The code that a light stage depends on, configuration's loader included.
+    """Digests the code that a light stage depends on, the loader of configuration included.
 
     Args:
         stage: name of a file of tips/stages.
-        modules: that it imports by a computed name.
+        modules: modules that it imports by a computed name.
 
     Returns:
-        File -> digest of what is used of it.
+        File -> digest of the code that is used of it.
     """
     return code.used(f"tips.stages.{stage}:run", parts=modules, beyond=RECORDS)
 
@@ -45,13 +45,14 @@ def computing_code(
     device: str | None = None,
     beyond: tuple[str, ...] = (*RECORDED, EXPERIMENT),
 ) -> dict[str, str]:
-    """The code that a stage's numbers depend on, where what it is told is recorded beside them.
+    """Digests the code that the results of a stage depend on; its settings are recorded anyway.
 
     Args:
         stage: name of a file of tips/stages.
-        modules: that it imports by a computed name.
-        device: whose compiled kernels count: cpu, cuda, or "" for none; None: of all.
-        beyond: modules that are not looked into; what an experiment is, where none is computed.
+        modules: modules that it imports by a computed name.
+        device: type of device whose compiled kernels count: `cpu` or `cuda`; "": none; None: all.
+        beyond: modules that are not looked into; the experiment's is among them for stages that
+            run none.
     """
     kernels = code.KERNELS if device is None else ENDINGS.get(device, ())
     return code.used(f"tips.stages.{stage}:run", parts=modules, beyond=beyond, kernels=kernels)
@@ -60,45 +61,51 @@ def computing_code(
 def training_code(
     experiment: Experiment, scale: Scale, device: str | None = None
 ) -> dict[str, str]:
-    """The code that a training's weights depend on; `device` as in `computing_code`."""
+    """Digests the code that the weights of a training depend on.
+
+    Args:
+        experiment: the experiment's settings.
+        scale: the scale.
+        device: as in `computing_code`.
+    """
     parts = [*experiment.modules(), *([CHECKPOINTING] if scale.checkpointing else [])]
     return computing_code("train", *parts, device=device, beyond=RECORDED)
 
 
 def prediction_code(experiment: Experiment, device: str | None = None) -> dict[str, str]:
-    """The code that a trained model's predictions depend on."""
+    """Digests the code that a trained model's predictions depend on."""
     return computing_code("predict", *experiment.modules(), device=device, beyond=RECORDED)
 
 
 def interim_code(generator: str) -> dict[str, str]:
-    """The code that a generator's interim frames depend on."""
+    """Digests the code that a generator's interim frames depend on."""
     return computing_code("interpolate", *kinds.parts(kinds.INTERIM, generator))
 
 
 def settings_of(evaluation: Evaluation, stage: str, *modules: str) -> dict[str, Any]:
-    """What of the evaluation's settings a stage reads: the keys that its code names.
+    """Gives the settings of the evaluation that a stage reads: those whose names its code mentions.
 
     Args:
-        evaluation: of the scale.
+        evaluation: settings of the scale's evaluation.
         stage: name of a file of tips/stages.
-        modules: that it imports by a computed name.
+        modules: modules that it imports by a computed name.
     """
     named = code.names(f"tips.stages.{stage}:run", parts=modules, beyond=RECORDED)
     return {key: value for key, value in evaluation.meaning().items() if key in named}
 
 
 def training_meaning(experiment: Experiment, scale: Scale) -> dict[str, Any]:
-    """What a training is told: its experiment, and what of the scale shapes its windows."""
+    """Gives the settings of a training: those of its experiment, and the scale's box factor."""
     return experiment.meaning() | {"enlarge": scale.evaluation.enlarge}
 
 
 def training_digest(experiment: Experiment, scale: Scale) -> str:
-    """Sha256 of what a training is told."""
+    """Computes the sha256 of the settings of a training."""
     return digest(training_meaning(experiment, scale))
 
 
 def settings_modules(study: Study) -> list[str]:
-    """The modules with the settings of the kinds that a study's variants are of."""
+    """Lists the modules with the settings of all kinds that a study's variants use."""
     variants = study.variants.values()
     return sorted({m for one in variants for m in one.experiment.modules() if _is_settings(m)})
 
@@ -108,7 +115,7 @@ def _is_settings(module: str) -> bool:
 
 
 def trainings_code(study: Study) -> str:
-    """Changes with the code of any training of a study, and with nothing else."""
+    """Computes a digest that changes with the code of any training of a study, and only then."""
     found = {
         f"{name}/{file}": value
         for name, variant in study.variants.items()
@@ -118,10 +125,16 @@ def trainings_code(study: Study) -> str:
 
 
 def training_files(study: Study, paths: Paths, name: str, seed: int) -> dict[str, Path]:
-    """The files that a training reads and its record names by digest.
+    """Names the files that a training reads, whose digests are in its record.
+
+    Args:
+        study: the study.
+        paths: the study's folders.
+        name: the variant.
+        seed: seed of the run.
 
     Raises:
-        ConfigError: no variant trains the backbone that this one builds on.
+        ConfigError: if no variant trains the backbone that this one builds on.
     """
     experiment = study.variant(name).experiment
     found = {"data": paths.manifest}
@@ -137,14 +150,32 @@ def training_files(study: Study, paths: Paths, name: str, seed: int) -> dict[str
 
 
 def backbone_file(study: Study, paths: Paths, name: str, seed: int) -> Path:
-    """The checkpoint of the stage one that a second stage builds on. Raises ConfigError."""
+    """Names the checkpoint of stage one that a second stage builds on.
+
+    Args:
+        study: the study.
+        paths: the study's folders.
+        name: the variant.
+        seed: seed of the second stage.
+
+    Raises:
+        ConfigError: if no variant trains that backbone.
+    """
     return paths.checkpoint(study.stage_one(name), str(study.backbone_seed(seed)))
 
 
 def prediction_files(
     study: Study, paths: Paths, name: str, seed: int, boxes: str
 ) -> dict[str, Path]:
-    """The files that a prediction reads and its record names by digest."""
+    """Names the files that a prediction reads, whose digests are in its record.
+
+    Args:
+        study: the study.
+        paths: the study's folders.
+        name: the variant.
+        seed: seed of the run.
+        boxes: source of the validation boxes.
+    """
     if name == MEAN_POSE:
         files = {split: paths.annotations(split) for split in ("train", "val")}
         return files | {"boxes": paths.boxes(boxes)}
@@ -158,7 +189,14 @@ def prediction_files(
 
 
 def evaluation_files(paths: Paths, name: str, seed: int, boxes: str) -> dict[str, Path]:
-    """The files that an evaluation reads and its record names by digest."""
+    """Names the files that an evaluation reads, whose digests are in its record.
+
+    Args:
+        paths: the study's folders.
+        name: the variant.
+        seed: seed of the run.
+        boxes: source of the validation boxes.
+    """
     return {
         "predictions": paths.predictions(name, str(seed), boxes),
         "annotations": paths.annotations("val"),
@@ -166,7 +204,7 @@ def evaluation_files(paths: Paths, name: str, seed: int, boxes: str) -> dict[str
 
 
 def digests(files: Mapping[str, Path]) -> dict[str, str]:
-    """Sha256 of every file. Raises RecordError where one is missing."""
+    """Computes the sha256 of every file. Raises RecordError if one is missing."""
     remedy = {"weights": "fetch it, or mend backbone.weights"}
     return {
         name: file_digest(file, remedy.get(name, "run the rule that makes it"))

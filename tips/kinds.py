@@ -1,9 +1,9 @@
-"""The table of kinds: which models, backbones, encoders, losses and interim generators there are.
+"""The table of kinds: all models, backbones, encoders, losses and interim generators.
 
 The table is the folders themselves. A kind is a folder with a file `settings.py`, which imports no
-torch; what computes lies beside it (`network.py`, `losses.py`, `generator.py`) and is imported only
-where that kind is used. A loss that any model may weigh is one file of `tips/losses/`. So a new
-kind is a new folder, and nothing else has to know it.
+torch. The code that computes lies beside it (`network.py`, `losses.py`, `generator.py`) and is
+imported only if that kind is used. A loss that any model may weigh is one file of `tips/losses/`.
+So a new kind is a new folder, and no other code has to know of it.
 """
 
 import difflib
@@ -19,10 +19,10 @@ SETTINGS: Final = "settings"
 
 
 class Family(NamedTuple):
-    """Kinds that can stand for each other."""
+    """Kinds of which one can replace another."""
 
-    name: str  # as messages call one of them
-    folders: tuple[str, ...]  # below tips/, each holds one folder per kind
+    name: str  # what messages call one of them
+    folders: tuple[str, ...]  # folders below tips/, each with one folder per kind
 
 
 MODEL: Final = Family("model", ("models", "models/baselines"))
@@ -52,7 +52,7 @@ def losses() -> dict[str, str]:
 
 
 def settings(family: Family, kind: str) -> Any:
-    """Loads the class `Settings` of a kind. Raises ValueError naming the nearest known kind."""
+    """Loads the class `Settings` of a kind. Raises ValueError, which names the nearest kind."""
     known = homes(family)
     if kind not in known:
         raise ValueError(f"unknown {family.name} '{kind}'{nearest(kind, known)}")
@@ -60,19 +60,25 @@ def settings(family: Family, kind: str) -> Any:
 
 
 def load(family: Family, kind: str, part: str) -> ModuleType:
-    """Loads one module of a kind, such as its `network`."""
+    """Loads one module of a kind.
+
+    Args:
+        family: the kind's family.
+        kind: name of the kind.
+        part: name of the module, such as `network`.
+    """
     return importlib.import_module(f"{homes(family)[kind]}.{part}")
 
 
 def parts(family: Family, kind: str) -> list[str]:
-    """Names the modules of a kind's folder, all of which belong to what is built of it."""
+    """Lists the modules of a kind's folder; all of them belong to what is built from it."""
     package = homes(family)[kind]
     folder = PACKAGE.joinpath(*package.split(".")[1:])
     return [f"{package}.{file.stem}" for file in sorted(folder.glob("[!_]*.py"))]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Ends a message about an unknown name: the nearest known one, else all of them."""
+    """Gives the end of a message about an unknown name: the nearest known one, else all."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     if close:

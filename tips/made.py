@@ -1,11 +1,12 @@
-"""What Snakemake knows about every output, kept among the results, so that it travels with them.
+"""Keeps Snakemake's records of all outputs among the results, so that copies of them are current.
 
 Snakemake decides by its own records (.snakemake/metadata: parameters, inputs and their checksums)
-what is current. Handed-over results come without them; then only file times are left, which a copy
-loses. So a workflow keeps a copy in `results/.../made.json` and gives Snakemake back what it lacks.
+what is current. Results that were handed over come without these records. Then Snakemake goes by
+the times of files, which copying changes. So the workflow keeps a copy of the records in
+`results/.../made.json`, and gives Snakemake those that it lacks.
 
-A kept record holds what Snakemake compares and nothing of the machine: no command line, no clock
-time, no hash of a software environment, and files of the dataset as they lie below its root.
+A kept record holds what Snakemake compares and nothing of the machine: no command line, no time of
+day, no hash of a software environment. Files of the dataset are named relative to its root.
 """
 
 import os
@@ -20,12 +21,12 @@ from snakemake.settings.enums import PersistenceBackend
 from tips.records import Record, RecordError, read, write
 
 ROOT: Final = "{root}/"  # stands for the dataset's folder
-LARGEST: Final = 100_000_000  # bytes; a study of a hundred trainings keeps about 1 MB
+LARGEST: Final = 100_000_000  # bytes; the records of a hundred trainings take about 1 MB
 Checksum = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class Job(Record):
-    """What one job's outputs were made from."""
+    """Snakemake's record of one job: what its outputs were made from."""
 
     outputs: tuple[str, ...]
     rule: str
@@ -48,8 +49,8 @@ class Keeper(NamedTuple):
     """Keeps a study's records and gives them back.
 
     Args:
-        workflow: Snakemake's.
-        file: where they are kept.
+        workflow: Snakemake's workflow.
+        file: the file of the records.
         root: the dataset's folder.
     """
 
@@ -58,13 +59,14 @@ class Keeper(NamedTuple):
     root: Path
 
     def recall(self) -> str:
-        """Gives Snakemake the records that it lacks, before it looks what is to be done.
+        """Gives Snakemake the records that it lacks, before it decides what to run.
 
-        Only of files that a rule of this workflow makes, and that exist. Call it when all rules
-        are known. A job's own process, which reads the rules again, needs nothing.
+        It gives records of existing files that a rule of this workflow makes. It must be called
+        when all rules are known. In the process of a job, which reads the rules again, it does
+        nothing.
 
         Returns:
-            Why the file is ignored; empty where it is not, or where there is none.
+            Why the file is ignored; "" if it is not, or if there is none.
         """
         settings = self.workflow.workflow_settings
         files = settings.persistence_backend == PersistenceBackend.FILE
@@ -83,12 +85,12 @@ class Keeper(NamedTuple):
         return ""
 
     def keep(self) -> None:
-        """Keeps the records of every job that this call of Snakemake or an earlier one knew."""
+        """Writes the records of all jobs of this call of Snakemake and of earlier ones."""
         try:
             before = self._read().jobs if self.file.is_file() else ()
         except RecordError:
-            before = ()  # said when it was to be recalled
-        # What was read before a job ended is still in its cache.
+            before = ()  # `recall` has reported it
+        # Snakemake's cache may hold records that were read before a job ended.
         self.workflow.persistence.deactivate_cache()
         outputs = {str(file) for job in self.workflow.dag.jobs for file in job.output}
         outputs |= {output for job in before for output in job.outputs}
@@ -150,5 +152,5 @@ class Keeper(NamedTuple):
 
 
 def _makes(rule: Any, output: str) -> bool:
-    """Whether a rule of the workflow makes a file of that name."""
+    """Tells whether a rule of the workflow makes a file of that name."""
     return rule is not None and any(pattern.match(output) for pattern in rule.output)

@@ -1,4 +1,4 @@
-"""Where every file of a study lies: the one place that rules and stages read names from."""
+"""The path of every file of a study; rules and stages take all names from here."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,9 +9,11 @@ DEFAULT_SCALE = "desk"
 
 
 class Paths(NamedTuple):
-    """Files below the results and reports folders of one scale and dataset.
+    """Files below the folders of results and reports of one scale and dataset.
 
-    Arguments that are wildcards in the Snakefile are plain strings here, so that both use it.
+    Arguments that are wildcards in the Snakefile are plain strings here, so that rules can use this
+    class, too. Everywhere `variant` is the variant's name, `seed` the seed of a run, and `boxes`
+    the source of validation boxes, `gt` or `detected`.
     """
 
     results: Path
@@ -21,12 +23,12 @@ class Paths(NamedTuple):
 
     @property
     def data(self) -> Path:
-        """Everything derived from the dataset."""
+        """Folder of everything that is derived from the dataset."""
         return self.results / "data" / self.dataset
 
     @property
     def assets(self) -> Path:
-        """Downloads, shared by all scales."""
+        """Folder of downloads, which all scales share."""
         return Path("results") / "assets"
 
     @property
@@ -41,12 +43,12 @@ class Paths(NamedTuple):
 
     @property
     def cost(self) -> Path:
-        """What the networks cost at the paper's size, the same for all scales."""
+        """Record of what the networks cost at the paper's size, the same for all scales."""
         return Path("results") / "cost" / "cost.json"
 
     @property
     def bench(self) -> Path:
-        """Folder of what `make bench` measures, the same for all scales."""
+        """Folder of the measurements of `make bench`, the same for all scales."""
         return Path("results") / "bench"
 
     @property
@@ -60,11 +62,11 @@ class Paths(NamedTuple):
 
     @property
     def unpacked(self) -> Path:
-        """Record of a published set's archives."""
+        """Record of a published dataset's archives."""
         return self.data / "unpacked.json"
 
     def annotations(self, split: str) -> Path:
-        """Internal annotations of a split."""
+        """Annotations of a split in our own form."""
         return self.data / f"annotations-{split}.json"
 
     @property
@@ -87,21 +89,21 @@ class Paths(NamedTuple):
 
     @property
     def vfit(self) -> Path:
-        """Weights of VFIT, where the scale trains it."""
+        """Weights of VFIT, if the scale trains it."""
         return self.data / "vfit" / "checkpoint.pt"
 
     def groups(self, count: str) -> Path:
-        """Data-driven part groups."""
+        """Part groups that clustering finds in the data."""
         return self.results / "groups" / self.dataset / f"{count}.json"
 
     @property
     def made(self) -> Path:
-        """Copy of what Snakemake noted about all outputs."""
+        """Copy of Snakemake's records of all outputs."""
         return self.results / "made.json"
 
     @property
     def kernels(self) -> Path:
-        """Which devices compiled kernels serve."""
+        """Record of the devices that compiled kernels serve."""
         return self.results / "kernels.json"
 
     def run(self, variant: str, seed: str) -> Path:
@@ -113,38 +115,62 @@ class Paths(NamedTuple):
         return self.run(variant, seed) / "checkpoint.pt"
 
     def predictions(self, variant: str, seed: str, boxes: str) -> Path:
-        """Predictions of one run on validation boxes of one source."""
+        """Predictions of one run.
+
+        Args:
+            variant: name of the variant.
+            seed: seed of the run.
+            boxes: source of the validation boxes.
+        """
         name = "predictions.json" if boxes == "gt" else f"{boxes}/predictions.json"
         return self.run(variant, seed) / name
 
     def predicted(self, variant: str, seed: str, boxes: str) -> Path:
-        """Record of what made the predictions of one run."""
+        """Record of how the predictions of one run were made.
+
+        Args:
+            variant: name of the variant.
+            seed: seed of the run.
+            boxes: source of the validation boxes.
+        """
         return self.predictions(variant, seed, boxes).with_name("predicted.json")
 
     @property
     def proofs(self) -> Path:
-        """What `tips recheck` has proved harmless."""
+        """Edits that `tips recheck` has proved harmless."""
         return self.results / "proofs.json"
 
     def metrics(self, variant: str, seed: str, boxes: str) -> Path:
-        """Metrics of one run on validation boxes of one source."""
+        """Metrics of one run.
+
+        Args:
+            variant: name of the variant.
+            seed: seed of the run.
+            boxes: source of the validation boxes.
+        """
         return self.predictions(variant, seed, boxes).with_name("metrics.json")
 
     def evidence(self, variant: str, seed: str, boxes: str) -> Path:
-        """What the metrics of one run were computed from."""
+        """Evidence that the metrics of one run were computed from.
+
+        Args:
+            variant: name of the variant.
+            seed: seed of the run.
+            boxes: source of the validation boxes.
+        """
         return self.metrics(variant, seed, boxes).with_name("evidence.npz")
 
     def rechecked(self, variant: str, seed: str) -> Path:
-        """State of a training that `tips recheck` makes again."""
+        """Folder of the state of a training that `tips recheck` runs again."""
         return self.results / "state" / "recheck" / variant / f"seed-{seed}"
 
     def state(self, variant: str, seed: str) -> Path:
-        """Training state, outside every rule's outputs so that a kill never removes it."""
+        """Folder of a training's state; it is no rule's output, so that a kill never removes it."""
         return self.results / "state" / variant / f"seed-{seed}"
 
     @property
     def speed(self) -> Path:
-        """Speed of every variant against the single-frame HRNet."""
+        """Speed of every variant relative to the single-frame HRNet."""
         return self.results / "speed.json"
 
     @property
@@ -154,7 +180,11 @@ class Paths(NamedTuple):
 
 
 def study_paths(scale: Scale) -> Paths:
-    """Names the folders of a scale; scales never overwrite each other (desk owns the top)."""
+    """Names the folders of a scale.
+
+    Every scale has folders of its own below `results` and `reports`, except desk, whose folders are
+    these themselves.
+    """
     name = dataset_name(scale)
     part = (
         ()
@@ -167,7 +197,7 @@ def study_paths(scale: Scale) -> Paths:
 
 
 def dataset_name(scale: Scale) -> str:
-    """The dataset's name in paths and pages."""
+    """Gives the dataset's name in paths and on pages."""
     return scale.dataset.name or Path(scale.dataset.root or scale.dataset.kind).name
 
 

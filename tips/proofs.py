@@ -1,4 +1,4 @@
-"""What `tips recheck` has proved: that an edit of the code changes no bit of some runs' results."""
+"""The proofs of `tips recheck`: an edit of the code changes no bit of the results of some runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,19 +9,19 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from tips.records import RecordError, first_problem, read_json, write_json
 
 Run = tuple[str, int]  # variant, seed
-Pair = tuple[str | None, str | None]  # a file's digest before and after; None: not there
+Pair = tuple[str | None, str | None]  # digests of a file before and after; None: there is no file
 
 
 class Proof(BaseModel):
-    """One run made again with equal results, and the runs for which that counts."""
+    """One run that was made again with equal results, and the runs that this proves current."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    run: Run  # that was made again
-    covers: tuple[Run, ...]  # with the same change in the code that they use, and the same parts
+    run: Run  # the run that was made again
+    covers: tuple[Run, ...]  # runs with the same parts and the same changes in the code they use
     changes: dict[str, dict[str, Pair]]  # link (training, predictions) -> file -> digests
-    tensors: int  # that were compared and equal
-    checkpoint: str  # sha256 of the weights that both trainings ended with
+    tensors: int  # number of tensors that were compared and are equal
+    checkpoint: str  # sha256 of the weights at the end of both trainings
     commit: str
     time: str  # UTC
     seconds: float
@@ -32,7 +32,7 @@ _PROOFS: TypeAdapter[tuple[Proof, ...]] = TypeAdapter(tuple[Proof, ...])
 
 
 def read_proofs(file: Path) -> tuple[Proof, ...]:
-    """Reads the proofs of a study; none where there is no file. Raises RecordError."""
+    """Reads the proofs of a study; none without a file. Raises RecordError if it is malformed."""
     if not file.is_file():
         return ()
     try:
@@ -44,7 +44,7 @@ def read_proofs(file: Path) -> tuple[Proof, ...]:
 
 
 def add_proofs(file: Path, found: Sequence[Proof]) -> None:
-    """Adds proofs to those of a study."""
+    """Adds proofs to the file of a study."""
     kept: list[Any] = [proof.model_dump(mode="json") for proof in (*read_proofs(file), *found)]
     write_json(kept, file)
 
@@ -55,16 +55,19 @@ def proven(
     run: Run,
     then: Mapping[str, str],
 ) -> tuple[dict[str, str], Proof | None]:
-    """The code that a run's result is proved to come from just as well, and the last proof.
+    """Finds the latest code that is proved to give a run's result, too.
 
-    Proofs are applied in the order in which they were made, each where the code is what it began
-    with: an edit that came after another is harmless if both are.
+    Proofs are applied in the order in which they were made. A proof applies if the code before its
+    edit is the code reached so far. So two edits in a row are harmless if each of them is.
 
     Args:
-        proofs: of the study.
+        proofs: proofs of the study.
         link: training or predictions.
-        run: whose result it is.
-        then: the code that made it, file -> digest.
+        run: the run.
+        then: the code that made the result, file -> digest.
+
+    Returns:
+        That code, file -> digest, and the last proof that was applied.
     """
     code_now = dict(then)
     last: Proof | None = None
@@ -83,13 +86,18 @@ def proven(
 
 
 def undone(proofs: Sequence[Proof], link: str, run: Run, now: Mapping[str, str]) -> dict[str, str]:
-    """The code before all edits that are proved harmless for a run: to that it is as good as equal.
+    """Finds the code before all edits that are proved harmless for a run.
+
+    It gives the same result as the present code.
 
     Args:
-        proofs: of the study.
+        proofs: proofs of the study.
         link: training or predictions.
-        run: whose result it is.
+        run: the run.
         now: the present code, file -> digest.
+
+    Returns:
+        That code, file -> digest.
     """
     code_then = dict(now)
     for proof in reversed(proofs):

@@ -1,4 +1,4 @@
-"""Where a number comes from beside code and configuration: files, commit, machine, packages."""
+"""What a result depends on besides code and settings: files, commit, machine, packages."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ VERSIONS = ("numpy", "opencv-python-headless", "timm", "torch", "torchvision")
 
 
 def file_digest(path: Path, remedy: str = "run the rule that makes it") -> str:
-    """Sha256 of a file. Raises RecordError, with the remedy, where there is none."""
+    """Computes the sha256 of a file. Raises RecordError, with the remedy, if there is none."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -27,9 +27,9 @@ def file_digest(path: Path, remedy: str = "run the rule that makes it") -> str:
 
 
 def commit() -> tuple[str, str]:
-    """Names the commit, and the diff of a dirty tree (empty if clean).
+    """Gives the commit, and the difference of the working tree from it ("" if there is none).
 
-    Outside a git checkout both say so.
+    Outside a git checkout it gives "not a git checkout" and "".
     """
     head = _git("rev-parse", "HEAD")
     if head is None:
@@ -38,7 +38,7 @@ def commit() -> tuple[str, str]:
 
 
 def commit_record() -> dict[str, Any]:
-    """The commit as records hold it, and whether the tree differed from it."""
+    """Gives the commit, and whether the working tree differs from it, in the form of records."""
     found, diff = commit()
     return {"commit": found, "dirty": bool(diff)}
 
@@ -54,7 +54,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes numbers."""
+    """Gives the versions of Python and of the packages that compute results."""
     found = {"python": platform.python_version()}
     for name in VERSIONS:
         try:
@@ -65,7 +65,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> str:
-    """The processor's name and its core count; no host name."""
+    """Gives the processor's name and number of cores, but not the host's name."""
     model = platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -76,14 +76,14 @@ def machine() -> str:
 
 
 def vector_extensions() -> list[str]:
-    """The processor's vector extensions, on which the last bits of sums depend."""
+    """Lists the processor's vector extensions, on which the last bits of sums depend."""
     info = Path("/proc/cpuinfo")
     words = info.read_text(encoding="utf-8", errors="replace").split() if info.is_file() else []
     return sorted({word for word in words if VECTORS.fullmatch(word)})
 
 
 def compiler() -> str:
-    """First line of what the compiler of the CPU's kernels says of itself; "none" without one."""
+    """Gives the version line of the compiler of the CPU's kernels; "none" if there is none."""
     command = shutil.which(os.environ.get("CXX", "g++"))
     if command is None:
         return "none"
@@ -92,13 +92,13 @@ def compiler() -> str:
 
 
 def lock_digest() -> str:
-    """Sha256 of the lock file that the environment is installed from."""
+    """Computes the sha256 of the lock file that the environment is installed from."""
     file = PACKAGE.parent / "requirements.lock"
     return file_digest(file) if file.is_file() else "no lock file"
 
 
 def surroundings() -> dict[str, Any]:
-    """What a computation ran on: packages, lock file, compiler, machine."""
+    """Describes what a computation runs on: packages, lock file, compiler, machine."""
     return {
         "versions": versions(),
         "lock_digest": lock_digest(),

@@ -1,8 +1,8 @@
-"""Frozen rows that cross a file boundary, and their JSON.
+"""Frozen records that are written to files and read from them, and their JSON.
 
-A malformed file is refused with the file and the record named (`RecordError`). Coordinates are
-image px, x right and y down, origin at the centre of the top-left pixel as every public PoseTrack
-pipeline has it. An absent joint is `None` in JSON and NaN in arrays.
+A malformed file is refused by `RecordError`, which names the file and the record. Coordinates are
+image px: x to the right, y down, the origin at the centre of the top-left pixel, as in every public
+PoseTrack pipeline. An absent joint is `None` in JSON and NaN in arrays.
 """
 
 import json
@@ -24,11 +24,11 @@ Box = tuple[float, float, float, float]  # x, y, width, height
 
 
 class RecordError(ValueError):
-    """A file that does not hold what it must; the message names file and record."""
+    """A missing or malformed file; the message names file and record."""
 
 
 class Record(BaseModel):
-    """Base of every row: frozen, no unknown keys."""
+    """Base of every record; it is frozen and refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,12 +52,12 @@ class Person(Record):
 
     @property
     def points(self) -> NDArray[np.float64]:
-        """Joints as an array (15, 2), NaN where absent."""
+        """The joints as an array (15, 2), image px, NaN where absent."""
         return points_array(self.joints)
 
 
 class Frame(Record):
-    """One frame; `labelled` frames are the ones evaluated and trained on."""
+    """One frame; only `labelled` frames are trained on and evaluated."""
 
     file: str  # relative to the dataset's root
     id: int
@@ -67,17 +67,17 @@ class Frame(Record):
 
 
 class Sequence(Record):
-    """One video clip. `motion` is the stratum of the bootstrap (the clip's motion or its name)."""
+    """One video clip."""
 
     name: str
-    width: int
-    height: int
-    motion: str
+    width: int  # image px
+    height: int  # image px
+    motion: str  # stratum of the bootstrap: the clip's motion, or its name
     frames: tuple[Frame, ...]
 
 
 class Annotations(Record):
-    """One split of one dataset, the only form that the rest of the code reads."""
+    """One split of one dataset; all other code reads datasets in this form alone."""
 
     dataset: str
     split: Literal["train", "val", "stills"]
@@ -86,24 +86,24 @@ class Annotations(Record):
 
 
 class Detection(Record):
-    """One person box of one frame, as a detector (or the ground truth) gives it."""
+    """One person box of one frame, from a detector or from the annotations."""
 
     sequence: str
     frame: int  # position in the sequence
     box: Box
     score: float
-    track: int | None = None  # the annotated person, where the box comes from one
+    track: int | None = None  # track of the annotated person, if the box is an annotated one
 
 
 class Detections(Record):
-    """All boxes of a split and where they come from."""
+    """All boxes of a split, and their source."""
 
     source: str
     boxes: tuple[Detection, ...]
 
 
 class Pose(Record):
-    """One predicted person of one frame; a joint that the predictor does not know is absent."""
+    """One predicted person of one frame; joints that the model does not predict are absent."""
 
     track: int
     score: float
@@ -119,22 +119,18 @@ class FramePoses(Record):
 
 
 class Between(Record):
-    """Synthesized coordinates R_{w,w+1} of one person window (Eq. 2), in image px.
-
-    `left` is the frame w as a position in the sequence, `time` the point s = beta / 2 of Eq. 15,
-    `ends` the model's own R_w and R_{w+1}.
-    """
+    """One synthesized pose R_{w,w+1} of one person window (Eq. 2), image px."""
 
     track: int
-    left: int
-    time: float
+    left: int  # position of frame w in the sequence
+    time: float  # s = beta / 2 of Eq. 15
     joints: tuple[Point, ...]
-    ends: tuple[tuple[Point, ...], tuple[Point, ...]]
-    padded: bool
+    ends: tuple[tuple[Point, ...], tuple[Point, ...]]  # the model's own R_w and R_{w+1}
+    padded: bool  # whether the interval touches a repeated frame at a clip's end
 
 
 class SequencePredictions(Record):
-    """What a model says about one sequence."""
+    """Predictions of one run on one sequence."""
 
     name: str
     frames: tuple[FramePoses, ...]
@@ -142,7 +138,7 @@ class SequencePredictions(Record):
 
 
 class Predictions(Record):
-    """What one run says about a split; every number of the tables regenerates from this."""
+    """Predictions of one run on a split; the tables' scores are computed from them."""
 
     variant: str
     seed: int
@@ -151,7 +147,7 @@ class Predictions(Record):
 
 
 def points_array(joints: tuple[Point | None, ...]) -> NDArray[np.float64]:
-    """Joints as an array (n, 2), NaN where absent."""
+    """Makes an array (n, 2) of joints, NaN where absent."""
     return np.array(
         [point if point is not None else (np.nan, np.nan) for point in joints], dtype=np.float64
     ).reshape(-1, 2)
@@ -161,7 +157,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def read(kind: type[M], path: Path) -> M:
-    """Reads one record file. Raises RecordError naming the file and the first bad record."""
+    """Reads one record file. Raises RecordError, which names file and first bad record."""
     try:
         return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
@@ -174,7 +170,7 @@ def read(kind: type[M], path: Path) -> M:
 
 
 def first_problem(error: ValidationError) -> str:
-    """Says where in a file the first bad record is, and what is wrong with it."""
+    """Tells where in a file the first bad record is, and what is wrong with it."""
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
 
@@ -187,7 +183,7 @@ def write(record: Record, path: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Reads plain JSON. Raises RecordError naming the file."""
+    """Reads plain JSON. Raises RecordError, which names the file."""
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError as error:
@@ -199,14 +195,14 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(value: Any, path: Path) -> None:
-    """Writes plain JSON atomically, keys sorted, so that equal values give equal bytes."""
+    """Writes plain JSON atomically, with sorted keys, so that equal values give equal bytes."""
     with atomic(path) as stream:
         json.dump(value, stream, indent=1, sort_keys=True)
         stream.write("\n")
 
 
 def without_nan(value: Any) -> Any:
-    """JSON has no NaN: null says that there is nothing to compute the number from."""
+    """Replaces NaN by None, because JSON has no NaN; null means that a number is unknown."""
     if isinstance(value, dict):
         return {key: without_nan(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -216,17 +212,19 @@ def without_nan(value: Any) -> Any:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[str]]:
-    """Opens a text file that appears under its name only when complete; makes its folder."""
+    """Opens a text file that gets its name only when it is complete; makes its folder."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         yield file
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary sibling (same suffix) that takes the name `path` only on success.
+    """Gives a temporary file in the same folder, which is renamed to `path` only on success.
+
+    It has the same suffix. Nothing ever reads a half-written file.
 
     Raises:
-        RecordError: `path` is a folder, or a file stands where its folder should be.
+        RecordError: if `path` is a folder, or if a file is in the place of its folder.
     """
     if path.is_dir():
         raise RecordError(f"{path}: is a folder; give the name of a file")
@@ -239,7 +237,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        # A write that fails does not say of which file.
+        # The error of a failed write does not name the file.
         error.filename = error.filename or str(path)
         raise
     finally:

@@ -1,8 +1,8 @@
 """The 15 body parts: names, order, mirror pairs, OKS sigmas, report columns, part groups.
 
-PoseTrack's order is its evaluator's (ids 0..14) and that of Table V's last row. JHMDB has 15 joints
-too, others, so that tensors have one shape and only names, mirror pairs, bones and groups differ:
-`POSETRACK` and `JHMDB` hold them, and the module's own names are PoseTrack's.
+PoseTrack's order is that of its evaluator (ids 0..14) and of Table V's last row. JHMDB has 15 other
+joints. So tensors have the same shape for both; only names, mirror pairs, bones and groups differ.
+`POSETRACK` and `JHMDB` hold these; the module's own names are PoseTrack's.
 """
 
 from itertools import pairwise
@@ -12,13 +12,13 @@ Groups = dict[int, dict[str, tuple[int, ...]]]
 
 
 class Skeleton(NamedTuple):
-    """What depends on a dataset's choice of joints."""
+    """The joints that a dataset labels, and what depends on them."""
 
     joints: tuple[str, ...]
-    mirror: tuple[int, ...]  # id of each joint's partner on the other side, or its own
-    bones: tuple[tuple[int, int], ...]  # drawn
-    columns: dict[str, tuple[str, ...]]  # of the published tables, in print order
-    groups: Groups  # by count N
+    mirror: tuple[int, ...]  # id of each joint's partner on the other side, or its own id
+    bones: tuple[tuple[int, int], ...]  # pairs of joints that are drawn as bones
+    columns: dict[str, tuple[str, ...]]  # joints of each column of published tables, in order
+    groups: Groups  # part groups, by their number N
 
 
 JOINTS: Final = (
@@ -41,7 +41,7 @@ JOINTS: Final = (
 INDEX: Final = {name: index for index, name in enumerate(JOINTS)}
 COUNT: Final = len(JOINTS)
 
-# PoseTrack18's 17 slots; the ears are never labelled and never evaluated.
+# The 17 keypoint slots of PoseTrack18's files; the ears are never labelled and never evaluated.
 SLOTS_17: Final = (
     "nose",
     "head_bottom",
@@ -74,7 +74,7 @@ def _mirror(joints: tuple[str, ...]) -> tuple[int, ...]:
 
 MIRROR: Final = _mirror(JOINTS)
 
-# Pairs drawn as bones.
+# Pairs of joints that are drawn as bones.
 BONES: Final = tuple(
     (INDEX[a], INDEX[b])
     for a, b in (
@@ -106,8 +106,8 @@ COLUMNS: Final = {
     "Ankle": ("left_ankle", "right_ankle"),
 }
 
-# COCO's sigmas; head_bottom and head_top as openpifpaf's PoseTrack plug-in has them, because
-# mmpose reuses the eyes' .025 there, which is far too tight for those two joints.
+# COCO's sigmas. Those of head_bottom and head_top are from openpifpaf's PoseTrack plug-in; mmpose
+# takes the eyes' .025, which is far too small for these two joints.
 _SIGMA: Final = {
     "ankle": 0.089,
     "knee": 0.087,

@@ -1,4 +1,4 @@
-"""Who refers to what in a package: names followed through its imports, to definitions."""
+"""Finds which definitions of a package refer to which, following names through its imports."""
 
 import hashlib
 import os
@@ -18,10 +18,10 @@ class Links:
     """What a piece of code refers to.
 
     Attributes:
-        definitions: that it names.
-        whole: modules that it takes as a value.
+        definitions: definitions that it names.
+        whole: modules that it uses as a value, so that anything in them may be meant.
         imported: modules that its own imports load.
-        text: where the imported names in it come from.
+        text: the origin of every imported name in it, as text.
     """
 
     definitions: set[Definition] = field(default_factory=set)
@@ -30,11 +30,16 @@ class Links:
     text: str = ""
 
 
-Target = Definition | str  # a definition, or the dotted name of a module or of something foreign
+Target = Definition | str  # a definition; or the dotted name of a module, or of anything outside
 
 
 class Package:
-    """All modules of a package, and who refers to what in it."""
+    """All modules of a package, and the references between their definitions.
+
+    Args:
+        folder: folder of the package.
+        stamps: its files, with time and size.
+    """
 
     def __init__(self, folder: Path, stamps: Iterable[Stamp]) -> None:
         self.folder = folder
@@ -55,10 +60,10 @@ class Package:
         self._settings: dict[Definition, bool] = {}
 
     def find(self, module: str, name: str) -> frozenset[Target]:
-        """What a name of a module is; more than one thing if it is given twice."""
+        """Finds what a name of a module means; several things if it is defined several times."""
         key = (module, name)
         if key not in self._found:
-            self._found[key] = frozenset()  # a circle of imports ends here
+            self._found[key] = frozenset()  # ends a circle of imports
             self._found[key] = frozenset(self._look(self.modules[module], name))
         return self._found[key]
 
@@ -78,13 +83,19 @@ class Package:
             yield from module.named.get("__getattr__", ())
 
     def bound(self, binding: Binding) -> frozenset[Target]:
-        """What an import gives a name."""
+        """Finds what a name means that an import binds."""
         if binding.module in self.modules and binding.name is not None:
             return self.find(binding.module, binding.name)
         return frozenset({".".join(part for part in binding if part)})
 
     def resolve(self, module: str, chain: Chain, local: Iterable[Binding] = ()) -> set[Target]:
-        """What a dotted name in a module is, or leads to."""
+        """Finds what a dotted name means, as far as it can be followed.
+
+        Args:
+            module: the module in which the name is used.
+            chain: the name and the attributes that are read from it.
+            local: imports inside a function that bind the name, too.
+        """
         targets = set(self.find(module, chain[0]))
         for binding in local:
             targets |= self.bound(binding)
@@ -101,7 +112,7 @@ class Package:
         return targets
 
     def links(self, module: str, piece: Piece) -> Links:
-        """What a piece of a module's code refers to."""
+        """Finds what a piece of a module's code refers to."""
         if piece not in self._links:
             self._links[piece] = self._link(module, piece)
         return self._links[piece]
@@ -125,12 +136,15 @@ class Package:
         return links
 
     def loaded(self, binding: Binding) -> set[str]:
-        """Modules of the package that an import runs, their parents apart."""
+        """Lists the modules of the package that an import loads, without their parents."""
         inner = f"{binding.module}.{binding.name}"
         return {name for name in (binding.module, inner) if name in self.modules}
 
     def _origin(self, module: str, name: str, local: list[Binding]) -> str:
-        """Says where an imported name comes from: the same word may come to mean another thing."""
+        """Gives the origin of an imported name as text.
+
+        It is part of digests, because another import can change what the same name means.
+        """
         bindings = [*self.modules[module].bindings.get(name, ()), *local]
         places = set()
         for binding in bindings:
@@ -143,7 +157,7 @@ class Package:
         return f"{name}={','.join(sorted(places))}\n" if places else ""
 
     def digest(self, definition: Definition, piece: Piece) -> str:
-        """Sha256 of a piece of a definition; empty for code that is empty."""
+        """Computes the sha256 of a piece of a definition; "" for empty code."""
         if piece not in self._digests:
             parts = [piece]
             if piece is definition.piece and definition.fields and not self.is_settings(definition):
@@ -154,7 +168,7 @@ class Package:
         return self._digests[piece]
 
     def is_settings(self, definition: Definition) -> bool:
-        """Whether a class is a part of the configuration, whose values are digested elsewhere."""
+        """Tells whether a class is a part of the configuration, whose values are in records."""
         if definition not in self._settings:
             self._settings[definition] = False
             self._settings[definition] = self._is_root(definition) or any(
@@ -164,7 +178,7 @@ class Package:
         return self._settings[definition]
 
     def bases(self, definition: Definition) -> set[Target]:
-        """What a class derives from."""
+        """Finds the bases of a class."""
         chains = [chain for chain in definition.bases if chain]
         found = [self.resolve(definition.module, chain) for chain in chains]
         return set[Target]().union(*found)
@@ -178,7 +192,7 @@ PACKAGES: dict[Path, tuple[tuple[Stamp, ...], Package]] = {}
 
 
 def read_package(folder: Path) -> Package:
-    """The package as it is on disk now; read again only where a file changed."""
+    """Reads the package as it is on disk now; only changed files are read again."""
     stamps = tuple(sorted(_stamps(folder)))
     known = PACKAGES.get(folder)
     if known is None or known[0] != stamps:

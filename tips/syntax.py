@@ -1,4 +1,4 @@
-"""What a module consists of: its definitions, and of each the text and the names it uses."""
+"""Takes modules apart into definitions, with the text of each and the names that it uses."""
 
 import ast
 import re
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
-# Decorators below which a class or a member still is what it looks like.
+# Decorators that do not pass a class or a member on to code that may call it.
 PLAIN_CLASSES = frozenset({"dataclass", "final"})
 PLAIN_MEMBERS = frozenset({"property", "cached_property", "staticmethod", "classmethod"})
-# Fields of the syntax tree that mean nothing beyond what the other fields say.
+# Fields of the syntax tree that add nothing to the meaning of the other fields.
 SILENT = frozenset({"ctx", "kind", "type_comment"})
 STATEMENTS = frozenset({"body", "orelse", "finalbody"})
 IDENTIFIERS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -25,7 +25,7 @@ Chain = tuple[str, ...]  # a name and the attributes that follow it
 
 
 class Binding(NamedTuple):
-    """What an import gives a name: a module, or a name of a module."""
+    """What an import binds to a name: a module, or a name of a module."""
 
     module: str
     name: str | None
@@ -36,10 +36,10 @@ class Piece:
     """Some code: its text, and every name that it may use.
 
     Attributes:
-        text: the syntax tree, written out without docstrings and log lines.
+        text: the syntax tree as text, without docstrings and log lines.
         chains: names, with the attributes that are read from them.
-        words: names of attributes, and strings that could be one.
-        imports: in the order of the code, with the name that each binds.
+        words: names of attributes, and strings that could be such a name.
+        imports: imports in the order of the code, each with the name that it binds.
     """
 
     text: str = ""
@@ -53,15 +53,16 @@ class Definition:
     """One statement of a module that gives a value to names.
 
     Attributes:
-        module: its dotted name.
-        names: what it defines; a module's other statements are together the definition `BODY`.
-        piece: its code, without the members and fields.
-        members: methods and properties that may count one by one.
-        plain: whether they do; else all of them count with the class.
+        module: dotted name of the module.
+        names: names that it defines. All statements of a module that define nothing are together
+            one definition with the name `BODY`.
+        piece: its code, without members and fields.
+        members: methods and properties of a class, which may count separately.
+        plain: whether each member counts only if it is used; else all count with the class.
         methods: names of all other functions in a class.
         fields: annotated names of a class with bases, which may be settings.
-        bases: of a class.
-        decorators: the names that its decorators start with.
+        bases: bases of a class.
+        decorators: first part of each decorator's name.
     """
 
     module: str
@@ -80,12 +81,13 @@ class Module:
     """A module's definitions, and what its imports bind outside of them.
 
     Attributes:
-        name: dotted.
-        body: what stands at module level and defines nothing.
-        definitions: in the order of the code.
-        named: the same by name; a name may be defined twice.
-        bindings: what imports give a name; `*` for modules whose names are all taken.
-        registered: definitions that an object of the module hears of by their decorator.
+        name: dotted name.
+        body: the statements at module level that define nothing.
+        definitions: definitions in the order of the code.
+        named: definitions by name; a name may have several.
+        bindings: what imports bind to each name; under `*`, modules of which all names are taken.
+        registered: definitions whose decorator belongs to an object of the module, which so
+            learns of them.
     """
 
     name: str
@@ -100,9 +102,9 @@ def read_module(source: str, name: str, package: str) -> Module:
     """Takes a module apart.
 
     Args:
-        source: its text.
-        name: its dotted name.
-        package: dotted, what its relative imports start from.
+        source: text of the module.
+        name: dotted name of the module.
+        package: dotted name of the package that its relative imports start from.
     """
     statements = list(_flat(ast.parse(source).body))
     reader = _Reader(package, {"logging", *_loggers(statements)})
@@ -111,7 +113,7 @@ def read_module(source: str, name: str, package: str) -> Module:
     rest = [one for one in others if not _defined(one)]
     body = Definition(name, (BODY,), reader.read(*rest))
     module = Module(name, body)
-    # An import alone has no text: what it binds counts where it is used.
+    # Imports add no text: what they bind counts where it is used.
     body.piece.imports += reader.read(*imports).imports
     assigned: set[str] = set()
     for one in others:
@@ -131,7 +133,7 @@ def read_module(source: str, name: str, package: str) -> Module:
 
 
 def _flat(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements of a module as it is imported, and what it imports for annotations."""
+    """Yields the statements that run when a module is imported, and imports for annotations."""
     for one in statements:
         test = ast.unparse(one.test) if isinstance(one, ast.If) else ""
         if isinstance(one, ast.If) and test in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
@@ -150,7 +152,7 @@ def _loggers(statements: Iterable[ast.stmt]) -> Iterator[str]:
 
 
 def _defined(one: ast.stmt) -> tuple[str, ...]:
-    """Names that a statement defines; none if it does anything else, too."""
+    """Lists the names that a statement defines; none if it does anything else as well."""
     match one:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return (one.name,)
@@ -206,12 +208,15 @@ def _definition(
 
 
 def _called(one: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[ast.expr]:
-    """Decorators, without the arguments that they are made with."""
+    """Lists decorators without their arguments."""
     return [node.func if isinstance(node, ast.Call) else node for node in one.decorator_list]
 
 
 def _is_plain(one: ast.ClassDef) -> bool:
-    """Whether nothing but the code's own uses can reach a method of a class."""
+    """Tells whether only visible uses can call a method of a class.
+
+    That is not so if a base, a metaclass or a decorator may call it.
+    """
     bases = {_chain(base)[-1:] for base in one.bases}
     decorators = {_chain(node)[-1:] for node in _called(one)}
     return (
@@ -227,7 +232,7 @@ def _is_member(one: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _chain(node: ast.expr) -> Chain:
-    """The dotted name that an expression is, empty for any other."""
+    """Gives the dotted name that an expression consists of; empty if it is another expression."""
     attributes: list[str] = []
     while isinstance(node, ast.Attribute):
         attributes.append(node.attr)
@@ -236,7 +241,7 @@ def _chain(node: ast.expr) -> Chain:
 
 
 class _Reader:
-    """Writes syntax trees out and notes the names in them."""
+    """Writes syntax trees as text and collects the names in them."""
 
     def __init__(self, package: str, loggers: Collection[str]) -> None:
         self._package = package
@@ -245,7 +250,7 @@ class _Reader:
         self._out: list[str] = []
 
     def read(self, *nodes: ast.stmt) -> Piece:
-        """The piece that some statements are."""
+        """Makes a piece of some statements."""
         self._piece, self._out = Piece(), []
         for node in nodes:
             if not self._is_silent(node):
@@ -275,7 +280,7 @@ class _Reader:
         self._out.append(")")
 
     def _field(self, name: str, value: object) -> None:
-        """Writes a field unless it is empty, so that new fields of a new Python are no change."""
+        """Writes a field unless it is empty, so that new fields of later Pythons change nothing."""
         if isinstance(value, list) and name in STATEMENTS:
             kept = [one for one in value if not self._is_silent(one)]
             value = kept or ([ast.Pass()] if value and name == "body" else [])
@@ -318,7 +323,7 @@ class _Reader:
             self._piece.words.update(text.split("."))
 
     def _forward(self, annotation: ast.expr) -> None:
-        """Notes the names in annotations that are strings."""
+        """Collects the names in annotations that are strings."""
         for node in ast.walk(annotation):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 self._piece.chains |= _names(node.value)
@@ -343,7 +348,7 @@ class _Reader:
             found.append((alias.asname or alias.name, Binding(module, name)))
 
     def _is_silent(self, node: ast.AST) -> bool:
-        """Whether a statement means nothing: a bare string, or a line for the log."""
+        """Tells whether a statement has no effect on results: a bare string, or a log line."""
         match node:
             case ast.Expr(value=ast.Constant(value=str())):
                 return True
@@ -354,7 +359,7 @@ class _Reader:
 
 @cache
 def _names(text: str) -> frozenset[Chain]:
-    """Names in an annotation's text; none in a shape such as `B T C`."""
+    """Collects the names in an annotation's text; there are none in a shape such as `B T C`."""
     try:
         tree = ast.parse(text, mode="eval")
     except SyntaxError:

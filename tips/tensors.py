@@ -1,7 +1,12 @@
-"""Named tuples of tensors that cross a folder.
+"""Named tuples of tensors that several folders use.
 
-B batch, T frames of the window, K trajectory points, J = 15 parts, N groups, C and D channels,
-H W the resolution of that tensor.
+B is the batch, T the frames of a window, I = T - 1 its intervals, K the synthesized poses of an
+interval, J = 15 the joints, N the part groups, C and D channels. H W or h w is the size of that
+tensor.
+
+Words: an *interim frame* is the image that an interim generator makes between two frames. A
+*synthesized pose* is the pose that a model computes between two frames. A *true in-between frame*
+is the image between two frames that only a renderer knows.
 """
 
 from typing import Any, NamedTuple
@@ -11,39 +16,39 @@ from torch import Tensor
 
 
 class Window(NamedTuple):
-    """A batch of person windows: what a model sees. Images are normalised RGB."""
+    """A batch of person windows, the input of a model. Images are normalised RGB."""
 
     images: Float[Tensor, "B T 3 H W"]
-    rough: Float[Tensor, "B _i 3 H W"]  # interim frames; T - 1, or 0 where none is looked at
+    rough: Float[Tensor, "B _i 3 H W"]  # interim frames; T - 1 of them, or 0 if none is looked at
 
 
 class Target(NamedTuple):
-    """What the losses compare with, all at frame t."""
+    """The labels of frame t, which the losses compare a prediction with."""
 
     maps: Float[Tensor, "B J h w"]  # Gaussian heat maps, peak 1
     joints: Float[Tensor, "B J 2"]  # map px, x then y, not rounded
-    weights: Float[Tensor, "B J"]  # 1 = annotated and inside the crop
-    padded: Bool[Tensor, "B T-1"]  # interval touches a repeated frame at a clip's end
+    weights: Float[Tensor, "B J"]  # 1 if annotated and inside the crop, else 0
+    padded: Bool[Tensor, "B T-1"]  # whether the interval touches a repeated frame at a clip's end
 
 
 class Regressed(NamedTuple):
     """Joints that a model regresses instead of reading them from maps."""
 
     joints: Float[Tensor, "B J 2"]  # map px, x then y
-    spread: Float[Tensor, "B J 2"]  # expected error, share of the map's width and height
+    spread: Float[Tensor, "B J 2"]  # expected error as a share of the map's width and height
 
 
 class PoseOutput(NamedTuple):
-    """What every model says, and a record of its own that only its own losses and pictures read."""
+    """The result of every model."""
 
-    maps: Float[Tensor, "B J h w"]  # where joints are regressed, those that they began at
-    F: Float[Tensor, "B T C h w"]
+    maps: Float[Tensor, "B J h w"]  # heat maps; if joints are regressed, those that are corrected
+    F: Float[Tensor, "B T C h w"]  # the backbone's features of all frames
     regressed: Regressed | None = None
-    own: Any = None
+    own: Any = None  # the model's own record, which only its own losses and pictures read
 
 
 class Coordinates(NamedTuple):
-    """Eq. 2-3: coordinates in map px, from the two coordinate heads."""
+    """Eq. 2-3: coordinates in map px, x then y, from the two coordinate heads."""
 
-    R: Float[Tensor, "B T J 2"]
-    R_interim: Float[Tensor, "B K I J 2"]
+    R: Float[Tensor, "B T J 2"]  # of the frames
+    R_interim: Float[Tensor, "B K I J 2"]  # of the synthesized poses

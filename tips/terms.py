@@ -1,4 +1,4 @@
-"""What a loss term is, and what it looks at."""
+"""The interface of a loss term, and what it reads."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,25 +11,25 @@ from tips.tensors import Coordinates, PoseOutput, Target
 
 
 class Pass(NamedTuple):
-    """One forward pass over a batch, as the losses see it."""
+    """One forward pass over a batch, which the losses read."""
 
     output: PoseOutput
     target: Target
-    coordinates: Coordinates | None  # of a model that synthesizes poses
+    coordinates: Coordinates | None  # None for a model without synthesized poses
     backbone_maps: Callable[[Tensor], Tensor]  # F (B, C, h, w) -> heat maps (B, J, h, w)
 
     def frame_maps(self, t: int) -> Tensor:
-        """The backbone's own heat maps of one frame of the window (B, J, h, w)."""
+        """Computes the backbone's own heat maps (B, J, h, w) of frame `t` of the window."""
         return self.backbone_maps(self.output.F[:, t])
 
 
 class Loss(nn.Module, ABC):
-    """One term, minimised: a scalar per batch.
+    """One term of the loss: a scalar per batch, which training minimises.
 
-    A term may own heads that only it needs; they are optimised and checkpointed with the
-    criterion and never count as the model's.
+    A term may own heads that only it needs. They are optimised and saved with the criterion, and
+    do not count as parameters of the model.
     """
 
     @abstractmethod
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Computes the term."""
+        """Computes the term, without its weight."""

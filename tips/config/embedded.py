@@ -1,7 +1,7 @@
 """Settings of the embedded dataset: real motion capture on a parametric body, rendered.
 
-Every field states its unit. Defaults are the measured desk contract; a scale overrides fields
-under `dataset.embedded`.
+Every field states its unit. Defaults are the values that the desk scale was measured with; a scale
+overrides fields under `dataset.embedded`.
 """
 
 from pathlib import Path
@@ -38,7 +38,7 @@ VAL_MOTIONS = ("run", "punch", "dance_a", "getup_facedown", "backflip")
 
 
 class Embedded(Part):
-    """Every knob of the embedded dataset; see the description of each field."""
+    """All settings of the embedded dataset; see the description of each field."""
 
     seed: int = Field(0, ge=0, description="seed of everything but the body bank")
     width: int = Field(192, ge=32, le=2048, multiple_of=2, description="frame width, px")
@@ -150,20 +150,20 @@ class Embedded(Part):
 
 
 class EmbeddedError(ValueError):
-    """Settings that cannot be used; one line with file, field, rule and value."""
+    """Unusable settings; the message is one line that names file, field, rule and value."""
 
 
 def load_embedded(path: Path | None) -> Embedded:
     """Reads settings from a YAML or JSON file of `Embedded` fields, or from a scale file.
 
     Args:
-        path: the file; None = the desk contract (all defaults).
+        path: the file; None: all defaults.
 
     Returns:
         The settings.
 
     Raises:
-        EmbeddedError: the file is absent, no mapping, or a field is unknown or out of range.
+        EmbeddedError: if the file is absent or no mapping, or a field is unknown or out of range.
     """
     if path is None:
         return Embedded()

@@ -1,4 +1,4 @@
-"""What one training is, whatever its kind of model; the kind's `settings.py` says the rest."""
+"""Settings of a training that all kinds of model share; a kind's `settings.py` adds its own."""
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,22 +13,22 @@ Parts = tuple[tuple[int, ...], ...]  # joint ids of each part group
 
 
 class Backbone(Part):
-    """The single-frame feature extractor; each kind adds what describes its network."""
+    """The single-frame feature extractor; each kind adds the settings of its network."""
 
-    stride: ClassVar[int] = 4  # image px per map px
+    stride: ClassVar[int] = 4  # crop px per map px
     kind: str
-    weights: str | None = None  # checkpoint to start stage one from; null builds offline
+    weights: str | None = None  # checkpoint that stage one starts from; null: fresh weights
 
 
 class Encoder(Part):
-    """One encoder stack; each kind adds its sizes."""
+    """An encoder of several layers; each kind adds its sizes."""
 
     kind: str
     layers: Positive
 
 
 class Crop(Part):
-    """The network's input, px."""
+    """Height and width of the network's input, crop px."""
 
     height: Positive
     width: Positive
@@ -46,8 +46,8 @@ class Crop(Part):
 class Losses(Part):
     """Weights of loss terms; a term of weight 0 is neither built nor run.
 
-    Any model may weigh the terms of `tips/losses/`, one file each, the name of the key. A kind of
-    model with terms of its own adds their keys.
+    Any model may weigh the common terms, those of `tips/losses/`; there a file's name is the key. A
+    kind of model with terms of its own adds their keys.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -62,40 +62,40 @@ class Losses(Part):
 
     @classmethod
     def keys(cls) -> list[str]:
-        """All keys that this model's `losses` may hold."""
+        """Lists the keys that this model's `losses` may hold."""
         return [*cls.model_fields, *kinds.losses()]
 
     @property
     def common(self) -> dict[str, float]:
-        """Weights of the terms of `tips/losses/`."""
+        """The weights of the common terms, those of `tips/losses/`."""
         return dict(self.__pydantic_extra__)
 
 
 class Augmentation(Part):
-    """Shared by all frames of a window. Rotation in degrees is one standard deviation."""
+    """Random changes of a window; all of its frames share them."""
 
-    rotation: Weight
+    rotation: Weight  # standard deviation, degrees
     rotation_probability: Annotated[float, Field(ge=0, le=1)]
-    scale: Annotated[float, Field(ge=0, lt=1)]
+    scale: Annotated[float, Field(ge=0, lt=1)]  # standard deviation of the factor on the box
     flip_probability: Annotated[float, Field(ge=0, le=1)]
 
 
 class Training(Part):
-    """Adam with the paper's step schedule, milestones as shares of all steps."""
+    """Training by Adam with the paper's step schedule."""
 
     epochs: Positive
-    batch: Positive
-    accumulation: Positive
+    batch: Positive  # windows of one step
+    accumulation: Positive  # steps between two updates of the weights
     learning_rate: Annotated[float, Field(gt=0)]
-    sampling_rate_factor: Annotated[float, Field(gt=0)]  # Deformable DETR: offsets learn slower
-    milestones: tuple[float, ...]
-    decay: Annotated[float, Field(gt=0, lt=1)]
+    sampling_rate_factor: Annotated[float, Field(gt=0)]  # on the rate of sampling offsets
+    milestones: tuple[float, ...]  # shares of all steps at which the rate is decayed
+    decay: Annotated[float, Field(gt=0, lt=1)]  # factor on the rate at each milestone
     windows_per_epoch: Positive | None  # null: every window once
-    stills_per_epoch: Annotated[int, Field(ge=0)]  # one-frame scenes, stage one only
-    checkpoint_every: Positive  # steps between saved states
-    log_every: Positive
-    precision: Literal["auto", "fp32", "bf16"]  # of the backbone; heads are fp32
-    workers: Annotated[int, Field(ge=0)]
+    stills_per_epoch: Annotated[int, Field(ge=0)]  # scenes of one frame, for stage one only
+    checkpoint_every: Positive  # steps between two saved states
+    log_every: Positive  # steps between two lines of the journal
+    precision: Literal["auto", "fp32", "bf16"]  # of the backbone; everything else is fp32
+    workers: Annotated[int, Field(ge=0)]  # processes that load data; 0: none but the training's
 
     @field_validator("milestones")
     @classmethod
@@ -108,14 +108,14 @@ class Training(Part):
 
 
 class Experiment(Part):
-    """One training, complete. `digest` of it decides what must be retrained.
+    """The complete settings of one training. A changed `digest` means that it must run again.
 
-    A kind of model is a subclass: it adds the keys that its network and its losses read, and says
-    through the properties below what a stage must know of it.
+    Each kind of model is a subclass. It adds the keys that its network and its losses read. The
+    properties below tell the stages what they need to know of a kind.
     """
 
-    first_stage: ClassVar[bool] = False  # trains its backbone instead of building on one
-    bodies: ClassVar[tuple[Skeleton, ...]] = (skeleton.POSETRACK, skeleton.JHMDB)  # it can learn
+    first_stage: ClassVar[bool] = False  # whether it trains its own backbone
+    bodies: ClassVar[tuple[Skeleton, ...]] = (skeleton.POSETRACK, skeleton.JHMDB)  # known joints
 
     title: str
     model: str
@@ -146,13 +146,13 @@ class Experiment(Part):
 
     @property
     def map_size(self) -> tuple[int, int]:
-        """Height and width of the backbone's maps, px."""
+        """Height and width of the backbone's maps, map px."""
         stride = self.backbone.stride
         return self.crop.height // stride, self.crop.width // stride
 
     @property
     def interim_frames(self) -> str | None:
-        """The generator of the interim frames that the model looks at; None: it sees none."""
+        """The kind of generator whose interim frames the model looks at; None: it looks at none."""
         return None
 
     @property
@@ -162,28 +162,31 @@ class Experiment(Part):
 
     @property
     def spectral_groups(self) -> int | None:
-        """How many data-driven part groups it reads from the file that the rule `group` writes."""
+        """The number of part groups that it reads from the file of the rule `group`; None: none."""
         return None
 
     def groups(self, spectral: Path | None = None, body: Skeleton = skeleton.POSETRACK) -> Parts:
-        """Resolves the model's part groups to joint ids; empty where it has none.
+        """Resolves the model's part groups to joint ids; empty if it has none.
 
         Args:
-            spectral: file of data-driven groups, where `spectral_groups` asks for it.
+            spectral: file that the rule `group` writes; needed if `spectral_groups` is not None.
             body: the dataset's joints.
 
         Raises:
-            ValueError: the file holds no partition, or the joints have no such groups.
+            ValueError: if the file holds no partition, or the joints have no such groups.
         """
         return ()
 
     def with_any_groups(self) -> "Experiment":
-        """The same training with listed groups in place of data-driven ones: as long a step."""
+        """Replaces groups that are not yet found in the data by others of the same number.
+
+        A step of the result takes as long, which is all that plans need.
+        """
         return self
 
     @property
     def weights(self) -> dict[str, float]:
-        """Complete weight of every loss term that is built, above 0, by the term's name."""
+        """The complete weight of every loss term that is built, by name; all are above 0."""
         return {name: weight for name, weight in self.losses.common.items() if weight}
 
     def modules(self) -> list[str]:
@@ -193,9 +196,9 @@ class Experiment(Part):
         return [*kinds.parts(kinds.MODEL, self.model), *super().modules(), *terms]
 
     def meaning(self) -> dict[str, Any]:
-        """Gives what of the configuration this training reads: of the losses, those it builds."""
+        """Gives the settings that this training reads; of the losses, those that it builds."""
         found = super().meaning() | {"losses": self.weights}
-        found.pop("title", None)  # which is absent already where it is empty
+        found.pop("title", None)  # an empty title is absent already
         if not self.first_stage:
             found["backbone"].pop("weights", None)
         return found

@@ -1,4 +1,7 @@
-"""Which keys of a file belong to which kind: inherited keys of others are left out, own refused."""
+"""Sorts the keys of configuration files by the kind of model or part that they belong to.
+
+A key of another kind is left out if it is inherited, and refused if the experiment itself has it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,48 +16,48 @@ from tips.kinds import Family
 
 
 class Layer(NamedTuple):
-    """One mapping of those laid over each other."""
+    """One of the mappings that are laid over each other to make an experiment."""
 
-    prefix: str  # how a message names its keys
+    prefix: str  # what a message puts before its keys
     values: Mapping[str, Any]
-    own: bool  # written for this experiment: a key of another kind in it is a mistake
+    own: bool  # whether it is written for this experiment; then a key of another kind is a mistake
 
     def holds(self, location: Sequence[int | str]) -> bool:
-        """Whether it says something at a place."""
+        """Tells whether it has a value at a location."""
         inner: Any = self.values
         for key in location:
             if not isinstance(inner, Mapping):
-                return inner is not None  # a list or a number: the rest of the way is in it
+                return inner is not None  # a list or a number, in which the location ends
             if key not in inner:
                 return False
             inner = inner[key]
-        return bool(location)  # a rule over all parts is the file's
+        return bool(location)  # an empty location means a rule over all parts: no layer's own
 
 
 def fitted(layer: Layer, kind: type[BaseModel], merged: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives what of a layer an experiment of some kind reads.
+    """Gives the keys of a layer that an experiment reads.
 
     Args:
-        layer: one of the experiment's.
-        kind: the settings of its model.
-        merged: all layers over each other, which say the kinds of its parts.
+        layer: one of the experiment's layers.
+        kind: settings class of its kind of model.
+        merged: all layers laid over each other, which tell the kinds of its parts.
 
     Raises:
-        ConfigError: a key that no kind knows, or in an own layer one that another kind knows.
+        ConfigError: if no kind knows a key, or if only another kind knows a key of an own layer.
     """
     whole = _Place((), kind, f"model {merged.get('model')}")
     return _fitted(layer, layer.values, whole, merged)
 
 
 class _Place(NamedTuple):
-    """Where in an experiment one looks: the keys down to it, its settings, and whose they are."""
+    """A place in an experiment: the keys that lead to it, its settings class, and its owner."""
 
     keys: tuple[str, ...]
     part: type[BaseModel]
     owner: str
 
     def below(self, key: str, merged: Any) -> "_Place | None":
-        """The place of a key that holds settings of its own; None for a plain value."""
+        """Gives the place of a key whose value is a part; None if the value is plain."""
         family = family_of(self.part, key)
         if family is None:
             inner = part_class(self.part, key)
@@ -83,12 +86,12 @@ def _fitted(
 
 
 def keys(part: type[BaseModel]) -> list[str]:
-    """The keys that settings know."""
+    """Lists the keys that a settings class knows."""
     return part.keys() if issubclass(part, Losses) else list(part.model_fields)
 
 
 def _judge(layer: Layer, key: str, place: _Place) -> None:
-    """Refuses a key that a part does not know, unless it is inherited and another kind's."""
+    """Refuses a key that a part does not know, unless it is inherited and another kind knows it."""
     whole = (*place.keys, key)
     owners = sorted(set(_owners(whole)))
     if owners and not layer.own:
@@ -102,7 +105,7 @@ def _judge(layer: Layer, key: str, place: _Place) -> None:
 
 
 def _owners(place: tuple[str, ...]) -> Iterator[str]:
-    """The kinds that know a place, such as "model tips"."""
+    """Yields the kinds that know a place, such as "model tips"."""
     for kind in kinds.homes(kinds.MODEL):
         yield from _owners_below(kinds.settings(kinds.MODEL, kind), place, f"model {kind}")
 
@@ -126,7 +129,7 @@ def _owners_below(part: type[BaseModel], place: tuple[str, ...], owner: str) -> 
 
 
 def without_tags(part: type[BaseModel], location: Sequence[int | str]) -> tuple[int | str, ...]:
-    """Takes the kinds out of a place as pydantic names it, which no file has as keys."""
+    """Removes the kinds from a location of pydantic's, because no file has them as keys."""
     found: list[int | str] = []
     current: type[BaseModel] | None = part
     rest = list(location)

@@ -1,4 +1,4 @@
-"""YAML files as layers: one file over the file that it extends."""
+"""YAML files as layers: one file is laid over the file that it extends."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,11 +8,11 @@ import yaml
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be used; the message names file, key, rule and remedy."""
+    """An unusable configuration; the message names file, key, rule and remedy."""
 
 
 def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """Lays `top` over `base`: mappings merge, anything else replaces; null removes a part."""
+    """Lays `top` over `base`: mappings merge, anything else is replaced; null removes a part."""
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
@@ -24,7 +24,15 @@ def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def layered(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Reads a file over the one that its `extends` names, and so on. Raises ConfigError."""
+    """Reads a file and lays it over the one that its `extends` names, and so on.
+
+    Args:
+        path: the file.
+        above: files that extend it, to find circles.
+
+    Raises:
+        ConfigError: if a file is missing or malformed, or if files extend each other in a circle.
+    """
     own = read_yaml(path)
     name = own.pop("extends", None)
     if name is None:
@@ -38,15 +46,15 @@ def layered(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 class _Once(yaml.CSafeLoader):
-    """Refuses a key that is given twice, of which YAML silently keeps the second."""
+    """Refuses a key that is given twice; YAML would silently keep the second one."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._merged: set[int] = set()
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Puts what `<<` names into a mapping. Raises yaml.constructor.ConstructorError."""
-        if id(node) in self._merged:  # overridden keys are there twice by now
+        """Copies what `<<` names into a mapping. Raises yaml.constructor.ConstructorError."""
+        if id(node) in self._merged:  # a second call would find overridden keys twice
             return
         self._merged.add(id(node))
         names = [key.value for key, _ in node.value]
@@ -59,7 +67,7 @@ class _Once(yaml.CSafeLoader):
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Reads one file of keys and values. Raises ConfigError."""
+    """Reads one file of keys and values. Raises ConfigError if it is missing or malformed."""
     try:
         value = yaml.load(path.read_text(encoding="utf-8"), _Once)
     except FileNotFoundError as error:

@@ -1,6 +1,7 @@
-"""YAML -> Study: one level of `extends`, the scale's overlays, errors with the nearest known key.
+"""YAML files -> Study: one level of `extends`, then what the scale lays over it.
 
-What is read here is recorded with every run, so no run depends on how it is read.
+Messages name the nearest known key. The settings that are read here are recorded with every run, so
+no result depends on the code that reads them.
 """
 
 import json
@@ -21,7 +22,7 @@ from tips.config.scale import Scale
 from tips.config.study import Study, Variant
 
 M = TypeVar("M", bound=BaseModel)
-NOWHERE = "dataset"  # a root for plans, which read nothing there
+NOWHERE = "dataset"  # stands for the dataset's folder in plans, which read nothing there
 
 
 def load_study(
@@ -32,11 +33,11 @@ def load_study(
     Args:
         scale: name of a file of experiments/scales.
         experiments: the folder.
-        root: dataset folder, where the scale leaves it open.
-        seeds: overrides every seed count.
+        root: the dataset's folder, for a scale that names none.
+        seeds: number of seeds of every variant; None: as the scale says.
 
     Raises:
-        ConfigError: naming file, key path and nearest known key.
+        ConfigError: if anything is wrong; the message names file, key and nearest known key.
     """
     chosen = load_scale(scale, experiments, root)
     files = [
@@ -80,7 +81,7 @@ def load_study(
 
 
 def _extended(path: Path) -> str:
-    """The variant whose file an experiment's own file extends; "" for none."""
+    """Gives the variant whose file an experiment's own file extends; "" if it extends none."""
     name = read_yaml(path).get("extends")
     return "" if name is None else Path(str(name)).stem
 
@@ -104,7 +105,16 @@ def _check_interim(variant: Variant, scale: Scale, name: str) -> None:
 
 
 def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
-    """Reads one scale file. Raises ConfigError."""
+    """Reads one scale file.
+
+    Args:
+        name: name of a file of experiments/scales.
+        experiments: the folder.
+        root: the dataset's folder, for a scale that names none.
+
+    Raises:
+        ConfigError: if anything is wrong, or if no dataset folder is given anywhere.
+    """
     path, raw = _raw_scale(name, experiments)
     if root is not None and isinstance(raw.get("dataset"), dict):
         raw["dataset"]["root"] = root
@@ -117,7 +127,7 @@ def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
 
 
 def needs_root(name: str, experiments: Path) -> bool:
-    """Says whether a scale leaves the dataset's folder to the user. Raises ConfigError."""
+    """Tells whether a scale leaves the dataset's folder to the user. Raises ConfigError."""
     return _leaves_root_open(_raw_scale(name, experiments)[1])
 
 
@@ -144,14 +154,19 @@ def _leaves_root_open(scale: dict[str, Any]) -> bool:
 
 
 def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
-    """Reads one experiment file over its parent and the scale's overlays. Raises ConfigError."""
+    """Reads one experiment: its file, the file that it extends, and what the scale lays over them.
+
+    Raises:
+        ConfigError: if anything is wrong; the message names file, key and nearest known key.
+    """
     own = read_yaml(path)
     parent_name = own.pop("extends", None)
     layers = [Layer(f"{path}: ", own, own=True)]
     if parent_name is not None:
         layers.insert(0, _parent(path, parent_name))
     if scale is not None:
-        # Over the file that others extend, and below what those say themselves.
+        # The scale's `experiment` goes over the file that is extended, but below the file that
+        # extends it.
         layers.insert(1, Layer(f"scale '{scale.name}': experiment.", scale.experiment, own=False))
     said = [layer.values["model"] for layer in layers if "model" in layer.values]
     if scale is not None:
@@ -171,7 +186,7 @@ def _parent(path: Path, name: object) -> Layer:
 
 
 def _overlays(scale: Scale, variant: str, model: object) -> list[Layer]:
-    """What a scale lays over an experiment's own file: for its kind of model, then for itself."""
+    """Lists what a scale lays over an experiment's file: for its kind of model, then for itself."""
     place = f"scale '{scale.name}': "
     return [
         Layer(f"{place}models.{model}.", scale.models.get(str(model), {}), own=True),
@@ -180,7 +195,7 @@ def _overlays(scale: Scale, variant: str, model: object) -> list[Layer]:
 
 
 def _composed(path: Path, layers: Sequence[Layer]) -> Experiment:
-    """Lays the layers over each other, each without what belongs to other kinds."""
+    """Lays the layers over each other, each without the keys of other kinds."""
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = overlay(merged, layer.values)
@@ -199,14 +214,14 @@ def _composed(path: Path, layers: Sequence[Layer]) -> Experiment:
 
 
 def read_experiment(value: Mapping[str, Any]) -> Experiment:
-    """Reads the complete configuration of a run. Raises ValueError."""
+    """Reads the complete settings as a run records them. Raises ValueError if they are invalid."""
     kind = kinds.settings(kinds.MODEL, str(value.get("model")))
     experiment: Experiment = kind.model_validate(value)
     return experiment
 
 
 def _validate(kind: type[M], value: dict[str, Any], path: Path, layers: Sequence[Layer] = ()) -> M:
-    """Checks a configuration. A mistake is put down to the topmost layer that has the key."""
+    """Checks a configuration; a message about a mistake names the topmost layer with the key."""
     try:
         return kind.model_validate(value)
     except ValidationError as error:
@@ -233,7 +248,7 @@ def _validate(kind: type[M], value: dict[str, Any], path: Path, layers: Sequence
 def _about_a_kind(
     part: type[BaseModel], location: tuple[int | str, ...], context: Mapping[str, Any]
 ) -> str:
-    """What to say of a part whose kind is unknown or missing."""
+    """Writes the message about a part whose kind is unknown or missing."""
     if "tag" not in context:
         return "this key must be given"
     inner = _part(part, location[:-1])
@@ -245,7 +260,7 @@ def _about_a_kind(
 
 
 def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Keys that settings know at a location, for the nearest-key hint."""
+    """Lists the keys that settings know at a location, from which a message names the nearest."""
     part = _part(kind, location)
     return [] if part is None else keys(part)
 

@@ -1,4 +1,4 @@
-"""What every part of a configuration is, and what of it decides numbers."""
+"""The base of every part of a configuration, and the digest of what decides results."""
 
 import hashlib
 import json
@@ -16,17 +16,18 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class Part(BaseModel):
-    """Base of every part of the configuration: frozen, unknown keys refused."""
+    """Base of every part of the configuration; it is frozen and refuses unknown keys."""
 
-    # Built when first used: settings of kinds are found only once all of them can be imported.
+    # Schemas are built when they are first used: while modules are still being imported, the
+    # settings of all kinds cannot be found yet.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def meaning(self) -> dict[str, Any]:
-        """Gives what of this part decides numbers; a part says here what it does not read."""
+        """Gives the keys of this part that decide results; subclasses leave out unread keys."""
         return plain_meaning(self)
 
     def modules(self) -> list[str]:
-        """Names the modules that are imported only because this part is of its kind."""
+        """Lists the modules that are imported only because this part is of its kind."""
         found = []
         for name, value in self:
             if isinstance(value, Part):
@@ -38,7 +39,7 @@ class Part(BaseModel):
 
 
 class OfKind(NamedTuple):
-    """Annotates a field whose settings are those of the kind that its key `kind` names."""
+    """Annotates a field that holds the settings of the kind that its key `kind` names."""
 
     family: Family
 
@@ -53,7 +54,7 @@ class OfKind(NamedTuple):
 
 
 class SettingsOf(NamedTuple):
-    """Annotates an optional field that holds the settings of one kind, imported when it is read."""
+    """Annotates an optional field with the settings of one kind, imported when it is read."""
 
     family: Family
     kind: str
@@ -66,14 +67,14 @@ class SettingsOf(NamedTuple):
 
 
 def family_of(part: type[BaseModel], key: str) -> Family | None:
-    """The family that a field's `kind` chooses from; None for a field of one kind only."""
+    """Gives the family that a field's `kind` chooses from; None for a field without a choice."""
     field = part.model_fields.get(key)
     found = [] if field is None else [one for one in field.metadata if isinstance(one, OfKind)]
     return found[0].family if found else None
 
 
 def part_class(part: type[BaseModel], key: str) -> type[BaseModel] | None:
-    """The settings class below a key, where it is one of its own; None for a plain value."""
+    """Gives the settings class of a key's value; None if the value is plain."""
     field = part.model_fields.get(key)
     for one in _members(None if field is None else field.annotation):
         if isinstance(one, type) and issubclass(one, BaseModel):
@@ -82,7 +83,7 @@ def part_class(part: type[BaseModel], key: str) -> type[BaseModel] | None:
 
 
 def _members(annotation: Any) -> Iterator[Any]:
-    """A type and the types that an optional one is made of."""
+    """Yields a type and, if it is a union, the types of which it is one."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     yield annotation
@@ -92,9 +93,10 @@ def _members(annotation: Any) -> Iterator[Any]:
 
 
 def plain_meaning(value: BaseModel) -> dict[str, Any]:
-    """All values of a part but the neutral ones, so that a new neutral key changes no digest.
+    """Gives all values of a part except neutral ones.
 
-    Neutral is null where the key may be null, else 0, false or empty; so one value per key.
+    So a new key with a neutral default changes no digest. The neutral value is null if the key may
+    be null, else 0, false or empty: exactly one value per key.
     """
     found = {}
     for name, inner in value:
@@ -120,5 +122,8 @@ def _plain(value: Any) -> Any:
 
 
 def digest(value: BaseModel | Mapping[str, Any]) -> str:
-    """Sha256 of a configuration's meaning: not of comments, titles, key order or unread keys."""
+    """Computes the sha256 of a configuration's meaning.
+
+    Comments, titles, the order of keys, and keys that are not read do not change it.
+    """
     return hashlib.sha256(json.dumps(_plain(value), sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What one scale is: its dataset, boxes, seeds, and what it changes in every experiment."""
+"""Settings of a scale: dataset, boxes, seeds, and what it changes in the experiments."""
 
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -11,16 +11,16 @@ from tips.config.parts import Part, Positive, SettingsOf
 
 
 class Detector(Part):
-    """A simulated detector: jitter of the true boxes, misses, false boxes with scores."""
+    """A simulated detector: it jitters or misses true boxes and adds false ones."""
 
-    jitter: Annotated[float, Field(ge=0)]  # sd of centre and log-size, in box sizes
-    miss: Annotated[float, Field(ge=0, le=1)]
-    false_per_frame: Annotated[float, Field(ge=0)]
+    jitter: Annotated[float, Field(ge=0)]  # sd of centre (in box sizes) and of the size's logarithm
+    miss: Annotated[float, Field(ge=0, le=1)]  # share of missed people
+    false_per_frame: Annotated[float, Field(ge=0)]  # mean number of false boxes
     seed: int
 
 
 class Frames(Part):
-    """Frame positions [first, last] of a split cut from one sequence."""
+    """First and last frame position of each split, where splits are cut out of sequences."""
 
     train: tuple[int, int]
     val: tuple[int, int]
@@ -30,19 +30,19 @@ Release = Literal["posetrack17", "posetrack18", "posetrack21", "jhmdb"]
 
 
 class Dataset(Part):
-    """Where frames and labels come from, and how they lie on disk."""
+    """Settings of the dataset: where frames and labels are, and in which form."""
 
     kind: Literal["embedded", "posetrack17", "posetrack18", "posetrack21", "jhmdb"]
     name: str | None  # null: the name of the root's folder
-    root: str | None  # null: made by the DAG (embedded), or given by --config root=...
-    annotations: str  # folder of the per-sequence label files, relative to the root
-    frames: Literal["packed", "files"]  # packed: decoded once into memory maps
-    split: Frames | None  # null: the folders train and val
+    root: str | None  # null: the workflow makes the data (embedded), or the user gives the folder
+    annotations: str  # folder of the label files, relative to the root
+    frames: Literal["packed", "files"]  # packed: decoded once, then memory-mapped
+    split: Frames | None  # null: splits are the folders train and val
     embedded: Embedded | None
-    # The published set that this is: its archives below the root are unpacked, its counts and its
-    # licence looked up. Null: a folder as it is.
+    # The published dataset that this is. If given, its archives below the root are unpacked, and
+    # its counts and licence are looked up. Null: the folder is used as it is.
     release: Release | None = None
-    fold: Literal[1, 2, 3] | None = None  # of JHMDB's three splits
+    fold: Literal[1, 2, 3] | None = None  # which of JHMDB's three splits
 
     @model_validator(mode="after")
     def _complete(self) -> "Dataset":
@@ -54,7 +54,7 @@ class Dataset(Part):
 
     @property
     def metric(self) -> Literal["AP", "PCK"]:
-        """What its benchmark counts: PoseTrack's AP, or JHMDB's PCK."""
+        """The metric of its benchmark: PoseTrack's AP, or JHMDB's PCK."""
         return "PCK" if self.kind == "jhmdb" else "AP"
 
     @property
@@ -64,23 +64,25 @@ class Dataset(Part):
 
 
 class Evaluation(Part):
-    """Decoding and scoring, every switch that moves a number."""
+    """Settings of decoding and scoring: every switch that changes results."""
 
-    boxes: Literal["gt", "detected"]  # of the ablation tables
+    boxes: Literal["gt", "detected"]  # boxes of the ablation tables
     other_rows: tuple[str, ...]  # variants that are also scored on the other boxes
-    # Where detected boxes come from, one of three; files are relative to the dataset's root.
-    detections: str | None  # json of boxes
+    # Where detected boxes come from: at most one of the next three. Files are relative to the
+    # dataset's root.
+    detections: str | None  # json file of boxes
     checkpoint: str | None  # weights of torchvision's fasterrcnn_resnet50_fpn_v2
-    detector: Detector | None  # simulated
-    threshold: Annotated[float, Field(ge=0, le=1)]  # least score of a detected box
-    enlarge: Annotated[float, Field(gt=0)]  # of a box before it is cropped
-    flip_test: bool  # maps averaged with those of the mirrored crop
-    # argmax; argmax + 0.25 px towards the larger neighbour; Taylor step on the smoothed log (DARK)
+    detector: Detector | None  # a simulated detector
+    threshold: Annotated[float, Field(ge=0, le=1)]  # lowest score of a detected box that is used
+    enlarge: Annotated[float, Field(gt=0)]  # factor on a box before it is cropped
+    flip_test: bool  # whether heat maps are averaged with those of the mirrored crop
+    # plain: the highest pixel; quarter: 0.25 px towards its larger neighbour; dark: a Taylor step
+    # on the smoothed logarithm (DARK).
     decode: Literal["plain", "quarter", "dark"]
-    product: bool  # joint score = peak x box score; otherwise the peak alone
-    oks_area: Annotated[float, Field(gt=0)]  # area = factor * w * h of the true box
-    resamples: Positive
-    batch: Positive
+    product: bool  # whether a joint's score is peak x box score; otherwise it is the peak alone
+    oks_area: Annotated[float, Field(gt=0)]  # a person's area is this times w * h of the true box
+    resamples: Positive  # bootstrap samples of an interval
+    batch: Positive  # windows that a network predicts at once
 
     @model_validator(mode="after")
     def _one_source(self) -> "Evaluation":
@@ -91,15 +93,15 @@ class Evaluation(Part):
 
     @property
     def other_boxes(self) -> Literal["gt", "detected"]:
-        """The boxes that are not `boxes`."""
+        """The other kind of boxes than `boxes`."""
         return "gt" if self.boxes == "detected" else "detected"
 
 
 class Contract(Part):
-    """What fixed the rendered data's difficulty, on data seeds other than the study's.
+    """The results by which the difficulty of the rendered data was chosen, on data of other seeds.
 
     Only the single-frame network was looked at: its AP, and its AP on frames that are not
-    degraded (the head-room of any temporal model). No variant had been compared.
+    degraded, because the difference is what a temporal model can gain. No variants were compared.
     """
 
     data_seed: int
@@ -109,11 +111,11 @@ class Contract(Part):
 
 
 class Seeds(Part):
-    """How many seeds each variant is trained with."""
+    """The number of seeds that each variant is trained with."""
 
     default: Positive
-    more: dict[str, Positive]  # variant -> count
-    shared_backbone: bool  # one stage-one backbone for all seeds
+    more: dict[str, Positive]  # variants with another number
+    shared_backbone: bool  # whether all seeds build on one backbone of stage one
 
 
 class Scale(Part):
@@ -125,14 +127,14 @@ class Scale(Part):
     dataset: Dataset
     evaluation: Evaluation
     seeds: Seeds
-    rows: tuple[str, ...] | None  # null: every variant
+    rows: tuple[str, ...] | None  # names of its variants; null: all
     without: tuple[str, ...] = ()  # folders of experiments/ that are not read
-    interim: tuple[str, ...]  # kinds of interim generators: those that are made and measured
+    interim: tuple[str, ...]  # kinds of interim generators whose frames are made and measured
     vfit: Annotated[Any, SettingsOf(kinds.INTERIM, "vfit")] = None
     group_counts: tuple[int, ...]
     pictures: Positive
     speed_repeats: Positive
-    checkpointing: bool = False  # encoder layers are computed twice and held once
+    checkpointing: bool = False  # whether encoder layers recompute activations to save memory
     experiment: dict[str, Any]  # laid over every experiment, below its own YAML
     # Laid over the experiments of one kind of model, above their own YAML.
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -158,6 +160,6 @@ class Scale(Part):
 
     @property
     def splits(self) -> tuple[Split, ...]:
-        """The splits that the dataset has: stills are rendered for stage one alone."""
+        """The splits of the dataset; `stills` exist only where they are rendered, for stage one."""
         embedded = self.dataset.embedded
         return ("train", "val", "stills") if embedded and embedded.stills else ("train", "val")

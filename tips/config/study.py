@@ -10,23 +10,23 @@ from tips.config.scale import Scale
 
 
 class Variant(NamedTuple):
-    """One experiment of the study: its name, folder (ablation, baselines, ...), configuration."""
+    """One experiment of the study."""
 
     name: str
-    kind: str
+    kind: str  # folder of its file: ablation, baselines, ...; "paper" for the full model
     experiment: Experiment
-    seeds: int
+    seeds: int  # number of seeds
     parent: str = ""  # the variant that its file extends
 
 
 class Study(NamedTuple):
-    """A scale with all its variants."""
+    """A scale and its variants by name."""
 
     scale: Scale
     variants: dict[str, Variant]
 
     def variant(self, name: str) -> Variant:
-        """Looks a variant up. Raises ConfigError naming the nearest known one."""
+        """Looks a variant up. Raises ConfigError, which names the nearest known one."""
         if name not in self.variants:
             raise ConfigError(f"unknown variant '{name}'{kinds.nearest(name, self.variants)}")
         return self.variants[name]
@@ -35,7 +35,7 @@ class Study(NamedTuple):
         """Names the single-frame variant whose trained backbone a second stage builds on.
 
         Raises:
-            ConfigError: no single-frame variant of the study has that backbone.
+            ConfigError: if no single-frame variant of the study has that backbone.
         """
         wanted = _network(self.variant(name))
         singles = [v for v in self.variants.values() if v.experiment.first_stage]
@@ -48,7 +48,7 @@ class Study(NamedTuple):
         )
 
     def backbone_seed(self, seed: int) -> int:
-        """The stage-one seed that a second-stage seed builds on."""
+        """Gives the seed of stage one on whose backbone a second stage of `seed` builds."""
         return 0 if self.scale.seeds.shared_backbone else seed
 
 
@@ -57,5 +57,5 @@ def _network(variant: Variant) -> Backbone:
 
 
 def _called(backbone: Backbone) -> str:
-    """The network's name, where its kind has several."""
+    """Gives the network's name if its kind has several, else the kind."""
     return str(getattr(backbone, "name", backbone.kind))

@@ -1,7 +1,7 @@
-"""Unpacks a set's archives once: checked, into a folder that appears only when complete.
+"""Unpacks the archives of a dataset once, checked, into a folder that appears only when complete.
 
-Archives may come in parts whose bytes belong together (`.aa`, `.ab`, ... or `.batch00`, ...), as
-tar, tar.gz or zip, the latter possibly with a password.
+Archives are tar, tar.gz or zip files; a zip may have a password. A tar file may come in parts
+(`.aa`, `.ab`, ... or `.batch00`, ...), whose bytes follow one another.
 """
 
 import gzip
@@ -19,32 +19,32 @@ from typing import IO, Any, Final, NamedTuple
 
 from tips.records import read_json, write_json
 
-BLOCK: Final = 512  # of a tar file
-CHUNK: Final = 1 << 20
-SPARE: Final = 1 << 28  # bytes that stay free
+BLOCK: Final = 512  # bytes of a tar file's block
+CHUNK: Final = 1 << 20  # bytes that are read at once
+SPARE: Final = 1 << 28  # bytes of the disk that must stay free
 _DAMAGE: Final = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile)
 
 
 class ArchiveError(ValueError):
-    """An archive that cannot be had or used; one line with the remedy."""
+    """An archive that is missing or unusable; the message is one line that names the remedy."""
 
 
 class Bundle(NamedTuple):
     """Archives that are unpacked together, under their published names."""
 
-    name: str  # of the folder they are unpacked into
+    name: str  # name of the folder that they are unpacked into
     files: tuple[str, ...]  # one archive, or its parts in order
-    holds: str  # pattern of what a folder has in it that is unpacked already
-    md5: str = ""  # of the only file
-    url: str = ""  # where it may be downloaded from
-    password: str = ""  # environment variable that holds it
+    holds: str  # pattern of files that show that a folder holds the unpacked bundle already
+    md5: str = ""  # digest of the file, if there is only one
+    url: str = ""  # address that it may be downloaded from
+    password: str = ""  # environment variable that holds the password
 
 
 def present(bundle: Bundle, root: Path) -> list[Path]:
-    """The bundle's archives in a folder, all or none.
+    """Lists the bundle's archives in a folder: all of them, or none.
 
     Raises:
-        ArchiveError: some parts are there and others not.
+        ArchiveError: if some parts are there and others are not.
     """
     files = [root / name for name in bundle.files]
     missing = [path.name for path in files if not path.is_file()]
@@ -61,14 +61,15 @@ def unpack(bundle: Bundle, files: Sequence[Path], folder: Path) -> dict[str, Any
 
     Args:
         bundle: what to unpack.
-        files: its archives, in order; empty where only what is unpacked is left.
-        folder: holds {name}/ and {name}.json, which is written last and says from what it came.
+        files: its archives, in order; empty if only the unpacked folder is left.
+        folder: holds {name}/ and {name}.json, which is written last and names the archives.
 
     Returns:
         The content of {name}.json.
 
     Raises:
-        ArchiveError: wrong checksum, damaged, no space, no or a wrong password, unsafe names.
+        ArchiveError: if a checksum is wrong, a file is damaged, space is short, a password is
+            missing or wrong, or a member's path is unsafe.
     """
     marker, target = folder / f"{bundle.name}.json", folder / bundle.name
     source = {path.name: path.stat().st_size for path in files}
@@ -95,7 +96,7 @@ def unpack(bundle: Bundle, files: Sequence[Path], folder: Path) -> dict[str, Any
 
 
 def check_md5(path: Path, expected: str) -> None:
-    """Compares a file with its published MD5. Raises ArchiveError."""
+    """Compares a file with its published MD5. Raises ArchiveError if they differ."""
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "md5").hexdigest()
     if found != expected.lower():
@@ -106,7 +107,7 @@ def check_md5(path: Path, expected: str) -> None:
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Refuses to unpack what would fill the disk. Raises ArchiveError."""
+    """Raises ArchiveError if unpacking `needed` bytes would fill the disk."""
     free = shutil.disk_usage(folder).free
     if free < needed + SPARE:
         raise ArchiveError(
@@ -148,7 +149,10 @@ def _unzip(bundle: Bundle, path: Path, folder: Path) -> None:
 
 
 def _password(bundle: Bundle, path: Path) -> bytes:
-    """Reads it from the environment, or from the file that the environment names; never kept."""
+    """Reads a password from the environment, or from a file that the environment names.
+
+    It is kept nowhere.
+    """
     value, file = os.environ.get(bundle.password), os.environ.get(f"{bundle.password}_FILE")
     if not value and file and Path(file).is_file():
         value = Path(file).read_text(encoding="utf-8").strip()
@@ -163,7 +167,8 @@ def _password(bundle: Bundle, path: Path) -> bytes:
 def _untar(files: Sequence[Path], folder: Path) -> None:
     with io.BufferedReader(_Joined(files), CHUNK) as joined:
         packed = joined.peek(2)[:2] == b"\x1f\x8b"
-        # Reading to the end checks the sum that gzip keeps there, and says what it unpacks to.
+        # gzip has its checksum at the end, so the whole file is read once: that checks it and also
+        # tells the unpacked size.
         size = _length(joined) if packed else sum(path.stat().st_size for path in files)
         check_space(folder, size)
         joined.seek(0)
@@ -182,7 +187,7 @@ def _length(stream: IO[bytes]) -> int:
 def _untar_all(stream: IO[bytes], size: int, folder: Path) -> None:
     """Unpacks tar files that follow one another, as `tar --ignore-zeros` would.
 
-    tarfile's own ignore_zeros passes over damaged headers too.
+    tarfile's own option ignore_zeros is not used, because it also skips damaged headers.
     """
     if size % BLOCK:
         raise tarfile.ReadError(f"{size} bytes, no multiple of {BLOCK}")
@@ -199,7 +204,7 @@ def _untar_all(stream: IO[bytes], size: int, folder: Path) -> None:
 
 
 def _next_block(stream: IO[bytes], position: int) -> int:
-    """Start of the next block that is not all zero, or the end."""
+    """Finds the start of the next block that is not all zero, or the end of the stream."""
     while block := stream.read(BLOCK):
         if block.strip(b"\0"):
             return position
@@ -208,7 +213,7 @@ def _next_block(stream: IO[bytes], position: int) -> int:
 
 
 class _Joined(io.RawIOBase):
-    """Files one after the other, read as one."""
+    """Several files, one after the other, read as if they were one."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         super().__init__()

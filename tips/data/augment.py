@@ -8,11 +8,11 @@ from tips.config import Augmentation
 
 
 class Draw(NamedTuple):
-    """One draw: degrees, factor on the box, mirrored or not."""
+    """The augmentation of one window."""
 
-    rotation: float
-    scale: float
-    flip: bool
+    rotation: float  # degrees, clockwise
+    scale: float  # factor on the box
+    flip: bool  # whether the crop is mirrored left to right
 
 
 NONE = Draw(0.0, 1.0, False)

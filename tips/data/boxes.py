@@ -1,4 +1,4 @@
-"""Validation boxes: the annotated ones, or what a simulated detector makes of them."""
+"""Validation boxes: the annotated ones, or those of a simulated detector."""
 
 import hashlib
 from collections.abc import Sequence as Rows
@@ -12,9 +12,9 @@ from tips.records import Annotations, Box, Detection, Detections, Frame, Point, 
 # Paper: boxes of a person detector at validation; here: annotated boxes in the ablation tables, a
 # simulated detector in rows of its own, because no detector is trained on the rendered people.
 def true_boxes(annotations: Annotations) -> Detections:
-    """Takes every person with a joint of every labelled frame, score 1.
+    """Takes the box of every person with a joint in every labelled frame, with score 1.
 
-    What a model says about a person without joints could only count against it.
+    People without joints are left out, because any pose predicted there could only be wrong.
     """
     boxes = tuple(
         Detection(sequence=s.name, frame=i, box=person.box, score=1.0, track=person.track)
@@ -26,9 +26,10 @@ def true_boxes(annotations: Annotations) -> Detections:
 
 
 def detected_boxes(annotations: Annotations, detector: Detector) -> Detections:
-    """Simulates a person detector: jitter, misses, false boxes, and scores that know a little.
+    """Simulates a person detector: jittered, missed and false boxes.
 
-    Each frame draws from a seed of its own, so that boxes do not depend on other frames.
+    True boxes tend to have higher scores than false ones. Each frame has a seed of its own, so that
+    its boxes do not depend on other frames.
     """
     boxes: list[Detection] = []
     for sequence, position, frame in _labelled(annotations):
@@ -50,7 +51,11 @@ def detected_boxes(annotations: Annotations, detector: Detector) -> Detections:
 
 
 def around(joints: Rows[Point | None], head: Box | None) -> Box | None:
-    """Box of the labelled joints; of one joint and the head, where that joint alone spans none."""
+    """Computes the box of the labelled joints, image px.
+
+    Fewer than two joints span no box; then it is the box of joint and head together. None if there
+    is no head box either.
+    """
     known = [point for point in joints if point is not None]
     if head is None:
         return extent(known)
@@ -59,7 +64,10 @@ def around(joints: Rows[Point | None], head: Box | None) -> Box | None:
 
 
 def extent(points: Rows[Point]) -> Box | None:
-    """Box of the joints, enlarged 1.2 times about its centre as the family's tools do."""
+    """Computes the box of joints, enlarged 1.2 times about its centre as the HRNet family does.
+
+    None for fewer than two joints.
+    """
     if len(points) < 2:
         return None
     xs, ys = [p[0] for p in points], [p[1] for p in points]

@@ -1,8 +1,8 @@
-"""Person boxes from a file of the user's -> Detections.
+"""Person boxes from a file of the user -> Detections.
 
-Three forms are known, each a json list of `bbox` (x, y, width, height), `score` and `category_id`:
-PoseWarper's and DCPose's val_boxes.json say the frame by `image_name`; mmpose's detection files and
-COCO results by `image_id`.
+Three kinds of file are known, each a json list of `bbox` (x, y, width, height), `score` and
+`category_id`. PoseWarper's and DCPose's val_boxes.json name a frame by `image_name`; mmpose's
+detection files and COCO results name it by `image_id`.
 """
 
 import logging
@@ -17,18 +17,18 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from tips.records import Annotations, Box, Detection, Detections, RecordError, first_problem
 
 log = logging.getLogger(__name__)
-PERSON: Final = 1  # COCO's category
+PERSON: Final = 1  # COCO's number of the category
 
 
 class Place(NamedTuple):
-    """A frame of the split."""
+    """One frame of a split: name of the sequence, and position in it."""
 
     sequence: str
     frame: int
 
 
 class Row(BaseModel):
-    """One box, as the file has it."""
+    """One box, as it stands in the file."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     bbox: Box
@@ -44,15 +44,16 @@ _ROWS: Final = TypeAdapter(list[Row])
 def read_detections(path: Path, annotations: Annotations, threshold: float) -> Detections:
     """Reads the boxes of people on labelled frames.
 
-    Boxes of other frames, of other categories, without an area, or of a lower score are left out.
+    Boxes of other frames or of other categories are left out, and so are boxes without an area and
+    boxes of a lower score.
 
     Args:
-        path: the json.
-        annotations: the split that the boxes are of.
-        threshold: least score.
+        path: the json file.
+        annotations: annotations of the split that the boxes belong to.
+        threshold: lowest score of a box that is kept.
 
     Raises:
-        RecordError: malformed, naming the record; or no box belongs to a frame of the split.
+        RecordError: if a record is malformed, or if no box belongs to a frame of the split.
     """
     rows = parse_rows(path)
     labelled = {
@@ -92,7 +93,16 @@ def parse_rows(path: Path) -> list[Row]:
 
 
 def on_frames(rows: list[Row], path: Path, annotations: Annotations) -> list[Detection]:
-    """The boxes of people on frames of a split; `path` is named where a record is wrong."""
+    """Selects the boxes of people on frames of a split.
+
+    Args:
+        rows: the file's boxes.
+        path: the file, named in messages.
+        annotations: annotations of the split.
+
+    Raises:
+        RecordError: if a record names no frame.
+    """
     places = _places(path, rows, annotations)
     return [
         Detection(sequence=place.sequence, frame=place.frame, box=row.bbox, score=row.score)
@@ -121,7 +131,7 @@ def _places(path: Path, rows: list[Row], annotations: Annotations) -> list[Place
 
 
 def _by_id(annotations: Annotations) -> dict[int, Place]:
-    """Frames by id; empty where ids are not unique over the split."""
+    """Maps ids to frames; empty if ids are not unique over the split."""
     found: dict[int, Place] = {}
     count = 0
     for sequence in annotations.sequences:
@@ -132,7 +142,7 @@ def _by_id(annotations: Annotations) -> dict[int, Place]:
 
 
 def by_name(annotations: Annotations) -> dict[str, Place]:
-    """Frames by every ending of their path that is one frame's alone."""
+    """Maps every ending of a frame's path that no other frame shares to the frame."""
     found: dict[str, Place] = {}
     seen: Counter[str] = Counter()
     for sequence in annotations.sequences:
@@ -144,13 +154,13 @@ def by_name(annotations: Annotations) -> dict[str, Place]:
 
 
 def _endings(name: str) -> list[str]:
-    """`a/b/c.jpg` -> a/b/c.jpg, b/c.jpg, c.jpg; the longest first."""
+    """Lists the endings of a path, the longest first: a/b/c.jpg -> a/b/c.jpg, b/c.jpg, c.jpg."""
     parts = PurePosixPath(name).parts
     return ["/".join(parts[first:]) for first in range(len(parts))]
 
 
 def named(name: str, *names: Mapping[str, Place]) -> Place | None:
-    """The frame that the longest ending of a name is known for, the first mapping first."""
+    """Finds the frame of the longest known ending of a name; earlier mappings go first."""
     for known in names:
         for ending in _endings(name):
             if ending in known:
@@ -159,9 +169,10 @@ def named(name: str, *names: Mapping[str, Place]) -> Place | None:
 
 
 def _renamed(rows: list[Row], annotations: Annotations) -> dict[str, Place]:
-    """Frames under the names that the family's tools give PoseTrack17: %08d.jpg, from 1 in order.
+    """Maps names to frames for files whose frames were renamed %08d.jpg, counted from 1.
 
-    Only clips whose own names are others, and whose boxes all keep to that range, are meant.
+    The HRNet family's tools rename PoseTrack17's frames so. A clip is taken for renamed if every
+    number that boxes give in this form lies between 1 and the clip's length.
     """
     used: dict[str, set[int]] = {}
     for row in rows:
@@ -175,7 +186,8 @@ def _renamed(rows: list[Row], annotations: Annotations) -> dict[str, Place]:
         if not numbers or not 1 <= min(numbers) <= max(numbers) <= len(sequence.frames):
             continue
         for position in range(len(sequence.frames)):
-            # Clips of two folders may share their name, so that the folder above counts too.
+            # Clips of two folders may have the same name, so the name of the folder above is part
+            # of the key.
             found[f"{folder.parent.name}/{folder.name}/{position + 1:08d}.jpg"] = Place(
                 sequence.name, position
             )

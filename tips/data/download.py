@@ -1,4 +1,4 @@
-"""Downloads one file; a transfer that broke off goes on where it stopped."""
+"""Downloads one file; an interrupted transfer continues where it stopped."""
 
 import shutil
 import urllib.error
@@ -16,14 +16,15 @@ CHUNK: Final = 1 << 20
 
 
 def download(url: str, path: Path) -> None:
-    """Fetches a file to `path`, through `path`.part that outlives a broken connection.
+    """Fetches a file into `path`.part, which an interrupted transfer leaves, then renames it.
 
     Args:
-        url: of the file, http or https.
-        path: where it goes; appears only when complete. Whoever unpacks it checks what it is.
+        url: address of the file, http or https.
+        path: where it is stored; it appears only when complete. Its content is not checked here,
+            but when it is unpacked.
 
     Raises:
-        ArchiveError: no connection, or broken off.
+        ArchiveError: if there is no connection, or if it broke off.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
@@ -49,7 +50,7 @@ def _of_network(error: BaseException) -> bool:
 
 
 def _transfer(url: str, part: Path) -> None:
-    """Fetches what is missing of the file. Raises OSError or HTTPException."""
+    """Fetches the missing part of the file. Raises OSError or HTTPException."""
     have = part.stat().st_size if part.is_file() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:

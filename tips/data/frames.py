@@ -1,4 +1,4 @@
-"""Frame stores: (sequence, position) -> RGB frame, from image files or from memory maps."""
+"""Frame stores: (sequence, position) -> RGB frame, from image files or memory-mapped arrays."""
 
 import functools
 from collections.abc import Iterable
@@ -13,26 +13,26 @@ from tips.ops.image import NumberedImages, read_image
 from tips.paths import Paths
 from tips.records import Annotations, RecordError, Sequence, atomic_path
 
-# An open memory map holds a file descriptor, and a process has 1,024 by default; four stores are
-# open at most (frames and interim frames of two splits).
+# Every open memory map holds a file descriptor, and a process may have 1,024 by default. At most
+# four stores are open at once: frames and interim frames of two splits.
 OPEN_MAPS = 200
 
 
 class FrameStore(Protocol):
-    """Where full frames come from."""
+    """The interface of what full frames are read from."""
 
     def __call__(self, sequence: str, frame: int) -> NDArray[np.uint8]:
         """Gives one frame.
 
         Args:
-            sequence: its name in the annotations.
-            frame: position in the sequence, from 0 (of interim frames: the left neighbour's).
+            sequence: the sequence's name in the annotations.
+            frame: position in the sequence, from 0; for an interim frame its left neighbour's.
 
         Returns:
-            (H, W, 3) RGB uint8, read-only or not.
+            (H, W, 3) RGB uint8; the array may be read-only.
 
         Raises:
-            RecordError: naming the file that is missing or unreadable.
+            RecordError: if the file is missing or unreadable; the message names it.
         """
         ...
 
@@ -55,7 +55,7 @@ class FileFrames:
 
 
 class PackedFrames:
-    """Frames of folder/{sequence}.npy (T, H, W, 3), memory-mapped: no decoding, no copy."""
+    """Frames in files folder/{sequence}.npy (T, H, W, 3), memory-mapped, so nothing is decoded."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -70,7 +70,7 @@ class PackedFrames:
         return np.asarray(block[frame])
 
     def __reduce__(self) -> tuple[type["PackedFrames"], tuple[Path]]:
-        """Pickles as the folder alone, so that workers open their own maps."""
+        """Pickles only the folder, so that worker processes open their own memory maps."""
         return PackedFrames, (self.folder,)
 
     def _open(self, sequence: str) -> NDArray[np.uint8]:
@@ -94,8 +94,8 @@ def write_packed(frames: Iterable[NDArray[np.uint8]], path: Path) -> None:
     """Writes frames (H, W, 3) as one array (T, H, W, 3), atomically.
 
     Raises:
-        RecordError: the frames differ in size.
-        OSError: the disk is full.
+        RecordError: if the frames differ in size.
+        OSError: if the disk is full.
     """
     block = list(frames)
     if len({frame.shape for frame in block}) > 1:
@@ -103,26 +103,48 @@ def write_packed(frames: Iterable[NDArray[np.uint8]], path: Path) -> None:
         raise RecordError(f"{path.stem}: a sequence has frames of one size; got {shapes}")
     array = np.stack(block) if block else np.empty((0, 1, 1, 3), np.uint8)
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        # np.save alone hides why a write failed.
+        # np.save does the same, but its error does not say why a write failed.
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(stream, header)
         stream.write(array.data)
 
 
 def pack(sequence: Sequence, frames: FrameStore, folder: Path) -> None:
-    """Decodes one sequence once into folder/{name}.npy. Raises RecordError naming a bad file."""
+    """Decodes the frames of one sequence into folder/{name}.npy.
+
+    Args:
+        sequence: the sequence.
+        frames: store that its frames are read from.
+        folder: where the file is written.
+
+    Raises:
+        RecordError: if a frame cannot be read; the message names the file.
+    """
     positions = range(len(sequence.frames))
     write_packed((frames(sequence.name, k) for k in positions), folder / f"{sequence.name}.npy")
 
 
 def open_frames(dataset: Dataset, paths: Paths, annotations: Annotations) -> FrameStore:
-    """Opens the frames of a split as the scale stores them."""
+    """Opens the frames of a split.
+
+    Args:
+        dataset: settings that say whether frames are packed.
+        paths: folders of the study.
+        annotations: annotations of the split.
+    """
     if dataset.frames == "packed":
         return PackedFrames(paths.packed / annotations.split)
     return FileFrames(paths.root, annotations)
 
 
 def open_interim(dataset: Dataset, paths: Paths, generator: str, split: str) -> FrameStore:
-    """Opens one generator's interim frames of a split; frame w lies between w and w + 1."""
+    """Opens the interim frames of a split; frame w of the store lies between w and w + 1.
+
+    Args:
+        dataset: settings that say whether frames are packed.
+        paths: folders of the study.
+        generator: kind of generator that made them.
+        split: name of the split.
+    """
     folder = paths.interim(generator) / split
     return PackedFrames(folder) if dataset.frames == "packed" else NumberedImages(folder)

@@ -1,9 +1,10 @@
-"""JHMDB and sub-JHMDB -> Annotations: one person a clip, 15 joints of its own, three splits.
+"""JHMDB and sub-JHMDB -> Annotations: one person per clip, 15 joints of its own, three splits.
 
-From the set's archives: Rename_Images/CLASS/CLIP/%05d.png, joint_positions/.../joint_positions.mat
-(`pos_img`, 2 x 15 x frames, 1-based px), puppet_mask/.../puppet_mask.mat (`part_mask`, H x W x
-frames) and sub_splits/CLASS_test_split_N.txt, lines `CLIP.avi 1|2`, 1 training, 2 testing. Or from
-mmpose's conversion, Sub{1,2,3}_{train,test}.json in the label folder beside Rename_Images.
+It reads the dataset's own files: Rename_Images/CLASS/CLIP/%05d.png,
+joint_positions/.../joint_positions.mat (`pos_img`, 2 x 15 x frames, px counted from 1),
+puppet_mask/.../puppet_mask.mat (`part_mask`, H x W x frames) and sub_splits/CLASS_test_split_N.txt
+with lines `CLIP.avi 1` (training) or `CLIP.avi 2` (testing). Or it reads mmpose's conversion,
+Sub{1,2,3}_{train,test}.json in the label folder beside Rename_Images.
 """
 
 import re
@@ -36,15 +37,21 @@ class Clip(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """Below each of the archives' folders."""
+        """The clip's folder below the folder of each archive."""
         return f"{self.action}/{self.name}"
 
 
 def read(root: Path, settings: Dataset, split: Split, dataset: str) -> Annotations:
-    """Reads the clips of one split of `settings.fold`; testing is `val`.
+    """Reads the clips of one split of `settings.fold`; the testing clips are `val`.
+
+    Args:
+        root: the dataset's folder.
+        settings: label folder and fold.
+        split: `train` or `val`.
+        dataset: the dataset's name, for the result.
 
     Raises:
-        RecordError: naming file and record.
+        RecordError: if a file is malformed; the message names file and record.
     """
     merged = _merged(root, settings)
     if split in merged:
@@ -63,7 +70,7 @@ def read(root: Path, settings: Dataset, split: Split, dataset: str) -> Annotatio
 
 
 def labels(root: Path, settings: Dataset) -> list[Path]:
-    """The split files, and the joints and masks of the clips that they name."""
+    """Lists the split files, and the joints and masks of the clips that they name."""
     merged = _merged(root, settings)
     if merged:
         return list(merged.values())
@@ -78,7 +85,7 @@ def labels(root: Path, settings: Dataset) -> list[Path]:
 
 
 def _merged(root: Path, settings: Dataset) -> dict[Split, Path]:
-    """The conversion's file of each split, where it is there."""
+    """Finds the conversion's file of each split, if there is one."""
     folder = root / settings.annotations
     wanted: dict[Split, Path] = {
         "train": folder / f"Sub{settings.fold}_train.json",
@@ -88,7 +95,11 @@ def _merged(root: Path, settings: Dataset) -> dict[Split, Path]:
 
 
 def clips(root: Path, settings: Dataset) -> list[Clip]:
-    """Every clip that the split files name, sorted. Raises RecordError naming file and line."""
+    """Lists every clip that the split files name, sorted.
+
+    Raises:
+        RecordError: if a line is malformed; the message names file and line.
+    """
     found: dict[str, Clip] = {}
     for path in _split_files(root, settings):
         action = path.name.partition("_test_split_")[0]
@@ -114,7 +125,18 @@ def _folder(root: Path, name: str, pattern: str) -> Path:
 
 
 def read_clip(root: Path, clip: Clip, joints: Path, masks: Path, images: Path) -> Sequence:
-    """Reads one clip. Raises RecordError naming the file and the frame."""
+    """Reads one clip.
+
+    Args:
+        root: the dataset's folder; names of frames are relative to it.
+        clip: the clip.
+        joints: folder of the clips' joints.
+        masks: folder of the clips' masks.
+        images: folder of the clips' frames.
+
+    Raises:
+        RecordError: if a file is malformed; the message names file and frame.
+    """
     path, mask_path = joints / clip.folder / "joint_positions.mat", masks / clip.folder
     positions = read_array(path, "pos_img").astype(np.float64) - 1  # MATLAB counts from 1
     mask = read_array(mask_path / "puppet_mask.mat", "part_mask").astype(bool)
@@ -162,7 +184,7 @@ def _people(
 
 
 def _tight(mask: NDArray[np.bool_], where: str) -> Box:
-    """First to last column and row of the puppet, both included."""
+    """Computes the box from the first to the last column and row of the puppet, inclusive."""
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
     if not len(columns):
         raise RecordError(f"{where} is empty; it must show the person")

@@ -1,4 +1,4 @@
-"""The layouts of datasets on disk: one reader each, by the scale's `dataset.kind`."""
+"""The readers of datasets, one per layout on disk; the scale's `dataset.kind` chooses one."""
 
 import importlib
 from pathlib import Path
@@ -8,7 +8,7 @@ from tips.config import Dataset
 from tips.config.embedded import Split
 from tips.records import Annotations
 
-# A rendered set is written in PoseTrack18's layout.
+# The rendered dataset, `embedded`, is written in PoseTrack18's layout.
 READERS: Final = {
     "embedded": "posetrack",
     "posetrack17": "posetrack17",
@@ -19,13 +19,23 @@ READERS: Final = {
 
 
 class Reader(Protocol):
-    """How one layout is read: a module with two functions."""
+    """The interface of a reader, which is a module with two functions."""
 
     def read(self, root: Path, dataset: Dataset, split: Split, name: str) -> Annotations:
-        """Reads one split."""
+        """Reads one split.
+
+        Args:
+            root: the dataset's folder.
+            dataset: the dataset's settings.
+            split: the split.
+            name: the dataset's name, for the result.
+
+        Raises:
+            RecordError: if a file is malformed; the message names file and record.
+        """
 
     def labels(self, root: Path, dataset: Dataset) -> list[Path]:
-        """Lists every label file of all splits."""
+        """Lists the label files of all splits."""
 
 
 def module(kind: str) -> str:
@@ -34,6 +44,6 @@ def module(kind: str) -> str:
 
 
 def reader(kind: str) -> Reader:
-    """Loads the reader of a kind of dataset, and no other."""
+    """Loads the reader of a kind of dataset; the modules of other kinds are not imported."""
     found: Reader = importlib.import_module(module(kind))  # type: ignore[assignment]
     return found

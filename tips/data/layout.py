@@ -1,7 +1,8 @@
-"""Where things lie below a dataset's root: unpacked by us, by the user, in whatever folders.
+"""Finds files below a dataset's root, whoever unpacked them into whatever folders.
 
-Archives of one set nest their folders differently (`posetrack_data/annotations`, `annotations`), so
-label folders and the folder that frame names start from are looked for, the nearest first.
+Archives of one dataset nest their folders differently (`posetrack_data/annotations`,
+`annotations`). So label folders, and the folder that frame names are relative to, are searched
+for; the one nearest to the root is taken.
 """
 
 from collections.abc import Iterator
@@ -10,11 +11,11 @@ from typing import Final
 
 from tips.records import RecordError
 
-DEPTH: Final = 3  # folders below the root: unpacked/images/posetrack_data
+DEPTH: Final = 3  # levels below the root that are searched: unpacked/images/posetrack_data
 
 
 def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """Walks the root and the folders below it, the nearest first, hidden ones left out."""
+    """Yields the root and the folders below it, the nearest first, without hidden ones."""
     level = [root]
     yield from level
     for _ in range(depth):
@@ -29,15 +30,20 @@ def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
 
 
 def find(root: Path, pattern: str) -> Path | None:
-    """The nearest folder below the root, or the root, in which the pattern finds something."""
+    """Finds the nearest folder, from the root downwards, in which something has the pattern."""
     return next((folder for folder in folders(root) if any(folder.glob(pattern))), None)
 
 
 def find_labels(root: Path, name: str, patterns: tuple[str, ...]) -> Path:
-    """The label folder of that name which holds files of one of the patterns.
+    """Finds the nearest label folder.
+
+    Args:
+        root: the dataset's folder.
+        name: name of the label folder.
+        patterns: patterns of label files, of which one must find a file in it.
 
     Raises:
-        RecordError: there is none.
+        RecordError: if there is none.
     """
     for folder in folders(root):
         if any(any((folder / name).glob(pattern)) for pattern in patterns):
@@ -49,14 +55,14 @@ def find_labels(root: Path, name: str, patterns: tuple[str, ...]) -> Path:
 
 
 def prefix(root: Path, file: str) -> str:
-    """What turns a frame's name into a path below the root, `` or `folder/`.
+    """Finds the prefix that turns a frame's name into a path below the root: "" or "folder/".
 
     Args:
-        root: of the dataset.
+        root: the dataset's folder.
         file: name of one frame in the labels.
 
     Raises:
-        RecordError: no folder holds that file.
+        RecordError: if no folder holds that file.
     """
     for folder in folders(root):
         if (folder / file).exists():

@@ -1,4 +1,4 @@
-"""MATLAB files as plain dicts, lists and arrays; damaged ones are refused by name."""
+"""Reads MATLAB files as plain dicts, lists and arrays; refuses damaged ones, naming the file."""
 
 import zlib
 from pathlib import Path
@@ -11,26 +11,29 @@ from scipy.io.matlab import MatReadError
 
 from tips.records import RecordError
 
-# What scipy raises on damaged files, by the place of the damage.
+# What scipy raises on damaged files; the type depends on the place of the damage.
 DAMAGE: Final = (MatReadError, ValueError, TypeError, NotImplementedError, OSError, zlib.error)
 
 
 def read_structs(path: Path, name: str) -> Any:
-    """Reads one variable: structs become dicts, arrays lists, at every depth.
+    """Reads one variable; at every depth structs become dicts, and arrays become lists.
 
-    MATLAB gives a struct where there is one element and an empty array where there is none.
+    A list of one struct is read as that struct alone, and an empty one as an empty list, because
+    MATLAB files do not tell these apart.
 
     Raises:
-        RecordError: the file is damaged or lacks the variable.
+        RecordError: if the file is damaged or lacks the variable.
     """
     return _plain(_read(path, name, squeeze_me=True, struct_as_record=False))
 
 
 def read_array(path: Path, name: str) -> NDArray[np.generic]:
-    """Reads one numeric variable as an array of three axes, the last dropped by MATLAB if 1.
+    """Reads one numeric variable as an array of three axes.
+
+    MATLAB drops a last axis of length 1; here it is added again.
 
     Raises:
-        RecordError: the file is damaged or lacks the variable.
+        RecordError: if the file is damaged or lacks the variable.
     """
     return np.atleast_3d(np.asarray(_read(path, name)))
 

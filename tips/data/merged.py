@@ -1,7 +1,7 @@
-"""COCO-style json of a whole split -> Annotations: mmpose's conversions, COCO's own.
+"""COCO-style json of a whole split -> Annotations: mmpose's conversions, and COCO's own files.
 
-One file holds `images` and `annotations` of many sequences. A sequence is what shares a folder of
-`file_name` and, in COCO, each image by itself.
+One file holds `images` and `annotations` of many sequences. Images whose `file_name` has the same
+folder are one sequence; in COCO, whose names have no folder, each image is a sequence of its own.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ from tips.records import (
 )
 from tips.skeleton import Skeleton
 
-ALIASES: Mapping[str, str] = {"head": "face"}  # mmpose's name of JHMDB's face
+ALIASES: Mapping[str, str] = {"head": "face"}  # mmpose calls JHMDB's joint `face` `head`
 
 
 class _Image(BaseModel):
@@ -67,15 +67,15 @@ def read_merged(
     """Reads one file of a whole split.
 
     Args:
-        path: the json.
-        root: of the dataset; `file_name` is relative to it or to a folder in it.
-        split: of the result.
-        dataset: its name.
-        body: the joints wanted; joints that the file does not name are absent.
-        origin: of the file's pixel coordinates, 1 where they are MATLAB's.
+        path: the json file.
+        root: the dataset's folder; `file_name` is relative to it or to a folder in it.
+        split: name of the split, for the result.
+        dataset: the dataset's name, for the result.
+        body: the joints to read; those that the file does not name are absent.
+        origin: number of the file's first pixel; 1 if its coordinates are MATLAB's.
 
     Raises:
-        RecordError: naming file and record.
+        RecordError: if the file is malformed; the message names file and record.
     """
     try:
         raw = _File.model_validate_json(path.read_bytes())
@@ -105,7 +105,7 @@ def read_merged(
 
 
 def _sequence_name(file: str) -> str:
-    """The folder of the frame; of a file without one, its own name."""
+    """Gives the name of the frame's folder; for a file without a folder, its own name."""
     path = PurePosixPath(file)
     return path.stem if path.parent.name == "" else path.parent.name
 
@@ -130,7 +130,7 @@ def _sequence(
 
 
 def _slots(raw: _File, path: Path, body: Skeleton) -> list[int | None]:
-    """Joint id of each keypoint slot, by name; None for names outside the skeleton."""
+    """Gives the joint id of each keypoint slot by its name; None for names not in the skeleton."""
     named = next((row.keypoints for row in raw.categories if row.keypoints), None)
     if named is None:
         raise RecordError(f"{path}: categories: a category with `keypoints` expected")

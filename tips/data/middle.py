@@ -1,4 +1,8 @@
-"""Four frames and the true one in their middle: what an interpolator learns from."""
+"""Samples that VFIT learns from: four frames and a target, the frame half-way between two of them.
+
+The target is a true in-between frame where a renderer knows one. Elsewhere it is a frame of the
+clip itself: every second frame is then an input, and the one left out between them is the target.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,27 +17,27 @@ from torch.utils.data import Dataset, default_collate
 from tips.data.frames import FrameStore
 from tips.records import Annotations
 
-EVERY_SECOND = (-3, -1, 1, 3)  # frames 1, 3, 5, 7 of a septuplet around its fourth
-NEIGHBOURS = (-1, 0, 1, 2)  # frames around the one between w and w + 1
+EVERY_SECOND = (-3, -1, 1, 3)  # inputs relative to the target, a frame of the clip itself
+NEIGHBOURS = (-1, 0, 1, 2)  # inputs relative to w, if the target lies between w and w + 1
 
 
 class Middle(NamedTuple):
-    """One sample, or a batch with an axis in front; RGB in [0, 1]."""
+    """One sample, or a batch with one more axis in front; RGB in [0, 1]."""
 
     frames: Float[Tensor, "*B 4 3 h w"]
-    truth: Float[Tensor, "*B 3 h w"]
+    truth: Float[Tensor, "*B 3 h w"]  # the target
 
 
 class MiddleFrames(Dataset[Middle]):
-    """Square cuts of four frames and the true one half-way between the inner two.
+    """Square cuts of four frames and of the target half-way between the inner two.
 
     Args:
-        frames: of the split.
-        truth: the true frames between w and w + 1; without them every second frame of the clip
-            is left out and learned from its neighbours.
-        annotations: of the split.
-        crop: side of the cut, px; smaller where a frame is.
-        seed: with epoch and sample it fixes cut, mirroring and direction of time.
+        frames: frames of the split.
+        truth: true in-between frames of the split; None: the target is a frame of the clip, and
+            its inputs are every second frame around it.
+        annotations: annotations of the split, which name its sequences.
+        crop: side of the cut, image px; the frame's own side if that is smaller.
+        seed: determines, with epoch and sample, the cut, mirroring and direction of time.
     """
 
     def __init__(
@@ -53,11 +57,11 @@ class MiddleFrames(Dataset[Middle]):
         ]
 
     def __len__(self) -> int:
-        """How many middles there are; ends of clips, which lack a neighbour, are none."""
+        """Counts the targets; frames at a clip's ends, which lack an input, are none."""
         return len(self.places)
 
     def __getitem__(self, position: tuple[int, int]) -> Middle:
-        """Cuts one sample out, by (epoch, sample)."""
+        """Cuts out the sample of an (epoch, sample)."""
         epoch, sample = position
         name, k = self.places[sample]
         rng = np.random.default_rng((self.seed, epoch, sample))
@@ -81,6 +85,6 @@ class MiddleFrames(Dataset[Middle]):
 
 
 def stack_middles(samples: Sequence[Middle]) -> Middle:
-    """Makes a batch of samples."""
+    """Stacks samples to a batch."""
     stacked: Middle = default_collate(list(samples))
     return stacked

@@ -1,7 +1,7 @@
-"""PoseTrack18 layout on disk -> Annotations.
+"""PoseTrack18's layout on disk -> Annotations.
 
-One json per sequence: images, annotations with 17 keypoint slots, head boxes, ignore regions.
-Malformed files are refused with the file and the record named.
+There is one json file per sequence. It holds images, annotations with 17 keypoint slots, head boxes
+and ignore regions. Malformed files are refused; the message names file and record.
 """
 
 from collections import defaultdict
@@ -42,7 +42,7 @@ class _Image(BaseModel):
 
 
 class Annotation(BaseModel):
-    """One person of one frame, as the file has it."""
+    """One person of one frame, as it stands in the file."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     image_id: int
@@ -73,13 +73,23 @@ class File(BaseModel):
 
 
 def read(root: Path, settings: Dataset, split: Split, dataset: str) -> Annotations:
-    """Reads a split as the settings say; see `read_split`."""
+    """Reads a split.
+
+    Args:
+        root: the dataset's folder.
+        settings: label folder, and which frames belong to a split where sequences are cut.
+        split: `train`, `val` or `stills`.
+        dataset: the dataset's name, for the result.
+
+    Raises:
+        RecordError: if a file is malformed; the message names file and record.
+    """
     cut = getattr(settings.split, split) if settings.split is not None else None
     return read_split(root, settings.annotations, split, dataset, cut=cut)
 
 
 def labels(root: Path, settings: Dataset) -> list[Path]:
-    """The label files of all splits."""
+    """Lists the label files of all splits."""
     return sorted(_folder(root, settings.annotations).glob("*/*.json"))
 
 
@@ -92,20 +102,20 @@ def read_split(
     cut: tuple[int, int] | None = None,
     kind: type[File] = File,
 ) -> Annotations:
-    """Reads one split of a dataset in PoseTrack18 layout.
+    """Reads one split of a dataset in PoseTrack18's layout.
 
     Args:
         root: the dataset's folder.
-        annotations: folder of the per-sequence json below it, or below a folder in it.
+        annotations: name of the label folder, below `root` or below a folder in it.
         split: `train`, `val` or `stills`.
-        dataset: its name.
-        cut: first and last frame position; then the split is this part of every sequence found
-            below `annotations`, whichever folder it lies in. Frames outside are kept, unlabelled,
-            as neighbours only when they lie before the cut's end.
-        kind: what a file holds.
+        dataset: the dataset's name, for the result.
+        cut: first and last frame position. If given, the split is this part of every sequence
+            below `annotations`, whichever folder that lies in. Earlier frames stay without labels,
+            as neighbours for windows; later ones are dropped.
+        kind: class that one file is read as.
 
     Raises:
-        RecordError: naming file and record.
+        RecordError: if a file is malformed; the message names file and record.
     """
     folder = _folder(root, annotations)
     pattern = "*/*.json" if cut else f"{split}/*.json"
@@ -132,7 +142,17 @@ def _folder(root: Path, annotations: str) -> Path:
 def read_sequence(
     root: Path, path: Path, motion: str | None = None, kind: type[File] = File
 ) -> Sequence:
-    """Reads one sequence file. Raises RecordError naming the file and the record."""
+    """Reads one sequence file.
+
+    Args:
+        root: the dataset's folder.
+        path: the json file.
+        motion: name of the sequence's motion; None: that of the sequence.
+        kind: class that the file is read as.
+
+    Raises:
+        RecordError: if the file is malformed; the message names file and record.
+    """
     try:
         raw = kind.model_validate_json(path.read_bytes())
     except ValidationError as error:
@@ -171,7 +191,7 @@ def read_sequence(
 
 
 def _slots(categories: Rows[_Category], path: Path) -> list[int | None]:
-    """Joint id of each keypoint slot, by name; None for names outside the 15."""
+    """Gives the joint id of each keypoint slot by its name; None for names not among the 15."""
     if len(categories) != 1:
         raise RecordError(f"{path}: categories: one category 'person' expected")
     names = categories[0].keypoints
@@ -191,7 +211,7 @@ def _person(row: Annotation, slots: list[int | None], where: str) -> Person | No
     joints: list[Point | None] = [None] * skeleton.COUNT
     for slot, joint in enumerate(slots):
         x, y, v = row.keypoints[3 * slot : 3 * slot + 3]
-        # The evaluator's rule: a joint is absent only if all three numbers are zero.
+        # As in PoseTrack's evaluator, a joint is absent only if all three numbers are zero.
         if joint is not None and (x, y, v) != (0, 0, 0):
             joints[joint] = (x, y)
     # Paper: the family's tools clip boxes to the image; here: boxes are as annotated, because a
@@ -219,7 +239,7 @@ def _size(root: Path, image: _Image) -> tuple[int, int]:
 
 
 def _cut(sequence: Sequence, first: int, last: int) -> Sequence:
-    """Keeps frames up to `last`; those before `first` lose their labels."""
+    """Keeps the frames up to position `last`; those before `first` lose their labels."""
     kept = [
         frame.model_copy(update={} if position >= first else {"labelled": False, "people": ()})
         for position, frame in enumerate(sequence.frames)

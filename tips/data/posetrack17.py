@@ -1,8 +1,8 @@
-"""PoseTrack17 -> Annotations: one `annolist` per sequence, MATLAB's file or its conversion to json.
+"""PoseTrack17 -> Annotations: one `annolist` per sequence, a MATLAB file or its conversion to json.
 
-The conversion (poseval's mat2json) wraps every number into a list of one, and MATLAB gives a struct
-where there is one element and nothing where there is none; both are undone here. Frames keep their
-own names, which are not uniform (`0000XX_crop.jpg`): their order is that of the leading number.
+The conversion (poseval's mat2json) wraps every number into a list of one. MATLAB stores a list of
+one struct as that struct, and an empty list as nothing. Both are undone here. Frames keep their own
+names, which are not uniform (`0000XX_crop.jpg`); their order is that of the leading number.
 """
 
 import math
@@ -25,10 +25,16 @@ _PICTURES: Final = (".jpg", ".png")
 
 
 def read(root: Path, settings: Dataset, split: Split, dataset: str) -> Annotations:
-    """Reads one split, {annotations}/{split}/*.mat or *.json.
+    """Reads one split from {annotations}/{split}/*.mat or *.json.
+
+    Args:
+        root: the dataset's folder.
+        settings: names the label folder, `annotations`.
+        split: `train` or `val`.
+        dataset: the dataset's name, for the result.
 
     Raises:
-        RecordError: naming file and record.
+        RecordError: if a file is malformed; the message names file and record.
     """
     folder = _folder(root, settings)
     files = _files(folder, f"{split}/")
@@ -41,7 +47,7 @@ def read(root: Path, settings: Dataset, split: Split, dataset: str) -> Annotatio
 
 
 def labels(root: Path, settings: Dataset) -> list[Path]:
-    """The label files of all splits."""
+    """Lists the label files of all splits."""
     return _files(_folder(root, settings), "*/")
 
 
@@ -50,14 +56,14 @@ def _folder(root: Path, settings: Dataset) -> Path:
 
 
 def _files(folder: Path, prefix: str) -> list[Path]:
-    """The sequences' files; of one that is there in both forms, MATLAB's."""
+    """Lists the sequences' files; if a sequence has both forms, MATLAB's is taken."""
     found = {path.with_suffix(""): path for path in folder.glob(f"{prefix}*.json")}
     found |= {path.with_suffix(""): path for path in folder.glob(f"{prefix}*.mat")}
     return [found[stem] for stem in sorted(found)]
 
 
 def read_sequence(root: Path, path: Path) -> Sequence:
-    """Reads one sequence file. Raises RecordError naming the file and the record."""
+    """Reads one sequence file. Raises RecordError, which names the file and the record."""
     if path.suffix == ".mat":
         rows = _many(read_structs(path, "annolist"))
     else:
@@ -82,7 +88,7 @@ def read_sequence(root: Path, path: Path) -> Sequence:
 
 
 def _in_order(root: Path, base: str, names: Rows[str]) -> list[str]:
-    """The clip's frames by leading number: the annotated ones, and neighbours on the disk."""
+    """Lists the annotated frames and the others in their folder, by their leading number."""
     folder = Path(names[0]).parent
     beside = [
         (folder / file.name).as_posix()
@@ -154,7 +160,7 @@ def _region(row: "_Record") -> tuple[Point, ...]:
 
 
 class _Record:
-    """One struct of the file, and how to name it."""
+    """One struct of the file, and its place there, which messages name."""
 
     def __init__(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):
@@ -181,7 +187,7 @@ class _Record:
 
 
 def _only(value: Any) -> Any:
-    """The element of a list of one, None of an empty one, anything else as it is."""
+    """Unwraps a list of one to its element, and an empty list to None; keeps anything else."""
     if isinstance(value, list):
         return _only(value[0]) if len(value) == 1 else (value or None)
     return value

@@ -1,8 +1,8 @@
 """PoseTrack21 -> Annotations: PoseTrack18's files plus people who have a box and no keypoints.
 
-An image says apart whether it has keypoints (`is_labeled`) and whether it has boxes
-(`has_labeled_person`). Only the first kind is trained on and evaluated, as the set's own kit does;
-box-only people of such an image stay in it as people without joints.
+An image has two flags: whether it has keypoints (`is_labeled`) and whether it has boxes
+(`has_labeled_person`). Only images with keypoints are trained on and evaluated, as the dataset's
+own kit does. People of such an image who have only a box are kept as people without joints.
 """
 
 from collections.abc import Sequence as Rows
@@ -35,5 +35,15 @@ class _File(File):
 
 
 def read(root: Path, settings: Dataset, split: Split, dataset: str) -> Annotations:
-    """Reads one split of `posetrack_data`. Raises RecordError naming file and record."""
+    """Reads one split.
+
+    Args:
+        root: the dataset's folder.
+        settings: names the label folder, `annotations`.
+        split: `train` or `val`.
+        dataset: the dataset's name, for the result.
+
+    Raises:
+        RecordError: if a file is malformed; the message names file and record.
+    """
     return read_split(root, settings.annotations, split, dataset, kind=_File)

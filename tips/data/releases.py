@@ -1,4 +1,4 @@
-"""The published datasets: which archives they come in, from whom, what they should hold."""
+"""The published datasets: their archives, how to obtain them, and what they should hold."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +8,10 @@ from tips.data.archives import ArchiveError, Bundle
 
 
 class Published(NamedTuple):
-    """A count that a set's users state."""
+    """A count of the dataset that was published."""
 
-    split: str  # "all": of all splits together
-    what: str  # a key of the manifest's counts
+    split: str  # name of the split; "all": of all splits together
+    what: str  # what is counted: a key of the manifest's counts
     expected: int
     source: str
 
@@ -21,8 +21,8 @@ class Release(NamedTuple):
 
     title: str
     licence: str
-    request: str  # how a person comes by the archives
-    unpacked: str  # what may lie in the root instead of the archives
+    request: str  # how a person obtains the archives
+    unpacked: str  # folders that may lie in the root instead of the archives
     bundles: tuple[Bundle, ...]
     published: tuple[Published, ...]
 
@@ -140,11 +140,11 @@ RELEASES: Final[dict[str, Release]] = {
 
 
 def differences(release: Release, counts: Mapping[Any, Mapping[str, int]]) -> list[dict[str, Any]]:
-    """What of the published counts the data do not meet.
+    """Lists the published counts that the data do not match.
 
     Args:
-        release: the set.
-        counts: by split, then by what is counted.
+        release: the dataset.
+        counts: counts of the data, by split, then by what is counted.
     """
     rows = []
     for claim in release.published:
@@ -156,7 +156,13 @@ def differences(release: Release, counts: Mapping[Any, Mapping[str, int]]) -> li
 
 
 def instructions(release: Release, root: Path, missing: list[Bundle]) -> ArchiveError:
-    """The whole of what a person has to do to have the missing archives."""
+    """Builds the error that tells a person everything to do to obtain the missing archives.
+
+    Args:
+        release: the dataset.
+        root: the dataset's folder.
+        missing: the missing bundles.
+    """
     names = [
         f"{bundle.files[0]} ... {bundle.files[-1]} ({len(bundle.files)} files)"
         if len(bundle.files) > 1

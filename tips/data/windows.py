@@ -1,7 +1,7 @@
 """Annotations -> person windows: crops of T frames and T - 1 interim frames around frame t.
 
-All frames of a window share the key frame's box and one affine. At a clip's end the nearest
-frame is repeated and the interval flagged as padded.
+All frames of a window share the box of frame t, and so one affine. At a clip's ends the nearest
+frame is repeated, and an interval between two copies of a frame is flagged as padded.
 """
 
 from collections.abc import Sequence as Rows
@@ -25,30 +25,30 @@ from tips.tensors import Target, Window
 
 
 class Key(NamedTuple):
-    """One person of one frame: what a window is built around."""
+    """One person of one frame, frame t, around whom a window is built."""
 
     split: str
     sequence: str
     frame: int
-    length: int  # frames of the sequence
+    length: int  # number of frames of the sequence
     box: Box
-    joints: tuple[Point | None, ...] | None  # None where there is no label
+    joints: tuple[Point | None, ...] | None  # image px; None for a joint, or all, without labels
     track: int
     score: float
 
 
 class Stores(NamedTuple):
-    """Where pixels of one split come from; `interim` is None where no window needs it."""
+    """The frame stores of one split."""
 
     frames: FrameStore
-    interim: FrameStore | None
+    interim: FrameStore | None  # interim frames; None if no window needs them
 
 
 class Sample(NamedTuple):
     """One window as arrays."""
 
     images: NDArray[np.uint8]  # (T, H, W, 3) RGB
-    rough: NDArray[np.uint8]  # (T-1, H, W, 3)
+    rough: NDArray[np.uint8]  # interim frames (T-1 or 0, H, W, 3) RGB
     maps: NDArray[np.float32]  # (J, h, w)
     joints: NDArray[np.float32]  # (J, 2) map px
     weights: NDArray[np.float32]  # (J,)
@@ -65,7 +65,7 @@ class Batch(NamedTuple):
 
 
 def keys(annotations: Annotations) -> list[Key]:
-    """Lists every labelled person with at least one joint, in file order."""
+    """Lists every person with at least one labelled joint, in the order of the files."""
     return [
         Key(
             annotations.split,
@@ -86,7 +86,13 @@ def keys(annotations: Annotations) -> list[Key]:
 
 
 def positions(frame: int, length: int, window: Rows[int]) -> list[int]:
-    """Frame positions of a window, clipped to the sequence."""
+    """Computes the positions of a window's frames, clipped to the sequence.
+
+    Args:
+        frame: position of frame t in the sequence.
+        length: number of frames of the sequence.
+        window: offsets of the window's frames from t.
+    """
     # Paper: a clip's ends are not mentioned; here: the nearest frame is repeated, because its
     # ancestors repeat frames too and a window of fixed length must be full.
     return [min(max(frame + offset, 0), length - 1) for offset in window]
@@ -96,13 +102,13 @@ class WindowSet:
     """Cuts windows out of frame stores.
 
     Args:
-        stores: per split.
-        window: frame offsets, consecutive, containing 0.
-        crop: size of the network's input.
-        stride: of the heat maps.
+        stores: frames and interim frames of each split.
+        window: offsets of the window's frames from t; consecutive, 0 among them.
+        crop: height and width of the network's input, crop px.
+        stride: crop px per map px of the heat maps.
         enlarge: factor on the box.
         interim: whether interim frames are read.
-        mirror: each joint's partner on the other side.
+        mirror: id of each joint's partner on the other side of the body.
     """
 
     def __init__(
@@ -125,7 +131,7 @@ class WindowSet:
         self.mirror = tuple(mirror)
 
     def __call__(self, key: Key, draw: Draw = NONE) -> Sample:
-        """Builds the window of one person."""
+        """Cuts the window of one person, augmented as `draw` says."""
         height, width = self.crop.height, self.crop.width
         affine = crops.box_affine(
             key.box, height, width, self.enlarge, rotation=draw.rotation, scale=draw.scale
@@ -164,7 +170,7 @@ class WindowSet:
         assert store.interim is not None
         rough = [
             images[left]
-            if left == right  # a padded interval has no motion in it
+            if left == right  # nothing moves in a padded interval, so the frame itself serves
             else crops.crop(store.interim(key.sequence, left), affine, height, width)
             for left, right in pairwise(frames)
         ]
@@ -192,12 +198,12 @@ class WindowSet:
 
 
 def collate(samples: Rows[Sample]) -> Sample:
-    """Stacks samples; arrays stay uint8 until they reach the device."""
+    """Stacks samples to a batch; images stay uint8 until they are on the device."""
     return Sample(*(np.stack(column) for column in zip(*samples, strict=True)))
 
 
 def to_device(stacked: Sample, device: torch.device) -> Batch:
-    """Moves a collated batch to the device and normalises its images there."""
+    """Moves a stacked batch to the device and normalises its images there."""
 
     def moved(array: NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
@@ -210,9 +216,9 @@ def to_device(stacked: Sample, device: torch.device) -> Batch:
 
 
 def normalise(pixels: Tensor) -> Float[Tensor, "B T 3 H W"]:
-    """Scales uint8 RGB (B, T, H, W, 3) to ImageNet's mean and deviation.
+    """Normalises uint8 RGB (B, T, H, W, 3) by ImageNet's mean and standard deviation.
 
-    The result is a view with channels last in memory, as the backbone wants them.
+    The result is a view; in memory its channels stay last, which is fastest for the backbone.
     """
     scale = 1 / (255 * torch.from_numpy(crops.STD).to(pixels.device))
     shift = 255 * torch.from_numpy(crops.MEAN).to(pixels.device) * scale

@@ -1,1 +1,1 @@
-"""Numbers from predictions: average precision, OKS, intervals, synthesis; numpy only."""
+"""Scores of predictions: average precision, PCK, OKS, intervals, errors of synthesized poses."""

@@ -1,7 +1,7 @@
 """PoseTrack's average precision per joint, also on subsets and on bootstrap resamples.
 
-Reference: poseval, commit 4258a15, but for one point: equal scores keep file order (poseval's
-unstable sort makes its own value depend on the CPU).
+Results equal those of poseval, commit 4258a15, except that equal scores keep file order; poseval
+sorts with an unstable algorithm, whose result depends on the CPU.
 """
 
 from collections.abc import Sequence
@@ -13,25 +13,25 @@ from tips import skeleton
 from tips.evaluation.matching import Evidence, count_truth
 from tips.evaluation.people import Bools, Clip, Floats, Ints, Rule
 
-_CHUNK = 64  # resamples at a time: the working arrays stay in the cache
+_CHUNK = 64  # resamples that are computed at once; so few that the arrays stay in the CPU's cache
 
 
 class Scores(NamedTuple):
-    """Per joint (15,), percent but for the counts."""
+    """Scores of each joint, (15,) each; percent, except for the counts."""
 
     ap: Floats
-    precision: Floats
-    recall: Floats
-    n_truth: Ints
-    n_found: Ints
-    n_hit: Ints
+    precision: Floats  # at the lowest score
+    recall: Floats  # at the lowest score
+    n_truth: Ints  # annotated joints
+    n_found: Ints  # predicted joints
+    n_hit: Ints  # predicted joints that are hits
 
 
 class Subset(NamedTuple):
-    """A part of the truth: per clip and counted frame, which joints of which people belong.
+    """A part of the truth: which joints of which people belong to it, per clip and counted frame.
 
-    `frames` says which frames belong as a whole; None where single joints are chosen, since a
-    predicted person that was assigned to nobody then belongs nowhere.
+    `frames` says which frames belong to it as a whole. It is None if single joints are chosen: then
+    a predicted person who was assigned to nobody belongs to no part.
     """
 
     truth: tuple[tuple[Bools, ...], ...]  # clip, frame -> (P, 15)
@@ -39,14 +39,14 @@ class Subset(NamedTuple):
 
 
 def average_precision(evidence: Evidence, weights: Ints | None = None) -> Scores:
-    """Average precision of every joint, with its last precision and recall and its counts.
+    """Computes the average precision of every joint, its last precision and recall, its counts.
 
-    A joint without predictions scores 0 and counts; a joint without truth but with predictions
-    scores NaN and does not (rule kit21: 0, and counts).
+    A joint without predictions scores 0, which enters means. A joint with predictions but without
+    truth scores NaN, which does not; with the rule kit21 it scores 0, which does.
 
     Args:
         evidence: from `match` or `subset`.
-        weights: how often each sequence counts (sequences,), integers; once when None.
+        weights: how often each sequence counts (sequences,), integers; None: once.
     """
     if weights is None:
         weights = np.ones(len(evidence.names), dtype=np.int64)
@@ -66,23 +66,23 @@ def average_precision(evidence: Evidence, weights: Ints | None = None) -> Scores
 
 
 def _percent(area: Floats, n_truth: Ints, n_found: Ints, rule: Rule) -> Floats:
-    """100 area / n_truth; with predictions only NaN (kit21: 0), without predictions 0."""
+    """Computes 100 area / n_truth; without truth NaN (kit21: 0), without predictions 0."""
     result = np.where((n_found > 0) & (rule == "poseval"), np.nan, 0.0)
     np.divide(100 * area, n_truth, out=result, where=(n_found > 0) & (n_truth > 0))
     return result
 
 
 def resampled(evidence: Evidence, weights: Ints) -> Floats:
-    """Average precision of every joint on many resamples of the sequences.
+    """Computes the average precision of every joint on many resamples of the sequences.
 
-    A sequence of weight k counts as k copies that lie next to each other in file order.
+    A sequence of weight k counts as k copies that follow each other in file order.
 
     Args:
         evidence: from `match` or `subset`.
         weights: how often each sequence counts, (R, sequences), integers.
 
     Returns:
-        (R, 15), percent, with the NaN and 0 of `average_precision`.
+        (R, 15), percent; NaN and 0 as in `average_precision`.
     """
     weights = np.asarray(weights)
     if weights.ndim != 2 or weights.shape[1] != len(evidence.names):
@@ -104,22 +104,23 @@ def resampled(evidence: Evidence, weights: Ints) -> Floats:
 
 
 def _by_joint(joint: Ints) -> list[Ints]:
-    """Rows of each of the 15 joints, in order."""
-    order = np.argsort(joint.astype(np.int8), kind="stable")  # bytes are sorted by radix
+    """Lists the rows of each of the 15 joints, in order."""
+    order = np.argsort(joint.astype(np.int8), kind="stable")  # numpy sorts bytes by radix: fast
     return np.split(order, np.cumsum(np.bincount(joint, minlength=skeleton.COUNT))[:-1])
 
 
 def _descending(scores: Floats) -> Ints:
-    """Places of the scores from high to low, NaN first, equal scores in file order."""
+    """Sorts scores from high to low, NaN first, equal ones in file order. Returns their places."""
     order = np.argsort(-scores, kind="stable")  # numpy puts NaN last
     return np.roll(order, np.isnan(scores).sum())
 
 
 def _area(weights: Floats, sequence: Ints, hit: Bools) -> Floats:
-    """Sum over hits of the precision's envelope, (R,); that times 1 / n_truth is the AP.
+    """Sums the envelope of the precision over hits, (R,); divided by n_truth this is the AP.
 
-    Recall moves at hits only, and the envelope at a hit is reached at a hit, so that misses
-    enter through the rank alone. k copies of a hit share the envelope of the last of them.
+    Recall changes at hits only, and the envelope at a hit is the precision at that or a later hit.
+    So only hits are looked at; misses matter by the rank alone. k copies of a hit have the envelope
+    of the last of them.
     """
     each = weights.take(sequence, axis=1)
     rank = np.cumsum(each, axis=1)[:, hit]
@@ -132,7 +133,7 @@ def _area(weights: Floats, sequence: Ints, hit: Bools) -> Floats:
 
 
 def total(ap: Floats) -> Floats:
-    """Poseval's "Total": plain mean over the joints (..., 15) that are not NaN."""
+    """Computes poseval's "Total", the plain mean over the joints (..., 15) that are not NaN."""
     known = ~np.isnan(ap)
     count = known.sum(axis=-1)
     result = np.full(ap.shape[:-1], np.nan)
@@ -141,7 +142,7 @@ def total(ap: Floats) -> Floats:
 
 
 def columns(ap: Floats) -> dict[str, float]:
-    """The seven columns of Tables VIII-XI; a column that holds a NaN joint is NaN."""
+    """Computes the seven columns of Tables VIII-XI; a column with a NaN joint is NaN."""
     return {
         name: float(np.mean([ap[skeleton.INDEX[joint]] for joint in joints]))
         for name, joints in skeleton.COLUMNS.items()
@@ -149,10 +150,10 @@ def columns(ap: Floats) -> dict[str, float]:
 
 
 def labelled_columns(ap: Floats, body: skeleton.Skeleton = skeleton.POSETRACK) -> dict[str, float]:
-    """The seven columns over the joints that are not NaN, as `total` counts them.
+    """Computes the seven columns over the joints that are not NaN, as `total` does.
 
-    Poseval prints NaN for the whole column where one joint is never labelled, such as the nose of
-    some clips; here that column is the mean of its other joints.
+    If one joint is never labelled, such as the nose in some clips, poseval prints NaN for its whole
+    column; here the column is the mean of its other joints.
     """
     return {
         name: float(total(ap[[body.joints.index(joint) for joint in joints]]))
@@ -161,7 +162,7 @@ def labelled_columns(ap: Floats, body: skeleton.Skeleton = skeleton.POSETRACK) -
 
 
 def without_false_alarms(evidence: Evidence) -> Evidence:
-    """The hits alone, whose AP is the share of annotated joints that were hit (PCK)."""
+    """Keeps the hits alone; their AP is the share of annotated joints that were hit, the PCK."""
     return _found(evidence, evidence.hit)
 
 
@@ -178,12 +179,12 @@ def _found(evidence: Evidence, kept: Bools) -> Evidence:
 
 
 def resampled_totals(evidence: Evidence, weights: Ints) -> Floats:
-    """Poseval's "Total" on many resamples of the sequences, (R,), percent."""
+    """Computes poseval's "Total" on many resamples of the sequences, (R,), percent."""
     return total(resampled(evidence, weights))
 
 
 def frame_subset(clips: Sequence[Clip], frames: Sequence[Bools]) -> Subset:
-    """All people of the chosen frames; `frames` has one mask over counted frames per clip."""
+    """Makes the subset of all people in some frames, from one mask over counted frames per clip."""
     return Subset(
         truth=tuple(
             tuple(
@@ -199,11 +200,11 @@ def frame_subset(clips: Sequence[Clip], frames: Sequence[Bools]) -> Subset:
 def subset(evidence: Evidence, chosen: Subset) -> Evidence:
     """Restricts evidence to a part of the truth without matching anew.
 
-    A prediction assigned to a person whose joint is outside of the subset is neither hit nor
-    miss, and truth outside does not count. A predicted person assigned to nobody is a miss in the
-    frames that belong to the subset; where the subset chooses single joints it is left out,
-    because nothing says which joint it should have been. Such a number is therefore an upper
-    bound, to be compared between rows only.
+    Truth outside of the subset does not count, and a predicted joint of a person whose true joint
+    is outside is neither hit nor miss. A predicted person who was assigned to nobody is a miss in
+    the frames of the subset. If the subset chooses single joints, such people are left out,
+    because nothing says which of their joints belong to it. The AP is then an upper bound, which
+    may only be compared between rows.
     """
     if len(chosen.truth) != len(evidence.names):
         raise ValueError(
@@ -230,7 +231,7 @@ def subset(evidence: Evidence, chosen: Subset) -> Evidence:
 
 
 def _flat_masks(chosen: Subset) -> tuple[Bools, Ints]:
-    """All (P, 15) masks under each other, and the first row of every clip's every frame."""
+    """Stacks all (P, 15) masks; also gives the first row of every frame of every clip."""
     longest = max((len(frames) for frames in chosen.truth), default=0)
     starts = np.zeros((len(chosen.truth), longest), dtype=np.int64)
     rows, next_row = [np.empty((0, skeleton.COUNT), dtype=np.bool_)], 0

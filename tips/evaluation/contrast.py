@@ -1,4 +1,4 @@
-"""Where two methods differ most on the same people: what Fig. 6's counterpart shows."""
+"""Finds the people on whom two methods differ most, for our counterpart of Fig. 6."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -7,15 +7,15 @@ import numpy as np
 
 from tips.evaluation.people import Clip, Floats, FoundFrame
 
-Place = tuple[str, int, int]  # sequence, frame's position in it, person's in that frame's list
+Place = tuple[str, int, int]  # sequence, position of the frame in it, position of the person there
 
 
 class Judged(NamedTuple):
-    """One person as a method sees them."""
+    """One person as a method predicts them."""
 
     joints: Floats  # (15, 2) image px
-    errors: Floats  # (15,) in the unit of the clips (head sizes); NaN where not annotated
-    right: int  # joints within the limit
+    errors: Floats  # (15,) in the unit of the clips, such as head sizes; NaN where not annotated
+    right: int  # number of joints within the limit
 
     @property
     def mean(self) -> float:
@@ -24,19 +24,22 @@ class Judged(NamedTuple):
 
 
 class Contrast(NamedTuple):
-    """One person whom ours and the other method see differently."""
+    """One person whom our method and another one predict differently."""
 
     place: Place
-    joints: int  # right in ours - right in the other's; above 0 ours wins
-    error: float  # mean error, ours - other's
+    joints: int  # right joints of ours - those of the other; if above 0, ours wins
+    error: float  # mean error of ours - that of the other
 
 
 def judge(clips: Iterable[Clip], limit: float) -> dict[Place, Judged]:
-    """Finds the prediction of every annotated person that has one: by track, else the closest.
+    """Finds the prediction of every annotated person: that of the same track, else the closest.
 
     Args:
         clips: truth and predictions of one run.
-        limit: largest error of a joint that is right, in the unit of the clips.
+        limit: largest error of a right joint, in the unit of the clips.
+
+    Returns:
+        The people who have a prediction.
     """
     judged = {}
     for clip in clips:
@@ -57,7 +60,7 @@ def judge(clips: Iterable[Clip], limit: float) -> dict[Place, Judged]:
 
 
 def _candidates(found: FoundFrame, track: int) -> Floats:
-    """The poses (Q, 15, 2) that may be a person's."""
+    """Gives the poses (Q, 15, 2) that may be a person's."""
     own = [index for index, other in enumerate(found.tracks) if other == track >= 0]
     return found.joints[own] if own else found.joints
 
@@ -65,29 +68,35 @@ def _candidates(found: FoundFrame, track: int) -> Floats:
 def best(
     methods: Mapping[str, Mapping[Place, Judged]], names: Sequence[str], people: Sequence[Place]
 ) -> str:
-    """The method with most right joints of people whom all of them have; first of equals."""
+    """Names the method with the most right joints; of equals the first.
+
+    Args:
+        methods: people of each method, by its name.
+        names: the methods to choose among.
+        people: the people that count; all of these methods must have them.
+    """
     right = {name: sum(methods[name][place].right for place in people) for name in names}
     return max(names, key=lambda name: right[name])
 
 
 def shared(methods: Sequence[Mapping[Place, Judged]]) -> list[Place]:
-    """People whom every method has, in the order of sequence, frame and person."""
+    """Lists the people whom every method has, by sequence, frame and person."""
     return sorted(set.intersection(*(set(one) for one in methods)))
 
 
 def extremes(
     ours: Mapping[Place, Judged], other: Mapping[Place, Judged], people: Sequence[Place], count: int
 ) -> tuple[list[Contrast], list[Contrast]]:
-    """The largest wins and the largest losses of ours, at most one of each per sequence.
+    """Lists the largest wins and the largest losses of ours, at most one of each per sequence.
 
-    Counted in right joints; of equals, the one with the larger difference in mean error, then the
-    first. A person on whom both see equally many joints right is neither.
+    They are ordered by the difference in right joints, then by that in mean error. A person with
+    equally many right joints in both is neither win nor loss.
 
     Args:
-        ours: a method's people.
-        other: another's.
-        people: those to choose among.
-        count: of wins and of losses, at most.
+        ours: people of our method.
+        other: people of the other method.
+        people: the people to choose among; both methods must have them.
+        count: largest number of wins, and of losses.
     """
     pairs = [(place, ours[place], other[place]) for place in people]
     found = [Contrast(place, a.right - b.right, a.mean - b.mean) for place, a, b in pairs]

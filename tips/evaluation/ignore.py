@@ -1,4 +1,4 @@
-"""Points in ignore regions, as shapely's `Polygon.contains` has it, many at a time."""
+"""Tells which points lie in ignore regions, as shapely's `Polygon.contains`, but many at once."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from tips.evaluation.people import Bools, Floats, Ints
 
 
 def inside(points: Floats, rings: Sequence[Floats]) -> Bools:
-    """Whether points (..., 2) lie strictly inside any ring; see `inside_pairs`."""
+    """Tells whether points (..., 2) lie strictly inside any ring; see `inside_pairs`."""
     flat = points.reshape(1, -1, 2)
     filled = [ring for ring in rings if len(ring)]
     pairs = inside_pairs(flat.repeat(len(filled), axis=0), filled, np.arange(len(filled)))
@@ -17,14 +17,14 @@ def inside(points: Floats, rings: Sequence[Floats]) -> Bools:
 
 
 def inside_pairs(points: Floats, rings: Sequence[Floats], ring: Ints) -> Bools:
-    """Whether points lie strictly inside one ring each; edges and vertices are outside.
+    """Tells whether points lie strictly inside one ring each; edges and vertices are outside.
 
-    A ring that crosses itself is filled even-odd.
+    A ring that crosses itself is filled by the even-odd rule.
 
     Args:
-        points: groups of points (n, k, 2); one that is not finite is outside.
-        rings: corners (c, 2), c >= 3.
-        ring: of each group (n,).
+        points: groups of points (n, k, 2), image px; a point that is not finite is outside.
+        rings: corners of each ring (c, 2), c >= 3, image px.
+        ring: index of each group's ring (n,).
 
     Returns:
         (n, k)
@@ -36,7 +36,8 @@ def inside_pairs(points: Floats, rings: Sequence[Floats], ring: Ints) -> Bools:
     corners = np.concatenate(rings)
     starts = np.cumsum(sizes) - sizes
     low, high = np.minimum.reduceat(corners, starts), np.maximum.reduceat(corners, starts)
-    # Most joints are far from every region: only those in its bounding box are worth asking for.
+    # Most joints are far from every region, so shapely is asked only about points in the bounding
+    # box of their ring.
     boxed = (points > low[ring, None]) & (points < high[ring, None])
     near = np.asarray(boxed.all(axis=-1), dtype=np.bool_)
     group, _ = places(near)
@@ -52,6 +53,6 @@ def inside_pairs(points: Floats, rings: Sequence[Floats], ring: Ints) -> Bools:
 
 
 def places(mask: Bools) -> tuple[Ints, Ints]:
-    """Row and column of every True of a matrix, in order; several times quicker than `nonzero`."""
+    """Gives row and column of every True of a matrix, in order; much faster than `nonzero`."""
     rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])
     return rows, columns

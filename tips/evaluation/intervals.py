@@ -1,8 +1,8 @@
 """Intervals of differences between rows: bootstrap over sequences plus variance between seeds.
 
-variance = bootstrap variance of the difference of seed means on shared resamples + s^2 / n_seeds,
-where s^2 is the variance of paired seed differences pooled over all rows with at least three
-seeds; interval = +-1.96 sd.
+The variance of a difference is its bootstrap variance (of the difference of seed means, on
+resamples that all rows share) plus s^2 / n_seeds. s^2 is the variance of paired seed differences,
+pooled over all rows with at least three seeds. The interval is +-1.96 standard deviations.
 """
 
 from collections import Counter
@@ -17,16 +17,16 @@ from tips.evaluation.matching import Evidence
 from tips.evaluation.people import Floats, Ints
 
 RESAMPLES = 1_000
-SEED = 20_260  # one stream for all rows: every row sees the same resamples
+SEED = 20_260  # all rows use it, so that they see the same resamples
 ENOUGH_SEQUENCES = 40
 ENOUGH_SEEDS = 3
 _Z = 1.96
 
 
 class Row(NamedTuple):
-    """What the seeds of one variant score, on all sequences and on each resample, percent.
+    """Scores of the seeds of one variant, on all sequences and on each resample, percent.
 
-    `shared` marks a network that all seeds have in common (the stage-one backbone): it pairs
+    `shared` marks a row with one network for all seeds, the backbone of stage one; it is paired
     with every seed of the other row.
     """
 
@@ -40,9 +40,9 @@ class Row(NamedTuple):
 class Interval(NamedTuple):
     """Difference of two rows in points, with its interval.
 
-    `separable` says that 0 lies outside; it is never said while the variance between seeds is
-    unknown (`seed_sd` NaN: no row has three seeds), though `low` and `high` are then given for
-    the sequences alone. Both are NaN for a single sequence.
+    `separable` says that 0 lies outside of the interval. It is False as long as the variance
+    between seeds is unknown, because no row has three seeds; then `seed_sd` is NaN, and `low` and
+    `high` are those of the bootstrap alone. With a single sequence, `low` and `high` are NaN.
     """
 
     difference: float
@@ -56,25 +56,25 @@ class Interval(NamedTuple):
 
 
 class SameVariant(NamedTuple):
-    """A/A check: pairs of seeds of one variant, and how many the rule calls separable."""
+    """A/A check: pairs of seeds of one variant, and how many of them are found separable."""
 
     pairs: int
     separable: int
 
     @property
     def share(self) -> float:
-        """Share of pairs called separable; about 0.05 where the rule is honest."""
+        """Share of the pairs that are found separable; about 0.05 if the intervals are right."""
         return self.separable / self.pairs if self.pairs else float("nan")
 
 
 def resamples(strata: Sequence[str], count: int = RESAMPLES, seed: int = SEED) -> Ints:
-    """Stratified bootstrap: how often each sequence counts in each resample.
+    """Draws stratified bootstrap resamples: how often each sequence counts in each of them.
 
     Args:
-        strata: stratum of each sequence (its motion), in the order of the evidence; sequences
-            alone in theirs are one stratum together, because nothing else stands for them.
-        count: number of resamples R.
-        seed: of the generator; equal arguments give equal resamples.
+        strata: stratum of each sequence (its motion), in the order of the evidence. Sequences that
+            are alone in their stratum form one together, because alone they would never vary.
+        count: number of resamples, R.
+        seed: seed of the generator; equal arguments give equal resamples.
 
     Returns:
         (R, sequences); the counts of every stratum sum to its size.
@@ -91,10 +91,15 @@ def resamples(strata: Sequence[str], count: int = RESAMPLES, seed: int = SEED) -
 
 
 def row(evidence: Mapping[int, Evidence], weights: Ints, shared: bool = False) -> Row:
-    """Scores the runs of one variant (seed -> evidence) on all sequences and on the resamples.
+    """Scores the runs of one variant on all sequences and on the resamples.
+
+    Args:
+        evidence: evidence of each run, by seed.
+        weights: how often each sequence counts (R, sequences), from `resamples`.
+        shared: whether all seeds have this one network in common.
 
     Raises:
-        ValueError: there is no run, or the runs do not hold the same sequences.
+        ValueError: if there is no run, or if the runs do not hold the same sequences.
     """
     names = {run.names for run in evidence.values()}
     if len(names) != 1:
@@ -110,7 +115,7 @@ def row(evidence: Mapping[int, Evidence], weights: Ints, shared: bool = False) -
 
 
 def _pairs(ours: Row, baseline: Row) -> tuple[list[int], list[int]]:
-    """Places of the runs that face each other."""
+    """Gives the places of the paired runs in both rows."""
     if ours.sequences != baseline.sequences:
         raise ValueError(
             f"rows must share their sequences; got {len(ours.sequences)} and "
@@ -131,20 +136,20 @@ def _pairs(ours: Row, baseline: Row) -> tuple[list[int], list[int]]:
 
 
 def paired_differences(ours: Row, baseline: Row) -> Floats:
-    """Differences ours - baseline of the seeds that both rows have, in points, (n_seeds,)."""
+    """Computes ours - baseline for the seeds that both rows have, points, (n_seeds,)."""
     left, right = _pairs(ours, baseline)
     return ours.points[left] - baseline.points[right]
 
 
 def pooled_seed_variance(differences: Sequence[Floats]) -> float:
-    """s^2: variance of paired seed differences, pooled over all rows with at least three seeds.
+    """Computes s^2, the variance between seeds, pooled over all rows with at least three seeds.
 
     Args:
-        differences: one array per row or pair of rows, of paired differences, or of a row's own
-            scores where the other side has no seeds; shorter ones are passed over.
+        differences: an array per pair of rows with their paired differences, or per row with its
+            own scores if the other side has no seeds. Arrays of fewer than three are not used.
 
     Returns:
-        points^2; NaN where no row has three seeds.
+        points^2; NaN if no array has three values.
     """
     used = [values for values in differences if len(values) >= ENOUGH_SEEDS]
     if not used:
@@ -154,12 +159,12 @@ def pooled_seed_variance(differences: Sequence[Floats]) -> float:
 
 
 def interval(ours: Row, baseline: Row, seed_variance: float) -> Interval:
-    """Interval of ours - baseline from the seeds they share and the shared resamples.
+    """Computes the interval of ours - baseline, from the seeds and the resamples that they share.
 
     Args:
         ours: the row.
-        baseline: what it is compared with, on the same resamples.
-        seed_variance: from `pooled_seed_variance`; NaN where unknown.
+        baseline: the row that it is compared with, on the same resamples.
+        seed_variance: from `pooled_seed_variance`; NaN if unknown.
     """
     left, right = _pairs(ours, baseline)
     difference = float((ours.points[left] - baseline.points[right]).mean())
@@ -182,11 +187,12 @@ def interval(ours: Row, baseline: Row, seed_variance: float) -> Interval:
 
 
 def same_variant(rows: Sequence[Row], seed_variance: float) -> SameVariant:
-    """Runs every pair of seeds of every variant through `interval` (A/A check)."""
+    """Computes the A/A check: `interval` of every pair of seeds of every variant."""
     separable, pairs = 0, 0
     for one in rows:
         for left, right in combinations(range(len(one.seeds)), 2):
-            # The pair plays two variants of one run each, so both carry the same seed label.
+            # The two runs stand for two variants with one run each; `interval` pairs runs of equal
+            # seeds, so both get the seed 0.
             sides = [
                 one._replace(
                     seeds=(0,), points=one.points[[i]], resampled=one.resampled[[i]], shared=False

@@ -1,10 +1,10 @@
-"""Which predicted joint is a hit: the ignore step, distances, assignment and labels of poseval.
+"""Decides which predicted joint is a hit, as poseval does: ignore regions, distances, assignment.
 
-Reference: poseval, commit 4258a15. Everything here happens once per run; average precision on
+Results equal those of poseval, commit 4258a15. This is done once per run; average precision on
 subsets and on bootstrap resamples is then computed from the resulting `Evidence`.
 
-People lie under each other in arrays without a frame axis; `_ranges` makes the pairs (predicted
-person, annotated person) and (ignore region, person) of equal frames.
+The people of all frames are rows of the same arrays, which have no axis for frames. `_ranges` makes
+the pairs (predicted person, annotated person) and (ignore region, person) within equal frames.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,16 +16,16 @@ from tips import skeleton
 from tips.evaluation.ignore import inside_pairs, places
 from tips.evaluation.people import Bools, Clip, Floats, Ints, Rule, TruthFrame, lengths
 
-THRESHOLD = 0.5  # of a head size, inclusive
-_PAIRS = 8_000  # of people at a time: the working arrays stay in the cache
+THRESHOLD = 0.5  # head sizes, inclusive
+_PAIRS = 8_000  # pairs of people at once; so few that the arrays stay in the CPU's cache
 
 
 class Evidence(NamedTuple):
-    """One row per predicted joint (n) and one per annotated joint (m), and their counts.
+    """One row per predicted joint (n) and one per annotated joint (m), and counts of the truth.
 
-    `frame` counts the clip's counted frames; `person` is the place of a person in the truth's
-    list of that frame, -1 for a predicted person that was assigned to nobody. Rows are in file
-    order, which settles ties.
+    `frame` numbers the clip's counted frames. `person` is the place of the annotated person in the
+    list of that frame; -1 for a predicted person who was assigned to nobody. Rows are in file
+    order, which decides between equal scores.
     """
 
     names: tuple[str, ...]
@@ -42,22 +42,22 @@ class Evidence(NamedTuple):
 
 
 class _People(NamedTuple):
-    """Own copies of people of several frames under each other; a frame's are neighbours."""
+    """Copies of the people of several frames, one frame after the other."""
 
-    joints: Floats  # (n, 15, 2)
+    joints: Floats  # (n, 15, 2) image px
     frame: Ints  # (n,)
-    place: Ints  # (n,) in the frame's list
-    first: Ints  # (frames,)
-    size: Ints  # (frames,)
+    place: Ints  # (n,) place in the frame's list
+    first: Ints  # (frames,) first person of each frame
+    size: Ints  # (frames,) number of people of each frame
 
 
 def match(clips: Sequence[Clip], threshold: float = THRESHOLD, rule: Rule = "poseval") -> Evidence:
     """Labels every predicted joint hit or miss and counts the annotated joints.
 
     Args:
-        clips: truth and predictions, read under the same rule; ignore regions are applied here.
-        threshold: largest distance of a hit, in head sizes.
-        rule: under "kit21" joints exist only where both coordinates are positive.
+        clips: truth and predictions, read by the same rule; ignore regions are applied here.
+        threshold: largest distance of a hit, head sizes.
+        rule: with "kit21" a joint exists only if both coordinates are positive.
     """
     parts = [_match(batch, clips, threshold, rule) for batch in _batches(clips)]
     joint, score, hit, sequence, frame, person, truth = (
@@ -79,7 +79,7 @@ def match(clips: Sequence[Clip], threshold: float = THRESHOLD, rule: Rule = "pos
 
 
 def count_truth(truth: Ints, sequences: int) -> Ints:
-    """Annotated joints per sequence and joint, (sequences, 15)."""
+    """Counts the annotated joints of each sequence, (sequences, 15)."""
     flat = truth[:, 0] * skeleton.COUNT + truth[:, 3]
     counts = np.bincount(flat, minlength=sequences * skeleton.COUNT)
     return counts.reshape(sequences, skeleton.COUNT).astype(np.int64)
@@ -99,13 +99,13 @@ def clean(clip: Clip) -> Clip:
 
 
 def hits(truth: Floats, heads: Floats, found: Floats, threshold: float = THRESHOLD) -> Bools:
-    """Whether each joint of a predicted person lies within the threshold of an annotated one's.
+    """Tells which joints of a predicted person lie within the threshold of an annotated person's.
 
     Args:
         truth: annotated joints (pairs, 15, 2), image px, NaN where absent.
-        heads: head sizes (pairs,), image px; a head of size zero is never hit.
+        heads: head sizes (pairs,), image px; with a head of size zero nothing is a hit.
         found: predicted joints (pairs, 15, 2), image px, NaN where absent.
-        threshold: largest distance of a hit, in head sizes.
+        threshold: largest distance of a hit, head sizes.
 
     Returns:
         (pairs, 15)
@@ -118,19 +118,19 @@ def hits(truth: Floats, heads: Floats, found: Floats, threshold: float = THRESHO
 
 
 def assign(share: Floats, found: Ints, truth: Ints) -> Ints:
-    """Gives predicted people the annotated people they stand for.
+    """Assigns predicted people to annotated people.
 
-    Every prediction keeps only the person on whom most joints hit (share of that person's
-    annotated joints, first on ties); every person then takes the best of the predictions that
-    kept it. There is no second round, and scores play no part.
+    Every predicted person chooses the annotated person of whose joints it hits the largest share,
+    the first of equals. Then every annotated person keeps the best of the predictions that chose
+    it. There is no second round, and scores do not matter.
 
     Args:
-        share: of each pair (pairs,).
-        found: its predicted person (pairs,), ascending.
-        truth: its annotated person (pairs,), ascending among pairs of one predicted person.
+        share: share of hit joints of each pair (pairs,).
+        found: predicted person of each pair (pairs,), ascending.
+        truth: annotated person of each pair (pairs,), ascending within a predicted person.
 
     Returns:
-        The pairs that stand, as places in the arguments; others are assigned to nobody.
+        The assigned pairs, as places in the arguments.
     """
     kept = _first_best(found, share)
     won = kept[_first_best(truth[kept], share[kept])]
@@ -138,13 +138,13 @@ def assign(share: Floats, found: Ints, truth: Ints) -> Ints:
 
 
 def _first_best(group: Ints, value: Floats) -> Ints:
-    """Place of the largest value of every group, the first on ties."""
+    """Finds the place of the largest value of every group, the first of equals."""
     order = np.lexsort((-value, group))
     return order[np.diff(group[order], prepend=-1) > 0]
 
 
 def _batches(clips: Sequence[Clip]) -> Iterator[range]:
-    """Clips in order, several at a time, so that all pairs of a batch fit into memory."""
+    """Yields clips in order, several at once, but only so many that their pairs fit into memory."""
     start = pairs = 0
     for index, clip in enumerate(clips):
         own = sum(
@@ -161,7 +161,7 @@ def _batches(clips: Sequence[Clip]) -> Iterator[range]:
 def _match(
     batch: range, clips: Sequence[Clip], threshold: float, rule: Rule
 ) -> tuple[Ints, Floats, Bools, Ints, Ints, Ints, Ints]:
-    """Columns of `Evidence` from `joint` to `truth`."""
+    """Computes the columns of `Evidence` from `joint` to `truth`."""
     chosen = [clips[index] for index in batch]
     truths = [frame for clip in chosen for frame in clip.truth]
     founds = [frame for clip in chosen for frame in clip.found]
@@ -177,7 +177,7 @@ def _match(
     person[pair_found[pairs]] = truth.place[pair_truth[pairs]]
     hit = np.zeros(present.shape, dtype=np.bool_)
     hit[pair_found[pairs]] = near[pairs]
-    # Frames are counted per clip, not per batch.
+    # Frames are numbered within their clip, not within the batch.
     sequence = np.repeat(np.array(batch, np.int64), [len(clip.truth) for clip in chosen])
     number = np.array([i for clip in chosen for i in range(len(clip.truth))], dtype=np.int64)
     scores = np.concatenate([np.empty((0, skeleton.COUNT)), *(frame.scores for frame in founds)])
@@ -206,14 +206,14 @@ def _stacked(frames: Sequence[Floats]) -> _People:
 
 
 def _ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:
-    """Counts up from every `first` as often as `count` says; also who each number belongs to."""
+    """Gives `count` consecutive numbers from each `first` on, and the place that each is from."""
     owner = np.repeat(np.arange(len(count)), count)
     before = np.cumsum(count) - count
     return owner, (first - before)[owner] + np.arange(len(owner))
 
 
 def _seen(people: _People, truths: Sequence[TruthFrame], rule: Rule) -> _People:
-    """The people without the joints that do not count, which become NaN."""
+    """Sets the joints that do not count to NaN: in ignore regions, incomplete, or by the rule."""
     gone = _ignored(people, truths) | np.isnan(people.joints).any(axis=-1)
     if rule == "kit21":
         gone |= ~(people.joints > 0).all(axis=-1)
@@ -222,7 +222,7 @@ def _seen(people: _People, truths: Sequence[TruthFrame], rule: Rule) -> _People:
 
 
 def _ignored(people: _People, truths: Sequence[TruthFrame]) -> Bools:
-    """Which joints lie strictly inside an ignore region of their frame, (n, 15)."""
+    """Tells which joints lie strictly inside an ignore region of their frame, (n, 15)."""
     result = np.zeros(people.joints.shape[:2], dtype=np.bool_)
     frame_of, rings = [], []
     for frame, truth in enumerate(truths):

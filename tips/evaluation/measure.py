@@ -1,4 +1,4 @@
-"""One run against the truth: what every table takes from a predictions file."""
+"""Compares one run with the truth; every table takes its scores from the result."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -26,7 +26,7 @@ SUBSETS = ("clean", "degraded", "hidden")
 
 
 class Truth(NamedTuple):
-    """The validation split: labels, person sizes, and the true motion where it was rendered."""
+    """The validation split: labels, people's sizes, and the true motion if it was rendered."""
 
     dataset: Dataset
     annotations: Annotations
@@ -35,20 +35,20 @@ class Truth(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """One run: the evidence that AP is computed from, AP on subsets, errors between frames."""
+    """One run: the evidence of its AP, AP on subsets, errors of its synthesized poses."""
 
     evidence: Evidence
-    subsets: dict[str, float]  # of SUBSETS, percent; empty without true motion
-    between: dict[float, InBetween]  # by time s = beta / 2
+    subsets: dict[str, float]  # AP on each of SUBSETS, percent; empty without true motion
+    between: dict[float, InBetween]  # errors of synthesized poses, by time s = beta / 2
 
 
 def truth_folder(paths: Paths) -> Path:
-    """Folder of the embedded dataset's truth side files."""
+    """Names the folder of the embedded dataset's truth files."""
     return paths.root / "truth" / "val"
 
 
 def load_truth(study: Study, paths: Paths) -> Truth:
-    """Reads the validation split. Raises RecordError."""
+    """Reads the validation split. Raises RecordError if a file is missing or malformed."""
     annotations = records.read(Annotations, paths.annotations("val"))
     evaluation = study.scale.evaluation
     crop = next(iter(study.variants.values())).experiment.crop
@@ -69,7 +69,7 @@ def load_truth(study: Study, paths: Paths) -> Truth:
 
 
 def measure(predictions: Predictions, truth: Truth) -> Measured:
-    """Compares one run with the truth. Raises RecordError."""
+    """Compares one run with the truth. Raises RecordError if they do not fit together."""
     if truth.dataset.metric == "PCK":
         people = from_records(truth.annotations, predictions, unit="box")
         return Measured(without_false_alarms(match(people, pck.THRESHOLD)), {}, {})
@@ -78,7 +78,7 @@ def measure(predictions: Predictions, truth: Truth) -> Measured:
     if truth.motion is None:
         return Measured(evidence, {}, {})
     chosen = _chosen(clips, truth.motion)
-    # A detected box belongs to no annotated person, so nothing says where its joints were.
+    # A detected box belongs to no annotated person, so nobody knows the true joints to its poses.
     known = predictions.boxes == "gt"
     return Measured(
         evidence,
@@ -109,7 +109,7 @@ def _between(
 
 
 def _at(predictions: Predictions, time: float) -> Predictions:
-    """The predictions with the synthesized poses of one time only."""
+    """Copies the predictions with the synthesized poses of one time only."""
     sequences = tuple(
         part.model_copy(update={"between": tuple(b for b in part.between if b.time == time)})
         for part in predictions.sequences

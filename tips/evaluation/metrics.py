@@ -1,6 +1,6 @@
-"""What is kept of a measured run: metrics.json for people, evidence.npz for the tables.
+"""The files of a measured run: metrics.json for people to read, evidence.npz for the tables.
 
-Both are written once, by `evaluate`; tables, pictures, MLflow and the report read them and measure
+The stage `evaluate` writes both once. Tables, pictures, MLflow and the report read them and measure
 nothing again.
 """
 
@@ -22,17 +22,17 @@ from tips.evaluation.people import from_records
 from tips.evaluation.synthesis import InBetween, synthesis_table
 from tips.records import Predictions, RecordError, atomic_path, read, without_nan
 
-BETWEEN = "between"  # starts the names of a time's arrays: between/0.5/error
+BETWEEN = "between"  # starts the names of arrays of synthesized poses, such as between/0.5/error
 
 
 class _Part(BaseModel):
-    """Base of what is read back; keys that no reader needs are ignored."""
+    """Base of what is read from metrics.json; keys that no reader needs are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class PartScore(_Part):
-    """OKS of one part, percent; null where nobody has it."""
+    """OKS of one part, percent; null if nobody has the part."""
 
     score: float | None
 
@@ -45,7 +45,7 @@ class Oks(_Part):
 
 
 class Metrics(_Part):
-    """metrics.json as tables read it; every number in percent."""
+    """The part of metrics.json that tables read; every number is in percent."""
 
     metric: str
     total: float | None
@@ -56,11 +56,11 @@ class Metrics(_Part):
 
 
 class Scored(NamedTuple):
-    """One measured run: its numbers, and what intervals and Table S are computed from."""
+    """One measured run: its scores, and what intervals and Table S are computed from."""
 
     metrics: Metrics
     evidence: Evidence
-    between: dict[float, InBetween]  # by time s = beta / 2
+    between: dict[float, InBetween]  # errors of synthesized poses, by time s = beta / 2
 
 
 def summarize(
@@ -69,10 +69,10 @@ def summarize(
     """Computes the numbers of metrics.json.
 
     Args:
-        predictions: of the run.
-        measured: the same run against the truth.
+        predictions: predictions of the run.
+        measured: the same run, compared with the truth.
         truth: the validation split.
-        evaluation: says which share of a box's area OKS takes.
+        evaluation: says which share of a box is a person's area in OKS.
     """
     body = truth.dataset.body
     scores = average_precision(measured.evidence)
@@ -111,7 +111,7 @@ def _oks(predictions: Predictions, truth: Truth, evaluation: Evaluation) -> dict
 
 
 def write_evidence(measured: Measured, file: Path) -> None:
-    """Writes what was matched, and the errors between frames; equal runs give equal bytes."""
+    """Writes the evidence and the errors of synthesized poses; equal runs give equal bytes."""
     arrays = {name: np.asarray(value) for name, value in measured.evidence._asdict().items()}
     for time, samples in measured.between.items():
         arrays |= {f"{BETWEEN}/{time:g}/{k}": v for k, v in samples._asdict().items()}
@@ -120,7 +120,7 @@ def write_evidence(measured: Measured, file: Path) -> None:
 
 
 def read_scored(metrics: Path, evidence: Path) -> Scored:
-    """Reads a measured run. Raises RecordError where either file is missing or damaged."""
+    """Reads a measured run. Raises RecordError if either file is missing or damaged."""
     found = read(Metrics, metrics)
     try:
         with evidence.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:

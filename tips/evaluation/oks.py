@@ -1,7 +1,7 @@
 """Object keypoint similarity per body part, the values of Fig. 4.
 
-All similarities come from pycocotools (COCOeval, iouType "keypoints") on copies of the truth whose
-joints outside of the part are switched off.
+All similarities are pycocotools' own (COCOeval, iouType "keypoints"). For a part, it gets a copy of
+the truth in which the joints of other parts are not labelled.
 """
 
 import contextlib
@@ -21,16 +21,16 @@ from tips.records import RecordError
 # Paper: Fig. 4 shows "OKS values of 7 symmetric parts" and defines no OKS for PoseTrack; here:
 # mean part OKS under fixed full-body matches, unmatched people counting 0, because that is an OKS
 # proper (part AP is tabulated beside it) and no match changes from part to part.
-AREA_FACTOR = 0.53  # of the box, as mmpose has it: PoseTrack has no segmentation areas
-MATCH_FROM = 0.5  # smallest full-body OKS of a match, COCO's first threshold
+AREA_FACTOR = 0.53  # a person's area / box, as in mmpose: PoseTrack has no segmentation areas
+MATCH_FROM = 0.5  # lowest full-body OKS of a match, COCO's first threshold
 THRESHOLD_50, THRESHOLD_75 = 0, 5  # places among COCO's thresholds .50:.05:.95
-_FAR = 1e9  # px; where pycocotools sees a joint that was not predicted
+_FAR = 1e9  # px; pycocotools gets this place for a joint that was not predicted
 PARTS = {
     name: tuple(skeleton.INDEX[joint] for joint in joints)
     for name, joints in skeleton.COLUMNS.items()
 }
 
-# mmpose's flavour has the eyes' .025 for head_bottom and head_top; see skeleton.SIGMAS.
+# mmpose takes .025, the sigma of COCO's eyes, for head_bottom and head_top; see skeleton.SIGMAS.
 SIGMAS = {
     "pifpaf": skeleton.SIGMAS,
     "mmpose": tuple(
@@ -43,13 +43,13 @@ Matching = Literal["track", "best"]
 
 
 class PartOks(NamedTuple):
-    """One part, percent. `n` people have a labelled joint there, `n_matched` of them a match."""
+    """OKS of one part, percent."""
 
-    score: float  # unmatched people count 0
+    score: float  # mean over people with a labelled joint there; unmatched people count 0
     matched: float  # mean over matched people only
     ap: float  # COCOeval's AP (.50:.95) on the truth restricted to the part
-    n: int
-    n_matched: int
+    n: int  # number of people with a labelled joint there
+    n_matched: int  # number of matched people among them
 
 
 class CocoAp(NamedTuple):
@@ -62,7 +62,7 @@ class CocoAp(NamedTuple):
 
 
 class OksResult(NamedTuple):
-    """Fig. 4's values and the switches they depend on."""
+    """The values of Fig. 4 and the switches that they depend on."""
 
     parts: dict[str, PartOks]
     mean: float  # plain mean of the seven parts
@@ -86,18 +86,20 @@ def part_oks(
     sigmas: Sequence[float] = skeleton.SIGMAS,
     area_factor: float = AREA_FACTOR,
 ) -> OksResult:
-    """Part OKS under one fixed match per person, on the frames and joints that poseval counts.
+    """Computes the OKS of each part with one match per person, which is the same for all parts.
+
+    Frames and joints are those that poseval counts.
 
     Args:
         clips: truth with person boxes, and predictions.
-        matching: "track" where every prediction comes from an annotated person's box and carries
-            its track (Fig. 4); "best" gives each prediction, by descending person score, the
-            free person of highest full-body OKS from 0.5 on.
+        matching: "track" matches equal tracks; it is for predictions from annotated boxes, which
+            keep the tracks of these (Fig. 4). "best" goes through predictions by descending person
+            score and matches each with the free person of highest full-body OKS, at least 0.5.
         sigmas: COCO's sigma of each of the 15 joints.
-        area_factor: area of a person as a share of the box.
+        area_factor: a person's area as a share of the box.
 
     Raises:
-        RecordError: a person with joints has no box or a box without area.
+        RecordError: if a person with joints has no box, or a box without area.
     """
     images = [
         image for clip in clips for image in _images(clean(clip), matching, sigmas, area_factor)
@@ -119,18 +121,18 @@ def coco_ap(
     sigmas: Sequence[float] = skeleton.SIGMAS,
     area_factor: float = AREA_FACTOR,
 ) -> CocoAp:
-    """COCO's keypoint AP on the frames and joints that poseval counts, all sizes of people.
+    """Computes COCO's keypoint AP of people of all sizes, on frames and joints that poseval counts.
 
-    COCO keeps the 20 predictions of a frame with the highest scores; here all are kept, because
-    PoseTrack's frames hold more people.
+    COCO keeps only the 20 predictions of a frame with the highest scores. Here all are kept,
+    because PoseTrack's frames hold more people.
 
     Args:
         clips: truth with person boxes, and predictions.
         sigmas: COCO's sigma of each of the 15 joints.
-        area_factor: area of a person as a share of the box.
+        area_factor: a person's area as a share of the box.
 
     Raises:
-        RecordError: a person with joints has no box or a box without area.
+        RecordError: if a person with joints has no box, or a box without area.
     """
     images = [
         image for clip in clips for image in _images(clean(clip), "none", sigmas, area_factor)
@@ -141,12 +143,12 @@ def coco_ap(
 def similarities(
     truth: Floats, areas: Floats, found: Floats, sigmas: Sequence[float] = skeleton.SIGMAS
 ) -> Floats:
-    """OKS of every prediction with every person, in pycocotools' own numbers.
+    """Computes the OKS of every predicted with every annotated person by pycocotools.
 
     Args:
-        truth: (P, 15, 2), image px, NaN where absent; at least one joint per person.
-        areas: (P,), px^2.
-        found: (Q, 15, 2), image px, NaN where absent.
+        truth: annotated joints (P, 15, 2), image px, NaN where absent; at least one per person.
+        areas: areas of the annotated people (P,), px^2.
+        found: predicted joints (Q, 15, 2), image px, NaN where absent.
         sigmas: COCO's sigma of each of the 15 joints.
 
     Returns:
@@ -184,7 +186,7 @@ def _images(
 
 
 def person_scores(found: FoundFrame) -> Floats:
-    """One score per predicted person; where a file gives none, the mean of the joints' scores."""
+    """Gives each predicted person's score; if the file has none, the mean of the joints' scores."""
     listed = ~np.isnan(found.joints).any(axis=-1)
     mean = np.where(listed, found.scores, 0.0).sum(axis=1) / np.maximum(listed.sum(axis=1), 1)
     return np.where(np.isnan(found.people), mean, found.people)
@@ -240,7 +242,7 @@ def _part(images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float])
 def _evaluate(
     images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float]
 ) -> tuple[CocoAp, list[Floats]]:
-    """COCOeval on some joints: AP, and (Q, P) similarities per image.
+    """Runs COCOeval on some joints. Returns the AP, and similarities (Q, P) of each image.
 
     People without a labelled joint among `ids` are left out; their columns are NaN.
     """
@@ -258,7 +260,7 @@ def _evaluate(
     for index, (image, people) in enumerate(zip(images, columns, strict=True)):
         table = run.ious[index + 1, 1]
         if len(table):
-            # pycocotools orders detections by score; its own sort is stable as well.
+            # pycocotools sorts detections by score, also with a stable sort.
             order = np.argsort(-image.people, kind="stable")
             result[index][np.ix_(order, np.array(people))] = table
     precision, recall = run.eval["precision"], run.eval["recall"]

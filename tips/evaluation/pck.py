@@ -1,8 +1,8 @@
 """PCK for JHMDB and sub-JHMDB (Table XI): hits within a share of the person's size.
 
-No paper of the table defines its metric. The rows that can be traced are normalised by the
-person's box at 0.2; "Avg" of the older ones is the mean of the seven columns, that of recent ones
-fits a mean over all 15 joints only.
+No paper of the table defines its metric. Where a row's metric can be traced, distances are divided
+by the size of the person's box, and 0.2 is the limit. "Avg" of older rows is the mean of the seven
+columns; that of recent rows can only be a mean over all 15 joints.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ Edge = Literal["<=", "<"]
 
 
 class Pck(NamedTuple):
-    """Percent; NaN where nobody has the joint. Means are over what is not NaN."""
+    """PCK, percent; NaN where nobody has the joint. Means leave NaN out."""
 
     joints: dict[str, float]
-    n: dict[str, int]  # people with the joint
+    n: dict[str, int]  # number of people with each joint
     columns: dict[str, float]
-    mean_7: float  # of the columns
-    mean_13: float  # of the joints of the columns
-    mean_15: float  # of all joints, neck and belly too; compare this one with the paper
+    mean_7: float  # mean of the columns
+    mean_13: float  # mean of the joints of the columns
+    mean_15: float  # mean of all joints with neck and belly; the one to compare with the paper
     size: Size
     threshold: float
     edge: Edge
@@ -45,20 +45,21 @@ def pck(
     edge: Edge = "<=",
     columns: Mapping[str, Sequence[str]] = skeleton.JHMDB.columns,
 ) -> Pck:
-    """Share of the annotated joints that lie within `threshold` sizes.
+    """Computes the share of annotated joints whose prediction lies within `threshold` sizes.
 
     Args:
         truth: annotated joints (n, J, 2), image px, NaN where absent.
-        found: predicted joints of the same people (n, J, 2); one that is not finite is a miss.
+        found: predicted joints of the same people (n, J, 2), image px; one that is not finite is a
+            miss.
         sizes: (n,) from `bbox_sizes` or `torso_sizes`, image px; a person of size 0 is left out.
-        names: of the J joints.
-        size: which of the two; recorded only.
+        names: names of the J joints.
+        size: which of the two sizes it is; only recorded.
         threshold: largest distance of a hit, in sizes.
-        edge: "<=" as LSTM_Pose_Machines has it, "<" as mmpose.
-        columns: joints of the table's columns.
+        edge: "<=" as in LSTM_Pose_Machines, or "<" as in mmpose.
+        columns: joints of each of the table's columns.
 
     Raises:
-        ValueError: shapes differ, a column's joint has no name here, or a size is not a number.
+        ValueError: if shapes differ, a column's joint is not among the names, or a size is NaN.
     """
     if not (truth.shape == found.shape == (len(sizes), len(names), 2)):
         raise ValueError(
@@ -95,12 +96,12 @@ def pck(
 def by_both_sizes(
     annotations: records.Annotations, predictions: records.Predictions, names: Sequence[str]
 ) -> dict[Size, Pck]:
-    """Scores a run on true boxes by either size; a person it does not predict is missed.
+    """Scores a run on true boxes with both sizes; all joints of people not predicted are misses.
 
     Args:
-        annotations: the split.
-        predictions: on its true boxes, people by their track.
-        names: of the dataset's joints.
+        annotations: annotations of the split.
+        predictions: predictions on its true boxes; people are found by their tracks.
+        names: names of the dataset's joints.
     """
     found = {
         (sequence.name, frame.frame, pose.track): records.points_array(pose.joints)
@@ -128,18 +129,20 @@ def by_both_sizes(
 
 
 def bbox_sizes(boxes: Floats) -> Floats:
-    """The longer side of every person's box (n, 4) = x, y, width, height, px."""
+    """Gives the longer side of every person's box (n, 4) = x, y, width, height, image px."""
     result: Floats = boxes[:, 2:].max(axis=1)
     return result
 
 
 def torso_sizes(truth: Floats, found: Floats, names: Sequence[str]) -> Floats:
-    """Left shoulder to right hip (n,), px; the predicted one where the true is below 1 px (mmpose).
+    """Computes the distances from left shoulder to right hip (n,), image px.
+
+    As in mmpose, the predicted distance is taken if the true one is below 1 px.
 
     Args:
         truth: annotated joints (n, J, 2), image px.
-        found: predicted joints (n, J, 2).
-        names: of the J joints.
+        found: predicted joints (n, J, 2), image px.
+        names: names of the J joints.
     """
     shoulder, hip = (names.index(name) for name in TORSO)
     own, other = (lengths(side[:, shoulder] - side[:, hip]) for side in (truth, found))
@@ -151,6 +154,6 @@ def _percent(hits: Ints, n: Ints) -> Floats:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Mean of what is not NaN."""
+    """Computes the mean of the values that are not NaN."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")

@@ -1,7 +1,7 @@
-"""Truth and predictions side by side as arrays: what every number of this folder is made from.
+"""Truth and predictions side by side as arrays, from which all scores of this folder are computed.
 
-Coordinates are image px. NaN means absent. A predicted joint that exists but has a coordinate that
-is no number lies at `NOWHERE`: it stays a sample of its own and can never be a hit.
+Coordinates are image px. NaN means absent. A predicted joint that is listed, but with a coordinate
+that is no number, lies at `NOWHERE`: it still counts as a predicted joint, and is never a hit.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,13 +17,14 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-HEAD_FACTOR = 0.6  # head size = 0.6 x diagonal of the head rectangle, as poseval has it
+HEAD_FACTOR = 0.6  # head size / diagonal of the head rectangle, as in poseval
 NOWHERE = -np.inf
 
-# Whose rules: poseval's, or those of PoseTrack21's kit, which counts frames by `is_labeled`, sees
-# joints at positive coordinates only and gives AP 0 where there are predictions but no truth.
+# The rules of poseval, or those of PoseTrack21's kit. The kit counts frames by `is_labeled`, takes
+# joints for absent unless both coordinates are positive, and gives AP 0 to a joint with predictions
+# but without truth.
 Rule = Literal["poseval", "kit21"]
-# What a distance is measured in: PoseTrack's head size, or the longer side of the person's box.
+# The unit of distances: PoseTrack's head size, or the longer side of the person's box.
 Unit = Literal["head", "box"]
 
 
@@ -31,7 +32,7 @@ class TruthFrame(NamedTuple):
     """Annotated people of one counted frame, in file order."""
 
     joints: Floats  # (P, 15, 2)
-    heads: Floats  # (P,) head size, or another unit of distance; NaN where there is none
+    heads: Floats  # (P,) head size, or another unit of distance, image px; NaN if unknown
     ignore: tuple[Floats, ...] = ()  # polygons (n, 2)
     boxes: Floats = np.empty((0, 4))  # (P, 4) x, y, width, height, NaN where unknown
     tracks: tuple[int, ...] = ()  # person ids, -1 where unknown
@@ -42,43 +43,47 @@ class FoundFrame(NamedTuple):
 
     joints: Floats  # (Q, 15, 2)
     scores: Floats  # (Q, 15)
-    people: Floats = np.empty(0)  # (Q,) one score per person, used by OKS only
+    people: Floats = np.empty(0)  # (Q,) one score per person, which only OKS uses
     tracks: tuple[int, ...] = ()
 
 
 class Clip(NamedTuple):
-    """One sequence: only its counted frames, truth and predictions frame by frame."""
+    """Truth and predictions of one sequence, frame by frame; only counted frames are there."""
 
     name: str
     stratum: str
-    positions: tuple[int, ...]  # of the counted frames in the sequence
+    positions: tuple[int, ...]  # positions of the counted frames in the sequence
     truth: tuple[TruthFrame, ...]
     found: tuple[FoundFrame, ...]
 
 
 def lengths(vectors: Floats) -> Floats:
-    """Lengths of vectors (..., 2), to the last bit those that `np.linalg.norm` gives one by one.
+    """Computes the lengths of vectors (..., 2), to the last bit as `np.linalg.norm` of each.
 
-    Its dot product fuses multiply and add where the CPU can; a distance that lies exactly on the
-    threshold must fall on poseval's side.
+    `np.linalg.norm` of a single vector uses a dot product, which rounds differently from squares
+    that are added. The results must be the same, because a distance may lie exactly at the
+    threshold, and poseval calls `np.linalg.norm`.
     """
     squares = np.asarray(np.vecdot(vectors, vectors), dtype=np.float64)
     return np.sqrt(squares, out=squares)
 
 
 def head_sizes(corners: Floats, factor: float = HEAD_FACTOR) -> Floats:
-    """Head sizes in px (PoseTrack's PCKh unit) of head rectangles (..., 4) = x1, y1, x2, y2."""
+    """Computes head sizes, the unit of PoseTrack's PCKh, of rectangles (..., 4) = x1, y1, x2, y2.
+
+    Both are in image px.
+    """
     return factor * lengths(corners[..., 2:] - corners[..., :2])
 
 
 def box_head_size(head: records.Box) -> float:
-    """Head size in px of a head rectangle (x, y, width, height)."""
+    """Computes the head size of a head rectangle (x, y, width, height), image px."""
     x, y, width, height = head
     return float(head_sizes(np.array([x, y, x + width, y + height], dtype=np.float64)))
 
 
 def no_people() -> FoundFrame:
-    """A frame without predictions."""
+    """Makes a frame without predictions."""
     n = skeleton.COUNT
     return FoundFrame(np.empty((0, n, 2)), np.empty((0, n)), np.empty(0), ())
 
@@ -91,13 +96,20 @@ def from_records(
 ) -> tuple[Clip, ...]:
     """Pairs a run's predictions with the truth, sequences by name and frames by position.
 
-    Counted frames are the labelled ones, under poseval's rules those with at least one annotated
-    person; a sequence or frame that the predictions do not mention has no predicted people. Clips
-    come sorted by the name of their file, which settles ties between scores.
+    Counted are the labelled frames; by poseval's rules only those with at least one annotated
+    person. A sequence or frame that the predictions do not mention has no predicted people. Clips
+    are sorted by the name of their file; this order decides between equal scores.
+
+    Args:
+        annotations: annotations of the split.
+        predictions: predictions of the run on it.
+        rule: which frames count.
+        unit: unit of distances.
 
     Raises:
-        RecordError: predictions name a sequence or frame that does not exist or name it twice, a
-            pose does not have 15 joints and scores, a person with joints has no head rectangle.
+        RecordError: if predictions name a sequence or frame that does not exist or name it twice,
+            a pose does not have 15 joints and scores, or a person with joints has no head
+            rectangle.
     """
     who = f"predictions of {predictions.variant}, seed {predictions.seed}"
     known = {sequence.name for sequence in annotations.sequences}
@@ -120,12 +132,12 @@ def from_records(
 
 
 def file_name(sequence: str) -> str:
-    """The json file of a sequence; folders of its name become part of the file's."""
+    """Names the json file of a sequence; folders in its name become part of the file's name."""
     return sequence.replace("/", "__") + ".json"
 
 
 def counted(frame: records.Frame) -> bool:
-    """Whether poseval counts this frame (it drops labelled frames that have no people)."""
+    """Tells whether poseval counts this frame; it drops labelled frames without people."""
     return frame.labelled and len(frame.people) > 0
 
 
@@ -201,12 +213,21 @@ def _found(frame: records.FramePoses, who: str) -> FoundFrame:
 
 
 def stack_joints(people: Iterable[Floats]) -> Floats:
-    """Joints of several people as one array (P, 15, 2), also when there are none."""
+    """Stacks the joints of several people, maybe none, to one array (P, 15, 2)."""
     return np.array(list(people), dtype=np.float64).reshape(-1, skeleton.COUNT, 2)
 
 
 def check_heads(joints: Floats, heads: Floats, where: str) -> None:
-    """Refuses a person that has joints but no head rectangle: distances have no unit there."""
+    """Refuses a person who has joints but no head rectangle, because distances have no unit.
+
+    Args:
+        joints: joints of the people of a frame (P, 15, 2).
+        heads: their head sizes (P,); NaN if there is no rectangle.
+        where: place of the frame, for the message.
+
+    Raises:
+        RecordError: if there is such a person.
+    """
     bad = np.isnan(heads) & ~np.isnan(joints).all(axis=(1, 2))
     if bad.any():
         raise RecordError(
@@ -216,7 +237,7 @@ def check_heads(joints: Floats, heads: Floats, where: str) -> None:
 
 
 def polygon(ring: Sequence[records.Point] | Floats, where: str) -> Floats:
-    """An ignore region as an array (n, 2). Raises RecordError where it has 1 or 2 points."""
+    """Makes an array (n, 2) of an ignore region. Raises RecordError if it has 1 or 2 points."""
     points = np.asarray(ring, dtype=np.float64).reshape(-1, 2)
     if len(points) in (1, 2) or not np.isfinite(points).all():
         raise RecordError(

@@ -1,4 +1,4 @@
-"""PoseTrack17's json: "annolist", where every number sits in a list of its own."""
+"""Reads PoseTrack17's json: `annolist`, in which every number is a list of one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,21 +24,25 @@ _JOINT = {joint: joint for joint in range(skeleton.COUNT)}  # also finds 1.0, as
 
 
 class _Points(NamedTuple):
-    """Columns of listed points: 15 * person + joint, coordinates, score."""
+    """Columns of the listed points."""
 
-    place: list[int]
+    place: list[int]  # 15 * person + joint
     x: list[Any]
     y: list[Any]
     score: list[Any]
 
 
 def read_17(data: Mapping[str, Any], file: Path, *, predicted: bool) -> Side:
-    """Reads one parsed file. Raises RecordError naming file and record.
+    """Reads one parsed file.
 
     Args:
-        data: the json.
-        file: where it comes from.
-        predicted: scores are read, head rectangles and ignore regions are not.
+        data: the parsed json.
+        file: its file, for messages.
+        predicted: whether it holds predictions; then scores are read, and head rectangles and
+            ignore regions are not.
+
+    Raises:
+        RecordError: if a record is malformed; the message names file and record.
     """
     people: list[Mapping[str, Any]] = []
     names: list[str] = []
@@ -80,7 +84,7 @@ def read_17(data: Mapping[str, Any], file: Path, *, predicted: bool) -> Side:
 
 
 def _only(record: Mapping[str, Any], key: str) -> Any:
-    """The number of a list of one, or a plain one; None where key or number are missing."""
+    """Gives the number of a list of one, or a plain one; None if key or number are missing."""
     value = record.get(key)
     if isinstance(value, list):
         return value[0] if value else None
@@ -104,7 +108,7 @@ def _head(person: Mapping[str, Any]) -> tuple[Any, ...] | None:
 def _collect(
     person: Mapping[str, Any], row: int, first: _Points, again: _Points, *, scored: bool
 ) -> None:
-    """Adds a person's points to `first`, or to `again` where the joint was listed before."""
+    """Adds a person's points to `first`, or to `again` if the joint was listed before."""
     holder = person.get("annopoints")
     if not holder or not holder[0] or "point" not in holder[0]:
         return
@@ -122,7 +126,7 @@ def _collect(
 
 
 def _arrays(points: _Points, names: list[str]) -> tuple[Floats, Floats]:
-    """Coordinates (k, 2) and scores (k,) of the listed points."""
+    """Makes arrays of coordinates (k, 2) and scores (k,) of the listed points."""
 
     def name(index: int) -> str:
         return names[points.place[index] // skeleton.COUNT]

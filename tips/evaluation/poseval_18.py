@@ -1,4 +1,4 @@
-"""PoseTrack18's and 21's json: images, annotations and categories."""
+"""Reads PoseTrack18's and 21's json: `images`, `annotations` and `categories`."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -26,12 +26,16 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def read_18(data: Mapping[str, Any], file: Path, *, predicted: bool) -> Side:
-    """Reads one parsed file. Raises RecordError naming file and record.
+    """Reads one parsed file.
 
     Args:
-        data: the json.
-        file: where it comes from.
-        predicted: scores are read; boxes, head rectangles and ignore regions are not.
+        data: the parsed json.
+        file: its file, for messages.
+        predicted: whether it holds predictions; then scores are read, and boxes, head rectangles
+            and ignore regions are not.
+
+    Raises:
+        RecordError: if a record is malformed; the message names file and record.
     """
     with naming(f"{file}: the file"):
         images = listed(data["images"], "images")
@@ -69,7 +73,7 @@ def read_18(data: Mapping[str, Any], file: Path, *, predicted: bool) -> Side:
 
 
 def _slots(categories: Rows, file: Path) -> tuple[list[int], int]:
-    """Place of each of the 15 joints among the file's own keypoint names, and their number."""
+    """Finds the 15 joints among the names of the file. Returns places, and the number of names."""
     if len(categories) != 1 or categories[0]["name"] != "person":
         raise RecordError(f"{file}: categories: exactly one is needed, named person")
     names = listed(categories[0]["keypoints"], "keypoints")
@@ -84,7 +88,10 @@ def _slots(categories: Rows, file: Path) -> tuple[list[int], int]:
 
 
 def _one_video(images: Rows, file: Path) -> None:
-    """Poseval would silently evaluate the first video of a file; videos are told by folder."""
+    """Refuses a file of several videos, of which poseval would silently evaluate only the first.
+
+    Videos are told apart by the folder of their frames.
+    """
     if not images:
         raise RecordError(f"{file}: images: no frame; a sequence has at least one")
     videos = []
@@ -99,7 +106,7 @@ def _one_video(images: Rows, file: Path) -> None:
 
 
 def _by_image(images: Rows, annotations: Rows, file: Path) -> list[list[int]]:
-    """Rows of `annotations` by image, in the order of `images`."""
+    """Lists the rows of `annotations` of each image, in the order of `images`."""
     rows: dict[Any, list[int]] = {}
     for index, image in enumerate(images):
         with naming(f"{file}: images[{index}]"):
@@ -117,7 +124,7 @@ def _by_image(images: Rows, annotations: Rows, file: Path) -> list[list[int]]:
 
 
 def _joints(people: Rows, places: list[int], size: int, name: Name) -> Floats:
-    """Keypoints by joint (n, 15, 2); one is absent if x, y and v are all 0."""
+    """Reads keypoints by joint (n, 15, 2); a joint is absent if x, y and v are all 0."""
     flat: list[Any] = []
     for row, person in enumerate(people):
         with naming(name(row)):
@@ -135,7 +142,7 @@ def _joints(people: Rows, places: list[int], size: int, name: Name) -> Floats:
 
 
 def _scores(people: Rows, places: list[int], name: Name, *, predicted: bool) -> Floats:
-    """Score of every joint (n, 15), in the order of the file's own names."""
+    """Reads the score of every joint (n, 15), which the file lists in the order of its names."""
     flat: list[Any] = []
     none = [NO_SCORE] * len(places)
     for row, person in enumerate(people):

@@ -1,4 +1,4 @@
-"""Writes PoseTrack's json that the real poseval accepts: `evaluateAP -g TRUTH/ -p FOUND/`."""
+"""Writes PoseTrack's json in a form that poseval accepts: `evaluateAP -g TRUTH/ -p FOUND/`."""
 
 import json
 import re
@@ -14,19 +14,20 @@ from tips.records import RecordError, atomic
 
 Style = Literal[17, 18]
 Rings = tuple[tuple[records.Point, ...], ...]
-MAX_TRACK = 10_000  # poseval refuses ids from here on
-# poseval parses the folder (number, source) and the frame number, below 10,000, of every file.
+MAX_TRACK = 10_000  # poseval refuses this and larger ids
+# Of every file's name, poseval parses the folder (number and source) and the number of the frame,
+# which must be below 10,000.
 _FRAME_NAME = re.compile(r"(?:.*/)?(\d+)_(?:mpii|bonn|mpiinew)(?:_[^/]*)?/0*\d{1,4}\.\w+")
 
 
 class _Written(NamedTuple):
-    """One person of one frame, of either side."""
+    """One annotated or predicted person of one frame."""
 
     track: int
     joints: tuple[records.Point | None, ...]
-    scores: tuple[float, ...] = ()  # of predictions
+    scores: tuple[float, ...] = ()  # scores of joints, for predictions only
     score: float | None = None
-    head: records.Box | None = None  # of the truth
+    head: records.Box | None = None  # for the truth only
     box: records.Box | None = None
 
 
@@ -41,13 +42,19 @@ def write_found(
     folder: Path,
     style: Style = 18,
 ) -> None:
-    """Writes one file per annotated sequence: every frame in order, predicted people in order.
+    """Writes the predictions, one file per annotated sequence, with all frames in order.
 
-    Track ids count a frame's people, all 15 joints of everybody are written, and a frame without
-    people holds one dummy without joints, which is no sample of any joint.
+    Track ids number the people of a frame, and all 15 joints of everybody are written. A frame
+    without people holds one dummy without joints, which counts as no predicted joint.
+
+    Args:
+        predictions: the predictions.
+        annotations: annotations of the same split.
+        folder: where the files are written.
+        style: year of PoseTrack's format, 17 or 18.
 
     Raises:
-        RecordError: two sequences of one file name, or two frames of one id.
+        RecordError: if two sequences have the same file name, or two frames the same id.
     """
     found = {item.name: item for item in predictions.sequences}
     for sequence in annotations.sequences:
@@ -72,15 +79,15 @@ def stream_found(
 ) -> Iterator[Callable[[Rows[tuple[records.Pose, records.Box]]], None]]:
     """Writes one sequence's predictions frame by frame, in PoseTrack18's style.
 
-    Unlike `write_found` it keeps the poses' own track ids, which must differ within a frame, adds
-    the boxes, and never has more than one frame in memory.
+    Unlike `write_found` it keeps the poses' own track ids, which must differ within a frame, and it
+    adds the boxes. It never holds more than one frame in memory.
 
     Args:
-        path: appears only when complete.
-        files: the frames' names; their ids are 0, 1, ...
+        path: the file, which appears only when complete.
+        files: names of the frames, whose ids are 0, 1, ...
 
     Yields:
-        A function that adds the next frame's people, each a pose and its box.
+        A function that adds the people of the next frame, each a pose and its box.
     """
     names = _parsable(files, 0)
     images = [
@@ -108,10 +115,15 @@ def stream_found(
 
 
 def write_truth(annotations: records.Annotations, folder: Path, style: Style = 18) -> None:
-    """Writes the truth of `write_found`; frames that do not count hold no people.
+    """Writes the truth to the predictions of `write_found`; frames that do not count are empty.
+
+    Args:
+        annotations: annotations of the split.
+        folder: where the files are written.
+        style: year of PoseTrack's format, 17 or 18.
 
     Raises:
-        RecordError: as `write_found`, or joints without a head rectangle.
+        RecordError: as `write_found`, or if a person has joints without a head rectangle.
     """
     for sequence in annotations.sequences:
         track = _tracks(sequence)
@@ -128,7 +140,10 @@ def write_truth(annotations: records.Annotations, folder: Path, style: Style = 1
 
 
 def _head(person: records.Person, frame: records.Frame) -> records.Box:
-    """Poseval asks everybody for a head; people without joints get one of size zero."""
+    """Gives a person's head rectangle; of people without joints it may be missing.
+
+    poseval wants one of everybody, so these get one of size zero.
+    """
     if person.head is None and any(point is not None for point in person.joints):
         raise RecordError(
             f"{frame.file}: track {person.track} has joints but no head rectangle, the unit of "
@@ -138,7 +153,10 @@ def _head(person: records.Person, frame: records.Frame) -> records.Box:
 
 
 def _tracks(sequence: records.Sequence) -> Callable[[int], int]:
-    """The sequence's own track ids where poseval accepts them, else numbers from 0."""
+    """Gives a function from the sequence's track ids to ids that poseval accepts.
+
+    They are the same ids if poseval accepts all of them, else numbers from 0.
+    """
     ids = sorted({person.track for frame in sequence.frames for person in frame.people})
     if not ids or (ids[0] >= 0 and ids[-1] < MAX_TRACK):
         return int
@@ -168,7 +186,7 @@ def _write(
 
 
 def _frame_names(sequence: records.Sequence, index: int) -> Rows[str]:
-    """The frames' own names where poseval can parse them as one video, else made-up ones."""
+    """Gives the frames' names if poseval can parse them as one video's, else invented ones."""
     return _parsable([frame.file for frame in sequence.frames], index)
 
 
@@ -217,7 +235,7 @@ def _new_row(person: _Written, number: int, image: int) -> dict[str, Any]:
 
 
 def _new_person(person: _Written) -> dict[str, Any]:
-    """All 17 slots; the ears, and joints that are absent, are (0, 0, 0)."""
+    """Fills all 17 keypoint slots; ears and absent joints are (0, 0, 0)."""
     keypoints = [0.0] * (3 * len(skeleton.SLOTS_17))
     scores = [0.0] * len(skeleton.SLOTS_17) if person.scores else []
     for joint, name in enumerate(skeleton.JOINTS):

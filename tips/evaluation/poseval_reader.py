@@ -1,9 +1,9 @@
-"""Pairs files in PoseTrack's own two json forms, the way poseval reads them.
+"""Reads pairs of files, truth and predictions, in PoseTrack's two json forms, as poseval does.
 
-The form is told per file: "annolist" (PoseTrack17) or images / annotations / categories
-(PoseTrack18 and 21). Files pair by name, frames by position. More lenient than poseval in points
-that change no number: further joint names and any folder and file names are fine, track ids may
-be missing or large, and a head rectangle is needed only where a distance is measured.
+Each file has its own form: `annolist` (PoseTrack17), or `images`, `annotations` and `categories`
+(PoseTrack18 and 21). Files are paired by name, frames by position. This reader accepts more than
+poseval where that changes no number: further joint names, any names of folders and files, missing
+or large track ids, and a missing head rectangle where no distance is measured.
 """
 
 from collections.abc import Sequence
@@ -42,15 +42,28 @@ class Pair(NamedTuple):
 def read_folders(
     truth: Path, found: Path, rule: Rule = "poseval", head_factor: float = HEAD_FACTOR
 ) -> tuple[Clip, ...]:
-    """Reads all sequences of two folders, or one of two files; see `pairs` and `read_pair`."""
+    """Reads all sequences of two folders, or the one of two files.
+
+    Args:
+        truth: folder or file of the truth.
+        found: folder or file of the predictions.
+        rule: which frames count, as in `read_pair`.
+        head_factor: head size / diagonal of the head rectangle.
+
+    Raises:
+        RecordError: as `pairs` and `read_pair`.
+    """
     return tuple(read_pair(pair, rule, head_factor) for pair in pairs(truth, found))
 
 
 def pairs(truth: Path, found: Path) -> tuple[Pair, ...]:
-    """The files of two folders by name, or two files; in the order of names, which settles ties.
+    """Pairs the files of two folders by name, or two files.
+
+    They are in the order of names, which decides between equal scores.
 
     Raises:
-        RecordError: nothing there, a folder and a file, or a file without its partner.
+        RecordError: if nothing is there, if one is a folder and the other a file, or if a file has
+            no partner.
     """
     for path in (truth, found):
         if not path.exists():
@@ -81,13 +94,13 @@ def read_pair(pair: Pair, rule: Rule = "poseval", head_factor: float = HEAD_FACT
     """Reads truth and predictions of one sequence and keeps the frames that the rule counts.
 
     Args:
-        pair: two files, each in either form.
+        pair: the two files; each may have either form.
         rule: "poseval" counts frames that list people; "kit21" those with `is_labeled`.
         head_factor: head size / diagonal of the head rectangle.
 
     Raises:
-        RecordError: another number of frames, a track id twice in a predicted frame, truth that
-            is not finite, or a malformed record; file and record are named.
+        RecordError: if the numbers of frames differ, a track id occurs twice in a predicted frame,
+            the truth is not finite, or a record is malformed; the message names file and record.
     """
     truth, found = _read(pair.truth, predicted=False), _read(pair.found, predicted=True)
     if len(truth.ignore) != len(found.ignore):
@@ -154,7 +167,10 @@ def _tracks(side: Side, people: slice) -> tuple[int, ...]:
 
 
 def _uncover(side: Side, regions: dict[int, tuple[Floats, ...]]) -> None:
-    """Of a joint listed several times the first outside every ignore region counts."""
+    """Decides which entry counts of a joint that is listed several times.
+
+    It is the first one that lies outside every ignore region.
+    """
     for again in side.again:
         frame = int(np.searchsorted(side.starts, again.person, side="right")) - 1
         at = (again.person, again.joint)
@@ -163,7 +179,7 @@ def _uncover(side: Side, regions: dict[int, tuple[Floats, ...]]) -> None:
 
 
 def _check_tracks(side: Side) -> None:
-    """Refuses what poseval refuses: one id for two predicted people of a frame."""
+    """Refuses one id for two predicted people of a frame, as poseval does."""
     for frame in range(len(side.ignore)):
         seen: set[float] = set()
         for person in range(side.starts[frame], side.starts[frame + 1]):
@@ -199,7 +215,7 @@ def _refuse(side: Side, bad: Bools, what: str) -> None:
 
 
 def _check_kit21(side: Side) -> None:
-    """PoseTrack21's kit reads these of every image and person."""
+    """Refuses a truth that lacks what PoseTrack21's kit reads of every image and person."""
     missing: Sequence[tuple[str, int]] = [
         (key, values.index(None))
         for key, values in (
@@ -216,7 +232,10 @@ def _check_kit21(side: Side) -> None:
 
 
 def _check_heads(clip: Clip, side: Side) -> None:
-    """A distance needs a head size: where both sides still have joints after the ignore step."""
+    """Refuses people without a head size in frames where distances are measured.
+
+    These are frames in which truth and predictions have joints outside of ignore regions.
+    """
     if side.heads.given.all():
         return
     left = clean(clip)

@@ -1,4 +1,4 @@
-"""What one file of either of PoseTrack's json forms holds, and how its mistakes are named."""
+"""The content of one file in either of PoseTrack's json forms, and messages about its mistakes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,20 +11,20 @@ import numpy as np
 from tips.evaluation.people import NOWHERE, Bools, Floats
 from tips.records import RecordError
 
-NO_SCORE = -9999.0  # of a predicted joint without a score
+NO_SCORE = -9999.0  # score of a predicted joint without one
 Name = Callable[[int], str]
 _NUMBERS = {int, float}
 
 
 class Rectangles(NamedTuple):
-    """One rectangle per person, where the file has one."""
+    """The rectangles of all people of a file."""
 
-    values: Floats  # (n, 4)
-    given: Bools  # (n,)
+    values: Floats  # (n, 4) NaN where the file has none
+    given: Bools  # (n,) whether the file has one
 
 
 class Again(NamedTuple):
-    """A joint that is listed once more: it counts if an ignore region takes the ones before it."""
+    """A joint that is listed again; it counts if earlier entries lie in an ignore region."""
 
     person: int
     joint: int
@@ -33,25 +33,25 @@ class Again(NamedTuple):
 
 
 class Side(NamedTuple):
-    """One file: all its people under each other, frame by frame, and the names of its records."""
+    """One file: the n people of its F frames, one frame after the other, and names of records."""
 
-    joints: Floats  # (n, 15, 2), see `people`
+    joints: Floats  # (n, 15, 2) image px; NaN and `NOWHERE` as in `tips.evaluation.people`
     scores: Floats  # (n, 15)
     again: list[Again]
-    heads: Rectangles  # x1, y1, x2, y2; of the truth
-    boxes: Rectangles  # x, y, width, height; of the truth
+    heads: Rectangles  # x1, y1, x2, y2; for the truth only
+    boxes: Rectangles  # x, y, width, height; for the truth only
     people: Floats  # (n,) one score per person, NaN where the file has none
     tracks: Floats  # (n,) NaN where the file has none
     starts: list[int]  # (F + 1,) first person of every frame, then the number of people
-    ignore: list[list[Floats] | None]  # (F,) of the truth, None where the record does not say
-    labelled: list[Any]  # (F,) is_labeled, None where the record does not say
+    ignore: list[list[Floats] | None]  # (F,) for the truth only; None where the record has none
+    labelled: list[Any]  # (F,) is_labeled, None where the record has none
     frame_name: Name
     person_name: Name
 
 
 @contextmanager
 def naming(where: str) -> Iterator[None]:
-    """Turns what a malformed record does to its reader into a RecordError that names it."""
+    """Turns the errors that a malformed record causes into a RecordError that names the record."""
     try:
         yield
     except RecordError:
@@ -63,21 +63,21 @@ def naming(where: str) -> Iterator[None]:
 
 
 def listed(value: Any, what: str) -> list[Any]:
-    """The value if it is a json list. Raises TypeError."""
+    """Returns the value if it is a json list. Raises TypeError if not."""
     if not isinstance(value, list):
         raise TypeError(f"{what} must be a list; got {short(value)}")
     return value
 
 
 def numbers(values: Sequence[Any], name: Name) -> Floats:
-    """Json numbers as an array; NaN and infinity are numbers here.
+    """Makes an array of json numbers, among which NaN and infinity are allowed.
 
     Args:
-        values: as the json has them.
-        name: of the record that a place of `values` comes from.
+        values: values of the json.
+        name: gives the name of the record that a place of `values` comes from.
 
     Raises:
-        RecordError: a value is no number, say null or a text.
+        RecordError: if a value is no number, but null or a text, for example.
     """
     if not set(map(type, values)) <= _NUMBERS:
         index, bad = next((i, v) for i, v in enumerate(values) if type(v) not in _NUMBERS)
@@ -87,12 +87,12 @@ def numbers(values: Sequence[Any], name: Name) -> Floats:
 
 
 def optional(values: Sequence[Any], name: Name) -> Floats:
-    """As `numbers`, NaN for null."""
+    """Makes an array of json numbers as `numbers` does, with NaN for null."""
     return numbers([float("nan") if value is None else value for value in values], name)
 
 
 def rectangles(rows: Sequence[Sequence[Any] | None], name: Name) -> Rectangles:
-    """Four numbers per person, NaN for None. Raises RecordError."""
+    """Makes rectangles of four numbers per person, NaN for None. Raises RecordError otherwise."""
     given = np.array([row is not None for row in rows], dtype=np.bool_)
     places = np.flatnonzero(given).tolist()
     for place in places:
@@ -106,5 +106,5 @@ def rectangles(rows: Sequence[Sequence[Any] | None], name: Name) -> Rectangles:
 
 
 def placed(points: Floats) -> Floats:
-    """Points (..., 2) of listed joints; one without numbers exists all the same, nowhere."""
+    """Moves listed joints (..., 2) whose coordinates are no numbers to `NOWHERE`."""
     return np.where(np.isnan(points).any(axis=-1, keepdims=True), NOWHERE, points)

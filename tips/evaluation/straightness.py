@@ -1,6 +1,6 @@
-"""How straight joints move: the paper's linear trajectory (Eq. 4) on annotated tracks.
+"""Measures how straight joints move: the paper's linear trajectory (Eq. 4) on annotated tracks.
 
-A joint of frame t is compared with the midpoint of the same joint in frames t - gap and t + gap.
+A joint in frame t is compared with the midpoint of the same joint in frames t - gap and t + gap.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from tips.evaluation.people import HEAD_FACTOR
 from tips.records import Annotations
 
 Floats = NDArray[np.float64]
-NEAR = 0.5  # head sizes: what the metric takes for a hit
+NEAR = 0.5  # head sizes; within it PoseTrack's metric counts a hit
 
 
 class Track(NamedTuple):
@@ -25,25 +25,25 @@ class Track(NamedTuple):
 
 
 class Straightness(NamedTuple):
-    """Distances of joints from the midpoints of their neighbours; None where there are none."""
+    """Distances of joints from the midpoints of their neighbours; None if there are no joints."""
 
     gap: int  # frames
-    joints: int  # all that have both neighbours
-    median_px: float | None
-    measured: int  # those of them in a frame with a head box
-    median: float | None  # of a head size
-    p95: float | None
+    joints: int  # number of joints that have both neighbours
+    median_px: float | None  # image px
+    measured: int  # number of those in a frame with a head box
+    median: float | None  # head sizes
+    p95: float | None  # 95th percentile, head sizes
     near: float | None  # share within half a head size
 
 
 def straightness(annotations: Annotations, gaps: Sequence[int]) -> list[Straightness]:
-    """Measures every labelled track of a split."""
+    """Measures every labelled track of a split at several gaps, in frames."""
     known = list(tracks(annotations))
     return [measure(known, gap) for gap in gaps]
 
 
 def measure(known: Sequence[Track], gap: int) -> Straightness:
-    """Measures tracks at one distance of the neighbours."""
+    """Measures tracks at one gap, in frames."""
     pairs = [_errors(track, gap) for track in known]
     pixels = np.concatenate([np.empty(0), *(px for px, _ in pairs)])
     heads = np.concatenate([np.empty(0), *(head for _, head in pairs)])
@@ -60,7 +60,7 @@ def measure(known: Sequence[Track], gap: int) -> Straightness:
 
 
 def tracks(annotations: Annotations) -> Iterator[Track]:
-    """Lists the labelled people of every sequence by track id."""
+    """Yields one track per labelled person of every sequence."""
     for sequence in annotations.sequences:
         rows: dict[int, list[tuple[int, Floats, float]]] = {}
         for position, frame in enumerate(sequence.frames):
@@ -74,7 +74,7 @@ def tracks(annotations: Annotations) -> Iterator[Track]:
 
 
 def _errors(track: Track, gap: int) -> tuple[Floats, Floats]:
-    """Distance of each joint from its midpoint, px, and the head size of its frame."""
+    """Computes each joint's distance from the midpoint, image px, and its frame's head size."""
     places = {int(frame): row for row, frame in enumerate(track.frames)}
     triples = [
         (places[frame - gap], row, places[frame + gap])

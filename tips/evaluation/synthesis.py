@@ -1,7 +1,7 @@
-"""Table S: how far synthesized poses are from where the joints really were between two frames.
+"""Table S: distances of synthesized poses from the true joints between two frames.
 
-The yardsticks beside R_{w,w+1} are the points at the same time s on the straight lines between
-the model's own R_w and R_{w+1} and between the true neighbours.
+R_{w,w+1} is compared with two others at the same time s: the point on the straight line between the
+model's own R_w and R_{w+1}, and the point on the line between the true joints of both frames.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,10 +14,10 @@ from tips.evaluation.people import Floats, Ints, box_head_size
 from tips.evaluation.true_motion import TrueMotion
 from tips.records import RecordError
 
-MAP_HEIGHT = 96  # map px of the paper's 384x288 crops; every scale reports in this unit
+MAP_HEIGHT = 96  # height of the paper's maps, map px; every scale reports in their px
 PCKH = 0.5
 SOURCES = ("synthesized", "line between predicted", "line between true")
-_TIME = 1e-6  # two times this close are one
+_TIME = 1e-6  # two times that differ by less are the same
 
 
 class PersonScale(NamedTuple):
@@ -31,30 +31,32 @@ Scales = Mapping[tuple[str, int], Mapping[int, PersonScale]]  # (sequence, track
 
 
 class InBetween(NamedTuple):
-    """One row per synthesized joint (n) of an interval without padding."""
+    """One row per joint (n) of the synthesized poses of intervals without padding."""
 
     speed: Floats  # (n,) |R_{w+1} - R_w| of the truth, px of a 96-high map
-    error: Floats  # (n, 3) per source, px of a 96-high map
-    in_heads: Floats  # (n, 3) per source, head sizes
+    error: Floats  # (n, 3) distance of each source from the truth, px of a 96-high map
+    in_heads: Floats  # (n, 3) the same in head sizes
 
 
 class SynthesisRow(NamedTuple):
-    """One row of Table S. `quartile` is 0 for all joints, else 1 (slowest) to 4."""
+    """One row of Table S."""
 
     source: str
-    quartile: int
-    n: int
-    error: float  # mean, px of a 96-high map
+    quartile: int  # of the true speed, from 1 (slowest) to 4; 0: all joints
+    n: int  # number of joints
+    error: float  # mean distance, px of a 96-high map
     pckh: float  # percent within half a head size
 
 
 def crop_height(box: records.Box, aspect: float = 1.0, padding: float = 1.25) -> float:
-    """Height in image px of the crop of a box: short side grown to the aspect, then padded.
+    """Computes the height, image px, of what a person's crop shows.
+
+    The box's shorter side is grown to the crop's aspect, then both are enlarged.
 
     Args:
-        box: x, y, width, height.
-        aspect: width / height of the configured crop.
-        padding: the crop's margin (1.25 in the DCPose family).
+        box: x, y, width, height, image px.
+        aspect: width / height of the crop.
+        padding: factor by which the box is enlarged; 1.25 in the DCPose family.
     """
     return max(box[3], box[2] / aspect) * padding
 
@@ -62,11 +64,14 @@ def crop_height(box: records.Box, aspect: float = 1.0, padding: float = 1.25) ->
 def person_scales(
     annotations: records.Annotations, height: Callable[[records.Box], float] = crop_height
 ) -> dict[tuple[str, int], dict[int, PersonScale]]:
-    """Crop height and head size of every person at every labelled frame.
+    """Computes crop height and head size of every person in every labelled frame.
 
     Args:
-        annotations: the split that was predicted.
-        height: crop height of a box, as the run's windows were cut.
+        annotations: annotations of the split that was predicted.
+        height: gives the crop's height for a box, as the run's windows were cut.
+
+    Returns:
+        Sizes by sequence and track, then by frame.
     """
     scales: dict[tuple[str, int], dict[int, PersonScale]] = {}
     for sequence in annotations.sequences:
@@ -81,13 +86,18 @@ def person_scales(
 def in_between_errors(
     predictions: records.Predictions, truth: Mapping[str, TrueMotion], scales: Scales
 ) -> InBetween:
-    """Compares every synthesized joint with the truth at its own time s = beta / 2 (Eq. 15).
+    """Compares every joint of the synthesized poses with the truth at s = beta / 2 (Eq. 15).
 
     Intervals that touch a repeated frame at a clip's end are left out, and so are joints that are
-    out of the scene. Sizes are those of the person's nearest labelled frame, the earlier on ties.
+    outside the scene. Sizes are those of the person's nearest labelled frame, the earlier of two.
+
+    Args:
+        predictions: predictions with synthesized poses.
+        truth: true motion of each sequence, by name.
+        scales: sizes of the people, from `person_scales`.
 
     Raises:
-        RecordError: no true motion or no size of a person, or no truth at that time.
+        RecordError: if a person has no true motion or no size, or if there is no truth at a time.
     """
     parts = list(_intervals(predictions, truth, scales))
     if not parts:
@@ -157,7 +167,7 @@ def _nearest(scales: Scales, sequence: str, item: records.Between, where: str) -
 
 
 def speed_quartiles(samples: InBetween) -> Floats:
-    """The three inner edges of the quartiles of true speed, px of a 96-high map."""
+    """Computes the three inner edges of the quartiles of true speed, px of a 96-high map."""
     if not len(samples.speed):
         return np.full(3, np.nan)
     edges: Floats = np.quantile(samples.speed, [0.25, 0.5, 0.75])
@@ -165,12 +175,12 @@ def speed_quartiles(samples: InBetween) -> Floats:
 
 
 def synthesis_table(samples: InBetween, edges: Floats | None = None) -> tuple[SynthesisRow, ...]:
-    """Rows of Table S for one run: each source over all joints and by quartile of true speed.
+    """Computes the rows of Table S: each source, over all joints and by quartile of true speed.
 
     Args:
         samples: from `in_between_errors`; those of several seeds may be concatenated.
-        edges: inner edges of the quartiles (3,), shared by rows that are compared; the samples'
-            own when None.
+        edges: inner edges of the quartiles (3,), which rows that are compared must share; None:
+            those of the samples.
     """
     inner = speed_quartiles(samples) if edges is None else edges
     quartile = 1 + np.searchsorted(inner, samples.speed, side="left")

@@ -1,4 +1,4 @@
-"""The embedded dataset's truth side files: where every joint really was, labelled frame or not."""
+"""The embedded dataset's truth files: the true place of every joint, in labelled frames and not."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,25 +16,25 @@ Array = TypeVar("Array", Bools, Floats)
 
 
 class TruePerson(NamedTuple):
-    """One person of one sequence, image px, NaN where the person is not in the scene."""
+    """One person of one sequence."""
 
-    joints: Floats  # (T, 15, 2)
-    between: dict[float, Floats]  # s -> (T-1, 15, 2), the joints at frame w + s
-    visible: Bools  # (T, 15), False = hidden by the person, another person or an occluder
+    joints: Floats  # (T, 15, 2) image px; NaN where the person is not in the scene
+    between: dict[float, Floats]  # s -> (T-1, 15, 2), the joints at time w + s
+    visible: Bools  # (T, 15) False where the person, another person or an occluder hides it
 
 
 class TrueMotion(NamedTuple):
-    """One sequence."""
+    """The true motion of one sequence."""
 
     people: dict[int, TruePerson]  # by track
-    degraded: Bools  # (T,)
+    degraded: Bools  # (T,) whether the frame is degraded
 
 
 def read_true_motion(file: Path) -> TrueMotion:
-    """Reads one truth side file: degraded[T] and people[].{track, first, joints, visible, between}.
+    """Reads one truth file: degraded[T] and people[].{track, first, joints, visible, between}.
 
     Raises:
-        RecordError: the file does not hold these, their lengths differ, or a track repeats.
+        RecordError: if the file does not hold these, their lengths differ, or a track repeats.
     """
     data = read_json(file)
     people: dict[int, TruePerson] = {}
@@ -62,7 +62,7 @@ def _naming(where: str) -> Iterator[None]:
 
 
 def _person(person: Mapping[str, Any], frames: int, where: str) -> TruePerson:
-    """One person, whose lists begin at frame `first`: out of the scene before and after."""
+    """Reads one person, whose lists begin at frame `first`; before and after there are none."""
     first, own = int(person["first"]), len(person["joints"])
     if first < 0 or first + own > frames:
         raise RecordError(f"{where}: frames {first} to {first + own - 1} of {frames}")
@@ -96,12 +96,12 @@ def _shaped(array: Array, shape: tuple[int, ...], where: str) -> Array:
 
 
 def degraded_frames(clips: Sequence[Clip], truth: Mapping[str, TrueMotion]) -> Subset:
-    """The counted frames that were degraded."""
+    """Makes the subset of the counted frames that were degraded."""
     return frame_subset(clips, _degraded(clips, truth))
 
 
 def clean_frames(clips: Sequence[Clip], truth: Mapping[str, TrueMotion]) -> Subset:
-    """The counted frames that were not degraded."""
+    """Makes the subset of the counted frames that were not degraded."""
     return frame_subset(clips, [~mask for mask in _degraded(clips, truth)])
 
 
@@ -110,7 +110,7 @@ def _degraded(clips: Sequence[Clip], truth: Mapping[str, TrueMotion]) -> list[Bo
 
 
 def hidden_joints(clips: Sequence[Clip], truth: Mapping[str, TrueMotion]) -> Subset:
-    """The annotated joints that the camera cannot see, in every counted frame."""
+    """Makes the subset of the annotated joints that the camera cannot see in counted frames."""
     return Subset(tuple(_hidden(clip, _motion(clip, truth)) for clip in clips), None)
 
 

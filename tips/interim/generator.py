@@ -1,4 +1,4 @@
-"""What an interim generator is, and how it runs along a clip."""
+"""The interface of interim generators, and how one runs along a clip."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class InterimGenerator(Protocol):
-    """Makes the rough interim frame I_{w,w+1} of Eq. 1 from four full frames."""
+    """Makes the interim frame I_{w,w+1} of Eq. 1 from four full frames."""
 
     # Paper: interpolates crops; here: full frames, once per clip, because the crop's affine then
     # serves real and interim frames alike.
@@ -20,7 +20,7 @@ class InterimGenerator(Protocol):
         right: NDArray[np.uint8],
         after: NDArray[np.uint8],
     ) -> NDArray[np.uint8]:
-        """Interpolates half-way between `left` and `right`.
+        """Makes the interim frame half-way between `left` and `right`.
 
         Args:
             before: I_{w-1} (H, W, 3) RGB; the first frame is repeated at a clip's start.
@@ -37,12 +37,12 @@ class InterimGenerator(Protocol):
 def interpolate_clip(
     generator: InterimGenerator, frame: Callable[[int], NDArray[np.uint8]], count: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yields the count - 1 interim frames of a clip of `count` frames, ends repeated.
+    """Yields the count - 1 interim frames of a clip of `count` frames.
 
     Args:
         generator: makes each of them.
-        frame: gives frame k (H, W, 3) of the clip.
-        count: frames of the clip.
+        frame: gives frame k (H, W, 3) RGB of the clip.
+        count: number of frames of the clip.
     """
     get = functools.lru_cache(4)(frame)
     for w in range(count - 1):
@@ -52,5 +52,17 @@ def interpolate_clip(
 def interpolate(
     generator: InterimGenerator, frame: Callable[[int], NDArray[np.uint8]], w: int, count: int
 ) -> NDArray[np.uint8]:
-    """Makes the interim frame (H, W, 3) between frames w and w + 1 of a clip; see above."""
+    """Makes one interim frame of a clip.
+
+    At the clip's ends the first or the last frame also stands for the missing outer neighbour.
+
+    Args:
+        generator: makes it.
+        frame: gives frame k (H, W, 3) RGB of the clip.
+        w: position of the left neighbour, 0 to count - 2.
+        count: number of frames of the clip.
+
+    Returns:
+        I_{w,w+1} (H, W, 3) RGB.
+    """
     return generator(frame(max(w - 1, 0)), frame(w), frame(w + 1), frame(min(w + 2, count - 1)))

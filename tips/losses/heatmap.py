@@ -8,15 +8,15 @@ from tips.terms import Loss, Pass
 
 
 class HeatmapLoss(Loss):
-    """Squared error of the final maps."""
+    """Squared error of the final heat maps."""
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Computes H without groups."""
+        """Computes H of Eq. 6 without its sum over groups."""
         target = one.target
         joints = target.weights.shape[1]
         return heatmap_error(one.output.maps, target.maps, target.weights, joints)
 
 
 def build(experiment: object, model: object) -> HeatmapLoss:
-    """Builds the term."""
+    """Builds the term; it has no settings and needs nothing of the model."""
     return HeatmapLoss()

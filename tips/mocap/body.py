@@ -1,7 +1,8 @@
 """The body bank and its posing: linear blend skinning over thirteen rigid groups.
 
-A bank holds, for every random body, what rendering needs; it is built once (`bank.py`) and read
-without anny or torch. World axes: z up, a body at rest faces -y and has its left at +x; metres.
+A bank holds all that rendering needs of every random body. `bank.py` builds it once; to read it,
+neither anny nor torch is needed. World axes: z points up; a body at rest faces -y and has its left
+at +x. The unit is the metre.
 """
 
 from pathlib import Path
@@ -16,7 +17,7 @@ from tips.records import atomic_path
 
 Array = np.ndarray
 
-# Colour regions of the mesh, one tile of a person's texture each; limbs come in (left, right).
+# Colour regions of the mesh; each has one tile of a person's texture. Limbs come as left, right.
 REGIONS: Final = (
     "face",
     "hair",
@@ -42,39 +43,39 @@ _HIPS: Final = (GROUPS.index("right_thigh"), GROUPS.index("left_thigh"))
 
 
 class BodyError(ValueError):
-    """A body bank that cannot be used."""
+    """An unusable body bank."""
 
 
 class Bank(NamedTuple):
-    """B bodies of V vertices in one topology; rows of `source` are the N drawn vertices."""
+    """B bodies of V vertices with the same topology; each row of `source` is a drawn vertex."""
 
-    faces: Int[Array, "f 3"]  # of drawn vertices
-    source: Int[Array, "n"]  # mesh vertex of a drawn vertex (seams are doubled)
-    region: Int[Array, "n"]  # colour region of a drawn vertex
-    uv: Float[Array, "n 2"]  # place in its region's tile, 0..1
+    faces: Int[Array, "f 3"]  # triangles of drawn vertices
+    source: Int[Array, "n"]  # mesh vertex of each drawn vertex; vertices on seams are doubled
+    region: Int[Array, "n"]  # colour region of each drawn vertex
+    uv: Float[Array, "n 2"]  # place of each drawn vertex in its region's tile, 0..1
     weights: Float[Array, "v 13"]  # share of each group in a vertex; rows sum to 1
-    head: Int[Array, "k"]  # mesh vertices of the head without neck
-    rest: Float[Array, "b v 3"]  # m
-    normals: Float[Array, "b v 3"]  # unit, at rest
-    pivots: Float[Array, "b 13 3"]  # m, the point a group turns about, at rest
-    aligns: Float[Array, "b 13 3 3"]  # turns a resting limb straight down
+    head: Int[Array, "k"]  # mesh vertices of the head without the neck
+    rest: Float[Array, "b v 3"]  # vertices at rest, m
+    normals: Float[Array, "b v 3"]  # unit normals at rest
+    pivots: Float[Array, "b 13 3"]  # the point that a group turns about, at rest, m
+    aligns: Float[Array, "b 13 3 3"]  # rotations that turn a resting limb straight down
     joints: Float[Array, "b 15 13 4"]  # joint = sum over groups of transform @ (weighted point, w)
-    sides: Int[Array, "2"]  # number of bodies of train, of val
+    sides: Int[Array, "2"]  # number of bodies of train, and of val
 
     def side(self, split: str) -> tuple[int, int]:
-        """Returns the first body of a split's side and their number."""
+        """Returns the first body of a split, and the number of its bodies."""
         train, val = (int(count) for count in self.sides)
         return (train, val) if split == "val" else (0, train)
 
 
 def save_bank(bank: Bank, path: Path) -> None:
-    """Writes a bank; equal banks give equal bytes."""
+    """Writes a bank; equal banks give files of equal bytes."""
     with atomic_path(path) as temporary:
         np.savez(temporary, **bank._asdict())
 
 
 def load_bank(path: Path) -> Bank:
-    """Reads a bank. Raises BodyError if it is absent or of another layout."""
+    """Reads a bank. Raises BodyError if it is absent or has another layout."""
     try:
         with np.load(path) as arrays:
             bank = Bank(**{name: arrays[name] for name in Bank._fields})
@@ -88,7 +89,7 @@ def load_bank(path: Path) -> Bank:
 
 
 def scale_of(bank: Bank, body: int) -> float:
-    """Returns the body's size over the captured actor's, by hip height above the soles."""
+    """Returns the body's size relative to the captured actor, by hip height above the soles."""
     hips = float(bank.pivots[body, list(_HIPS), 2].mean() - bank.rest[body, :, 2].min())
     return hips / STANDING
 
@@ -103,12 +104,12 @@ def transforms(
 
     Args:
         bank: the bank.
-        body: which body.
-        rotations: world rotations relative to standing at attention.
-        place: where the pelvis pivot lies, m.
+        body: index of the body.
+        rotations: rotations of the groups in world axes, relative to standing at attention.
+        place: place of the pelvis's pivot, m.
 
     Returns:
-        [R | t] that takes a resting point to the world.
+        [R | t] of each group, which moves a resting point to the world.
     """
     pivots = bank.pivots[body].astype(np.float64)
     turn = rotations @ bank.aligns[body].astype(np.float64)
@@ -125,7 +126,16 @@ def transforms(
 def skin(
     bank: Bank, body: int, transform: Float[Array, "13 3 4"]
 ) -> tuple[Float[Array, "v 3"], Float[Array, "v 3"]]:
-    """Poses one body: linear blend skinning. Returns vertices in m and (unscaled) normals."""
+    """Poses one body by linear blend skinning.
+
+    Args:
+        bank: the bank.
+        body: index of the body.
+        transform: [R | t] of each group, from `transforms`.
+
+    Returns:
+        Vertices, m, and normals, whose length is not exactly 1.
+    """
     blend = bank.weights @ transform.reshape(len(GROUPS), 12).astype(np.float32)
     blend = blend.reshape(-1, 3, 4)
     linear = blend[..., :3]
@@ -134,5 +144,11 @@ def skin(
 
 
 def joints(bank: Bank, body: int, transform: Float[Array, "t 13 3 4"]) -> Float[Array, "t 15 3"]:
-    """Returns the 15 joints (order of `skeleton.JOINTS`), m: a linear map of the transforms."""
+    """Computes the 15 joints in the order of `skeleton.JOINTS`, m.
+
+    Args:
+        bank: the bank.
+        body: index of the body.
+        transform: [R | t] of each group at each time, from `transforms`.
+    """
     return np.einsum("tgab,jgb->tja", transform, bank.joints[body].astype(np.float64))

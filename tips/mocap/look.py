@@ -1,4 +1,4 @@
-"""Paints what a scene needs: skin, hair and clothes of a person, and the background."""
+"""Paints the textures of a scene: skin, hair and clothes of a person, and the background."""
 
 from functools import cache
 from typing import Final
@@ -13,7 +13,7 @@ from tips.mocap.body import REGIONS
 Array = np.ndarray
 
 TILE: Final = 24  # px of a region's tile
-SIDE: Final = 128  # px of a person's texture: a power of two, 5 x 5 tiles and a rest
+SIDE: Final = 128  # px of a person's texture: a power of two that holds 5 x 5 tiles
 WHITE: Final = (SIDE - 3, SIDE - 3)  # a texel kept white, for shapes coloured by their vertices
 _PER_ROW: Final = SIDE // TILE
 
@@ -27,18 +27,19 @@ _SKIN: Final = (
 )
 _DARK_HAIR: Final = ((28, 22, 20), (44, 30, 22), (66, 42, 28), (20, 20, 24))
 _FAIR_HAIR: Final = ((196, 160, 96), (150, 84, 48), (170, 168, 164))
-# Without a difference of shade, taking left for right is the largest error of all.
+# The left side is brighter than the right one. Without that, networks confuse left and right more
+# often than they make any other error.
 _SHADE: Final = {"left": 1.12, "right": 0.72}
 
 
 def texture_uv(region: Array, uv: Array) -> Array:
-    """Returns places (n, 2) in a person's texture, in texels, from places in the tiles."""
+    """Computes places (n, 2) in a person's texture, texels, from places in the regions' tiles."""
     corner = np.stack([(region % _PER_ROW) * TILE, (region // _PER_ROW) * TILE], axis=1)
-    return corner + 2.0 + uv * (TILE - 5.0)  # a margin, so that no neighbour's colour comes in
+    return corner + 2.0 + uv * (TILE - 5.0)  # a margin keeps out the colours of the tiles around
 
 
 def paint_person(seed: int) -> UInt8[Array, "128 128 3"]:
-    """Paints one person's texture, RGB: one tile for each of `body.REGIONS`."""
+    """Paints one person's texture, RGB, with one tile for each of `body.REGIONS`."""
     rng = np.random.default_rng([seed, 1])
     skin = _vary(_SKIN[int(rng.integers(len(_SKIN)))], 8, rng)
     dark = rng.random() < 0.95
@@ -78,7 +79,7 @@ def _vary(colour: tuple[float, ...] | Array, sd: float, rng: np.random.Generator
 
 
 def _hue(rng: np.random.Generator, least: float, most: float) -> Array:
-    """A colour of any hue, moderate saturation, value between least and most; RGB 0..255."""
+    """Draws a colour of any hue, moderate saturation and a value in [least, most]; RGB 0..255."""
     hue, saturation, value = rng.random(), rng.beta(2, 2.2), rng.uniform(least, most)
     k = (np.array([5.0, 3.0, 1.0]) + hue * 6) % 6
     return 255 * value * (1 - saturation * np.clip(np.minimum(k, 4 - k), 0, 1))
@@ -89,7 +90,7 @@ def _plain(colour: Array) -> Array:
 
 
 def _face(skin: Array) -> Array:
-    """Skin with eyes and mouth: at this size what matters is which way the head looks."""
+    """Paints skin with eyes and mouth, so that one sees which way the head looks."""
     tile = np.tile(skin, (TILE, TILE, 1))
     tile[9:11, 6:9] = tile[9:11, 15:18] = skin * 0.3
     tile[17:19, 9:15] = skin * (0.8, 0.55, 0.55)
@@ -98,7 +99,7 @@ def _face(skin: Array) -> Array:
 
 
 def _cloth(rng: np.random.Generator) -> Array:
-    """A cloth tile: plain, striped along or across, checked, or blotched."""
+    """Paints a tile of cloth: plain, striped along or across, checked, or blotched."""
     base = _hue(rng, 0.3, 0.95)
     tile = np.tile(base, (TILE, TILE, 1))
     other = _hue(rng, 0.25, 0.95) if rng.random() < 0.4 else base * rng.uniform(0.55, 0.8)
@@ -119,7 +120,7 @@ def _cloth(rng: np.random.Generator) -> Array:
 
 @cache
 def _photograph(split: Split) -> UInt8[Array, "427 640 3"]:
-    """scikit-learn's photographs, one for each side (val: the flower)."""
+    """Loads scikit-learn's photograph of a split: a flower for val, else a building."""
     from sklearn.datasets import load_sample_image
 
     name = "flower.jpg" if split == "val" else "china.jpg"
@@ -127,15 +128,25 @@ def _photograph(split: Split) -> UInt8[Array, "427 640 3"]:
 
 
 def backdrop(settings: Embedded, split: Split, seed: int, margin: int) -> Float[Array, "h w 3"]:
-    """Paints a background, RGB 0..255, `margin` px larger than the frame on each side."""
+    """Paints a background.
+
+    Args:
+        settings: size of the frame.
+        split: decides the photograph.
+        seed: seed of the background.
+        margin: additional px on each side of the frame.
+
+    Returns:
+        RGB 0..255, float32.
+    """
     rng = np.random.default_rng([seed, 2])
     size = (settings.width + 2 * margin, settings.height + 2 * margin)
     image = _photo(split, size, rng) if rng.random() < 0.65 else _procedural(size, rng)
     sd = rng.uniform(0.0, 2.0)
     if sd > 0.4:
         image = cv2.GaussianBlur(image, (0, 0), sd)
-    # Pale and even enough that people stand out, as most places in real footage are: busy
-    # saturated backgrounds leave nothing for a temporal model to recover.
+    # Backgrounds are pale and even, as most places in real footage are, so that people stand out.
+    # Before busy, saturated ones a joint is lost in all frames, and no temporal model can find it.
     saturation, contrast = rng.uniform(0.35, 0.95), rng.uniform(0.5, 0.95)
     grey = np.full((3, 3), (1 - saturation) / 3)
     mean = float(np.mean(cv2.mean(image)[:3]))
@@ -161,7 +172,7 @@ def _photo(split: Split, size: tuple[int, int], rng: np.random.Generator) -> Arr
 
 
 def _procedural(size: tuple[int, int], rng: np.random.Generator) -> Array:
-    """A wall and a floor, each plain or textured at several scales, or one plain colour."""
+    """Paints a wall and a floor, plain or textured at several scales, or a single wall."""
     width, height = size
     image = np.empty((height, width, 3), np.float32)
     horizon = int(height * rng.uniform(0.35, 0.75)) if rng.random() < 0.75 else height

@@ -1,8 +1,8 @@
-"""Motion capture clips: read, sample, mirror, mix, disturb.
+"""Reads, samples, mirrors, mixes and disturbs clips of motion capture.
 
 The clips are DeepMimic's (X. B. Peng et al., ACM TOG 37(4), 2018), as the `pybullet` wheel ships
-them. Clip axes: x forward, y up, z to the right. A pose is the root's place and thirteen rotations
-of rigid groups relative to their parents, as unit quaternions (w, x, y, z).
+them. Clip axes: x forward, y up, z to the right. A pose is the place of the root and the rotations
+of thirteen rigid groups relative to their parents, as unit quaternions (w, x, y, z).
 """
 
 import json
@@ -36,11 +36,12 @@ ELBOWS: Final = (7, 12)
 HINGES: Final = KNEES + ELBOWS
 _LIMIT: Final = 2.6  # rad, largest bend of a knee or an elbow
 
-# One frame of a file: duration, root place, then one block per group in the order of GROUPS.
+# A frame of a file holds its duration, the root's place, and a block per group in the order of
+# GROUPS: one angle for a hinge, a quaternion for the others.
 _WIDTHS: Final = tuple(1 if group in HINGES else 4 for group in range(len(GROUPS)))
 _NUMBERS: Final = 4 + sum(_WIDTHS)
 
-# Clip axes to world axes (z up, a body at rest faces -y, its left is +x).
+# Turns clip axes into world axes: z points up, a body at rest faces -y, its left is +x.
 TO_WORLD: Final = np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 Array = np.ndarray
@@ -52,7 +53,7 @@ class Clip(NamedTuple):
     name: str
     times: Float[Array, "n"]  # s, from 0
     root: Float[Array, "n 3"]  # m, clip axes
-    turns: Float[Array, "n 13 4"]  # relative to the parent group
+    turns: Float[Array, "n 13 4"]  # quaternions relative to the parent group
 
     @property
     def duration(self) -> float:
@@ -68,20 +69,20 @@ class Motion(NamedTuple):
 
 
 class MotionError(ValueError):
-    """A motion file that is not what it must be."""
+    """A missing or malformed motion file."""
 
 
 def read_clip(path: Path) -> Clip:
     """Reads one `humanoid3d_*.txt`.
 
     Args:
-        path: a JSON file with `Frames`, 44 numbers each.
+        path: a json file with `Frames` of 44 numbers each.
 
     Returns:
         The clip, named after the file.
 
     Raises:
-        MotionError: the file is absent or malformed.
+        MotionError: if the file is absent or malformed.
     """
     try:
         rows = np.array(json.loads(path.read_text(encoding="utf-8"))["Frames"], dtype=np.float64)
@@ -105,12 +106,12 @@ def read_clip(path: Path) -> Clip:
 
 
 def read_clips(folder: Path, names: tuple[str, ...]) -> dict[str, Clip]:
-    """Reads the named clips of a folder. Raises MotionError naming the file."""
+    """Reads the named clips of a folder. Raises MotionError, which names the file."""
     return {name: read_clip(folder / f"humanoid3d_{name}.txt") for name in names}
 
 
 def _turns(blocks: Array) -> Array:
-    """Quaternions (n, 13, 4) from the blocks of a file (n, 40)."""
+    """Computes quaternions (n, 13, 4) from the blocks of a file (n, 40)."""
     turns = np.zeros((len(blocks), len(GROUPS), 4))
     start = 0
     for group, width in enumerate(_WIDTHS):
@@ -140,12 +141,13 @@ def continuous(turns: Float[Array, "n g 4"]) -> Float[Array, "n g 4"]:
 def sample(clip: Clip, times: Float[Array, "t"]) -> Motion:
     """Samples a clip at any times inside it, with continuous velocity.
 
-    Cubic (Catmull-Rom) in time for the root and, renormalised, for the quaternions: a piecewise
-    linear curve would make the true in-between joints linear by construction.
+    Root and quaternions are Catmull-Rom splines in time; quaternions are normalised again. With a
+    piecewise linear curve the true joints between two frames would lie on the line of Eq. 4 by
+    construction.
 
     Args:
         clip: the clip.
-        times: s, any order, 0 to `clip.duration` (clamped).
+        times: s, in any order; clamped to 0 ... `clip.duration`.
 
     Returns:
         The poses at these times.
@@ -169,13 +171,13 @@ def sample(clip: Clip, times: Float[Array, "t"]) -> Motion:
 
 
 def mirror(motion: Motion) -> Motion:
-    """Returns the motion with left and right exchanged; twice is the identity."""
+    """Returns the motion with left and right exchanged."""
     turns = motion.turns[:, list(MIRRORED)] * np.array([1.0, -1.0, -1.0, 1.0])
     return Motion(motion.root * np.array([1.0, 1.0, -1.0]), turns)
 
 
 def mix(lower: Motion, upper: Motion) -> Motion:
-    """Returns legs, pelvis and place of one motion with chest, head and arms of another."""
+    """Combines legs, pelvis and place of one motion with chest, head and arms of another."""
     turns = lower.turns.copy()
     turns[:, list(UPPER)] = upper.turns[:, list(UPPER)]
     return Motion(lower.root, turns)
@@ -184,7 +186,7 @@ def mix(lower: Motion, upper: Motion) -> Motion:
 def disturb(
     motion: Motion, times: Float[Array, "t"], sd: float, rng: np.random.Generator
 ) -> Motion:
-    """Adds smooth joint-angle noise within the limits of the hinges.
+    """Adds noise, smooth in time, to the joint angles.
 
     Args:
         motion: poses at `times`.
@@ -193,11 +195,11 @@ def disturb(
         rng: source of the noise.
 
     Returns:
-        The disturbed motion. Pelvis turns, knees and elbows keep within their range.
+        The disturbed motion; knees and elbows stay within their range.
     """
     count = len(GROUPS)
     constant, wave = rng.normal(0.0, sd * np.sqrt(0.5), (2, count, 3))
-    rate = rng.uniform(0.3, 1.0, (count, 1))  # Hz, slower than the motion itself
+    rate = rng.uniform(0.3, 1.0, (count, 1))  # Hz, so that noise is slower than the motion
     phase = rng.uniform(0.0, 2 * np.pi, (count, 1))
     waves = np.sin(2 * np.pi * rate * times[:, None, None] + phase)
     angles = constant + np.sqrt(2.0) * wave * waves  # (t, 13, 3) rad
@@ -218,7 +220,7 @@ def from_vector(vectors: Float[Array, "*n 3"]) -> Float[Array, "*n 4"]:
 
 
 def multiply(a: Float[Array, "*n 4"], b: Float[Array, "*n 4"]) -> Float[Array, "*n 4"]:
-    """Returns the quaternion products a b (first b, then a)."""
+    """Returns the quaternion products a b, which turn by b first and by a second."""
     aw, ax, ay, az = np.moveaxis(a, -1, 0)
     bw, bx, by, bz = np.moveaxis(b, -1, 0)
     return np.stack(

@@ -1,7 +1,8 @@
-"""Draws scenes with panda3d's software rasteriser: no GPU, no display.
+"""Draws scenes with panda3d's software rasteriser, which needs no GPU and no display.
 
-One off-screen buffer a process. Vertices are skinned and brought to camera axes in numpy; the
-rasteriser sees one triangle soup with one texture, and OpenCV composites, blurs and degrades.
+A process has one off-screen buffer. numpy poses vertices and moves them to camera axes. The
+rasteriser draws them as one set of triangles with one texture. OpenCV adds the background, blurs
+and degrades.
 """
 
 import os
@@ -23,11 +24,11 @@ from tips.mocap.scene import Damage, Scene, project, shutter_times
 
 Array = np.ndarray
 
-SLOTS: Final = 8  # person textures in the atlas, 4 x 2
-_ATLAS: Final = (4 * look.SIDE, 2 * look.SIDE)  # width, height; powers of two
+SLOTS: Final = 8  # number of people's textures in the atlas, 4 x 2
+_ATLAS: Final = (4 * look.SIDE, 2 * look.SIDE)  # width and height, px; powers of two
 _ROW: Final = np.dtype([("place", "<f4", 3), ("colour", "u1", 4), ("uv", "<f4", 2)])
-_OCCLUDER: Final = 255  # object number of occluders in the coded pass; people count from 1
-# A joint lies inside its limb: how far behind the visible surface it may be, m.
+_OCCLUDER: Final = 255  # number of occluders in a coded picture; people are numbered from 1
+# A joint lies inside its limb. It counts as visible up to this distance behind the surface, m.
 _INSIDE: Final = {"hip": 0.2, "shoulder": 0.15, "head_bottom": 0.15, "head_top": 0.15}
 _INSIDE_ELSE: Final = 0.11
 
@@ -37,15 +38,15 @@ class RenderError(ValueError):
 
 
 class Mesh(NamedTuple):
-    """One scene as one triangle soup."""
+    """The vertices of one scene, which are drawn in one go."""
 
     rows: Array  # (n,) of _ROW
-    spans: tuple[tuple[int, int], ...]  # rows of each person, then of each occluder
+    spans: tuple[tuple[int, int], ...]  # first and last row of each person, then of each occluder
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences the one line about the missing X display, which C++ writes to descriptor 2."""
+    """Silences the line about the missing X display, which C++ code writes to descriptor 2."""
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w", encoding="utf-8") as sink:
@@ -58,7 +59,7 @@ def _quiet() -> Iterator[None]:
 
 
 class Renderer:
-    """Owns the process's off-screen buffer; make one and reuse it."""
+    """Owns the process's off-screen buffer; a process makes one and reuses it."""
 
     def __init__(self, settings: Embedded, bank: Bank) -> None:
         self.settings = settings
@@ -108,18 +109,18 @@ class Renderer:
         layout.add_array(columns)
         self._format: Any = core.GeomVertexFormat.register_format(layout)
         self._node: Any = None
-        # One texture for all scenes: the rasteriser never gives a dropped one back.
+        # All scenes share one texture, because the rasteriser never frees one.
         self._texture: Any = core.Texture()
         self._texture.setup_2d_texture(*_ATLAS, core.Texture.T_unsigned_byte, core.Texture.F_rgba)
         self._texture.set_minfilter(core.SamplerState.FT_nearest)
         self._texture.set_magfilter(core.SamplerState.FT_nearest)
 
     def close(self) -> None:
-        """Gives the buffer back."""
+        """Frees the buffer."""
         self._engine.remove_all_windows()
 
     def load(self, scene: Scene) -> Mesh:
-        """Makes a scene the drawn one: topology, texture, lens. Returns its mesh to be filled."""
+        """Sets up triangles, texture and lens of a scene. Returns its mesh, still to be filled."""
         core = self._core
         count = len(self.bank.source)
         sizes = [count] * len(scene.people) + [len(o.shape) for o in scene.occluders]
@@ -128,7 +129,7 @@ class Renderer:
         faces = [self.bank.faces + start for start, _ in spans[: len(scene.people)]]
         for (start, end), _ in zip(spans[len(scene.people) :], scene.occluders, strict=True):
             fan = np.array([(start, start + k, start + k + 1) for k in range(1, end - start - 1)])
-            faces += [fan, fan[:, ::-1]]  # seen from both sides; bodies from outside only
+            faces += [fan, fan[:, ::-1]]  # both sides are drawn; of bodies only the outside is
         mesh = Mesh(np.zeros(int(ends[-1]), _ROW), spans)
         mesh.rows["colour"] = 255
         self._place_uv(mesh, len(scene.people))
@@ -173,14 +174,29 @@ class Renderer:
         self._texture.set_ram_image(image)
 
     def draw(self, scene: Scene, mesh: Mesh, time: float) -> UInt8[Array, "h w 4"]:
-        """Draws one moment. Returns BGRA, supersampled; alpha is coverage, 0 or 255."""
+        """Draws one moment.
+
+        Args:
+            scene: the loaded scene.
+            mesh: its mesh.
+            time: in frames, one of the scene's times.
+
+        Returns:
+            BGRA, supersampled; alpha is 255 where something is drawn, else 0.
+        """
         self._fill(scene, mesh, time, coded=False)
         self._node.set_texture(self._texture)
         return self._render(mesh)
 
     def codes(self, scene: Scene, mesh: Mesh, time: float) -> UInt8[Array, "h w 4"]:
-        """Draws linear depth (blue) and object number (green) instead of colour."""
-        # The rasteriser has no depth buffer that can be read: its "depth" is the colour again.
+        """Draws one moment with linear depth (blue) and number of the object (green) as colours.
+
+        Args:
+            scene: the loaded scene.
+            mesh: its mesh.
+            time: in frames, one of the scene's times.
+        """
+        # The rasteriser's depth buffer cannot be read: what it returns as depth is the colour.
         self._fill(scene, mesh, time, coded=True)
         self._node.set_texture_off(1)
         picture = self._render(mesh)
@@ -211,14 +227,14 @@ class Renderer:
                 colour[:, 2] = np.clip(255 * (place[:, 1] - near) / (far - near), 0, 255)
             rows["place"][start:end] = place
             rows["colour"][start:end, :3] = colour
-        # A pan is a shear: image offset times depth over focal length.
+        # A pan by (u, v) px moves a point by (u, v) * depth / focal length, which is a shear.
         shift = (scene.camera.pan[index] / scene.camera.focal).astype(np.float32)
         depth = rows["place"][:, 1].copy()
         rows["place"][:, 0] += shift[0] * depth
         rows["place"][:, 2] -= shift[1] * depth
 
     def _person(self, scene: Scene, number: int, index: int) -> tuple[Array, Array]:
-        """Drawn vertices (n, 3) in m and their grey of the light (n, 1), 0..255."""
+        """Computes drawn vertices (n, 3), m, and the grey of their light (n, 1), 0..255."""
         person, camera, source = scene.people[number], scene.camera, self.bank.source
         vertices, normals = skin(self.bank, person.body, person.transforms[index])
         light = np.maximum(normals @ camera.light.astype(np.float32), 0)
@@ -227,30 +243,30 @@ class Renderer:
 
 
 def depth_range(scene: Scene) -> tuple[float, float]:
-    """Returns the nearest and farthest depth of a scene, m, with a margin."""
+    """Computes the nearest and the farthest depth of a scene, m, with a margin."""
     depths = np.concatenate([person.joints[..., 1].ravel() for person in scene.people])
     return float(max(depths.min() - 1.2, 0.5)), float(depths.max() + 0.6)
 
 
 def margin(scene: Scene) -> int:
-    """Returns the px of background that the scene's pan needs around the frame."""
+    """Computes how many px of background the scene's pan needs on each side of the frame."""
     return int(np.ceil(np.abs(scene.camera.pan).max())) + 1
 
 
 def picture(
     renderer: Renderer, scene: Scene, mesh: Mesh, backdrop: Array, time: float
 ) -> Float[Array, "h w 3"]:
-    """Draws what an undisturbed camera sees around `time`: motion blur, shadows, background.
+    """Draws what an undisturbed camera sees around `time`, with motion blur and shadows.
 
     Args:
-        renderer: with the scene loaded.
+        renderer: the renderer, with the scene loaded.
         scene: the scene.
-        mesh: of the scene.
+        mesh: its mesh.
         backdrop: BGR, float32, `margin(scene)` px larger than the frame on each side.
         time: in frames, a whole or half number.
 
     Returns:
-        BGR 0..255, float32, no noise.
+        BGR 0..255, float32, without noise.
     """
     settings = renderer.settings
     moments = shutter_times(settings, time)
@@ -267,13 +283,13 @@ def picture(
     )
     behind *= 1 - _shadows(renderer, scene, time)[..., None]
     alpha = small[..., 3:] / 255
-    # Colour is drawn on black, so it is already multiplied by coverage.
+    # Colours are drawn on black, so they are already multiplied by alpha.
     result: Float[Array, "h w 3"] = small[..., :3] + behind * (1 - alpha)
     return result
 
 
 def _shadows(renderer: Renderer, scene: Scene, time: float) -> Float[Array, "h w"]:
-    """Soft shadows of the limbs on the ground, 0..1."""
+    """Computes soft shadows of the limbs on the ground, 0..1."""
     settings = renderer.settings
     index = scene.at(time)
     ground = scene.camera.ground
@@ -303,7 +319,13 @@ def _at(settings: Embedded, scene: Scene, points: Array, index: int) -> Array:
 def expose(
     image: Float[Array, "h w 3"], damage: Damage, rng: np.random.Generator
 ) -> UInt8[Array, "h w 3"]:
-    """Degrades a picture as planned, and adds sensor noise."""
+    """Degrades a picture and adds sensor noise.
+
+    Args:
+        image: BGR 0..255, float32.
+        damage: how it is degraded.
+        rng: source of the noise.
+    """
     if damage.fault == "defocus":
         image = cv2.GaussianBlur(image, (0, 0), damage.amount, borderType=cv2.BORDER_REFLECT)
     elif damage.fault == "shake":
@@ -316,9 +338,9 @@ def expose(
 
 
 def _streak(damage: Damage) -> Float[Array, "k k"]:
-    """Line kernel of the shake, sum 1."""
+    """Computes the kernel of the shake, a line of sum 1."""
     reach = int(np.ceil(damage.amount / 2)) + 1
-    fine = 16  # sixteenths of a px, OpenCV's sub-pixel lines
+    fine = 16  # OpenCV takes the ends of the line in sixteenths of a px
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
     offset = damage.amount / 2 * np.array([np.cos(damage.angle), np.sin(damage.angle)])
     start = np.round((reach - offset) * fine).astype(int).tolist()
@@ -328,9 +350,15 @@ def _streak(damage: Damage) -> Float[Array, "k k"]:
 
 
 def visibility(renderer: Renderer, scene: Scene, mesh: Mesh, time: float) -> Bool[Array, "p 15"]:
-    """Tells which joints of each person are in the picture and in front of everything else.
+    """Tells which joints of each person are in the picture and hidden by nothing.
 
-    Own limbs hide a joint too, where they lie clearly in front of it.
+    A person's own limbs hide a joint, too, if they lie clearly in front of it.
+
+    Args:
+        renderer: the renderer, with the scene loaded.
+        scene: the scene.
+        mesh: its mesh.
+        time: in frames, one of the scene's times.
     """
     return visible_in(renderer, scene, renderer.codes(scene, mesh, time), time)
 
@@ -338,7 +366,14 @@ def visibility(renderer: Renderer, scene: Scene, mesh: Mesh, time: float) -> Boo
 def visible_in(
     renderer: Renderer, scene: Scene, code: UInt8[Array, "h w 4"], time: float
 ) -> Bool[Array, "p 15"]:
-    """Reads `visibility` off one coded picture (see `Renderer.codes`)."""
+    """Computes `visibility` from a coded picture.
+
+    Args:
+        renderer: gives sizes.
+        scene: the scene.
+        code: picture from `Renderer.codes`.
+        time: its time, in frames.
+    """
     settings = renderer.settings
     index = scene.at(time)
     near, far = depth_range(scene)

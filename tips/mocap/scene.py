@@ -1,8 +1,8 @@
 """Draws one scene at random: people, motions, camera path, occluders, degradation.
 
-Pure numpy; a scene follows from (seed, split, index) alone, whatever the job that renders it.
-Camera axes: x right, y away from the camera, z up, metres; image px with the origin at the centre
-of the top-left pixel.
+A scene depends on (seed, split, index) alone, so any job may render it. Camera axes: x to the
+right, y away from the camera, z up, in metres. The origin of image px is the centre of the
+top-left pixel.
 """
 
 from typing import Final, Literal, NamedTuple
@@ -18,7 +18,7 @@ Array = np.ndarray
 Fault = Literal["none", "defocus", "shake", "exposure"]
 
 QUARTERS: Final = (0.25, 0.5, 0.75)  # times between two frames at which joints are recorded
-STANDARD: Final = 1.7  # m, the person that `person_height` speaks of
+STANDARD: Final = 1.7  # m, height of the person whose image height is `person_height`
 _SPLITS: Final[dict[Split, int]] = {"train": 0, "val": 1, "stills": 2}
 _HIP: Final = 0.85  # m, height of the point that the camera looks at
 
@@ -30,7 +30,7 @@ class Person(NamedTuple):
     clip: str
     look: int  # seed of skin, hair and clothes
     annotated: bool
-    transforms: Float[Array, "t 13 3 4"]  # group transforms in camera axes at the scene's times
+    transforms: Float[Array, "t 13 3 4"]  # [R | t] of the groups, camera axes, at the scene's times
     joints: Float[Array, "t 15 3"]  # camera axes, m
 
 
@@ -44,21 +44,21 @@ class Occluder(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """How one frame is degraded."""
+    """The degradation of one frame."""
 
     fault: Fault
-    amount: float  # defocus sd px, shake length px, or exposure factor
-    angle: float  # rad, direction of the shake
-    noise: float  # sd, of 255
+    amount: float  # sd of a defocus, px; length of a shake, px; or factor of an exposure
+    angle: float  # direction of a shake, rad
+    noise: float  # sd of the noise, of 255
 
 
 class Camera(NamedTuple):
-    """A camera that stands still but for a small pan."""
+    """A camera that stands still except for a small pan."""
 
     focal: float  # px
     pan: Float[Array, "t 2"]  # px at the scene's times, added to image coordinates
-    ground: Float[Array, "3 4"]  # world to camera
-    light: Float[Array, "3"]  # unit, towards the light, camera axes
+    ground: Float[Array, "3 4"]  # [R | t] from world to camera axes
+    light: Float[Array, "3"]  # unit vector towards the light, camera axes
     ambient: float
 
 
@@ -69,7 +69,7 @@ class Scene(NamedTuple):
     camera: Camera
     people: tuple[Person, ...]
     occluders: tuple[Occluder, ...]
-    damage: tuple[Damage, ...]  # one a frame
+    damage: tuple[Damage, ...]  # one per frame
     backdrop: int  # seed of the background
     noise: int  # seed of the image noise
     fps: float
@@ -80,18 +80,24 @@ class Scene(NamedTuple):
 
 
 def generator(settings: Embedded, split: Split, index: int) -> np.random.Generator:
-    """Returns the random numbers of one scene of a split."""
+    """Returns the generator of one scene's random numbers.
+
+    Args:
+        settings: gives the dataset's seed.
+        split: the scene's split.
+        index: index of the scene in its split.
+    """
     return np.random.default_rng([settings.seed, _SPLITS[split], index])
 
 
 def shutter_times(settings: Embedded, time: float) -> Float[Array, "s"]:
-    """Returns the moments that are averaged into the picture at `time`, in frames."""
+    """Returns the moments, in frames, whose renderings are averaged to the picture at `time`."""
     count = settings.subframes
     return time + settings.shutter * ((np.arange(count) + 0.5) / count - 0.5)
 
 
 def scene_times(settings: Embedded, frames: int) -> Float[Array, "t"]:
-    """Returns every moment that a scene of `frames` frames needs, in frames, ascending."""
+    """Returns all moments, in frames, ascending, that a scene of `frames` frames is drawn at."""
     middles = np.arange(2 * frames - 1) / 2
     moments = [shutter_times(settings, float(time)) for time in middles]
     quarters = (np.arange(frames - 1)[:, None] + np.array(QUARTERS)).ravel()
@@ -110,12 +116,12 @@ def draw_scene(
 
     Args:
         settings: the dataset's settings.
-        clips: the clips of the split.
+        clips: the clips of the split, by name.
         bank: the body bank.
-        split: which side bodies and clips come from.
-        index: of the scene in its split.
-        first_motion: the main person's clip, an index into the split's motions: cycling through
-            them makes every stratum equally large.
+        split: the split that bodies and clips come from.
+        index: index of the scene in its split.
+        first_motion: clip of the first person, an index into the split's motions, which wraps
+            around: so every motion is the first of equally many scenes.
 
     Returns:
         The scene.
@@ -132,7 +138,8 @@ def draw_scene(
     for order, spot in enumerate(spots):
         name = names[first_motion % len(names)] if order == 0 else str(rng.choice(names))
         people.append(_person(settings, clips, bank, split, name, spot, camera, times, rng))
-    # A moving shard is in front of a person for part of a sequence only, hence fewer in one frame.
+    # In a sequence a moving occluder is in front of a person for part of the time only. So a scene
+    # of one frame gets fewer of them.
     rate = settings.occluders * (0.4 if frames == 1 else 1.0)
     occluders = _occluders(settings, people, rate, times, rng)
     if rng.random() < settings.bystanders:
@@ -154,7 +161,16 @@ def draw_scene(
 def project(
     settings: Embedded, camera: Camera, points: Float[Array, "t n 3"]
 ) -> Float[Array, "t n 2"]:
-    """Projects points in camera axes at all times of the scene to image px."""
+    """Projects points at all times of a scene to the image.
+
+    Args:
+        settings: size of the frame.
+        camera: focal length and pan.
+        points: camera axes, m.
+
+    Returns:
+        x then y, image px.
+    """
     return _image(settings, camera, points) + camera.pan[:, None]
 
 
@@ -166,7 +182,7 @@ def _image(settings: Embedded, camera: Camera, points: Array) -> Array:
 
 
 class _Spot(NamedTuple):
-    """Where a person stands in the middle of a sequence."""
+    """The place of a person at half time of a sequence."""
 
     across: float  # share of the frame's width
     depth: float  # m
@@ -203,7 +219,7 @@ def _spots(
     focal: float,
     rng: np.random.Generator,
 ) -> list[_Spot]:
-    """Places people apart; two of them meet in the picture if they cross."""
+    """Places people apart from each other; if two shall cross, they meet in the picture."""
     across = (np.arange(count) + 0.5) / count + rng.normal(0, 0.06 / count, count)
     rng.shuffle(across)
     depth = distance + rng.uniform(-0.8, 0.8, count)
@@ -258,7 +274,7 @@ def _person(
     root *= scale_of(bank, body)
     middle = root[len(root) // 2].copy()
     middle[2] = 0.0
-    # Across is meant in the picture, so a person further away stands further out.
+    # `across` is a place in the picture, so a person further away stands further to the side.
     offset = (spot.across - 0.5) * settings.width / camera.focal * spot.depth
     distance = camera.ground[1, 3] + camera.ground[1, 2] * _HIP
     place = root - middle + np.array([offset, spot.depth - distance, 0.0])
@@ -277,7 +293,7 @@ def _person(
 
 
 def _window(clip: Clip, settings: Embedded, times: Array, rng: np.random.Generator) -> Motion:
-    """Samples a stretch of a clip at a random speed, from a random start."""
+    """Samples a part of a clip, at a random speed and from a random start."""
     speed = rng.uniform(*settings.speed)
     seconds = speed * (times - times[0]) / settings.fps
     room = max(clip.duration - float(seconds[-1]), 0.0)
@@ -301,7 +317,7 @@ def _occluders(
 def _occluder(
     settings: Embedded, person: Person, times: Array, rng: np.random.Generator
 ) -> Occluder:
-    """A shard that is in front of some joint at some moment of the sequence."""
+    """Draws an occluder that is in front of a random joint at a random moment."""
     moment = int(rng.integers(len(times)))
     aim = person.joints[moment, int(rng.integers(person.joints.shape[1]))]
     corners = int(rng.integers(3, 6))
@@ -350,16 +366,16 @@ def _fault(settings: Embedded, rng: np.random.Generator) -> Damage:
 def bad_frames(
     share: float, burst: float, frames: int, rng: np.random.Generator
 ) -> tuple[bool, ...]:
-    """Draws which frames are bad: a two-state chain in its stationary distribution.
+    """Draws which frames are degraded, by a two-state Markov chain in its stationary distribution.
 
     Args:
-        share: expected share of bad frames.
-        burst: mean length of a run of bad frames; 1 draws frames independently.
+        share: expected share of degraded frames.
+        burst: mean length of a run of degraded frames; 1 draws frames independently.
         frames: number of frames.
         rng: source of randomness.
 
     Returns:
-        One flag a frame.
+        One flag per frame.
     """
     if burst == 1 or share in (0.0, 1.0):
         return tuple(bool(bad) for bad in rng.random(frames) < share)

@@ -1,8 +1,8 @@
-"""Writes rendered sequences as PoseTrack18 has them on disk, plus what only a renderer knows.
+"""Writes rendered sequences in PoseTrack18's layout, plus what only a renderer knows.
 
 images/{split}/{sequence}/%06d.jpg        annotations/{split}/{sequence}.json
-between/{split}/{sequence}/%06d.jpg       the true picture at t + 1/2, never degraded
-truth/{split}/{sequence}.json             all joints, visibility, in-between joints
+between/{split}/{sequence}/%06d.jpg       true in-between frame at t + 1/2, never degraded
+truth/{split}/{sequence}.json             all joints in frames and between them, visibility
 """
 
 import hashlib
@@ -25,10 +25,10 @@ from tips.records import atomic, atomic_path
 
 Array = np.ndarray
 
-QUALITY: Final = 95  # of the jpg
-LEAST_JOINTS: Final = 4  # a person with fewer joints in the picture goes to the ignore regions
-# Sources and sequence numbers make the ids of PoseTrack18: T SSSSSS FFFF. Splits get ranges of
-# their own, so that ids are unique over the data set.
+QUALITY: Final = 95  # quality of the JPEG files
+LEAST_JOINTS: Final = 4  # a person with fewer joints in the picture becomes an ignore region
+# PoseTrack18's ids are made of source, sequence and frame: T SSSSSS FFFF. Each split has a range of
+# sequence numbers, so that ids are unique in the whole dataset.
 _NUMBERS: Final[dict[Split, int]] = {"train": 0, "val": 300_000, "stills": 600_000}
 _SKELETON: Final = (
     (16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9),
@@ -46,7 +46,7 @@ CATEGORIES: Final = [
 
 
 class World(NamedTuple):
-    """What every scene of a split is made from."""
+    """The settings and objects that all scenes of a split are made from."""
 
     settings: Embedded
     clips: dict[str, Clip]
@@ -59,18 +59,18 @@ class World(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """One frame's labels: people in drawing order."""
+    """The labels of one frame, with people in drawing order."""
 
-    joints: Float[Array, "p 15 2"]  # px
+    joints: Float[Array, "p 15 2"]  # image px
     visible: Bool[Array, "p 15"]
-    boxes: Float[Array, "p 4"]  # x, y, w, h of the body's outline, px
-    heads: Float[Array, "p 4"]
+    boxes: Float[Array, "p 4"]  # x, y, width, height of the body's outline, image px
+    heads: Float[Array, "p 4"]  # x, y, width, height of the head's outline, image px
     tracks: tuple[int, ...]
     annotated: tuple[bool, ...]
 
 
 def sequence_name(split: Split, index: int) -> str:
-    """Returns the name of a sequence: poseval refuses any other form than NNNNNN_mpii..."""
+    """Returns the name of a sequence, NNNNNN_mpii..., the only form that poseval accepts."""
     return f"{_NUMBERS[split] + index:06d}_mpii_{split}"
 
 
@@ -80,7 +80,13 @@ def sequence_index(split: Split, name: str) -> int:
 
 
 def frame_id(split: Split, index: int, frame: int) -> int:
-    """Returns PoseTrack18's frame id: source 1, then sequence and frame number."""
+    """Computes a frame's id as PoseTrack18 makes it: source 1, sequence number, frame number.
+
+    Args:
+        split: the sequence's split.
+        index: index of the sequence in its split.
+        frame: position of the frame in the sequence.
+    """
     return 10**10 + (_NUMBERS[split] + index) * 10**4 + frame
 
 
@@ -89,12 +95,12 @@ def write_clip(world: World, split: Split, index: int, root: Path) -> dict[str, 
 
     Args:
         world: settings, clips and renderer.
-        split: "train" or "val".
-        index: of the sequence.
-        root: the data set's folder.
+        split: `train` or `val`.
+        index: index of the sequence in its split.
+        root: the dataset's folder.
 
     Returns:
-        The shard's entry: name, sha256 of everything written, counts.
+        The sequence's entry in the shard's record: name, sha256 of everything written, counts.
     """
     settings = world.settings
     scene = draw_scene(settings, world.clips, world.bank, split, index, index)
@@ -128,7 +134,17 @@ def write_clip(world: World, split: Split, index: int, root: Path) -> dict[str, 
 
 
 def write_stills(world: World, split: Split, index: int, root: Path) -> dict[str, Any]:
-    """Renders and writes one block of unrelated one-frame scenes; see `write_clip`."""
+    """Renders and writes one sequence of stills: unrelated scenes of one frame each.
+
+    Args:
+        world: settings, clips and renderer.
+        split: `stills`.
+        index: index of the sequence in its split.
+        root: the dataset's folder.
+
+    Returns:
+        As `write_clip`.
+    """
     settings = world.settings
     name = sequence_name(split, index)
     digest = hashlib.sha256()
@@ -161,7 +177,17 @@ def write_stills(world: World, split: Split, index: int, root: Path) -> dict[str
 
 
 def write_sequence(world: World, split: Split, index: int, root: Path) -> dict[str, Any]:
-    """Renders and writes one sequence of any split; see `write_clip`."""
+    """Renders and writes one sequence of any split.
+
+    Args:
+        world: settings, clips and renderer.
+        split: the split.
+        index: index of the sequence in its split.
+        root: the dataset's folder.
+
+    Returns:
+        As `write_clip`.
+    """
     return (write_stills if split == "stills" else write_clip)(world, split, index, root)
 
 
@@ -176,7 +202,7 @@ def _finish(
 ) -> dict[str, Any]:
     for folder, value in (("annotations", labels), ("truth", truth)):
         path = root / folder / split / f"{name}.json"
-        # In one line: with indentation the json module falls back to its slow encoder.
+        # The text has no indentation, because with it the json module uses its slow encoder.
         text = json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n"
         digest.update(text.encode())
         with atomic(path) as stream:
@@ -191,7 +217,7 @@ def _finish(
 
 
 def _behind(settings: Embedded, split: Split, scene: Scene) -> Float[Array, "h w 3"]:
-    """The background, BGR."""
+    """Paints the background, BGR."""
     return look.backdrop(settings, split, scene.backdrop, margin(scene))[..., ::-1].copy()
 
 
@@ -205,7 +231,7 @@ def _jpg(path: Path, image: Array, digest: Any) -> None:
 
 
 def _shot(renderer: Renderer, scene: Scene, mesh: Mesh, frame: int, first: int) -> Shot:
-    """Labels of one frame."""
+    """Computes the labels of one frame."""
     index = scene.at(frame)
     one = scene.camera._replace(pan=scene.camera.pan[index : index + 1])
     joints, boxes, heads = [], [], []
@@ -236,11 +262,11 @@ def annotations(
     """Builds one sequence's PoseTrack18 json.
 
     Args:
-        settings: frame size.
-        split: of the sequence.
-        index: of the sequence in its split.
+        settings: size of the frame.
+        split: the sequence's split.
+        index: index of the sequence in its split.
         shots: labels of every frame.
-        labelled: positions of the labelled frames; the others carry no annotations.
+        labelled: positions of the labelled frames; the others have no annotations.
 
     Returns:
         `images`, `annotations`, `categories`.
@@ -301,7 +327,7 @@ def _row(shot: Shot, person: int, inside: Array, number: int, track: int) -> dic
 
 
 def _ignore(box: Array, size: tuple[int, int]) -> list[tuple[float, float]] | None:
-    """An octagon around a person who is not annotated; None if outside the picture."""
+    """Computes an octagon around a person who is not annotated; None outside the picture."""
     grow = 0.1 * box[2:] + 1
     low, high = box[:2] - grow, box[:2] + box[2:] + grow
     low, high = np.clip(low, 0, size), np.clip(high, 0, size)
@@ -319,7 +345,7 @@ def _ignore(box: Array, size: tuple[int, int]) -> list[tuple[float, float]] | No
 def _truth(
     settings: Embedded, scene: Scene, number: int, visible: list[Bool[Array, "15"]]
 ) -> dict[str, Any]:
-    """Everything about one person: at the frames, and between them."""
+    """Gathers all that the renderer knows of one person, at the frames and between them."""
     person: Person = scene.people[number]
     where = project(settings, scene.camera, person.joints)
     frames = len(visible)

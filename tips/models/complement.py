@@ -1,4 +1,4 @@
-"""Complementary information, Eq. 8, which TIPS and FAMI-Pose share: what z~ tells beyond F_t."""
+"""Complementary information, Eq. 8: what z~ tells beyond F_t. TIPS and FAMI-Pose share it."""
 
 import torch
 from jaxtyping import Float
@@ -12,8 +12,8 @@ from tips.terms import Loss, Pass
 class ComplementLoss(Loss):
     """Eq. 8 with Eq. 12: what z~ tells about the labels beyond F_t.
 
-    The two I(F; z~) cancel, so L_com = I(H; F) - I(H; z~) = D_lab(z~) - D_lab(F_t); negative
-    where z~ knows more than F_t. Gradient reaches z~ and the auxiliary head h_z.
+    The two terms I(F; z~) cancel, so L_com = I(H; F) - I(H; z~) = D_lab(z~) - D_lab(F_t). It is
+    negative where z~ tells more than F_t. The gradient reaches z~ and the auxiliary head h_z.
     """
 
     # Paper: Eq. 12 in Eq. 8 leaves two I(F; z~) terms; here: they cancel and are not computed,
@@ -25,7 +25,7 @@ class ComplementLoss(Loss):
         self.t = t
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Computes the difference of two divergences, nats."""
+        """Computes the difference of the two divergences, nats."""
         with torch.no_grad():
             from_frame = one.frame_maps(self.t)
             known = label_divergence(one.target.maps, from_frame, one.target.weights)
@@ -34,5 +34,8 @@ class ComplementLoss(Loss):
 
 
 def auxiliary_head(width: int) -> nn.Conv2d:
-    """h_z: reads heat maps from z~; shared by the information terms, owned by the criterion."""
+    """Builds h_z, which reads heat maps from z~.
+
+    The information terms share one; it belongs to the criterion and is no part of the model.
+    """
     return nn.Conv2d(width, skeleton.COUNT, 1)

@@ -1,4 +1,8 @@
-"""What a network costs, counted without running it: on the meta device nothing is computed."""
+"""Counts what a network costs: multiply-adds, parameters and memory.
+
+Multiply-adds are counted on the meta device, where tensors have shapes but no values, so nothing
+is computed.
+"""
 
 import gc
 import weakref
@@ -11,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-CORNERS = 4  # pixels of a bilinear sample, a multiply-add each, and one more for its weight
+CORNERS = 4  # pixels of a bilinear sample: a multiply-add for each, one more for its own weight
 KINDS = {
     "aten.convolution": "convolution",
     "aten.mm": "linear",
@@ -33,16 +37,17 @@ class Macs(NamedTuple):
 def multiply_adds(network: nn.Module, *inputs: Tensor) -> Macs:
     """Counts the multiply-adds of a network, by kind.
 
-    One counter for every network: convolutions, linear layers, attention's products, and what
-    samples: deformable attention and convolution through grid_sample, AdaCoF through gather.
-    Norms, activations, sums and resizing count nothing, as usual.
+    Every network is counted by the same rule: convolutions, linear layers, the products of
+    attention, and bilinear sampling (deformable attention and convolution sample through
+    grid_sample, AdaCoF through gather). Norms, activations, sums and resizing count nothing, as
+    is usual.
 
     Args:
-        network: on the meta device.
-        inputs: likewise.
+        network: the network, on the meta device.
+        inputs: arguments of its `forward`, on the meta device.
 
     Raises:
-        KeyError: an op that is counted and of no known kind.
+        KeyError: if torch counts an operation that `KINDS` does not list.
     """
     sampled = {torch.ops.aten.grid_sampler_2d: _of_samples, torch.ops.aten.gather: _of_corners}
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=sampled) as counter:
@@ -58,19 +63,19 @@ def multiply_adds(network: nn.Module, *inputs: Tensor) -> Macs:
 
 
 def parameters(module: nn.Module) -> dict[str, int]:
-    """Parameters of each child and, as "", of the module itself; together all there are."""
+    """Counts the parameters of each child and, under the name "", those of the module itself."""
     found = {name: _size(child) for name, child in module.named_children()}
     rest = _size(module) - sum(found.values())
     return {name: size for name, size in (found | {"": rest}).items() if size}
 
 
 def peak_bytes(call: Callable[[], object]) -> int:
-    """Measures the most memory that tensors made during a call hold at one time, bytes.
+    """Measures the most memory that the tensors made during a call hold at one time, bytes.
 
-    Weights and inputs, made before, do not count; gradients do. Kernels' workspaces and an
-    allocator's gaps come on top.
+    Weights and inputs are made before the call and do not count; gradients do. The workspaces of
+    kernels and the gaps that an allocator leaves are not in the number.
     """
-    gc.disable()  # when it would free a cycle is chance
+    gc.disable()  # it would free tensors in reference cycles at random times and change the peak
     try:
         with _Alive() as alive:
             call()
@@ -80,7 +85,7 @@ def peak_bytes(call: Callable[[], object]) -> int:
 
 
 class _Alive(TorchDispatchMode):
-    """Follows the storages that ops make until they are freed."""
+    """Keeps count of the bytes of all storages that operations make, until they are freed."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,13 +10,13 @@ from tips.models.layers import group_norm, residual_blocks, zeroed
 
 
 class Fusion(nn.Module):
-    """Time into channels: all F_w and F'_{w,w+1} side by side, reduced to z.
+    """All F_w and F'_{w,w+1} side by side as channels, reduced to z.
 
     Args:
-        channels: of all maps together.
-        width: D.
-        blocks: residual blocks.
-        expansion: widens the blocks (the capacity control `concat-wide`).
+        channels: channels of all maps together, T * C + K * I * D.
+        width: D, channels of z.
+        blocks: number of residual blocks.
+        expansion: factor that widens the blocks; above 1 in the capacity control `concat-wide`.
     """
 
     def __init__(self, channels: int, width: int, blocks: int, expansion: int) -> None:
@@ -38,7 +38,13 @@ class Fusion(nn.Module):
 
 
 class HeatmapHead(nn.Module):
-    """The final encoder on (z~, F_t) and its 1x1 layer."""
+    """The final encoder on (z~, F_t) and its 1x1 layer.
+
+    Args:
+        channels: C, channels of F_t.
+        width: D, channels of z~ and of the encoder.
+        encoder: maps (B, D, H, W) -> (B, D, H, W).
+    """
 
     # Paper: a "transformer block", "simple transformer" without z~'s branches, of no stated depth;
     # here: one encoder layer for both, because that fits the parameters of Table VIII.
@@ -54,14 +60,20 @@ class HeatmapHead(nn.Module):
         F_t: Float[Tensor, "B C H W"],
         start: Float[Tensor, "B J H W"],
     ) -> Float[Tensor, "B J H W"]:
-        """Corrects the heat maps `start`."""
+        """Computes the final heat maps.
+
+        Args:
+            z_tilde: the distilled features.
+            F_t: the backbone's features of frame t.
+            start: heat maps that the head's output is added to.
+        """
         encoded = self.encoder(self.project(torch.cat([z_tilde, F_t], dim=1)))
         maps: Tensor = start + self.final(encoded)
         return maps
 
 
 class BackboneStart(nn.Module):
-    """Heat maps begin as the frozen backbone's own reading of frame t."""
+    """The heads correct the heat maps that the frozen backbone itself reads from frame t."""
 
     # Paper: heat-map heads learn from scratch; here: they correct the backbone's maps at smoke,
     # clip and desk scale, because in a few epochs from scratch the table would rank how fast
@@ -75,7 +87,7 @@ class BackboneStart(nn.Module):
 
 
 class ScratchStart(nn.Module):
-    """Heat maps begin at zero."""
+    """The heads correct nothing: they predict the heat maps from scratch."""
 
     def forward(
         self, F_t: Float[Tensor, "B C H W"], backbone: Backbone

@@ -1,4 +1,4 @@
-"""What the parts of a model promise each other."""
+"""The interfaces between the parts of a model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,13 +17,14 @@ from tips.tensors import Coordinates, PoseOutput
 class Backbone(nn.Module):
     """Images (B, 3, H, W) -> features F (B, C, H / stride, W / stride) of single frames.
 
-    The stride is its settings'.
+    The stride is an attribute of the backbone's settings.
     """
 
     channels: int
     final_layer: nn.Conv2d  # the 1x1 heat-map head on F
-    autocast: bool  # run in bfloat16
-    # What a published file may hold as well, one of these and whole; this network does without.
+    autocast: bool  # whether it runs in bfloat16
+    # Names and shapes of tensors that a published file may hold although this network has no use
+    # for them: all tensors of exactly one of these sets.
     unused: tuple[Shapes, ...] = ()
 
     def maps(self, F: Float[Tensor, "B C h w"]) -> Float[Tensor, "B J h w"]:
@@ -32,34 +33,39 @@ class Backbone(nn.Module):
         return maps
 
     def precision(self, images: Tensor) -> AbstractContextManager[Any]:
-        """Where the network's own layers run."""
-        # Not autocast(enabled=False): the meta device, where costs are counted, knows no autocast.
+        """Gives the context in which the network's own layers run: bfloat16 or full precision."""
+        # Full precision is nullcontext() and not autocast(enabled=False), because the meta device,
+        # on which multiply-adds are counted, has no autocast.
         device = images.device.type
         return torch.autocast(device, torch.bfloat16) if self.autocast else nullcontext()
 
     def published(self) -> Mapping[str, Published]:
-        """Says where each tensor of the network's published checkpoint belongs; {} without one."""
+        """Says where each tensor of the network's published checkpoint belongs.
+
+        Empty if no checkpoint is published.
+        """
         return {}
 
 
 class StagedBackbone(Backbone, ABC):
-    """A backbone that also shows its fine map after each of its four stages."""
+    """A backbone that also returns its map of finest resolution after each of four stages."""
 
     stage_channels: tuple[int, int, int, int]
 
     @abstractmethod
     def stages(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _C h w"]]:
-        """Computes the fine map after every stage in one pass; the last one is F."""
+        """Computes the map of finest resolution after every stage in one pass; the last is F."""
 
 
 class PoseModel(nn.Module, ABC):
     """A window of crops -> the pose of frame t, as a PoseOutput.
 
-    Called with normalised images (B, T, 3, H, W) and interim frames (B, T - 1 or 0, 3, H, W).
+    It is called with normalised images (B, T, 3, H, W) and with interim frames (B, I, 3, H, W),
+    argument `rough`; I = T - 1, or 0 for a model that looks at no interim frame.
     """
 
     backbone: Backbone
-    groups: tuple[tuple[int, ...], ...] = ()  # joint ids of its part groups
+    groups: tuple[tuple[int, ...], ...] = ()  # joint ids of each part group
 
     @abstractmethod
     def forward(
@@ -68,16 +74,27 @@ class PoseModel(nn.Module, ABC):
         """Estimates the pose of frame t."""
 
     def coordinates(self, output: PoseOutput) -> Coordinates | None:
-        """Computes Eq. 2, map px, for losses and pictures only; None where nothing is between."""
+        """Computes Eq. 2, map px, for losses and pictures only; None without synthesized poses."""
         return None
 
     def start_from_backbone(self) -> None:
-        """Starts from the backbone, once that is loaded, what learns faster from there."""
+        """Copies weights of the loaded backbone into parts that learn faster from there.
+
+        By default there is no such part.
+        """
 
     def decode(
         self, output: PoseOutput, how: Decoding
     ) -> tuple[Float[Tensor, "B J 2"], Float[Tensor, "B J"]]:
-        """Reads the predicted pose: joints in map px, x then y, and their scores."""
+        """Reads the predicted pose.
+
+        Args:
+            output: what `forward` returned.
+            how: how a peak is refined to less than a pixel; see `tips.ops.heatmap.decode`.
+
+        Returns:
+            Joints in map px, x then y, and their scores.
+        """
         return decode(output.maps, how)
 
 
@@ -85,7 +102,7 @@ class SecondStage(PoseModel):
     """A model on a frozen backbone, whose batch norms stay in evaluation mode.
 
     Args:
-        backbone: as stage one left it.
+        backbone: trained by stage one; frozen from here on.
         t: position of frame t in the window.
     """
 
@@ -97,7 +114,7 @@ class SecondStage(PoseModel):
         self.t = t
 
     def train(self, mode: bool = True) -> "SecondStage":  # not Self: beartype checks shapes
-        """Switches everything but the frozen backbone."""
+        """Switches everything but the frozen backbone to training mode."""
         super().train(mode)
         self.backbone.eval()
         return self

@@ -14,11 +14,14 @@ class SlowParameters(nn.Module, ABC):
 
     @abstractmethod
     def slow_parameters(self) -> Iterator[nn.Parameter]:
-        """Names them: those that say where to sample."""
+        """Gives these parameters: those that decide where a layer samples."""
 
 
 class Recomputable(nn.Module):
-    """A layer that may forget its activations until the backward pass: it has no batch norm."""
+    """A layer whose activations may be dropped and recomputed in the backward pass.
+
+    It must have no batch norm, whose running statistics would be updated twice.
+    """
 
 
 class ResBlock(nn.Module):
@@ -41,19 +44,29 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         """Maps C to D channels at the same resolution."""
-        # In place: the sum is nobody else's.
+        # Sum and ReLU overwrite the body's result, which nothing else reads.
         out: Tensor = self.body(x).add_(self.skip(x)).relu_()
         return out
 
 
 def residual_blocks(channels_in: int, channels_out: int, count: int) -> nn.Sequential:
-    """The paper's C: `count` residual blocks, the first changes the width."""
+    """Builds the paper's C, a chain of residual blocks; the first one changes the width.
+
+    Args:
+        channels_in: channels of the input.
+        channels_out: channels of every block's result.
+        count: number of blocks.
+    """
     widths = [channels_in] + [channels_out] * count
     return nn.Sequential(*(ResBlock(a, b) for a, b in pairwise(widths)))
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Group norm with Deformable DETR's 32 groups, fewer where the map is narrow or uneven."""
+    """Builds a group norm with Deformable DETR's 32 groups.
+
+    There are fewer where a group would have less than four channels, or where the channels cannot
+    be divided into 32 equal groups.
+    """
     return nn.GroupNorm(math.gcd(channels, min(32, max(1, channels // 4))), channels)
 
 

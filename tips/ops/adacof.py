@@ -1,4 +1,4 @@
-"""Adaptive collaboration of flows: every pixel is a weighted sum of freely moved taps."""
+"""Adaptive collaboration of flows: every pixel is a weighted sum of samples at free positions."""
 
 import torch
 from jaxtyping import Float
@@ -8,9 +8,19 @@ from tips.ops import native
 
 
 def adacof(image: Tensor, weights: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Computes AdaCoF with the compiled kernel where there is one; arguments as `reference`.
+    """Computes AdaCoF with the compiled kernel if there is one, else as `reference`.
 
-    The kernel is for the CPU and has gradients of weights and moves, not of the image.
+    The kernel runs on the CPU alone. It has gradients with respect to weights and moves, but not to
+    the image.
+
+    Args:
+        image: (B, C, Hp, Wp), padded by K // 2 on every side.
+        weights: (B, K * K, H, W) of the taps, row by row.
+        rows: (B, K * K, H, W) moves downward, image px.
+        columns: (B, K * K, H, W) moves to the right, image px.
+
+    Returns:
+        (B, C, H, W), as `reference`.
     """
     if image.device.type == "cpu" and native.serves("cpu") and not image.requires_grad:
         out: Tensor = torch.ops.tips.adacof(image, weights, rows, columns)
@@ -27,14 +37,14 @@ def reference(
     """Samples K x K taps around each pixel, each moved, and sums them. Lee et al., CVPR 2020.
 
     The published kernel casts a move to int, which truncates toward zero: a negative move has a
-    negative fraction, and the bilinear formula then extrapolates. Weights trained with it need
-    the same here.
+    negative fraction, and the bilinear formula then extrapolates. This code does the same,
+    because published weights were trained that way.
 
     Args:
         image: padded by K // 2 on every side.
-        weights: of the taps, row by row.
-        rows: moves downward, px.
-        columns: moves to the right, px.
+        weights: weight of each tap, row by row.
+        rows: moves downward, image px.
+        columns: moves to the right, image px.
 
     Returns:
         O(i, j) = sum_kl w [(1 - a)(1 - b) I00 + a (1 - b) I10 + (1 - a) b I01 + a b I11], where

@@ -1,4 +1,4 @@
-"""Compiles csrc/ where a compiler is found; without one, pure torch computes the same."""
+"""Compiles csrc/ if a compiler is found; without one, pure torch computes the same results."""
 
 import fcntl
 import logging
@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 
 
 def prepare_kernels(device: torch.device) -> None:
-    """Lets compiled kernels serve a device from now on: builds what is missing, then loads it.
+    """Builds the compiled kernels for a device if they are missing, then loads them.
 
-    A stage calls it before it computes. It builds under TIPS_KERNELS=auto alone, and where that
-    fails it says so in one line, since pure torch computes the same.
+    A stage calls it before it computes. It builds only with TIPS_KERNELS=auto. A failure is
+    reported in one line and is no error, because pure torch computes the same results.
 
     Raises:
-        ConfigError: TIPS_KERNELS is unknown, or cpp where no library is built.
+        ConfigError: if TIPS_KERNELS has an unknown value, or is `cpp` and no library is built.
     """
     if native.setting() == "auto":
         kinds = [kind for kind in native.KINDS if kind in ("cpu", device.type)]
@@ -35,9 +35,14 @@ def prepare_kernels(device: torch.device) -> None:
 
 
 def build(kind: Kind) -> dict[str, str | float]:
-    """Compiles one library unless it is built; says where it lies or why there is none.
+    """Compiles one library unless it is built already.
 
-    A second process waits for the first. What is half-written never gets the library's name.
+    If two processes compile at once, the second waits for the first. A file gets the library's
+    name only when it is complete.
+
+    Returns:
+        `library`, its path below the repository, and `seconds`; or, if there is none, an empty
+        `library` and the `reason`.
     """
     if not native.sources(kind):
         return _none(kind, f"{SOURCES} holds no source")
@@ -65,7 +70,7 @@ def build(kind: Kind) -> dict[str, str | float]:
 
 
 class CompilerError(RuntimeError):
-    """The first line of a compiler's complaint."""
+    """A compiler's first line that holds the word error."""
 
 
 def _compile(words: list[str]) -> None:
@@ -76,7 +81,7 @@ def _compile(words: list[str]) -> None:
 
 
 def find_compiler(kind: Kind) -> str | None:
-    """Finds g++ (or $CXX), or the nvcc of $CUDA_HOME or the path."""
+    """Finds g++ (or $CXX) for `cpu`; for `cuda` the nvcc of $CUDA_HOME, else that of the PATH."""
     if kind == "cpu":
         return shutil.which(os.environ.get("CXX", "g++"))
     home = os.environ.get("CUDA_HOME")
@@ -84,7 +89,16 @@ def find_compiler(kind: Kind) -> str | None:
 
 
 def command(kind: Kind, compiler: str, out: Path) -> list[str]:
-    """The compiler's command line for one library."""
+    """Gives the compiler's command line for one library.
+
+    Args:
+        kind: `cpu` or `cuda`.
+        compiler: path of the compiler.
+        out: file that it writes.
+
+    Returns:
+        The words of the command line.
+    """
     torch_folder = Path(torch.__file__).parent
     return [
         compiler,

@@ -26,12 +26,15 @@ def box_affine(
     the HRNet family the box's centre falls on (width / 2, height / 2).
 
     Args:
-        box: x, y, width, height in image px.
-        height: rows of the crop.
-        width: columns of the crop.
+        box: x, y, width, height, image px.
+        height: height of the crop, crop px.
+        width: width of the crop, crop px.
         enlarge: factor on the padded box.
-        rotation: degrees, clockwise as one sees the picture (y points down).
+        rotation: degrees, clockwise as seen in the picture (y points down).
         scale: augmentation factor on the box.
+
+    Returns:
+        (2, 3), image px -> crop px.
 
     Raises:
         ValueError: if the box has no area.
@@ -49,33 +52,43 @@ def box_affine(
 
 
 def mirror(affine: Affine, width: int) -> Affine:
-    """Flips the crop left to right."""
+    """Flips a crop of `width` px left to right."""
     flip = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]])
     return compose(flip, affine)
 
 
 def compose(outer: Affine, inner: Affine) -> Affine:
-    """The affine that applies `inner`, then `outer`."""
+    """Gives the affine that applies `inner` first and `outer` second."""
     square = np.vstack([inner, [0.0, 0.0, 1.0]])
     return np.asarray(outer @ square)
 
 
 def invert(affine: Affine) -> Affine:
-    """The inverse affine, crop px -> image px."""
+    """Gives the inverse affine, crop px -> image px."""
     return np.asarray(cv2.invertAffineTransform(affine), dtype=np.float64)
 
 
 def transform(points: NDArray[np.floating], affine: Affine) -> NDArray[np.float64]:
-    """Moves points (..., 2) by an affine; NaN stays NaN."""
+    """Moves points (..., 2), x then y, by an affine; NaN stays NaN."""
     return np.asarray(points @ affine[:, :2].T + affine[:, 2])
 
 
 def to_map(affine: Affine, stride: int) -> Affine:
-    """The affine from image px to map px. Crop px / stride, without a half-pixel shift."""
+    """Gives the affine from image px to map px: crop px / stride, without a half-pixel shift."""
     return affine / stride
 
 
 def crop(image: NDArray[np.uint8], affine: Affine, height: int, width: int) -> NDArray[np.uint8]:
-    """Cuts a crop out of a full frame: bilinear, zero outside."""
+    """Cuts a crop out of a full frame, bilinearly, with zeros outside the frame.
+
+    Args:
+        image: the frame (H, W, 3).
+        affine: (2, 3), image px -> crop px.
+        height: height of the crop, crop px.
+        width: width of the crop, crop px.
+
+    Returns:
+        (height, width, 3).
+    """
     cut = cv2.warpAffine(image, affine, (width, height), flags=cv2.INTER_LINEAR)
     return np.asarray(cut, dtype=np.uint8)

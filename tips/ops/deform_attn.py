@@ -1,4 +1,4 @@
-"""Multi-scale deformable attention: compiled kernels where they are built, else pure torch."""
+"""Multi-scale deformable attention: compiled kernels if they are built, else pure torch."""
 
 import torch
 import torch.nn.functional as nnf
@@ -16,10 +16,10 @@ def reference(
     locations: Float[Tensor, "B Q h L P 2"],
     weights: Float[Tensor, "B Q h L P"],
 ) -> Float[Tensor, "B Q hd"]:
-    """Samples and sums: the grid_sample form that every public fallback uses.
+    """Computes deformable attention with grid_sample, as every public fallback does.
 
-    Zero outside the map; location (0, 0) is the top-left corner of the map, (1, 1) the
-    bottom-right one, so a pixel's centre lies at (i + 0.5) / size.
+    Values outside the map are zero. Location (0, 0) is the top-left corner of the map and (1, 1)
+    the bottom-right one, so a pixel's centre lies at (i + 0.5) / size.
 
     Args:
         value: values of all levels, S = sum of height * width over levels, h heads of width d.
@@ -52,15 +52,20 @@ def reference_fused(
     moves: Float[Tensor, "B Q h L P 2"],
     logits: Float[Tensor, "B Q LP h"],
 ) -> Float[Tensor, "B Q hd"]:
-    """Attends from `centres`: as `reference`, with locations and softmax computed here.
+    """Computes deformable attention from offsets and logits.
+
+    It computes locations and weights itself and then does what `reference` does.
 
     Args:
-        value: as in `reference`.
+        value: values of all levels, as in `reference`.
         shapes: (height, width) of each level.
-        centres: where the queries stand, x then y, unit-free in (0, 1).
-        moves: from there to the samples, x then y, px of the sample's level.
-        logits: of the attention; the softmax goes over levels and points. Heads come last,
-            because a softmax over a few innermost values costs several times more.
+        centres: positions of the queries, x then y, unit-free in (0, 1).
+        moves: offsets from there to the samples, x then y, px of the sample's level.
+        logits: of the attention; the softmax goes over levels and points. The heads are the last
+            axis, because a softmax over a few innermost values takes several times longer.
+
+    Returns:
+        The heads' outputs side by side.
     """
     levels, points = moves.shape[3:5]
     sizes = moves.new_tensor([[width, height] for height, width in shapes])
@@ -72,7 +77,14 @@ def reference_fused(
 def deform_attn(
     value: Tensor, shapes: Shapes, locations: Tensor, weights: Tensor
 ) -> Float[Tensor, "B Q hd"]:
-    """Computes deformable attention with the best kernel at hand; arguments as `reference`."""
+    """Computes `reference` with the compiled kernel of the device, if there is one.
+
+    Args:
+        value: (B, S, h, d) values of all levels.
+        shapes: (height, width) of each level.
+        locations: (B, Q, h, L, P, 2) x then y, unit-free, may lie outside [0, 1].
+        weights: (B, Q, h, L, P) attention.
+    """
     if not native.serves(value.device.type):
         return reference(value, shapes, locations, weights)
     return _compiled(value, shapes, locations, weights, None)
@@ -81,7 +93,15 @@ def deform_attn(
 def deform_attn_fused(
     value: Tensor, shapes: Shapes, centres: Tensor, moves: Tensor, logits: Tensor
 ) -> Float[Tensor, "B Q hd"]:
-    """Computes fused deformable attention; arguments as `reference_fused`."""
+    """Computes `reference_fused` with the compiled kernel of the device, if there is one.
+
+    Args:
+        value: (B, S, h, d) values of all levels.
+        shapes: (height, width) of each level.
+        centres: (Q, 2) positions of the queries, x then y, unit-free in (0, 1).
+        moves: (B, Q, h, L, P, 2) offsets to the samples, x then y, px of the sample's level.
+        logits: (B, Q, L * P, h) of the attention.
+    """
     if not native.serves(value.device.type):
         return reference_fused(value, shapes, centres, moves, logits)
     return _compiled(value, shapes, moves, logits, centres)
@@ -90,7 +110,7 @@ def deform_attn_fused(
 def _compiled(
     value: Tensor, shapes: Shapes, locations: Tensor, weights: Tensor, centres: Tensor | None
 ) -> Tensor:
-    # A CPU has no arithmetic of its own for half precision.
+    # The CPU kernel has no half-precision form, so there the values take the locations' type.
     given = value if value.is_cuda else value.to(locations.dtype)
     flat = [size for shape in shapes for size in shape]
     out: Tensor = torch.ops.tips.deform_attn(given, flat, locations, weights, centres)

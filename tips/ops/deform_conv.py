@@ -1,9 +1,10 @@
 """Deformable convolution with modulation (Table III).
 
-torchvision's operator is the oracle and the CUDA path, where its backward adds in any order: rows
-with such convolutions do not repeat to the last bit on a card. On a CPU it is several times slower
-than sampled columns and one matrix product; columns come from deformable attention, whose heads
-are the offset groups and whose weights are the mask, or from grid_sample where no kernel is built.
+On a card torchvision's operator computes it. Its backward pass adds in any order, so trainings of
+models with such convolutions do not repeat to the last bit on a card. On a CPU that operator is
+several times slower than sampled columns and one matrix product. The columns come from deformable
+attention, whose heads are the offset groups and whose weights are the mask; or from grid_sample
+if no kernel is built. Tests compare both with torchvision's operator.
 """
 
 import torch
@@ -27,11 +28,11 @@ def deform_conv(
 
     Args:
         x: input map.
-        offset: px, (dy, dx) per tap, taps row by row as torchvision has them; G 2 k k channels,
-            each of the G groups moving C / G channels.
-        weight: kernel, no bias.
-        mask: modulation per tap; G k k channels. All ones: a deformable convolution without it.
-        dilation: px between neighbouring taps; the padding is that times k // 2.
+        offset: (dy, dx) per tap, map px, taps row by row as in torchvision; G * 2 * k * k channels,
+            where each of the G groups moves C / G channels.
+        weight: kernel; there is no bias.
+        mask: modulation per tap, G * k * k channels; all ones means no modulation.
+        dilation: distance of neighbouring taps, map px; the padding is that times k // 2.
     """
     size = weight.shape[-1]
     if x.is_cuda:
@@ -62,7 +63,10 @@ def deform_conv(
 
 
 def _by_attention(x: Tensor, locations: Tensor, masks: Tensor) -> Tensor:
-    """Columns (B, H W, k k C): one query per position and tap, one point, groups as heads."""
+    """Samples columns (B, H W, k k C) by deformable attention.
+
+    There is one query per position and tap, with one point; offset groups are the heads.
+    """
     batch, groups, taps, height, width = masks.shape
     value = x.flatten(2).transpose(1, 2).unflatten(2, (groups, -1))
     queries = height * width * taps
@@ -73,7 +77,7 @@ def _by_attention(x: Tensor, locations: Tensor, masks: Tensor) -> Tensor:
 
 
 def _by_grid_sample(x: Tensor, locations: Tensor, masks: Tensor) -> Tensor:
-    """Columns (B, H W, k k C)."""
+    """Samples columns (B, H W, k k C) by grid_sample."""
     batch, groups, taps, height, width = masks.shape
     maps = x.reshape(batch * groups, -1, height, width)
     grid = (2 * locations - 1).view(batch * groups, taps * height, width, 2)

@@ -1,8 +1,8 @@
 """Part groups from data (Table V): mutual information of joint locations, spectral clustering.
 
-The recipe of PBN (Tang and Wu, CVPR 2019), which the paper names, as far as it is public: the
-location of a joint in its person's box is a random variable; parts that tell much about each other
-belong together.
+It follows PBN (Tang and Wu, CVPR 2019), which the paper names, as far as PBN is public: the
+location of a joint in its person's box is a random variable, and joints whose locations tell much
+about each other belong to one group.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,10 @@ from tips import skeleton
 # Paper: names PBN's normalised mutual information, no bins; here: chance-adjusted, 5 quantile bins
 # an axis, because PBN states neither and plain normalisation grows with the number of cells.
 BINS: Final = 5
-LEAST: Final = 20  # people with both joints; below, a pair says nothing about 25 x 25 cells
+LEAST: Final = 20  # people with both joints labelled; fewer tell nothing about 25 x 25 cells
 
-# The kin that a joint without labels borrows its information from, nearest first.
+# The anatomical neighbours of each joint, nearest first. A joint without labels joins the group of
+# the nearest one that has labels.
 _KIN: Final = {
     "nose": ("head_bottom", "head_top"),
     "head_top": ("nose", "head_bottom"),
@@ -37,23 +38,23 @@ _KIN: Final = {
 def normalised_information(
     joints: NDArray[np.float64], boxes: NDArray[np.float64], bins: int = BINS
 ) -> NDArray[np.float64]:
-    """Adjusted mutual information of every two joints' locations in the person's box.
+    """Computes the adjusted mutual information of every two joints' locations in the person's box.
 
-    A location (p - box centre) / longer side of the box is cut into bins x bins cells, quantile
-    edges per joint and axis; chance agreement is taken off, and negative values count as 0. People
-    count for a pair where they have both joints labelled.
+    A location is (p - box centre) / longer side of the box. It falls into one of bins x bins cells,
+    whose edges are quantiles per joint and axis. Agreement by chance is subtracted, and negative
+    values count as 0. A person counts for a pair of joints if both are labelled.
 
     Args:
-        joints: (n, 15, 2) image px, NaN where not labelled.
+        joints: (n, 15, 2) x then y, image px, NaN where not labelled.
         boxes: (n, 4) x, y, width, height, image px.
         bins: cells per axis.
 
     Returns:
-        (15, 15) symmetric, in 0..1, ones on the diagonal. The row of a joint that fewer than 20
-        people have is NaN but for the diagonal; `group_parts` says what becomes of it.
+        (15, 15), symmetric, in 0..1, with ones on the diagonal. Off the diagonal, the row of a
+        joint that fewer than 20 people have is NaN; `group_parts` says how such a joint is grouped.
 
     Raises:
-        ValueError: shapes, a box without area, or fewer than two usable joints.
+        ValueError: if shapes are wrong, a box has no area, or fewer than two joints are usable.
     """
     count = skeleton.COUNT
     if joints.shape[1:] != (count, 2) or boxes.shape != (len(joints), 4):
@@ -79,7 +80,7 @@ def normalised_information(
 
 
 def usable(matrix: NDArray[np.float64]) -> tuple[int, ...]:
-    """Joints whose row of the matrix holds information (any entry off the diagonal)."""
+    """Lists the joints whose row of the matrix holds any number off the diagonal."""
     known = np.isfinite(matrix).sum(axis=1) > 1
     return tuple(int(joint) for joint in np.flatnonzero(known))
 
@@ -119,16 +120,16 @@ def group_parts(matrix: NDArray[np.float64], count: int) -> tuple[tuple[int, ...
 
 
 def agreement(a: Sequence[Sequence[int]], b: Sequence[Sequence[int]]) -> float:
-    """Adjusted Rand index of two partitions: 1 identical, 0 as by chance.
+    """Computes the adjusted Rand index of two partitions: 1 if identical, 0 as by chance.
 
     Raises:
-        ValueError: a joint is in no group or in two.
+        ValueError: if a joint is in no group or in two.
     """
     return float(adjusted_rand_score(_labels(a), _labels(b)))
 
 
 def _cells(located: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    """Cell ids (n, 15) of box-relative locations (n, 15, 2); -1 where not labelled."""
+    """Computes cell ids (n, 15) of box-relative locations (n, 15, 2); -1 where not labelled."""
     cells = np.full(located.shape[:2], -1, dtype=np.int64)
     for joint in range(located.shape[1]):
         has = np.isfinite(located[:, joint]).all(axis=1)
@@ -147,7 +148,8 @@ def _affinity(matrix: NDArray[np.float64], joints: tuple[int, ...]) -> NDArray[n
     known = np.isfinite(matrix).astype(float) + np.isfinite(mirrored)
     total = np.nan_to_num(matrix) + np.nan_to_num(mirrored)
     mean = np.divide(total, known, out=np.zeros_like(total), where=known > 0)
-    # A graph in pieces has no unique spectral embedding; the floor joins them without a say.
+    # A graph of separate pieces has no unique spectral embedding. This tiny affinity connects the
+    # pieces and is too small to change the groups.
     return np.asarray(np.maximum(mean[np.ix_(joints, joints)], 1e-6))
 
 
@@ -161,7 +163,7 @@ def _cluster(affinity: NDArray[np.float64], count: int) -> list[int]:
 
 
 def _nearest(joint: int, labelled: tuple[int, ...]) -> int:
-    """The nearest labelled joint along the body, on the same side where there are sides."""
+    """Finds the nearest labelled joint along the body, on the same side if the joint has a side."""
     seen, queue = {joint}, [joint]
     while queue:
         current = queue.pop(0)

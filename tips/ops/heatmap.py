@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional as nnf
 
 Decoding = Literal["plain", "quarter", "dark"]
-PAPER_HEIGHT = 96  # map height of the paper; sigma and losses are stated in its px
+PAPER_HEIGHT = 96  # height of the paper's maps; sigma and losses are stated in their px
 
 
 def sigma(height: int) -> float:
-    """Standard deviation of a target Gaussian, map px: 3 at 96 rows, never below 1."""
+    """Computes a target Gaussian's standard deviation, map px: 3 on a 96-high map, at least 1."""
     return max(1.0, 3.0 * height / PAPER_HEIGHT)
 
 
@@ -23,17 +23,17 @@ def encode(
 ) -> NDArray[np.float32]:
     """Draws one Gaussian of peak 1 per joint, as the HRNet family does.
 
-    The centre is rounded to a cell, and the map is zero beyond three sigma and where the joint's
-    weight is zero.
+    Its centre is rounded to a whole pixel. The map is zero beyond three sigma, and everywhere if
+    the joint's weight is zero.
 
     Args:
         joints: (J, 2) x then y, map px.
         weights: (J,) 0 or 1.
-        height: rows of the map.
-        width: columns of the map.
+        height: height of the map, map px.
+        width: width of the map, map px.
 
     Returns:
-        (J, height, width).
+        (J, height, width), in [0, 1].
     """
     spread = sigma(height)
     radius = np.floor(3 * spread)
@@ -50,18 +50,18 @@ def decode(
 ) -> tuple[Float[Tensor, "B J 2"], Float[Tensor, "B J"]]:
     """Finds each map's peak.
 
-    `quarter` shifts the peak by 0.25 px towards the larger neighbour on each axis, where the peak
-    is not within one cell of the border (the family's rule). `dark` smooths the map with the
-    targets' Gaussian and takes one Newton step on its logarithm, exact on a Gaussian, where the
-    peak is not within two cells of the border (DARK, Zhang et al., CVPR 2020). A map without a
-    positive value decodes to (0, 0).
+    `plain` takes the highest pixel. `quarter` shifts it by 0.25 px towards the larger neighbour on
+    each axis, except within one pixel of the border (the rule of the HRNet family). `dark` smooths
+    the map with the targets' Gaussian and takes one Newton step on its logarithm, which is exact
+    for a Gaussian, except within two pixels of the border (DARK, Zhang et al., CVPR 2020). A map
+    without a positive value decodes to (0, 0).
 
     Args:
         maps: predicted heat maps.
         mode: `plain`, `quarter` or `dark`.
 
     Returns:
-        Joints in map px (x then y) and the peak values.
+        Joints in map px, x then y, and the peak values.
     """
     height, width = maps.shape[-2:]
     scores, flat = maps.flatten(-2).max(dim=-1)
@@ -81,7 +81,7 @@ def decode(
 
 
 class _Around:
-    """Values of maps (B, J, H, W) at an offset from one cell of each map."""
+    """Reads values of maps (B, J, H, W) at an offset from one pixel (x, y) of each map."""
 
     def __init__(self, maps: Tensor, x: Tensor, y: Tensor) -> None:
         self.rows, self.width = maps.flatten(-2), maps.shape[-1]
@@ -93,7 +93,7 @@ class _Around:
 
 
 def _smoothed(maps: Tensor) -> Tensor:
-    """Maps blurred by the Gaussian that targets are drawn with, zero outside."""
+    """Blurs maps by the Gaussian that targets are drawn with; values outside are zero."""
     spread = sigma(maps.shape[-2])
     radius = int(3 * spread)
     line = torch.arange(-radius, radius + 1, device=maps.device, dtype=maps.dtype)
@@ -106,7 +106,10 @@ def _smoothed(maps: Tensor) -> Tensor:
 
 
 def _newton_step(at: _Around) -> Tensor:
-    """The step to the top of the parabola through a peak's neighbours; 0 where there is none."""
+    """Computes the step, map px, to the top of the paraboloid through a peak's neighbours.
+
+    It is 0 where the neighbours lie on no paraboloid that has a top.
+    """
     dx, dy = (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2
     dxx = (at(2, 0) - 2 * at(0, 0) + at(-2, 0)) / 4
     dyy = (at(0, 2) - 2 * at(0, 0) + at(0, -2)) / 4
@@ -118,7 +121,10 @@ def _newton_step(at: _Around) -> Tensor:
 
 
 def px_weight(height: int) -> float:
-    """Says what 1 px of a map counts beside 1 px of a 96-high one, by their Gaussians' areas."""
+    """Gives the weight of 1 px of a map relative to 1 px of a 96-high one.
+
+    It is the ratio of the areas of their targets' Gaussians.
+    """
     return 9.0 / sigma(height) ** 2
 
 
@@ -128,10 +134,16 @@ def heatmap_error(
     weights: Float[Tensor, "B g"],
     joints: int,
 ) -> Float[Tensor, ""]:
-    """Sums squared differences over px and joints, divided by the count of all joints.
+    """Sums squared differences over pixels and joints, divided by the number of all joints.
 
     The unit is that of a 96-high map with sigma 3 at every resolution: an all-zero prediction
     costs about 9 pi per annotated joint everywhere.
+
+    Args:
+        maps: predicted heat maps of g joints.
+        target: heat maps of the annotated joints, peak 1.
+        weights: 1 where a joint is annotated, else 0.
+        joints: J, the divisor; it stays J where only a group's g joints are given.
     """
     # Paper: ||.|| of Eq. 6 without a reduction; here: squared, summed over px, mean over all J
     # joints, because with a mean over px the other losses (px, nats) would be 1000 times larger.

@@ -11,7 +11,7 @@ from tips.records import RecordError, atomic_path
 Image = NDArray[np.uint8]  # (H, W, 3), RGB
 JPEG_QUALITY = 95
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-JPEG_TAIL = 1024  # bytes; some cameras write a little behind the end
+JPEG_TAIL = 1024  # bytes; some cameras write a little after the end marker
 
 
 def read_image(path: Path) -> Image:
@@ -20,7 +20,7 @@ def read_image(path: Path) -> Image:
         raise RecordError(f"{path}: no such image; complete the dataset folder")
     data = path.read_bytes()
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    # OpenCV fills the missing part of a JPEG that was cut off with grey, and says so nowhere.
+    # OpenCV fills the missing part of a truncated JPEG with grey and reports nothing.
     cut_off = data.startswith(JPEG_START) and JPEG_END not in data[-JPEG_TAIL:]
     if pixels is None or cut_off:
         raise RecordError(f"{path}: not a readable image; fetch or render it again")
@@ -39,10 +39,12 @@ def write_jpeg(image: Image, path: Path) -> None:
 
 
 def psnr(image: Image, truth: Image) -> float:
-    """Peak signal-to-noise ratio, dB, over all pixels and channels; inf for equal images.
+    """Computes the peak signal-to-noise ratio, dB, over all pixels and channels.
+
+    It is inf for equal images.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: if the shapes differ.
     """
     if image.shape != truth.shape:
         raise ValueError(f"images of one shape are compared; got {image.shape} and {truth.shape}")
@@ -51,13 +53,13 @@ def psnr(image: Image, truth: Image) -> float:
 
 
 class NumberedImages:
-    """Frames in files folder/{sequence}/%06d.jpg: a frame store like those of tips.data.frames."""
+    """Frames in files folder/{sequence}/%06d.jpg; a frame store as of `tips.data.frames`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, sequence: str, frame: int) -> Path:
-        """File of one frame."""
+        """Gives the file of one frame."""
         return self.folder / sequence / f"{frame:06d}.jpg"
 
     def __call__(self, sequence: str, frame: int) -> Image:

@@ -10,8 +10,8 @@ from torch import Tensor
 def integral(logits: Float[Tensor, "... H W"]) -> Float[Tensor, "... 2"]:
     """Computes the expected position under the softmax of a map. Eq. 3.
 
-    Not an argmax: a heat map in [0, 1] fed to it gives the map's centre, so the input must be
-    logits of a head of its own.
+    It is not an argmax: of a heat map in [0, 1] it gives nearly the map's centre. So the input must
+    be logits from a head that is made for it.
 
     Args:
         logits: unbounded scores, any leading dimensions.
@@ -30,7 +30,7 @@ def integral(logits: Float[Tensor, "... H W"]) -> Float[Tensor, "... 2"]:
 
 
 def interval_points(points: Sequence[tuple[float, float]]) -> list[float]:
-    """Times s = beta / 2 of the synthesized poses, 0 at w and 1 at w + 1 (Eq. 15)."""
+    """Computes the times s = beta / 2 of the synthesized poses, 0 at w and 1 at w + 1 (Eq. 15)."""
     # Paper: "the ratio of alpha/beta is lower/higher, the synthesized points are closer to
     # R_w/R_{w+1}"; here: reversed, because Eq. 15 gives R' = (alpha R_w + beta R_{w+1}) / 2.
     return [beta / 2 for _, beta in points]

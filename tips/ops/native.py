@@ -1,7 +1,7 @@
-"""The compiled kernels of csrc/: where they lie, what they are made of, how torch sees them.
+"""The compiled kernels of csrc/: where they lie, what they are made of, how torch knows them.
 
-Nothing is built here: `tips.ops.compile` does that. A library belongs to one source, one torch and
-one set of flags, so that a stale one is never loaded.
+Nothing is built here: `tips.ops.compile` does that. A library's folder is named by a digest of its
+sources, of torch's version and of the flags, so a stale library is never loaded.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ Kind = Literal["cpu", "cuda"]
 SOURCES = Path(__file__).parents[2] / "csrc"
 KINDS: tuple[Kind, ...] = ("cpu", "cuda")
 SUFFIX: dict[Kind, str] = {"cpu": ".cpp", "cuda": ".cu"}
-# LibTorch's stable ABI of torch 2.13: no header of ATen, seconds to compile.
+# LibTorch's stable ABI of torch 2.13. It needs no header of ATen, so compiling takes seconds.
 TORCH_ABI = "-DTORCH_TARGET_VERSION=0x020d000000000000"
 ARCHITECTURES = (80, 86, 90)
 FLAGS: dict[Kind, tuple[str, ...]] = {
-    # No -march: the instruction set is chosen at run time. Contraction and no traps let loops
-    # become vectors; the order of additions is the source's.
+    # There is no -march, because the instruction set is chosen at run time. -fno-trapping-math and
+    # -ffp-contract=fast let the compiler vectorise loops; neither changes the order of additions.
     "cpu": (
         *("-std=c++20", "-O3", "-fPIC", "-shared", "-fopenmp-simd", "-Wall", "-Wno-psabi"),
         *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", TORCH_ABI),
@@ -40,9 +40,9 @@ SETTING = "TIPS_KERNELS"
 
 
 def sources(kind: Kind) -> list[Path]:
-    """Lists what a library is compiled from: the files that register an op with torch.
+    """Lists the files that a library is compiled from: those that register an operator with torch.
 
-    The emulator, which only tests compile, registers none.
+    The emulator registers none; only tests compile it.
     """
     found = sorted(SOURCES.glob(f"*{SUFFIX[kind]}"))
     return [file for file in found if "TORCH_LIBRARY" in file.read_text(encoding="utf-8")]
@@ -65,7 +65,7 @@ def files(kind: Kind) -> list[Path]:
 
 @cache
 def library(kind: Kind) -> Path:
-    """Where the library of the present source, torch and flags lies, built or not."""
+    """Gives the path of the library of the present source, torch and flags, built or not."""
     digest = hashlib.sha256()
     for file in files(kind):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -84,17 +84,18 @@ def setting() -> str:
 
 @cache
 def served() -> frozenset[str]:
-    """Tells which types of device, cpu or cuda, compiled kernels serve; the first call loads them.
+    """Tells for which types of device, cpu or cuda, compiled kernels are loaded.
 
-    What is built later in this process does not serve it, unless `tips.ops.compile` built it.
+    The first call loads them. A library that something else builds later is not noticed by this
+    process; `tips.ops.compile` makes it look again.
     """
     return load()
 
 
-# torch.compile would otherwise look through the cache into what fills it.
+# Without this line torch.compile would trace through the cache into `load`.
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def serves(device: str) -> bool:
-    """Tells whether compiled kernels serve a type of device."""
+    """Tells whether compiled kernels are loaded for a type of device."""
     return device in served()
 
 
@@ -104,18 +105,20 @@ def backend(device: str = "cpu") -> str:
 
 
 def kernels_of(device: torch.device) -> str:
-    """The type of device whose compiled kernels serve here; "" where torch's own code does."""
+    """Gives the device's type if compiled kernels are loaded for it, else ""."""
     return device.type if serves(device.type) else ""
 
 
 def load() -> frozenset[str]:
-    """Loads what is built and registers it; TIPS_KERNELS = auto | cpp | torch has a say.
+    """Loads the libraries that are built and registers their operators with torch.
+
+    TIPS_KERNELS decides: `torch` loads none, `auto` what there is, and `cpp` insists on them.
 
     Returns:
         The types of device, cpu or cuda, that compiled kernels serve from now on.
 
     Raises:
-        ConfigError: an unknown setting, or cpp where no library is built.
+        ConfigError: if the setting is unknown, or is `cpp` and no library is built.
     """
     wish = setting()
     if wish == "torch":
@@ -133,7 +136,7 @@ def load() -> frozenset[str]:
 
 @cache
 def _register() -> None:
-    """Gives the op and its backward shapes, gradients and autocast."""
+    """Registers shapes, gradients and autocast of the operators and of their backward passes."""
     op, backward_op = "tips::deform_attn", "tips::deform_attn_backward"
     torch.library.register_fake(op, _shape)
     torch.library.register_fake(backward_op, _shapes_backward)
@@ -213,15 +216,16 @@ def _backward_of_moves(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 def fixed_point_scale(grad: Tensor, weights: Tensor, fused: bool) -> Tensor:
-    """Scale that keeps any sum of value gradients below 2^62, as a tensor: no synchronisation.
+    """Computes the factor for value gradients before they are rounded to integers and summed.
 
-    One cell receives at most all samples of its head, each weighing at most the largest weight;
-    a softmax's samples together weigh 1. NaN gradients make it NaN, and with it all sums.
+    It keeps every sum below 2^62. One pixel receives at most all samples of its head, each with at
+    most the largest weight; the weights of a softmax sum to 1. If a gradient is NaN, so are the
+    factor and all sums. The result is a tensor, so that nothing waits for the device.
 
     Args:
-        grad: of the output (B, Q, h d).
-        weights: attention (B, Q, h, L, P), or logits if fused.
-        fused: whether the kernel takes the softmax.
+        grad: gradient of the output (B, Q, h * d).
+        weights: attention (B, Q, h, L, P), or logits (B, Q, L * P, h) if fused.
+        fused: whether the kernel computes the softmax.
     """
     samples = weights.shape[-2] * weights.shape[-1]
     share = 1.0 if fused else weights.abs().amax().double() * samples

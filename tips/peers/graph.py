@@ -1,6 +1,7 @@
-"""Runs a frozen TensorFlow.js graph in torch: the operations that small pose networks use.
+"""Runs a frozen TensorFlow.js graph in torch; it knows the operations of small pose networks.
 
-Tensors have TensorFlow's layout (N, H, W, C) between nodes; a convolution turns them and back.
+Between nodes tensors have TensorFlow's layout (N, H, W, C). Operations that need torch's layout
+permute their input and permute their result back.
 """
 
 import base64
@@ -26,24 +27,25 @@ ACTIVATIONS = {"Relu": nnf.relu, "Relu6": nnf.relu6}
 
 
 class Node(NamedTuple):
-    """One operation and what it reads: names of nodes, with the place among their outputs."""
+    """One operation of a graph."""
 
     name: str
     run: Callable[..., Outputs]
-    inputs: tuple[tuple[str, int], ...]
+    inputs: tuple[tuple[str, int], ...]  # names of nodes, and the place among their outputs
 
 
 class Graph:
-    """A frozen graph with one placeholder; what no output reads is left out.
+    """A frozen graph with one placeholder; nodes that no output needs are left out.
 
     Args:
-        nodes: as the model file lists them.
+        nodes: nodes as the model file lists them.
         weights: values of the constants, by node name.
-        outputs: names of the results -> node name and place, `node:0`.
-        source: named in refusals.
+        outputs: names of the results -> node name and place among its outputs, as `node:0`.
+        source: name of the file, for messages.
 
     Raises:
-        RecordError: an operation or an attribute that is not known here, or no single placeholder.
+        RecordError: if an operation or an attribute is unknown here, or if there is not exactly
+            one placeholder.
     """
 
     def __init__(
@@ -71,7 +73,10 @@ class Graph:
         """Runs the graph.
 
         Args:
-            images: what the placeholder stands for, (B, H, W, 3).
+            images: the placeholder's value (B, H, W, 3).
+
+        Returns:
+            The results by name.
         """
         values: dict[str, Outputs] = {name: (value,) for name, value in self.constants.items()}
         values[self.placeholder] = (images,)
@@ -81,7 +86,7 @@ class Graph:
 
 
 def _behind(names: set[str], before: Mapping[str, set[str]]) -> set[str]:
-    """The nodes that some nodes are computed from, and these."""
+    """Collects the nodes and everything that they are computed from."""
     found: set[str] = set()
     while names:
         found |= names
@@ -90,14 +95,14 @@ def _behind(names: set[str], before: Mapping[str, set[str]]) -> set[str]:
 
 
 def read(path: Path, wanted: str | None = None) -> Graph:
-    """Reads NAME.json and the weights beside it.
+    """Reads a graph from NAME.json and the weights beside it.
 
     Args:
-        path: of the json file.
-        wanted: the one output to compute; all when None.
+        path: the json file.
+        wanted: the only output to compute; None: all.
 
     Raises:
-        RecordError: a file is missing or is no such graph.
+        RecordError: if a file is missing or is no such graph.
     """
     model = records.read_json(path)
     try:
@@ -115,7 +120,7 @@ def read(path: Path, wanted: str | None = None) -> Graph:
 
 
 def _weights(entries: list[dict[str, Any]], data: bytes, source: str) -> dict[str, Tensor]:
-    """Cuts the weights out of their file, where they lie one after the other."""
+    """Cuts the weights, which lie one after the other, out of their file."""
     found, start = {}, 0
     for entry in entries:
         stored = entry.get("quantization", entry)["dtype"]
@@ -147,7 +152,7 @@ def _node(node: dict[str, Any], source: str) -> Node:
 
 
 def _unknown(operation: str, attributes: Attributes) -> str:
-    """What nothing here computes; empty for an operation that is known in this form."""
+    """Describes what is unknown about an operation; "" if it can be computed here."""
     if operation not in OPERATIONS:
         return f"operation {operation}"
     fused = set(_fused(attributes)) - {"BiasAdd", *ACTIVATIONS}
@@ -181,7 +186,10 @@ def _word(text: str) -> str:
 
 
 def _padding(attributes: Attributes, x: Tensor, kernel: tuple[int, int]) -> list[int]:
-    """TensorFlow's padding of (N, C, H, W), in torch's order: the odd px goes right and below."""
+    """Computes TensorFlow's padding of (N, C, H, W), in torch's order.
+
+    If the number of padded px is odd, the additional one goes to the right or below.
+    """
     if _word(attributes["padding"]["s"]) == "VALID":
         return [0, 0, 0, 0]
     pads: list[int] = []
@@ -195,14 +203,17 @@ def _padding(attributes: Attributes, x: Tensor, kernel: tuple[int, int]) -> list
 def _convolution(
     attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> Tensor:
-    """Conv2D with its fused bias and activation; weights are (h, w, in, out)."""
+    """Computes Conv2D with its fused bias and activation; weights are (h, w, in, out)."""
     return _convolved(attributes, x, weight.permute(3, 2, 0, 1), bias, 1)
 
 
 def _depthwise(
     attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> Tensor:
-    """DepthwiseConv2D; weights are (h, w, in, factor), each input has its outputs together."""
+    """Computes DepthwiseConv2D; weights are (h, w, in, factor).
+
+    The outputs of one input channel lie side by side.
+    """
     turned = weight.permute(2, 3, 0, 1).flatten(0, 1)[:, None]
     return _convolved(attributes, x, turned, bias, x.shape[-1])
 
@@ -247,7 +258,7 @@ def _squeeze(attributes: Attributes, x: Tensor) -> Tensor:
     return x.squeeze(_integers(attributes, "squeeze_dims"))
 
 
-# Attributes, then inputs -> output, or outputs.
+# Each function takes the node's attributes, then its inputs; it returns one output or several.
 OPERATIONS: dict[str, Callable[..., Tensor | Outputs]] = {
     "_FusedConv2D": _convolution,
     "FusedDepthwiseConv2dNative": _depthwise,

@@ -1,25 +1,25 @@
-"""The public networks that stand beside this study's rows: what they are, what they can see."""
+"""The public networks that are compared with this study's rows, and the joints that they know."""
 
 from typing import Final, NamedTuple
 
 from tips import skeleton
 
-# Neither body has PoseTrack's head_top and head_bottom: thirteen joints are common to all.
+# The peers' bodies lack PoseTrack's head_top and head_bottom; the other thirteen joints are common.
 JOINTS: Final = tuple(name for name in skeleton.JOINTS if not name.startswith("head_"))
 
 
 class Peer(NamedTuple):
-    """A network from outside, trained by others on other data."""
+    """A public network that others trained on other data."""
 
     label: str
     model: str  # stem of its files
-    size: int  # px, height and width of its input
-    places: dict[str, int]  # joint -> row of its output
+    size: int  # height and width of its input, px
+    places: dict[str, int]  # row of its output for each joint
     trained_on: str
 
 
 def _places(first: dict[str, int]) -> dict[str, int]:
-    """Completes left joints, whose partner on the right is the next row."""
+    """Adds the nose and the right joints; a right joint is the row after its left partner."""
     both = {f"right_{name.removeprefix('left_')}": row + 1 for name, row in first.items()}
     return {"nose": 0, **first, **both}
 

@@ -11,14 +11,15 @@ from tips.terms import Loss, Pass
 
 
 class Criterion(nn.Module):
-    """Sums its terms and returns each by name.
+    """Computes every loss term and their weighted sum.
 
     Args:
-        terms: by name, in the order in which they are summed.
-        weights: of at least these, gammas multiplied out.
+        terms: the terms by name, in the order in which they are summed.
+        weights: weight of each of these terms, the paper's gammas multiplied in; others are not
+            read.
 
     Raises:
-        ValueError: there is no term.
+        ValueError: if there is no term.
     """
 
     def __init__(self, terms: Mapping[str, Loss], weights: Mapping[str, float]) -> None:
@@ -29,13 +30,19 @@ class Criterion(nn.Module):
         self.weights = {name: weights[name] for name in terms}
 
     def forward(self, one: Pass) -> dict[str, Tensor]:
-        """Computes every term, unweighted, and `total`, the weighted sum."""
+        """Computes every term by name, unweighted, and `total`, the weighted sum."""
         values = {name: loss(one) for name, loss in self.losses.items()}
         total = torch.stack([self.weights[name] * value for name, value in values.items()]).sum()
         return {**values, "total": total}
 
 
 def forward_pass(model: PoseModel, window: Window, target: Target) -> Pass:
-    """Runs a model on a batch and gives its losses what they look at."""
+    """Runs a model on a batch and gathers what its losses read.
+
+    Args:
+        model: the model.
+        window: images and interim frames of the batch.
+        target: what the losses compare with.
+    """
     output = model(*window)
     return Pass(output, target, model.coordinates(output), model.backbone.maps)

@@ -1,4 +1,4 @@
-"""Which device and precision a run uses; `auto` says what it chose, `cuda` fails without one."""
+"""Device, precision, threads and memory of a run."""
 
 import ctypes
 import logging
@@ -14,7 +14,11 @@ log = logging.getLogger(__name__)
 
 
 def choose_device(name: str) -> torch.device:
-    """Resolves `auto`, `cpu` or `cuda`. Raises ConfigError if `cuda` is asked for in vain."""
+    """Resolves `auto`, `cpu` or `cuda`; `auto` logs what it chose.
+
+    Raises:
+        ConfigError: if the name is another one, or if it is `cuda` and there is no such device.
+    """
     if name not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device must be auto, cpu or cuda; got '{name}'")
     if name == "cuda" and not torch.cuda.is_available():
@@ -26,7 +30,11 @@ def choose_device(name: str) -> torch.device:
 
 
 def use_threads(count: int) -> None:
-    """Gives torch so many threads on the CPU, 0: one per core. Raises ConfigError."""
+    """Sets the number of torch's threads on the CPU; 0 means one per core.
+
+    Raises:
+        ConfigError: if the number is negative.
+    """
     if count < 0:
         raise ConfigError(f"--threads must be 0 (one per core) or more; got {count}")
     if count:
@@ -34,29 +42,31 @@ def use_threads(count: int) -> None:
 
 
 def set_up_training(threads: int) -> None:
-    """Makes this process one that trains: its threads (see `use_threads`), memory and order."""
+    """Sets up this process for training: threads (see `use_threads`), memory, repeatable sums."""
     use_threads(threads)
     keep_freed_memory()
     make_repeatable()
 
 
 def make_repeatable() -> None:
-    """Lets torch compute in one order wherever it knows how to, and warn where it does not.
+    """Makes torch add in the same order in every run; it warns of operations that cannot.
 
-    Call it before anything has been computed on a card.
+    It must be called before anything has been computed on a card.
     """
-    # Without it cuBLAS may add in another order from run to run.
+    # Without this variable cuBLAS may add in another order from run to run.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
-    # Filling fresh memory with NaN would cost a tenth of the time and change no result.
+    # By default torch then also fills fresh memory with NaN. That would take a tenth of the time
+    # and change no result.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def use_bfloat16(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> bool:
     """Decides whether the backbone runs in bfloat16.
 
-    On a CPU it pays only with instructions of its own: bf16/fp32 time is 0.43 with AMX, 0.55 with
-    avx512_bf16, 2.4 on plain AVX-512 and 5.7 on AVX2.
+    On a CPU it is faster only if the processor has instructions for it: the time in bfloat16
+    divided by that in float32 is 0.43 with AMX, 0.55 with avx512_bf16, 2.4 on plain AVX-512 and
+    5.7 on AVX2.
     """
     if precision != "auto":
         return precision == "bf16"
@@ -71,25 +81,25 @@ def cpu_has_bfloat16() -> bool:
 
 
 def cpu_flags() -> frozenset[str]:
-    """Words of /proc/cpuinfo, flags among them; empty where there is no such file."""
+    """Gives the words of /proc/cpuinfo, the processor's flags among them; none without the file."""
     info = Path("/proc/cpuinfo")
     known = info.read_text(encoding="utf-8", errors="replace") if info.is_file() else ""
     return frozenset(known.split())
 
 
-# Of glibc's malloc.h.
+# Constants of glibc's malloc.h.
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 KEEP = ((TRIM_THRESHOLD, -1), (MMAP_MAX, 0))
 
 
 def keep_freed_memory() -> bool:
-    """Lets this process keep the memory of freed tensors instead of giving it back each time.
+    """Makes this process keep the memory of freed tensors instead of returning it to the system.
 
-    Large maps are otherwise mapped and zeroed by the kernel anew for every operation: a fifth of
-    an interpolation by VFIT on the CPU, a fortieth of a training at desk scale.
+    Otherwise the kernel maps and zeroes the memory of a large tensor anew for every operation.
+    That takes a fifth of the time of VFIT on the CPU, and a fortieth of a training at desk scale.
 
     Returns:
-        Whether the C library can do it, which is glibc.
+        Whether the C library, which must be glibc, can do it.
     """
     library = ctypes.CDLL(None)
     if not hasattr(library, "mallopt"):

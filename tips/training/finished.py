@@ -1,9 +1,10 @@
-"""A finished run that its rule asks for once more is kept: nothing is trained twice.
+"""Keeps finished runs, so that a rule that runs once more does not train the same thing twice.
 
-That happens where a killed snakemake did not see a job ending, or where what a training reads was
-made again with the same content. Snakemake deletes a job's outputs before it runs the job. So a
-finished run's files have a second name in the training state, which no rule knows; that costs no
-disk, except where a copy of the study makes files of both.
+A rule runs once more if snakemake was killed before it saw the job end, or if the training's inputs
+were made again with the same content. Snakemake deletes a job's outputs before it runs the job. So
+the files of a finished run get a second name (a hard link) in the folder of the training state,
+which no rule knows. That takes no space on the disk, unless somebody copies the study with a tool
+that copies every name as a file of its own.
 """
 
 import logging
@@ -21,19 +22,19 @@ log = logging.getLogger(__name__)
 RECORD: Final = "provenance.json"
 CHECKPOINT: Final = "checkpoint.pt"
 JOURNAL: Final = "train.jsonl"
-OUTPUTS: Final = (CHECKPOINT, JOURNAL, RECORD)  # what Snakemake deletes
-MARK: Final = "trained.json"  # what it does not: only who deletes the run deletes this
-LINKS: Final = "finished"
+OUTPUTS: Final = (CHECKPOINT, JOURNAL, RECORD)  # the rule's outputs, which Snakemake deletes
+MARK: Final = "trained.json"  # no output of a rule: it disappears only if a user deletes the run
+LINKS: Final = "finished"  # folder of the second names
 WEIGHTS: Final = "checkpoint_sha256"  # key of the record
 
 
 class FinishedRun:
-    """A run's files and their links.
+    """The files of a run and their second names.
 
     Args:
         run: folder of the run.
         state: folder of its training state.
-        key: digest of all that a training depends on.
+        key: digest of all that the training depends on.
     """
 
     def __init__(self, run: Path, state: Path, key: str) -> None:
@@ -42,7 +43,7 @@ class FinishedRun:
         self.mark = {"key": key}
 
     def keep(self) -> None:
-        """Marks a run as finished and links its files; they must be complete."""
+        """Marks the run as finished and links its files, which must be complete."""
         self.forget()
         self.kept.mkdir(parents=True)
         for name in OUTPUTS:
@@ -50,11 +51,11 @@ class FinishedRun:
         records.write_json(self.mark, self.run / MARK)
 
     def restore(self) -> dict[str, Any] | None:
-        """Puts back what is missing of a finished run.
+        """Restores the missing files of a finished run from their second names.
 
         Returns:
-            The run's record; None where no run with this key is finished, or where its files are
-            not there or its weights not those that were recorded.
+            The run's record. None if no run with this key has finished, if files are missing, or
+            if the checkpoint is not the one that was recorded.
         """
         if _read(self.run / MARK) != self.mark:
             return None
@@ -70,12 +71,12 @@ class FinishedRun:
         return record
 
     def forget(self) -> None:
-        """Removes the links; the run's own files stay."""
+        """Removes the second names; the run's own files stay."""
         shutil.rmtree(self.kept, ignore_errors=True)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Reads a mapping; None where the file is missing or is no such thing."""
+    """Reads a mapping from json; None if the file is missing or holds none."""
     try:
         found = records.read_json(path)
     except RecordError:
@@ -84,7 +85,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Gives a file a second name; a copy where the file system has one name for each."""
+    """Gives a file a second name; copies it if the file system has no hard links."""
     try:
         os.link(source, target)
     except OSError:

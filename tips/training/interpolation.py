@@ -1,4 +1,4 @@
-"""How VFIT learns: its three predictions against the true middle frame."""
+"""VFIT's training: its loss compares the interim frame, at three sizes, with the target."""
 
 import torch.nn.functional as nnf
 from jaxtyping import Float
@@ -10,12 +10,12 @@ from tips.training.loop import Job
 
 
 class MiddleLoss(nn.Module):
-    """Mean absolute difference to the true frame, at full, half and quarter size."""
+    """Mean absolute difference to the target, at full, half and quarter size."""
 
     # Paper: VFIT is taken as published; here: trained by this loss where a dataset has middle
     # frames of its own, because no published weights are on a package registry.
     def forward(self, made: Interpolated, truth: Float[Tensor, "B 3 H W"]) -> dict[str, Tensor]:
-        """Computes the three terms and their sum, `total`."""
+        """Computes the three terms by name, and `total`, their sum."""
         terms = {
             name: (
                 image - nnf.interpolate(truth, image.shape[-2:], mode="bilinear", antialias=True)
@@ -28,7 +28,7 @@ class MiddleLoss(nn.Module):
 
 
 def middle_terms(job: Job, stacked: Middle) -> dict[str, Tensor]:
-    """Interpolates one batch; every loss by name, and their `total`."""
+    """Runs VFIT on one batch. Returns every loss by name, and their `total`."""
     made = job.model(stacked.frames.to(job.device))
     terms: dict[str, Tensor] = job.criterion(made, stacked.truth.to(job.device))
     return terms

@@ -1,4 +1,9 @@
-"""The training loop: Adam, the paper's step schedule, exact resume, finite checks."""
+"""The training loop: Adam, the paper's step schedule, exact resume, refusal of losses not finite.
+
+`fit` trains every network: stage one, the second stages and VFIT; a `Job` holds what differs. A GPU
+runs behind the Python code: an operation returns when it is queued, not when it is done. Comments
+mark the places where this process waits for it.
+"""
 
 import logging
 import sys
@@ -25,43 +30,51 @@ Loader = Callable[[Iterator[list[tuple[int, int]]]], Iterable[Any]]
 
 
 class TrainingError(ValueError):
-    """A run that cannot go on, such as a loss that is not finite."""
+    """A training that cannot continue, because a loss is not finite."""
 
 
 def pose_terms(job: "Job", stacked: Sample) -> dict[str, Tensor]:
-    """Runs a pose model on one batch: every loss by name, and their `total`."""
+    """Runs a pose model on one batch. Returns every loss by name, and their weighted `total`."""
     assert isinstance(job.model, PoseModel)
+    # Images are copied as uint8 (B, T, H, W, 3), a quarter of the bytes, and become normalised
+    # floats (B, T, 3, H, W) on the device. The copy waits.
     batch = to_device(stacked, job.device)
     terms: dict[str, Tensor] = job.criterion(forward_pass(job.model, batch.window, batch.target))
     return terms
 
 
 class Job(NamedTuple):
-    """Everything one training needs."""
+    """Everything that one training needs."""
 
-    model: nn.Module
-    criterion: nn.Module
+    model: nn.Module  # on `device`
+    criterion: nn.Module  # the losses; may own auxiliary heads, which learn with the model
     settings: Training
     pools: Sequence[Draws]
     load: Loader  # batches of (epoch, sample) -> stacked samples
     seed: int
     device: torch.device
-    terms: Callable[["Job", Any], dict[str, Tensor]] = pose_terms  # of one batch
+    terms: Callable[["Job", Any], dict[str, Tensor]] = pose_terms  # losses of one batch, by name
 
 
 class Outcome(NamedTuple):
-    """What a finished training tells."""
+    """Summary of a finished training."""
 
-    steps: int
-    resumed: int  # step that the last start continued from
-    seconds: float  # of all starts together
+    steps: int  # number of steps of the whole training
+    resumed: int  # step that the last start of the process continued from; 0: from the beginning
+    seconds: float  # time of all starts together
 
 
 def fit(job: Job, state: StateFolder) -> Outcome:
-    """Trains to the end, continuing from `state` if there is one.
+    """Trains to the end; continues from `state` if an earlier start left one.
+
+    A step is one batch. The optimizer updates the weights every `accumulation` steps.
+
+    Args:
+        job: what is trained, on what and how.
+        state: folder of the training's state and of the journal of its losses.
 
     Raises:
-        TrainingError: if a loss is not finite; names the term and the step.
+        TrainingError: if a loss is not finite; the message names the term and the step.
     """
     settings = job.settings
     optimizer = build_optimizer(job.model, job.criterion, settings)
@@ -69,27 +82,37 @@ def fit(job: Job, state: StateFolder) -> Outcome:
     meter = Meter()
     start, spent = _restore(job, optimizer, meter, state)
     began = time.monotonic()
+    # Every random choice follows from seed, epoch, sample and step. So the batches from `start` on
+    # are those of a training without interruption, and no generator's state is saved.
     todo = batches(
         job.pools, seed=job.seed, epochs=settings.epochs, batch=settings.batch, start=start
     )
-    job.model.train()
+    job.model.train()  # a second stage keeps its frozen backbone in evaluation mode by itself
     optimizer.zero_grad(set_to_none=True)
+    # The next batch waits for the data; with workers, only if loading is slower than the step.
     for step, stacked in enumerate(_shown(job.load(todo), start, total), start=start):
+        # Set the rate. It depends on the step alone, so a resumed run has nothing to restore.
         rate = settings.learning_rate * rate_factor(
             step, total, settings.milestones, settings.decay
         )
         for group in optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
-        terms = _step(job, stacked, step)
+            group["lr"] = rate * group["factor"]  # sampling offsets have a smaller factor
+        # Forward and backward. Gradients add up in the parameters until the next zero_grad.
+        terms = _step(job, stacked, step)  # scalars by name
+        # Update the weights once per accumulation cycle; the last cycle may be shorter. Gradients
+        # are not clipped, as the paper mentions no clipping; `_step` stops runs that diverge.
         if (step + 1) % settings.accumulation == 0 or step + 1 == total:
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        meter.add(terms)
+            optimizer.zero_grad(set_to_none=True)  # None frees memory; zeros would be written
+        meter.add(terms)  # sums on the device, so it does not wait
+        # Log means since the last line. Reading them waits until all queued work is done.
         if (step + 1) % settings.log_every == 0 or step + 1 == total:
             epoch = step // steps_per_epoch(job.pools, settings.batch)
             values = {name: round(value, 6) for name, value in meter.take().items()}
             whole = values.pop("total")
             state.log({"step": step, "epoch": epoch, "rate": rate, "terms": values, "total": whole})
+        # Save last, when step, weights, moments and meter belong together. Copying waits for the
+        # device, writing for the disk. After the last step the caller writes the checkpoint.
         if (step + 1) % _saving(settings) == 0 and step + 1 < total:
             seconds = spent + time.monotonic() - began
             state.save(_snapshot(job, optimizer, meter, step + 1, seconds))
@@ -97,7 +120,13 @@ def fit(job: Job, state: StateFolder) -> Outcome:
 
 
 def build_optimizer(model: nn.Module, criterion: nn.Module, settings: Training) -> torch.optim.Adam:
-    """Builds Adam; sampling offsets learn at a rate of their own, as in Deformable DETR."""
+    """Builds Adam; sampling offsets learn at a rate of their own, as in Deformable DETR.
+
+    Args:
+        model: its parameters are optimised, except those that require no gradient.
+        criterion: the parameters of its auxiliary heads are optimised, too.
+        settings: learning rate, and the factor of sampling offsets.
+    """
     layers = [layer for layer in model.modules() if isinstance(layer, SlowParameters)]
     offsets = {id(parameter) for layer in layers for parameter in layer.slow_parameters()}
     slow: list[Tensor] = []
@@ -106,34 +135,42 @@ def build_optimizer(model: nn.Module, criterion: nn.Module, settings: Training) 
         for parameter in module.parameters():
             if parameter.requires_grad:
                 (slow if id(parameter) in offsets else normal).append(parameter)
+    # `factor` is our own key: Adam keeps it with the group, and `fit` multiplies the rate by it.
     groups = [{"params": normal, "factor": 1.0}]
     if slow:
         groups.append({"params": slow, "factor": settings.sampling_rate_factor})
+    # fused=True updates all parameters in one pass, instead of one operation for each of them.
     return torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
 
 
 def _step(job: Job, stacked: Any, step: int) -> dict[str, Tensor]:
-    # Dropout draws from the step's own seed, so that a resumed run repeats an unbroken one.
+    """Computes the losses of one batch and adds their gradients to the parameters' gradients."""
+    # Dropout draws from a seed of this step, so that a resumed run draws the same numbers.
     torch.manual_seed(job.seed * 1_000_003 + step)
     terms = job.terms(job, stacked)
+    # Check before the backward pass, so that no bad gradient reaches the weights. Reading a value
+    # waits until the device has finished the forward pass.
     for name, value in terms.items():
         if not torch.isfinite(value):
             raise TrainingError(
                 f"loss '{name}' is {value.item()} at step {step}; lower training.learning_rate "
                 "or its weight in losses"
             )
+    # Divided by the cycle's length, the summed gradients are the mean over the cycle. So the
+    # learning rate means the same at any accumulation. The call only queues the backward pass.
     (terms["total"] / job.settings.accumulation).backward()
     return terms
 
 
 def _saving(settings: Training) -> int:
-    """Steps between states: whole accumulation cycles, since gradients are not saved."""
+    """Counts the steps between two states: whole cycles, because gradients are not saved."""
     return -(-settings.checkpoint_every // settings.accumulation) * settings.accumulation
 
 
 def _restore(
     job: Job, optimizer: torch.optim.Adam, meter: Meter, state: StateFolder
 ) -> tuple[int, float]:
+    """Loads what `_snapshot` saved. Returns the step to start at and the seconds spent so far."""
     saved = state.load()
     if saved is None:
         return 0, 0.0
@@ -148,6 +185,7 @@ def _restore(
 def _snapshot(
     job: Job, optimizer: torch.optim.Adam, meter: Meter, step: int, seconds: float
 ) -> dict[str, Any]:
+    """Gathers all that a training needs to continue at `step`."""
     return {
         "step": step,
         "seconds": seconds,
@@ -159,7 +197,7 @@ def _snapshot(
 
 
 def _shown(stacked: Iterable[Any], start: int, total: int) -> Iterator[Any]:
-    """Shows a bar on a terminal, and a line now and then in a log."""
+    """Shows a progress bar on a terminal, and a line every half minute in a log."""
     live = sys.stderr.isatty()
     bar = tqdm(
         stacked,

@@ -1,4 +1,4 @@
-"""Activation checkpointing: encoder layers are computed again in the backward pass, not held."""
+"""Activation checkpointing: activations are recomputed in the backward pass instead of kept."""
 
 from functools import partial
 
@@ -9,13 +9,13 @@ from tips.models.layers import Recomputable
 
 
 def checkpoint_activations(model: nn.Module) -> int:
-    """Makes every transformer layer of a model forget its activations until they are needed.
+    """Makes every `Recomputable` layer of a model drop its activations until they are needed.
 
-    Losses and gradients stay what they were, dropout included. Layers with batch norm are left
-    alone: computed twice, their running statistics would move twice.
+    Losses and gradients stay the same, dropout included. Layers with batch norm are not changed:
+    computed twice, they would update their running statistics twice.
 
     Returns:
-        The number of those layers.
+        The number of changed layers.
     """
     layers = [layer for layer in model.modules() if isinstance(layer, Recomputable)]
     for layer in layers:

@@ -1,6 +1,6 @@
-"""Which samples each step sees and at which learning rate; a function of the step alone.
+"""Samples and learning rate of every step, as functions of the step number alone.
 
-Nothing here has a state, so a run continues after a kill exactly where its step count says.
+Nothing here has a state, so a run that was killed continues exactly from its step number.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,14 +10,23 @@ import numpy as np
 
 
 class Draws(NamedTuple):
-    """How many samples an epoch takes from a pool of so many; `take` None = all of them."""
+    """A pool of samples, and the number that an epoch draws from it."""
 
-    pool: int
-    take: int | None
+    pool: int  # number of samples of the pool
+    take: int | None  # number that an epoch draws; None: all of them
 
 
 def epoch_order(pools: Sequence[Draws], seed: int, epoch: int) -> list[int]:
-    """Shuffles one epoch: sample numbers, pools numbered one after another."""
+    """Shuffles the samples of one epoch.
+
+    Args:
+        pools: the pools, whose samples are numbered one pool after another.
+        seed: seed of the training.
+        epoch: number of the epoch, from 0.
+
+    Returns:
+        Sample numbers in the order of the epoch; a pool smaller than its `take` repeats.
+    """
     rng = np.random.default_rng((seed, epoch))
     chosen: list[int] = []
     offset = 0
@@ -32,7 +41,7 @@ def epoch_order(pools: Sequence[Draws], seed: int, epoch: int) -> list[int]:
 
 
 def steps_per_epoch(pools: Sequence[Draws], batch: int) -> int:
-    """Whole batches of an epoch, at least one."""
+    """Counts the whole batches of an epoch; there is at least one."""
     count = sum(pool if take is None else take for pool, take in pools if pool)
     return max(1, count // batch)
 
@@ -40,7 +49,18 @@ def steps_per_epoch(pools: Sequence[Draws], batch: int) -> int:
 def batches(
     pools: Sequence[Draws], *, seed: int, epochs: int, batch: int, start: int
 ) -> Iterator[list[tuple[int, int]]]:
-    """Yields the batches from step `start` on, each a list of (epoch, sample)."""
+    """Yields the batches from step `start` on.
+
+    Args:
+        pools: the pools of samples.
+        seed: seed of the training.
+        epochs: number of epochs of the whole training.
+        batch: number of samples of a batch.
+        start: first step, from 0.
+
+    Yields:
+        Lists of (epoch, sample).
+    """
     per_epoch = steps_per_epoch(pools, batch)
     for epoch in range(start // per_epoch, epochs):
         order = epoch_order(pools, seed, epoch)
@@ -50,7 +70,14 @@ def batches(
 
 
 def rate_factor(step: int, total: int, milestones: Sequence[float], decay: float) -> float:
-    """Factor on the learning rate at a step: `decay` per milestone passed."""
+    """Computes the factor on the learning rate: `decay` for each milestone that is passed.
+
+    Args:
+        step: the step, from 0.
+        total: number of steps of the whole training.
+        milestones: shares of all steps, in [0, 1].
+        decay: factor at each milestone.
+    """
     # Paper: "decayed linearly in 10th, 16th and 20th epochs by the factor of 0.1" of 25; here: a
     # step at the same shares of all steps, because a factor at epochs is a step schedule.
     return float(decay ** sum(step >= share * total for share in milestones))

@@ -1,4 +1,8 @@
-"""Training state on disk: outside every rule's outputs, locked, keyed by what it belongs to."""
+"""The state of an unfinished training on disk.
+
+It lies outside every rule's outputs. A lock keeps a second process out. A key ties the state to the
+configuration, code and data that it belongs to.
+"""
 
 import fcntl
 import json
@@ -18,10 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class StateFolder:
-    """One run's state: `state.pt`, the journal of its losses, a lock.
+    """The state of one run: `state.pt`, the journal of its losses, and a lock.
 
     Args:
-        folder: where it lies.
+        folder: folder of these files.
         key: digest of configuration, code and data; a state with another key is discarded.
     """
 
@@ -50,7 +54,10 @@ class StateFolder:
             yield
 
     def load(self) -> dict[str, Any] | None:
-        """Reads the state; None, and a clean journal, if there is none that fits."""
+        """Reads the state. If none has this key, it clears the folder and returns None.
+
+        Lines of the journal that belong to steps after the state are dropped.
+        """
         state = self._read()
         if state is None or state.get("key") != self.key:
             if state is not None:
@@ -71,7 +78,7 @@ class StateFolder:
             stream.write(json.dumps(line, sort_keys=True) + "\n")
 
     def clear(self) -> None:
-        """Removes the state of a finished run; the lock stays."""
+        """Removes state and journal of a finished run; the lock stays."""
         self._file.unlink(missing_ok=True)
         self.journal.unlink(missing_ok=True)
 
@@ -86,11 +93,11 @@ class StateFolder:
         return state
 
     def _cut_journal(self, step: int) -> None:
-        """Drops lines of steps that will be run again."""
+        """Drops the journal's lines of steps that will be run again."""
         if not self.journal.is_file():
             return
         lines = self.journal.read_text(encoding="utf-8").splitlines(keepends=True)
-        # Only a kill within a write leaves a line without an end, and only the last one.
+        # The last line has no end if the process was killed while it wrote it.
         whole = [line for line in lines if line.endswith("\n")]
         with atomic_path(self.journal) as temporary:
             kept = "".join(line for line in whole if json.loads(line)["step"] < step)
@@ -98,12 +105,13 @@ class StateFolder:
 
 
 def save_tensors(value: dict[str, Any], path: Path) -> None:
-    """Writes a file of tensors atomically. Raises OSError, of a full disk too."""
+    """Writes a file of tensors atomically. Raises OSError, also if the disk is full."""
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         try:
             torch.save(value, stream)
         except RuntimeError as error:
-            # torch reports a failed write as a flaw of its own archive.
+            # torch reports a failed write as an error of its own archive; the OSError behind it
+            # says what happened.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from error
             raise

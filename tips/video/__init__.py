@@ -1,1 +1,1 @@
-"""A user's own video: its frames as a stream, its people, its overlay."""
+"""A user's own video: frames as a stream, people's boxes and tracks, overlay."""

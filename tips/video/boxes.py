@@ -1,7 +1,8 @@
-"""Person boxes of one clip from a file of the user's.
+"""Person boxes of one clip from a file of the user.
 
-A json list is one of the forms of tips.data.detections; a json object is PoseTrack18's or COCO's
-(images, annotations), which may hold track ids, such as annotations or what `tips predict` writes.
+If the file is a json list, it has one of the forms of `tips.data.detections`. If it is a json
+object, it has PoseTrack18's or COCO's form (`images`, `annotations`) and may hold track ids: it may
+be annotations, or what `tips predict` writes.
 """
 
 import logging
@@ -26,11 +27,11 @@ class PersonBox(NamedTuple):
 
     box: Box
     score: float
-    track: int | None = None  # None: linked by overlap
+    track: int | None = None  # None: overlap with earlier boxes decides
 
 
 Boxes = Mapping[int, Sequence[PersonBox]]
-Finder = Callable[[int, Image], Sequence[PersonBox]]  # of frame number and frame (H, W, 3)
+Finder = Callable[[int, Image], Sequence[PersonBox]]  # frame number, frame (H, W, 3) -> its boxes
 
 
 class _Image(BaseModel):
@@ -61,17 +62,17 @@ _FILE = TypeAdapter(_File)
 def read_boxes(path: Path, clip: Clip, threshold: float) -> Boxes:
     """Reads the boxes of a clip's people by frame number.
 
-    A file of several videos is read for the one whose folder has the clip's name. `image_name` and
-    `file_name` are compared with the frames' own names; frames of a video file are named
-    000000.jpg, 000001.jpg and so on. `image_id` in a list is the frame's number, from 0.
+    If the file holds several videos, the one whose folder has the clip's name is read. `image_name`
+    and `file_name` are compared with the names of the clip's frames; frames of a video file are
+    named 000000.jpg, 000001.jpg and so on. In a list `image_id` is the frame's number, from 0.
 
     Args:
-        path: the json.
-        clip: whose boxes they are.
-        threshold: least score.
+        path: the json file.
+        clip: the clip that the boxes belong to.
+        threshold: lowest score of a box that is kept.
 
     Raises:
-        RecordError: malformed, naming the record; a track id twice in a frame; or no box belongs
+        RecordError: if a record is malformed, a track id occurs twice in a frame, or no box belongs
             to a frame of the clip.
     """
     if not path.is_file():
@@ -130,10 +131,11 @@ def _around(keypoints: list[float]) -> Box | None:
 
 
 def _frames(images: Sequence[_Image], path: Path, clip: Clip) -> dict[int, int]:
-    """Frame numbers by image id: by name, or in order where the names are not the clip's.
+    """Maps image ids to frame numbers: by name, or in order if the names are not the clip's.
 
-    What `tips predict` writes of a folder whose frames count from 1 is named from 0: all but one of
-    its names fit, each one frame too early.
+    `tips predict` numbers frames from 0. For a folder whose frames are numbered from 1, all but one
+    of its names exist in the clip, but each names the wrong frame. So the order decides as soon as
+    one name does not fit.
     """
     kept = _of_clip([image.file_name for image in images], clip)
     images = [image for image in images if image.file_name in kept]
@@ -150,7 +152,11 @@ def _frames(images: Sequence[_Image], path: Path, clip: Clip) -> dict[int, int]:
 
 
 def _of_clip(names: Sequence[str], clip: Clip) -> set[str]:
-    """Frames of different videos share their names; then the folder says which are meant."""
+    """Selects the names that belong to the clip.
+
+    If they lie in several folders, they are of several videos, whose frames have the same names;
+    then only the folder with the clip's name counts.
+    """
     folders = {PurePosixPath(name).parent.name for name in names}
     if len(folders) <= 1:
         return set(names)
@@ -167,11 +173,11 @@ def _check_tracks(path: Path, frame: int, boxes: Sequence[PersonBox]) -> None:
 
 
 def from_file(boxes: Boxes) -> Finder:
-    """Finds people where a file has them."""
+    """Gives a finder that takes each frame's boxes from a file."""
     return lambda frame, image: boxes.get(frame, ())
 
 
 def whole_frame(frame: int, image: Image) -> Sequence[PersonBox]:
-    """Takes a frame (H, W, 3) for one person's box."""
+    """Takes the whole frame (H, W, 3) as the box of one person."""
     height, width = image.shape[:2]
     return (PersonBox((0.0, 0.0, float(width), float(height)), 1.0, 0),)

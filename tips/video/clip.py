@@ -1,4 +1,4 @@
-"""A video file or a folder of frames, read from the first frame to the last."""
+"""A video file or a folder of frames, read in order from the first frame to the last."""
 
 import logging
 import os
@@ -16,24 +16,25 @@ from tips.records import Annotations, Frame, RecordError, Sequence
 log = logging.getLogger(__name__)
 
 SUFFIXES: Final = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
-RATE: Final = 25.0  # frames per second where nothing says it
-# FFmpeg's own complaints, which nobody who mistyped a name needs to see; read at its first use.
+RATE: Final = 25.0  # frames per second, if the file does not tell
+# Silences FFmpeg's own messages, because ours say what is wrong. FFmpeg reads the variable when it
+# is first used.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 class Clip(NamedTuple):
-    """What is known of a video before its frames are read."""
+    """A video before its frames are read."""
 
     path: Path
     width: int
     height: int
     rate: float  # frames per second
     files: tuple[str, ...]  # a name for every frame
-    frames: Callable[[], Iterator[Image]]  # decodes them anew, one at a time: (H, W, 3) RGB
+    frames: Callable[[], Iterator[Image]]  # decodes from the start, one (H, W, 3) RGB at a time
 
     @property
     def name(self) -> str:
-        """The file's or folder's own name, which outputs are named after."""
+        """The name of the file or folder, which outputs are named after."""
         return self.path.resolve().stem if self.path.is_file() else self.path.resolve().name
 
     @property
@@ -49,7 +50,7 @@ def open_clip(path: Path) -> Clip:
     """Opens a video file or a folder of frames.
 
     Raises:
-        RecordError: there is none, or nothing in it can be read.
+        RecordError: if there is none, or if nothing in it can be read.
     """
     if path.is_dir():
         return _folder(path)
@@ -77,13 +78,13 @@ def _folder(path: Path) -> Clip:
                 )
             yield image
 
-    # As boxes' files name frames: the last two folders and the file.
+    # The last two folders and the file, because files of boxes name frames so.
     names = tuple("/".join(file.absolute().parts[-3:]) for file in files)
     return Clip(path, width, height, RATE, names, frames)
 
 
 def _numerically(file: Path) -> list[tuple[int, str]]:
-    """Sorts frame-2 before frame-10."""
+    """Gives a key that sorts frame-2 before frame-10."""
     parts = re.split(r"(\d+)", file.name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
@@ -94,7 +95,9 @@ def _video(path: Path) -> Clip:
         int(capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
     )
     rate, promised = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    count = 0  # a header's own count may be an estimate, and a clip's end matters to its windows
+    # The count in the file's header may be an estimate, and windows need to know where the clip
+    # ends. So the frames are counted.
+    count = 0
     while capture.grab():
         count += 1
     if not count:
@@ -117,7 +120,7 @@ def _video(path: Path) -> Clip:
 def _capture(path: Path) -> cv2.VideoCapture:
     said = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(0)  # our own line says what is wrong
-    # Other backends would take a name with a number for one of a series of images.
+    # FFmpeg is named because other backends take a file name with a number for a series of images.
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     cv2.utils.logging.setLogLevel(said)
     if not capture.isOpened():

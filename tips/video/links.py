@@ -1,4 +1,4 @@
-"""Track ids for boxes without: greedy linking from frame to frame by overlap."""
+"""Track ids for boxes that have none: greedy linking from frame to frame by overlap."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from tips.records import Box
 from tips.video.boxes import PersonBox
 
-OVERLAP: Final = 0.3  # least IoU of one person's boxes
-PATIENCE: Final = 10  # frames that a person may be out of sight
+OVERLAP: Final = 0.3  # lowest IoU at which two boxes are linked
+PATIENCE: Final = 10  # number of frames for which a person may be out of sight
 
 
 class _Last(NamedTuple):
@@ -17,9 +17,9 @@ class _Last(NamedTuple):
 
 
 class Linker:
-    """Gives every box of a frame an id, the same one as long as a person's boxes overlap.
+    """Gives every box of a frame an id; a person keeps an id as long as the boxes overlap.
 
-    Ids that boxes bring along are kept; the others are new numbers from 0 that no box has had.
+    Ids that boxes already have are kept. New ids are numbers from 0 that no box has had.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Linker:
         self._numbers = count()
 
     def __call__(self, frame: int, boxes: Sequence[PersonBox]) -> list[int]:
-        """Links one frame's boxes; frames come in order. Ids are unique within it."""
+        """Gives ids to the boxes of one frame, unique within it; it is called in frame order."""
         self._seen = {i: last for i, last in self._seen.items() if frame - last.frame <= PATIENCE}
         ids = {row: box.track for row, box in enumerate(boxes) if box.track is not None}
         ids |= self._linked(boxes, ids)
@@ -41,7 +41,7 @@ class Linker:
         return [ids[row] for row in range(len(boxes))]
 
     def _linked(self, boxes: Sequence[PersonBox], ids: dict[int, int]) -> dict[int, int]:
-        """Pairs free boxes with free tracks, the largest overlap first."""
+        """Pairs boxes without an id with tracks that are not taken, the largest overlap first."""
         taken = set(ids.values())
         pairs = sorted(
             (
@@ -66,7 +66,7 @@ class Linker:
 
 
 def overlap(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes (x, y, width, height)."""
+    """Computes the intersection over union of two boxes (x, y, width, height)."""
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     common = max(width, 0) * max(height, 0)

@@ -1,4 +1,4 @@
-"""Skeletons on the frames of a video, and the mp4 file that they go into."""
+"""Draws skeletons on the frames of a video, and writes the frames to an mp4 file."""
 
 import colorsys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,16 +14,16 @@ from tips.ops.image import Image
 from tips.records import Box, Pose, RecordError, atomic_path
 
 COLOURS: Final = {"left": "#ff9f1c", "right": "#2ec4b6", "": "#f1faee"}
-# A joint is drawn from this score on, as the family's tools do (IN_VIS_THRE).
+# Joints of this score or more are drawn, as in the HRNet family's tools (IN_VIS_THRE).
 SEEN: Final = 0.2
-CODEC: Final = "mp4v"  # MPEG-4 part 2: the one that every wheel of OpenCV writes into mp4 quickly
-TICKS: Final = 65535  # a second has no more in MPEG-4 part 2
+CODEC: Final = "mp4v"  # MPEG-4 part 2, which every wheel of OpenCV can write, and quickly
+TICKS: Final = 65535  # the finest division of a second in MPEG-4 part 2
 _SHIFT: Final = 4  # fractional bits of drawn coordinates
 _FAR: Final = 2**20
 
 
 def side(body: skeleton.Skeleton, bone: tuple[int, int]) -> str:
-    """`left`, `right`, or `` for a bone from side to side: the key of its colour."""
+    """Gives a bone's key of `COLOURS`: "left", "right", or "" if it joins both sides."""
     names = [body.joints[joint] for joint in bone]
     return next((s for s in ("left", "right") if all(s in name for name in names)), "")
 
@@ -31,7 +31,16 @@ def side(body: skeleton.Skeleton, bone: tuple[int, int]) -> str:
 def draw_people(
     image: Image, people: Sequence[tuple[Pose, Box]], body: skeleton.Skeleton = skeleton.POSETRACK
 ) -> Image:
-    """Draws poses with their boxes and track ids onto a copy of a frame (H, W, 3) RGB."""
+    """Draws poses with their boxes and track ids.
+
+    Args:
+        image: a frame (H, W, 3) RGB; it is not changed.
+        people: pose and box of each person, image px.
+        body: the skeleton, which names the bones.
+
+    Returns:
+        The drawn frame (H, W, 3) RGB.
+    """
     canvas = image.copy()
     thick = max(2, round(max(image.shape[:2]) / 400))
     for pose, box in people:
@@ -51,11 +60,11 @@ def draw_people(
 
 
 def _draw_box(canvas: Image, pose: Pose, box: Box, thick: int) -> None:
-    # Steps of the golden ratio keep the hues of neighbouring ids apart.
+    # Hues advance by the golden ratio, so that consecutive ids have very different colours.
     hue = pose.track * 0.618034 % 1
     red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.7, 1.0))
     colour = (red, green, blue)
-    # Far outside a frame they would overflow OpenCV's integers.
+    # Coordinates far outside a frame would overflow OpenCV's integers.
     corners = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]])
     x, y, right, bottom = np.clip(np.rint(corners), -_FAR, _FAR).astype(int).tolist()
     cv2.rectangle(canvas, (x, y), (right, bottom), colour, thick // 2)
@@ -67,7 +76,7 @@ def _draw_box(canvas: Image, pose: Pose, box: Box, thick: int) -> None:
 
 
 def _fixed(point: tuple[float, float]) -> tuple[int, int]:
-    """Fixed-point coordinates; far outside a frame they would overflow OpenCV's integers."""
+    """Converts a point to fixed point, clipped so that OpenCV's integers do not overflow."""
     x, y = np.clip(np.rint(np.array(point) * 2**_SHIFT), -_FAR, _FAR).astype(int)
     return int(x), int(y)
 
@@ -81,16 +90,16 @@ def write_video(path: Path, width: int, height: int, rate: float) -> Iterator[Ca
     """Opens an mp4 file that appears under its name only when complete and readable.
 
     Args:
-        path: ends in .mp4.
-        width: of every frame, px.
-        height: of every frame, px.
+        path: the file, which ends in .mp4.
+        width: width of every frame, image px.
+        height: height of every frame, image px.
         rate: frames per second.
 
     Yields:
         A function that adds one frame (H, W, 3) RGB.
 
     Raises:
-        RecordError: OpenCV cannot write there.
+        RecordError: if OpenCV cannot write there.
     """
     with atomic_path(path) as temporary:
         fourcc = cv2.VideoWriter.fourcc(*CODEC)
@@ -114,13 +123,13 @@ def write_video(path: Path, width: int, height: int, rate: float) -> Iterator[Ca
 
 
 def _writable(rate: float) -> float:
-    """Rounds a rate to as many decimals as OpenCV can turn into ticks, three at the most."""
+    """Rounds a rate to as many decimals as MPEG-4 can represent, three at most."""
     digits = max(n for n in range(4) if n == 0 or rate * 10**n <= TICKS)
     return round(rate, digits)
 
 
 def _check(temporary: Path, path: Path, written: int) -> None:
-    """The writer keeps silent about a full disk."""
+    """Counts the written frames, because OpenCV's writer does not report a full disk."""
     found = int(cv2.VideoCapture(str(temporary), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
     if found != written:
         raise RecordError(f"{path}: {found} of {written} frames were written; is the disk full?")

@@ -1,4 +1,4 @@
-"""The few frames around a moving frame t: what a video of any length keeps in memory."""
+"""Keeps the few frames around a moving frame t in memory, whatever the length of the video."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,14 +9,15 @@ from tips.ops.image import Image
 class SlidingFrames:
     """Frames and interim frames of a window that only moves forward.
 
-    It holds |W| frames, one more on either side where interim frames are made of them (`before`
-    and `after`), and the |W| - 1 interim frames once they have been asked for.
+    It holds the |W| frames of the window. If interim frames are made of them, it also holds one
+    more frame on either side, which a generator looks at, and the |W| - 1 interim frames once they
+    have been asked for.
 
     Args:
-        frames: of the video, (H, W, 3) RGB, from the first on.
-        count: their number.
-        window: frame offsets, consecutive, containing 0.
-        generator: of interim frames; None where no window needs them.
+        frames: frames of the video, (H, W, 3) RGB, from the first on.
+        count: number of frames of the video.
+        window: offsets of the window's frames from t; consecutive, 0 among them.
+        generator: makes interim frames; None if no window needs them.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class SlidingFrames:
         self._next = 0
 
     def move_to(self, t: int) -> None:
-        """Makes t the frame whose window can be read; what lies before it is let go."""
+        """Moves the window to frame t; frames before the window are dropped."""
         _forget(self._frames, t + self._first - self._margin)
         _forget(self._between, t + self._first)
         end = min(t + self._last + self._margin, self.count - 1)
@@ -45,11 +46,11 @@ class SlidingFrames:
             self._next += 1
 
     def frame(self, sequence: str, frame: int) -> Image:
-        """Gives one frame of the window; a frame store's call."""
+        """Gives one frame of the window, as a frame store does; the sequence is not read."""
         return self._frames[frame]
 
     def interim(self, sequence: str, frame: int) -> Image:
-        """Gives the interim frame behind a frame of the window; a frame store's call."""
+        """Gives the interim frame between `frame` and the next one, as a frame store does."""
         assert self._generator is not None
         if frame not in self._between:
             read = self._frames.__getitem__

@@ -1,4 +1,4 @@
-"""Interim frames as the mean of the two neighbours: the weakest generator."""
+"""Interim frames as the mean of both neighbours: the weakest generator."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 
 class Average:
-    """(I_w + I_{w+1}) / 2, rounded."""
+    """(I_w + I_{w+1}) / 2, rounded. Arguments are those of `InterimGenerator`."""
 
     def __call__(
         self,
@@ -15,7 +15,14 @@ class Average:
         right: NDArray[np.uint8],
         after: NDArray[np.uint8],
     ) -> NDArray[np.uint8]:
-        """Blends `left` and `right` (H, W, 3); `before` and `after` are not used."""
+        """Makes the interim frame.
+
+        Args:
+            before: not used.
+            left: I_w (H, W, 3) RGB.
+            right: I_{w+1} (H, W, 3) RGB.
+            after: not used.
+        """
         return np.asarray(cv2.addWeighted(left, 0.5, right, 0.5, 0.0), np.uint8)
 
 

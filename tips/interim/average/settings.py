@@ -1,7 +1,7 @@
-"""What the interim generator average is told: nothing."""
+"""Settings of the interim generator `average`; it has none."""
 
 from tips.config.parts import Part
 
 
 class Settings(Part):
-    """It has no settings."""
+    """No settings."""

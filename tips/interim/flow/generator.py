@@ -1,10 +1,11 @@
 """Interim frames by optical flow: OpenCV's DIS in both directions, warped to the midpoint.
 
-With F_lr the flow from left to right and F_rl its reverse, motion at constant speed through a
-pixel x of the midpoint is about d(x) = (F_lr(x) - F_rl(x)) / 2 from left to right, so x came from
-x - d/2 of the left frame and goes to x + d/2 of the right one (the approximation of Super SloMo,
-Jiang et al., CVPR 2018, Eq. 4, at t = 1/2). Both warps are averaged. Weights from forward-backward
-consistency and flow moved to the midpoint were tried and gave a lower PSNR on real frames.
+Let F_lr be the flow from the left to the right frame and F_rl its reverse. At constant speed the
+motion through a pixel x of the interim frame is about d(x) = (F_lr(x) - F_rl(x)) / 2 from left to
+right. So x came from x - d/2 of the left frame and goes to x + d/2 of the right one (the
+approximation of Super SloMo, Jiang et al., CVPR 2018, Eq. 4, at t = 1/2). Both warps are averaged.
+Weights from forward-backward consistency, and flow moved to the midpoint, were tried; both gave a
+lower PSNR on real frames.
 """
 
 import cv2
@@ -15,7 +16,10 @@ from numpy.typing import NDArray
 # Paper: VFIT interpolates; here: optical flow where a scale names no other, because VFIT's
 # published weights must be fetched by hand and it costs eight backbone passes a frame.
 class Flow:
-    """DIS optical flow (preset medium), symmetric warp, mean of both warps."""
+    """DIS optical flow (preset medium), symmetric warp, mean of both warps.
+
+    Arguments are those of `InterimGenerator`.
+    """
 
     def __init__(self) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -27,7 +31,14 @@ class Flow:
         right: NDArray[np.uint8],
         after: NDArray[np.uint8],
     ) -> NDArray[np.uint8]:
-        """Interpolates between `left` and `right` (H, W, 3); the outer two are not used."""
+        """Makes the interim frame.
+
+        Args:
+            before: not used.
+            left: I_w (H, W, 3) RGB.
+            right: I_{w+1} (H, W, 3) RGB.
+            after: not used.
+        """
         height, width = left.shape[:2]
         gray_left = cv2.cvtColor(left, cv2.COLOR_RGB2GRAY)
         gray_right = cv2.cvtColor(right, cv2.COLOR_RGB2GRAY)

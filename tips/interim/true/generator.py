@@ -1,4 +1,4 @@
-"""The rendered in-between frames: an upper bound that only the embedded dataset has."""
+"""The renderer's true in-between frames, an upper bound that only the embedded dataset has."""
 
 from pathlib import Path
 
@@ -7,18 +7,18 @@ from tips.records import RecordError
 
 
 def true_frames(root: Path, split: str) -> NumberedImages:
-    """Opens the true frames half-way between two real ones; no generator, they are only read.
+    """Opens the true in-between frames of a split; nothing generates them, they are only read.
 
     Args:
         root: the dataset's folder; the frames are between/{split}/{sequence}/%06d.jpg, numbered
             like the left neighbour.
-        split: train or val.
+        split: `train` or `val`.
 
     Returns:
         A store of (H, W, 3) RGB frames.
 
     Raises:
-        RecordError: the dataset has none.
+        RecordError: if the dataset has none.
     """
     folder = root / "between" / split
     if not folder.is_dir():
@@ -30,5 +30,5 @@ def true_frames(root: Path, split: str) -> NumberedImages:
 
 
 def has_true_frames(root: Path, split: str) -> bool:
-    """Says whether a split has true in-between frames."""
+    """Tells whether a split has true in-between frames."""
     return (root / "between" / split).is_dir()

@@ -1,7 +1,7 @@
-"""What the interim generator true is told: nothing."""
+"""Settings of the interim generator `true`; it has none."""
 
 from tips.config.parts import Part
 
 
 class Settings(Part):
-    """It has no settings."""
+    """No settings."""

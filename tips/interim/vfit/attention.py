@@ -8,18 +8,18 @@ import torch.nn.functional as nnf
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-WINDOW = 8  # px of a side
+WINDOW = 8  # side of a spatial window, tokens
 FRAMES = 4
-APART = -100.0  # added to scores across the seam of shifted windows
+APART = -100.0  # added to the scores of tokens that only the cyclic shift made neighbours
 
 
 class WindowAttention(nn.Module):
     """Multi-head self-attention in groups of tokens, with a bias per relative position.
 
     Args:
-        width: channels.
-        heads: attention heads.
-        window: tokens of a group along each axis.
+        width: C, channels of a token.
+        heads: number of attention heads.
+        window: number of tokens of a group along each axis.
     """
 
     relative_position_index: Tensor
@@ -37,11 +37,12 @@ class WindowAttention(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "G N C"], mask: Float[Tensor, "n N N"]
     ) -> Float[Tensor, "G N C"]:
-        """Attends inside each group; the n masks repeat along the groups."""
+        """Attends within each group of N tokens; the n masks are repeated along the G groups."""
         groups, count, width = tokens.shape
         qkv = self.qkv(tokens).view(groups, count, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        # A window that the map has cut down takes the table's first places, as published.
+        # A window larger than the map is cut down to it; its tokens take the first entries of the
+        # table, as in the published code.
         index = self.relative_position_index[:count, :count]
         bias = self.relative_position_bias_table[index].permute(2, 0, 1)
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1) + bias
@@ -52,7 +53,7 @@ class WindowAttention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two linear layers, four times as wide inside, GELU."""
+    """Two linear layers with GELU between them; the hidden layer is four times as wide."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -60,7 +61,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
-        """Maps each token by itself."""
+        """Maps each token separately."""
         out: Tensor = self.fc2(nnf.gelu(self.fc1(x)))
         return out
 
@@ -69,9 +70,9 @@ class SepSTSBlock(nn.Module):
     """y = x + Time(Space(LN(x))), then y + MLP(LN(y)).
 
     Args:
-        width: channels.
-        heads: attention heads.
-        shift: of the spatial windows, px; 0 in every other block.
+        width: C, channels of a token.
+        heads: number of attention heads.
+        shift: shift of the spatial windows, tokens; 0 in every other block.
     """
 
     def __init__(self, width: int, heads: int, shift: int) -> None:
@@ -84,7 +85,7 @@ class SepSTSBlock(nn.Module):
         self.mlp = Mlp(width)
 
     def forward(self, x: Float[Tensor, "B T H W C"]) -> Float[Tensor, "B T H W C"]:
-        """Mixes space, then time."""
+        """Attends in space, then in time."""
         x = x + self._time(self._space(self.norm1(x)))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
@@ -108,10 +109,12 @@ class SepSTSBlock(nn.Module):
 
 
 def relative_index(window: Sequence[int]) -> Int[Tensor, "N N"]:
-    """Place in the bias table of every pair of tokens, the first token's position less the other's.
+    """Computes the index into the bias table for every pair of tokens.
+
+    It encodes the first token's position minus the second one's.
 
     Args:
-        window: tokens along each axis, the last one running fastest.
+        window: number of tokens along each axis; the last axis runs fastest.
     """
     axes = torch.meshgrid(*(torch.arange(side) for side in window), indexing="ij")
     index = torch.zeros(math.prod(window), math.prod(window), dtype=torch.long)
@@ -122,7 +125,7 @@ def relative_index(window: Sequence[int]) -> Int[Tensor, "N N"]:
 
 
 def partition(x: Float[Tensor, "B H W C"], window: Sequence[int]) -> Float[Tensor, "G N C"]:
-    """Cuts maps into windows, row by row."""
+    """Cuts maps into windows of size `window`, row by row."""
     high, wide = window
     cut = x.unflatten(2, (-1, wide)).unflatten(1, (-1, high))
     return cut.permute(0, 1, 3, 2, 4, 5).flatten(0, 2).flatten(1, 2)
@@ -131,7 +134,13 @@ def partition(x: Float[Tensor, "B H W C"], window: Sequence[int]) -> Float[Tenso
 def joined(
     groups: Float[Tensor, "G N C"], size: Sequence[int], window: Sequence[int]
 ) -> Float[Tensor, "B H W C"]:
-    """Undoes `partition` for maps of a size."""
+    """Puts windows together again: the inverse of `partition`.
+
+    Args:
+        groups: windows of N = height * width tokens.
+        size: height and width of the maps, tokens.
+        window: height and width of a window, tokens.
+    """
     (high, wide), (height, columns) = window, size
     cut = groups.view(-1, height // high, columns // wide, high, wide, groups.shape[-1])
     return cut.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2)
@@ -140,13 +149,15 @@ def joined(
 def seam_mask(
     size: Sequence[int], window: Sequence[int], shift: Sequence[int], device: torch.device
 ) -> Float[Tensor, "n N N"]:
-    """Keeps apart what a cyclic shift has brought together; zero without a shift.
+    """Computes masks that keep tokens apart which only a cyclic shift made neighbours.
+
+    They are added to attention scores; without a shift they are zero.
 
     Args:
-        size: height and width of the padded map.
-        window: tokens of a window along both.
-        shift: px along both.
-        device: where.
+        size: height and width of the padded map, tokens.
+        window: height and width of a window, tokens.
+        shift: shift along both axes, tokens.
+        device: where the masks are computed.
     """
     parts = []
     for length, side, step in zip(size, window, shift, strict=True):

@@ -1,4 +1,4 @@
-"""VFIT's encoder: a stem at full size, then four stages of halved size."""
+"""VFIT's encoder: a stem at full size, then four stages, each of which halves the size."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,12 +19,18 @@ class ResBlock3d(nn.Module):
         self.conv2 = TimeConv(width, width)
 
     def forward(self, x: Clip) -> Clip:
-        """Maps a clip at the same size."""
+        """Maps a clip's features to features of the same size."""
         return (x + self.conv2(self.conv1(x).relu())).relu()
 
 
 class Blocks(nn.Module):
-    """Blocks whose windows are shifted in every other one."""
+    """A chain of blocks; every second one shifts its spatial windows by half a window.
+
+    Args:
+        width: C, channels.
+        heads: number of attention heads.
+        depth: number of blocks.
+    """
 
     def __init__(self, width: int, heads: int, depth: int) -> None:
         super().__init__()
@@ -33,13 +39,19 @@ class Blocks(nn.Module):
         )
 
     def forward(self, x: Clip) -> Clip:
-        """Runs them, channels last."""
+        """Runs the blocks, which want the channels as the last axis."""
         out: Tensor = self.blocks(x.permute(0, 2, 3, 4, 1))
         return out.permute(0, 4, 1, 2, 3)
 
 
 class Stage(nn.Module):
-    """One stage under its published name."""
+    """One stage: blocks under the name `upper`, as published checkpoints name them.
+
+    Args:
+        width: C, channels.
+        heads: number of attention heads.
+        depth: number of blocks.
+    """
 
     def __init__(self, width: int, heads: int, depth: int) -> None:
         super().__init__()
@@ -65,7 +77,7 @@ class Encoder(nn.Module):
             self.add_module(f"stage{i + 1}", stage)
 
     def forward(self, images: Clip) -> list[Float[Tensor, "B _c T _h _w"]]:
-        """Encodes frames less their mean."""
+        """Encodes four frames from which their mean has been subtracted."""
         found = [self.stem(images)]
         for i in range(4):
             down, stage = self.get_submodule(f"down{i}"), self.get_submodule(f"stage{i + 1}")

@@ -1,4 +1,4 @@
-"""Interim frames by VFIT, the paper's own interpolator, from a checkpoint."""
+"""Interim frames by VFIT, the paper's own interim generator, from a checkpoint."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +17,11 @@ from tips.interim.vfit.sizes import SIZES
 
 
 class VfitGenerator:
-    """Feeds four full frames in [0, 1] to a network and clamps what it predicts.
+    """Feeds four full frames to a network and clamps what it predicts to [0, 1].
 
     Args:
-        network: (1, 4, 3, H, W) -> something with a frame (1, 3, H, W) as `full`.
-        device: where it runs.
+        network: frames (1, 4, 3, H, W) in [0, 1] -> a record whose `full` is (1, 3, H, W).
+        device: where the network runs.
     """
 
     def __init__(self, network: Callable[[Tensor], Any], device: torch.device) -> None:
@@ -35,7 +35,14 @@ class VfitGenerator:
         right: NDArray[np.uint8],
         after: NDArray[np.uint8],
     ) -> NDArray[np.uint8]:
-        """Interpolates between `left` and `right` (H, W, 3) of any size, from all four."""
+        """Makes the interim frame from all four frames, of any size.
+
+        Args:
+            before: I_{w-1} (H, W, 3) RGB.
+            left: I_w.
+            right: I_{w+1}.
+            after: I_{w+2}.
+        """
         stacked = torch.from_numpy(np.stack([before, left, right, after])).to(self._device)
         with torch.inference_mode():
             made = self._network(stacked.permute(0, 3, 1, 2).float().div(255)[None]).full
@@ -44,7 +51,7 @@ class VfitGenerator:
 
 
 def build(settings: Settings | None, device: torch.device) -> VfitGenerator:
-    """Builds the generator from a checkpoint. Raises ConfigError where none is named."""
+    """Builds the generator from a checkpoint. Raises ConfigError if the settings name none."""
     if settings is None or settings.weights is None:
         raise ConfigError(
             "interim 'vfit' needs a checkpoint; name it as vfit.weights in the scale's YAML, "

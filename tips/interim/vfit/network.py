@@ -14,7 +14,7 @@ from tips.interim.vfit.time_conv import TimeConv
 
 
 class Interpolated(NamedTuple):
-    """The middle frame at three sizes; training looks at all of them."""
+    """The interim frame at three sizes; the loss of VFIT's training reads all of them."""
 
     quarter: Float[Tensor, "B 3 H/4 W/4"]
     half: Float[Tensor, "B 3 H/2 W/2"]
@@ -24,9 +24,9 @@ class Interpolated(NamedTuple):
 # Paper: cites reference [10] for VFIT, another interpolator of two frames; here: Shi et al., CVPR
 # 2022, because that one has the name, takes four frames and fits the parameters of Table VIII.
 class VFIT(nn.Module):
-    """Interpolates half-way between the second and the third of four frames.
+    """Predicts the interim frame half-way between the second and the third of four frames.
 
-    Attribute names are those of the published checkpoints. Any size will do.
+    Attribute names are those of the published checkpoints. Frames may have any height and width.
     """
 
     def __init__(self, size: Size) -> None:
@@ -48,7 +48,7 @@ class VFIT(nn.Module):
         self.predict = SynBlock(size.features, size.kernel, normalise=False)
 
     def forward(self, frames: Float[Tensor, "B 4 3 H W"]) -> Interpolated:
-        """Predicts the middle frame of RGB in [0, 1]; nothing clamps it."""
+        """Predicts the interim frame from RGB in [0, 1]; the prediction is not clamped."""
         images = frames.transpose(1, 2)
         x0, x1, x2, x3, x4 = self.encoder(images - images.mean((2, 3, 4), keepdim=True))
         d3 = self._up(0, x4, x3)

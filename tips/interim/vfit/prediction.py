@@ -1,4 +1,4 @@
-"""VFIT's prediction of one scale: four warped frames, each with its share of every pixel."""
+"""VFIT's prediction at one scale: a mean of four warped frames, weighted at every pixel."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -12,7 +12,14 @@ from tips.ops.adacof import adacof
 
 
 class Subnet(nn.ModuleList):
-    """Two convolutions, one that doubles the size, one more, and a last operation."""
+    """Two convolutions, one that doubles the size, one more, and a last operation.
+
+    Args:
+        width: C, channels of the features.
+        inner: channels after the second convolution.
+        outputs: O, channels of the result.
+        last: the last operation.
+    """
 
     def __init__(self, width: int, inner: int, outputs: int, last: nn.Module) -> None:
         super().__init__(
@@ -28,7 +35,7 @@ class Subnet(nn.ModuleList):
         )
 
     def forward(self, x: Float[Tensor, "B C h w"], size: Sequence[int]) -> Float[Tensor, "B O H W"]:
-        """Maps features to a map of twice their size, `size` exactly."""
+        """Maps features to a map of exactly `size` (H, W), about twice their own."""
         first, act, second, act_again, double, third, last = self
         x = act_again(second(act(first(x))))
         out: Tensor = last(third(double(x, output_size=list(size))))
@@ -36,12 +43,12 @@ class Subnet(nn.ModuleList):
 
 
 class SynBlock(nn.Module):
-    """Features of four frames -> the frame in their middle, at twice the features' size.
+    """Features of four frames -> the interim frame, at twice the features' size.
 
     Args:
-        width: channels of the features.
-        kernel: taps of AdaCoF along each axis.
-        normalise: whether the weights of a pixel's taps sum to 1 (the coarsest scale).
+        width: C, channels of the features.
+        kernel: number of AdaCoF's taps along each axis.
+        normalise: whether the weights of a pixel's taps sum to 1, as at the coarsest scale.
     """
 
     def __init__(self, width: int, kernel: int, normalise: bool) -> None:
@@ -61,7 +68,13 @@ class SynBlock(nn.Module):
         frames: Float[Tensor, "B T 3 Hf Wf"],
         size: Sequence[int],
     ) -> Float[Tensor, "B 3 H W"]:
-        """Warps the frames, resized, by AdaCoF and mixes them by their visibility."""
+        """Resizes the frames, warps each by AdaCoF, and averages them by their visibility.
+
+        Args:
+            features: decoded features of the four frames.
+            frames: the four frames themselves, RGB in [0, 1], at full size.
+            size: height and width of the prediction, image px.
+        """
         fused = nnf.leaky_relu(self.feature_fuse(features.flatten(1, 2)), 0.2)
         shares = self.moduleOcclusion(fused, size)
         each = features.transpose(1, 2).flatten(0, 1)
@@ -73,11 +86,11 @@ class SynBlock(nn.Module):
 
 
 def resized(images: Float[Tensor, "B C h w"], size: Sequence[int]) -> Float[Tensor, "B C H W"]:
-    """Resizes bilinearly."""
+    """Resizes images bilinearly to `size` (H, W)."""
     return nnf.interpolate(images, size=list(size), mode="bilinear", align_corners=False)
 
 
 def named(name: str, layer: nn.Module) -> nn.Sequential:
-    """Puts a layer at `name`.0, where the published files have it."""
+    """Wraps a layer so that its name is `name`.0, as in the published checkpoints."""
     inner: OrderedDict[str, nn.Module] = OrderedDict({name: nn.Sequential(layer)})
     return nn.Sequential(inner)

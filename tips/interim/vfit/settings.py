@@ -1,4 +1,4 @@
-"""What the interim generator vfit is told."""
+"""Settings of the interim generator `vfit`."""
 
 from typing import Literal
 
@@ -9,12 +9,12 @@ from tips.config.parts import Part, Positive
 
 
 class Settings(Part):
-    """VFIT's size, and a checkpoint or how it is trained here."""
+    """VFIT's size, and either a checkpoint or how it is trained here."""
 
     size: Literal["base", "small", "tiny"]
-    weights: str | None  # null: trained on the dataset's own middle frames
-    crop: Positive = 64  # of its training, px
-    training: Training | None = None  # null as well: `vfit` is refused
+    weights: str | None  # checkpoint; null: it is trained on frames of the dataset
+    crop: Positive = 64  # side of the square cuts that it is trained on, image px
+    training: Training | None = None  # if this and `weights` are null, `vfit` is refused
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Settings":

@@ -1,16 +1,16 @@
-"""VFIT's sizes: the two published ones, and one that a CPU trains in minutes."""
+"""VFIT's sizes: the two published ones, and a tiny one that a CPU trains in minutes."""
 
 from typing import NamedTuple
 
 
 class Size(NamedTuple):
-    """Four encoder stages from fine to coarse, and what frames are predicted from."""
+    """The four encoder stages, from fine to coarse, and the prediction of a frame."""
 
-    widths: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
-    heads: tuple[int, int, int, int]
-    features: int  # channels
-    kernel: int  # taps of AdaCoF along each axis
+    widths: tuple[int, int, int, int]  # channels of each stage
+    depths: tuple[int, int, int, int]  # blocks of each stage
+    heads: tuple[int, int, int, int]  # attention heads of each stage
+    features: int  # channels that a frame is predicted from
+    kernel: int  # number of AdaCoF's taps along each axis
 
 
 SIZES = {

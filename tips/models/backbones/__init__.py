@@ -11,8 +11,8 @@ def build_backbone(e: Experiment, autocast: bool = False, joints: int = skeleton
 
     Args:
         e: the experiment; its crop is the size of the images.
-        autocast: run in bfloat16.
-        joints: heat maps of its own head.
+        autocast: whether it runs in bfloat16.
+        joints: J, the number of heat maps that its own head gives.
     """
     network = kinds.load(kinds.BACKBONE, e.backbone.kind, "network")
     return network.build(e.backbone, e.crop, autocast, joints)

@@ -5,7 +5,7 @@ from typing import Any
 
 import timm
 
-# What timm raises where arguments do not make a network.
+# What timm raises if its arguments make no network.
 REFUSALS = (AssertionError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
 
 
@@ -13,12 +13,12 @@ def create(name: str, arch: Mapping[str, Any] | None, **settings: Any) -> Any:
     """Builds a network of timm.
 
     Args:
-        name: timm's name of it.
-        arch: the user's arguments; null leaves it as published.
-        settings: ours.
+        name: timm's name of the network.
+        arch: arguments that the user gives to timm; null leaves the network as published.
+        settings: arguments that this package always gives.
 
     Raises:
-        ValueError: with timm's own reason.
+        ValueError: if timm cannot build the network; the message quotes timm's own reason.
     """
     try:
         return timm.create_model(name, **settings, **(arch or {}))

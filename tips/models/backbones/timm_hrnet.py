@@ -15,21 +15,22 @@ from tips.models.interfaces import StagedBackbone
 
 
 class TimmHRNet(StagedBackbone):
-    """Images -> F, the highest-resolution branch, and the heat maps its own 1x1 head reads there.
+    """Images -> F, the branch of highest resolution; a 1x1 head of its own reads heat maps from F.
 
-    It is the backbone `hrnet` as it stands.
+    The backbone `hrnet` is this class itself; `hrnet_ms` extends it.
 
     Args:
         name: timm's name of the network.
         arch: overrides of timm's architecture table, for small networks; null keeps it.
-        autocast: run in bfloat16.
-        joints: heat maps; COCO's 17 make it the published network.
+        autocast: whether it runs in bfloat16.
+        joints: J, the number of heat maps; with COCO's 17 it is the published network.
 
     Raises:
-        ValueError: timm has no such HRNet, its table no such entry, or it makes no network.
+        ValueError: if timm has no HRNet of this name, if its table has no entry that `arch`
+            overrides, or if timm cannot build the result.
     """
 
-    outputs = 1  # branches of the last stage that are fused and given out
+    outputs = 1  # number of branches of the last stage that are computed and returned
 
     def __init__(
         self,
@@ -42,8 +43,8 @@ class TimmHRNet(StagedBackbone):
         _check(name, arch or {})
         wanted = tuple(range(1, self.outputs + 1))
         self.net = create(name, arch, features_only=True, feature_location="", out_indices=wanted)
-        # Only the stride-4 output is used: the rows of the last fuse that feed the other
-        # branches would be dead weight.
+        # The last fuse layer has one row per branch that it returns. The rows of branches that
+        # nothing reads are dropped: they would be parameters that no loss ever trains.
         last = self.net.stage4[-1]
         last.fuse_layers = nn.ModuleList(last.fuse_layers[: self.outputs])
         self.channels: int = self.net.feature_info.channels()[0]
@@ -52,8 +53,9 @@ class TimmHRNet(StagedBackbone):
         self.stage_channels = (norms[-1].num_features, later[0], later[1], self.channels)
         self.final_layer = nn.Conv2d(self.channels, joints, 1)
         self.autocast = autocast
-        # Channels last takes a quarter off the convolutions' time on a CPU, with or without bf16.
-        # As net.to(memory_format=...) does it; fake tensors refuse that.
+        # The memory format channels-last makes the convolutions a quarter faster on a CPU, with
+        # and without bfloat16. This loop does what net.to(memory_format=...) does, because fake
+        # tensors refuse that call.
         for parameter in self.net.parameters():
             if parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
@@ -62,13 +64,17 @@ class TimmHRNet(StagedBackbone):
         nn.init.zeros_(self.final_layer.bias)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H/4 W/4"]:
-        """Computes F. Images are normalised RGB, H and W divisible by 32."""
+        """Computes F from normalised RGB images whose height and width are divisible by 32."""
         with self.precision(images):
             features: Tensor = self.net(images.contiguous(memory_format=torch.channels_last))[0]
         return features.float().contiguous()
 
     def stages(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _C H/4 W/4"]]:
-        """Computes F as `forward` does and keeps the finest branch of each stage before."""
+        """Computes F as `forward` does, and also returns the finest branch of every earlier stage.
+
+        Returns:
+            The maps of stages 1 to 4, fine resolution each; the last one is F.
+        """
         found: list[Tensor] = []
 
         def keep(stage: nn.Module, inputs: Any, output: Any) -> None:
@@ -85,7 +91,11 @@ class TimmHRNet(StagedBackbone):
         return [*found, F]
 
     def published(self) -> Mapping[str, Published]:
-        """Says where the official pose checkpoint's tensors belong; its head has COCO's joints."""
+        """Says where the tensors of the official pose checkpoint belong.
+
+        Its head has COCO's 17 joints; it is taken as it is if this network has 17 as well, else
+        it is converted to PoseTrack's joints.
+        """
         head = as_is if self.final_layer.out_channels == len(COCO) else posetrack_head
         found = {}
         for key, value in self.state_dict().items():
@@ -98,7 +108,10 @@ class TimmHRNet(StagedBackbone):
 
 
 def _check(name: str, arch: Mapping[str, Any]) -> None:
-    """Timm's own answer to a mistake is a traceback, or silence and another network."""
+    """Refuses a wrong name or key with one line.
+
+    Timm itself answers with a traceback, or silently builds another network.
+    """
     if name not in cfg_cls:
         raise ValueError(
             f"backbone.name: timm has no HRNet '{name}'; known: {', '.join(sorted(cfg_cls))}"

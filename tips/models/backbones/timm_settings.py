@@ -1,10 +1,14 @@
-"""What the backbones that timm builds share."""
+"""Settings that all backbones built by timm share."""
 
 from tips.config.experiment import Backbone
 
 
 class Timm(Backbone):
-    """A network of timm; `arch` overrides its table or arguments, null keeps the published ones."""
+    """A network of timm.
+
+    `arch` overrides entries of timm's architecture table or arguments; null keeps the published
+    ones.
+    """
 
     name: str
     arch: dict[str, object] | None = None

@@ -10,18 +10,19 @@ from tips import skeleton
 from tips.models.baselines.deform import TAPS, IdentityConv
 from tips.models.layers import SlowParameters, residual_blocks, zeroed
 
-GROUP = 4  # channels that move together: 12 offset groups of 48 channels
-DILATION = 3  # px of a 96-high map
+GROUP = 4  # channels that share their offsets: 48 channels make 12 offset groups
+DILATION = 3  # map px, on a map that is 96 px high
 
 
 class Calibration(SlowParameters):
-    """DCNv2 with a bias on every layer, as FAMI-Pose has it. Fresh, it is the identity.
+    """DCNv2 with a bias on every layer, as FAMI-Pose has it. Fresh weights make it the identity.
 
-    One layer gives offsets and mask; its parameters are those of two.
+    One convolution computes offsets and mask together. It has exactly the parameters of the two
+    convolutions that the released code uses.
 
     Args:
-        channels: of both maps and of the result, a multiple of 4.
-        dilation: of all layers, px.
+        channels: channels of the map, of the guide and of the result; a multiple of 4.
+        dilation: distance of a kernel's neighbouring taps in all layers, map px.
 
     Raises:
         ValueError: if the channels do not make whole offset groups.
@@ -48,25 +49,25 @@ class Calibration(SlowParameters):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def slow_parameters(self) -> Iterator[nn.Parameter]:
-        """Where and how strongly it samples."""
+        """Gives the convolution that says where and how strongly the map is sampled."""
         return self.sampling_offsets.parameters()
 
     def forward(
         self, x: Float[Tensor, "B C H W"], guide: Float[Tensor, "B G H W"]
     ) -> Float[Tensor, "B C H W"]:
-        """Resamples x where and as strongly as `guide` says."""
+        """Resamples `x` at the positions, and with the strengths, that are read from `guide`."""
         moves, mask = self.sampling_offsets(guide).split(self.sizes, dim=1)
         out: Tensor = self.conv(x, moves, mask) + self.bias[:, None, None]
         return out
 
 
 class Detection(nn.Module):
-    """F_t beside what the other frames add -> z~ and the correction of the heat maps.
+    """F_t and what the other frames add to it -> z~ and the correction of the heat maps.
 
     Args:
-        channels: of F_t.
-        width: of the added map and of z~.
-        joints: heat maps.
+        channels: C, channels of F_t.
+        width: D, channels of the added map and of z~.
+        joints: J, the number of heat maps.
     """
 
     def __init__(self, channels: int, width: int, joints: int = skeleton.COUNT) -> None:
@@ -77,6 +78,6 @@ class Detection(nn.Module):
     def forward(
         self, F_t: Float[Tensor, "B C H W"], added: Float[Tensor, "B D H W"]
     ) -> tuple[Float[Tensor, "B D H W"], Float[Tensor, "B J H W"]]:
-        """Computes z~ and what is added to the first heat maps."""
+        """Computes z~ and the correction that is added to the heat maps of the start."""
         z_tilde = self.blocks(torch.cat([F_t, added], dim=1))
         return z_tilde, self.final(z_tilde)

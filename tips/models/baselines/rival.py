@@ -1,4 +1,4 @@
-"""What the models of other papers share: a frozen backbone, heat maps, nothing synthesized."""
+"""What the models of other papers share: a frozen backbone, heat maps, no synthesized pose."""
 
 from torch import nn
 
@@ -9,8 +9,8 @@ class Rival(SecondStage):
     """A second stage without synthesis and part groups.
 
     Args:
-        backbone: frozen, like everyone's.
-        start: what the predicted heat maps begin at, as for TIPS.
+        backbone: frozen, as in every second stage.
+        start: gives the heat maps that the model corrects, from F and the backbone, as for TIPS.
         t: position of frame t in the window.
     """
 

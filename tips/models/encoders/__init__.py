@@ -1,4 +1,4 @@
-"""Encoder stacks with one signature, (B, D, H, W) -> (B, D, H, W); each folder is one kind."""
+"""Encoders, all with the signature (B, D, H, W) -> (B, D, H, W); each folder is one kind."""
 
 from typing import Any
 

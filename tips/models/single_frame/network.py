@@ -10,7 +10,7 @@ from tips.tensors import PoseOutput
 
 
 class SingleFrame(PoseModel):
-    """A backbone and its own 1x1 heat-map head on frame t; trained whole."""
+    """A backbone and its own 1x1 heat-map head on frame t; all of it is trained."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
@@ -25,5 +25,11 @@ class SingleFrame(PoseModel):
 
 
 def build(e: Settings, backbone: Backbone, groups: Parts) -> SingleFrame:
-    """Builds stage one; it has no part groups."""
+    """Builds the model of stage one.
+
+    Args:
+        e: the experiment's settings; not read.
+        backbone: is trained.
+        groups: not read; the model has no part groups.
+    """
     return SingleFrame(backbone)

@@ -1,4 +1,4 @@
-"""What a training of stage one is told: a backbone on frame t alone."""
+"""Settings of a training of stage one: a backbone on frame t alone."""
 
 from typing import ClassVar, Literal
 

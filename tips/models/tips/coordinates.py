@@ -1,4 +1,7 @@
-"""Eq. 2: coordinates of the real and of the synthesized poses. Loss and pictures only."""
+"""Eq. 2: coordinates of the poses in the frames and of the synthesized poses.
+
+Only losses and pictures need them; they are not computed at inference.
+"""
 
 import torch
 from torch import nn
@@ -8,12 +11,20 @@ from tips.models.layers import ResBlock, residual_blocks
 from tips.ops.integral import integral
 from tips.tensors import Coordinates, PoseOutput
 
-# 1 / 0.05: a heat map of peak 1 read as logits puts all softmax mass on its peak at this scale.
+# 1 / 0.05. A heat map with peak 1, times this factor, is sharp enough as logits that the softmax
+# puts nearly all its mass on the peak.
 SHARPNESS = 20.0
 
 
 class CoordinateHeads(nn.Module):
-    """C_real on F_w and C_syn on F'_{w,w+1}, each a stack of residual blocks and a 1x1 layer."""
+    """C_real on F_w and C_syn on F'_{w,w+1}, each a stack of residual blocks and a 1x1 layer.
+
+    Args:
+        channels: C, channels of F_w.
+        width: D, channels of F'_{w,w+1}.
+        blocks: number of residual blocks of each head.
+        points: K, synthesized poses per interval.
+    """
 
     # Paper: one operator C in Eq. 2; here: two heads, because F has C channels and F' has D.
     # Paper: C's heat map enters the softmax of Eq. 3; here: heads of their own give logits,
@@ -35,7 +46,11 @@ class CoordinateHeads(nn.Module):
             nn.init.zeros_(last.weight)
 
     def start_from(self, final_layer: nn.Conv2d) -> None:
-        """Starts C_real at the backbone's own maps, sharpened, so that R_w is right at once."""
+        """Copies the backbone's head, sharpened, into C_real, so that R_w is right from the start.
+
+        Args:
+            final_layer: the backbone's 1x1 heat-map head.
+        """
         with torch.no_grad():
             self.real.weight.copy_(SHARPNESS * final_layer.weight)
             assert final_layer.bias is not None
@@ -43,7 +58,7 @@ class CoordinateHeads(nn.Module):
             self.real.bias.copy_(SHARPNESS * final_layer.bias)
 
     def forward(self, output: PoseOutput) -> Coordinates:
-        """Integrates the probability maps of all frames and all synthesized poses, map px."""
+        """Computes the coordinates of all frames and all synthesized poses, map px (Eq. 3)."""
         batch = output.F.shape[0]
         real = self.real(self.real_blocks(output.F.flatten(0, 1)))
         synthesized = self.synthesized(output.own.F_interim.flatten(0, 1))
@@ -54,13 +69,13 @@ class CoordinateHeads(nn.Module):
 
 
 class NoCoordinates(nn.Module):
-    """Absence of synthesis: no coordinate is needed."""
+    """Stands in where no pose is synthesized, so that no coordinate is needed."""
 
     def start_from(self, final_layer: nn.Conv2d) -> None:
-        """Has nothing to start."""
+        """Does nothing: there is no head."""
 
     def forward(self, output: PoseOutput) -> Coordinates:
-        """Returns empty coordinates."""
+        """Returns zeros for the frames, and no synthesized pose."""
         F = output.F
         return Coordinates(
             R=F.new_zeros(F.shape[0], F.shape[1], skeleton.COUNT, 2),

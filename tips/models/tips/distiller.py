@@ -12,7 +12,7 @@ from tips.models.layers import residual_blocks, zeroed
 
 
 class Distilled(NamedTuple):
-    """What the distillation makes of z."""
+    """Result of the distillation of z."""
 
     z_tilde: Float[Tensor, "B D H W"]
     z_i: Float[Tensor, "B N D H W"]
@@ -20,13 +20,13 @@ class Distilled(NamedTuple):
 
 
 class PoseDistiller(nn.Module):
-    """N encoders on z, a heat-map head on each, residual blocks over all of them.
+    """N encoders on z, a heat-map head on each, and residual blocks that aggregate them to z~.
 
     Args:
-        width: D.
-        groups: part ids of each group.
-        encoders: one per group.
-        blocks: residual blocks of the aggregation.
+        width: D, channels of z, of every z_i and of z~.
+        groups: joint ids of each of the N part groups.
+        encoders: one per group, each (B, D, H, W) -> (B, D, H, W).
+        blocks: number of residual blocks of the aggregation.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class PoseDistiller(nn.Module):
         self.aggregate = residual_blocks(len(self.groups) * width + skeleton.COUNT, width, blocks)
 
     def forward(self, z: Float[Tensor, "B D H W"], start: Float[Tensor, "B J H W"]) -> Distilled:
-        """Distils z. `start` are the heat maps that the group heads correct."""
+        """Distils z; `start` are the heat maps that the groups' heads correct."""
         z_i = [branch(z) for branch in self.branches]
         maps = tuple(
             start[:, group] + head(branch)
@@ -54,7 +54,7 @@ class PoseDistiller(nn.Module):
 
 
 class NoDistillation(nn.Module):
-    """Absence of the distillation: z~ = z."""
+    """Stands in where there is no distillation: z~ is z."""
 
     def forward(self, z: Float[Tensor, "B D H W"], start: Float[Tensor, "B J H W"]) -> Distilled:
         """Returns z itself and no group."""

@@ -1,7 +1,7 @@
 """Eq. 7-12: diversity of the groups, complementary and redundant information in z~.
 
 Mutual information is bounded by variational self-distillation: I(H; X) becomes minus the
-divergence between the labels and what a head reads from X.
+divergence between the labels and the heat maps that a head reads from X.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from tips.terms import Loss, Pass
 
 
 class VarietyLoss(Loss):
-    """Eq. 7: cosine similarity of each pair of group features. Never below -N / 2."""
+    """Eq. 7: cosine similarity of group features, summed over pairs. Never below -N / 2."""
 
     # Paper: the sum of Eq. 7 includes i = j; here: i < j, because the diagonal is the constant N.
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Sums over pairs, means over the batch."""
+        """Computes the sum over pairs of groups, as a mean over the batch."""
         own: Inside = one.output.own
         flat = nnf.normalize(own.z_i.flatten(2), dim=-1, eps=1e-8)
         similar = flat @ flat.transpose(1, 2)
@@ -29,10 +29,10 @@ class VarietyLoss(Loss):
 
 
 class RedundancyLoss(Loss):
-    """Eq. 9 with Eq. 11 at label level: z~ says about each group what its branch says.
+    """Eq. 9 with Eq. 11 at label level: z~ shall predict each group's joints as its branch does.
 
-    L_red = sum_i I(H; z_i) - I(z_i; z~). The first term is a detached reference that drifts with
-    the groups' maps, so a falling value alone does not say that z~ learns.
+    L_red = sum_i I(H; z_i) - I(z_i; z~). The first term is a detached reference that changes with
+    the groups' maps, so a falling value alone does not show that z~ learns.
     """
 
     # Paper: M between feature maps without an estimator; here: divergences between the heat maps
@@ -46,7 +46,7 @@ class RedundancyLoss(Loss):
         self.h_z = h_z
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Computes the sum over groups, nats. Gradient reaches z~ and h_z."""
+        """Computes the sum over groups, nats. The gradient reaches z~ and h_z."""
         own: Inside = one.output.own
         student = self.h_z(own.z_tilde)
         total = own.z_tilde.new_zeros(())
@@ -58,10 +58,10 @@ class RedundancyLoss(Loss):
 
 
 class FeatureRedundancyLoss(Loss):
-    """Eq. 9 with Eq. 11 at feature level: z~ holds each group's feature map.
+    """Eq. 9 with Eq. 11 at feature level: z~ shall contain the feature map of each group.
 
-    Each group has a projector of its own; without it N different teachers would ask one student
-    for contradictory maps.
+    Each group compares with a projection of its own of z~. Without projections z~ would have to
+    equal N different maps at once.
     """
 
     def __init__(self, groups: Sequence[Sequence[int]], width: int) -> None:
@@ -70,7 +70,7 @@ class FeatureRedundancyLoss(Loss):
         self.projectors = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in self.groups)
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Computes the sum over groups, nats. Gradient reaches z~ and the projectors."""
+        """Computes the sum over groups, nats. The gradient reaches z~ and the projectors."""
         own: Inside = one.output.own
         total = own.z_tilde.new_zeros(())
         for i, (group, maps) in enumerate(zip(self.groups, own.group_maps, strict=True)):
@@ -84,7 +84,8 @@ class FeatureRedundancyLoss(Loss):
 class ReleasedComplementLoss(Loss):
     """Eq. 8 as FAMI-Pose's released code would compute it; nearly constant by construction.
 
-    Gradient reaches the network's final maps only, never z~ itself; h_z stays at its start.
+    The gradient reaches the network's final heat maps only. It reaches neither z~ itself nor h_z,
+    which keeps its initial weights.
     """
 
     # Paper: in FAMI-Pose's released code these calls and the heat-map loss are means over px; here:
@@ -98,7 +99,7 @@ class ReleasedComplementLoss(Loss):
         self.t = t
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Puts the released call where an I stands; labels are the network's own final maps."""
+        """Computes Eq. 8 with the released call for every I; the final maps stand for labels."""
         from_frame = one.frame_maps(self.t)
         own: Inside = one.output.own
         known = released_divergence(from_frame, one.output.maps)
@@ -106,14 +107,17 @@ class ReleasedComplementLoss(Loss):
 
 
 class ReleasedRedundancyLoss(Loss):
-    """Eq. 9 as FAMI-Pose's released code would compute it. Gradient: final maps and z~."""
+    """Eq. 9 as FAMI-Pose's released code would compute it.
+
+    The gradient reaches the network's final heat maps and z~.
+    """
 
     def __init__(self, groups: Sequence[Sequence[int]]) -> None:
         super().__init__()
         self.groups = [list(group) for group in groups]
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Sums I(H; z_i) - I(z_i; z~) with the released call for I."""
+        """Computes the sum of I(H; z_i) - I(z_i; z~) with the released call for every I."""
         own: Inside = one.output.own
         total = own.z_tilde.new_zeros(())
         for i, (group, maps) in enumerate(zip(self.groups, own.group_maps, strict=True)):

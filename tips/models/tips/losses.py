@@ -22,7 +22,7 @@ from tips.terms import Loss, Pass
 
 
 class GroupedHeatmapLoss(Loss):
-    """Eq. 6: the final maps plus every group's maps."""
+    """Eq. 6: the error of the final heat maps plus that of every group's heat maps."""
 
     # Paper: the first term of Eq. 6 compares H^ with itself; here: H~ with H^, because no other
     # reading trains anything.
@@ -31,7 +31,7 @@ class GroupedHeatmapLoss(Loss):
         self.groups = [list(group) for group in groups]
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Computes H."""
+        """Computes H of Eq. 6."""
         # Paper: a sum over groups without a divisor; here: each group's sum divided by J, not by
         # its size, because otherwise the groups would weigh 15 times as much at N = 15.
         own: Inside = one.output.own
@@ -46,7 +46,7 @@ class GroupedHeatmapLoss(Loss):
 
 
 def terms(experiment: Settings, model: Tips) -> dict[str, Loss]:
-    """Builds TIPS's own terms by name; `heatmap` stands in for the one without groups."""
+    """Builds TIPS's own loss terms by name; its `heatmap` replaces the common term."""
     e = experiment
     found: dict[str, Loss] = {"heatmap": GroupedHeatmapLoss(model.groups)}
     if e.synthesis is not None:

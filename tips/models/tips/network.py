@@ -17,12 +17,20 @@ from tips.tensors import Coordinates, PoseOutput
 
 
 class Tips(SecondStage):
-    """Backbone, synthesizer, fusion, distiller, head; absent parts are null objects.
+    """Backbone, synthesizer, fusion, distiller and head.
+
+    A part that a variant lacks is a null object, which does nothing.
 
     Args:
         backbone: frozen.
+        synthesizer: F (B, T, C, h, w) and features of the interim frames -> F' (B, K I, D, h, w).
+        fuse: F and F' -> z (B, D, h, w).
+        distiller: z and heat maps -> `Distilled`.
+        start: F_t and backbone -> the heat maps that the heads correct (B, J, h, w).
+        head: z~, F_t and heat maps -> the final heat maps (B, J, h, w).
+        coordinate_heads: the heads of Eq. 2.
         t: position of frame t in the window.
-        groups: joint ids of the distiller's part groups.
+        groups: joint ids of each of the distiller's part groups.
     """
 
     def __init__(
@@ -51,7 +59,7 @@ class Tips(SecondStage):
         self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B I 3 H W"]
     ) -> PoseOutput:
         """Estimates the heat maps of frame t from a window."""
-        # Fig. 2a: frames and rough interim frames in one batch.
+        # Fig. 2a: the backbone sees frames and interim frames in one batch.
         counts = [images.shape[1], rough.shape[1]]
         F, F_rough = self.features(torch.cat([images, rough], dim=1)).split(counts, dim=1)
         F_interim = self.synthesizer(F, F_rough)  # Fig. 2b, Eq. 1
@@ -62,12 +70,12 @@ class Tips(SecondStage):
         return PoseOutput(maps, F, own=Inside(F_interim, z, z_i, group_maps, z_tilde))
 
     def start_from_backbone(self) -> None:
-        """Starts C_real at the backbone's own maps."""
+        """Copies the backbone's heat-map head, sharpened, into C_real."""
         heads: CoordinateHeads | NoCoordinates = self.coordinate_heads
         heads.start_from(self.backbone.final_layer)
 
     def coordinates(self, output: PoseOutput) -> Coordinates:
-        """Computes Eq. 2 in map px. Never called at inference."""
+        """Computes Eq. 2 in map px. It is never called at inference."""
         coordinates: Coordinates = self.coordinate_heads(output)
         return coordinates
 
@@ -76,12 +84,12 @@ def build(e: Settings, backbone: Backbone, groups: Parts) -> Tips:
     """Builds TIPS with fresh weights; absent parts of the configuration become null objects.
 
     Args:
-        e: the configuration.
+        e: the experiment's settings.
         backbone: frozen from here on.
-        groups: joint ids of the part groups; empty without distillation.
+        groups: joint ids of each part group; empty without distillation.
 
     Raises:
-        ConfigError: there are more or fewer groups than the configuration says.
+        ConfigError: if there are more or fewer groups than the settings say.
     """
     synthesizer, coordinate_heads = _synthesis(e, backbone.channels)
     maps = len(e.points) * (len(e.window) - 1)

@@ -1,4 +1,4 @@
-"""What a training of TIPS is told: Fig. 2's parts, their sizes, and the weights of Eq. 4-15."""
+"""Settings of a training of TIPS: the parts of Fig. 2, their sizes, and the weights of Eq. 4-15."""
 
 import math
 from pathlib import Path
@@ -13,11 +13,11 @@ from tips.config.layers import ConfigError
 from tips.config.parts import OfKind, Part, Positive, Weight
 from tips.skeleton import Skeleton
 
-FEATURES = "features"  # no interim frames: their features are made from both neighbours'
+FEATURES = "features"  # no interim frames: interim features are computed from both neighbours' F
 
 
 class Synthesis(Part):
-    """Pose synthesizer, Eq. 1. `points` are the (alpha, beta) of Eq. 15, one map each."""
+    """Pose synthesizer, Eq. 1. `points` are the (alpha, beta) of Eq. 15, one pose each."""
 
     points: tuple[tuple[float, float], ...] = Field(min_length=1)
     encoder: Annotated[Encoder, OfKind(kinds.ENCODER)]
@@ -36,7 +36,7 @@ class Synthesis(Part):
 
 
 class Groups(Part):
-    """Part groups: Table V's, or those that spectral clustering finds, or a list of joint names."""
+    """Part groups: those of Table V, those that spectral clustering finds, or a listed set."""
 
     source: Literal["published", "spectral", "listed"]
     count: Positive
@@ -56,7 +56,7 @@ class Groups(Part):
         return self
 
     def resolve(self, spectral: Path | None, body: Skeleton) -> Parts:
-        """Resolves the groups to joint ids; arguments and errors as `Experiment.groups`."""
+        """Resolves the groups to joint ids; arguments and errors as of `Experiment.groups`."""
         if self.source == "published":
             if self.count not in body.groups:
                 known = ", ".join(map(str, body.groups))
@@ -79,7 +79,7 @@ class Groups(Part):
 
 
 def partition(parts: tuple[tuple[str, ...], ...]) -> Parts:
-    """Joint names to ids. Raises ValueError unless every joint is in exactly one group."""
+    """Turns joint names into ids. Raises ValueError unless each joint is in exactly one group."""
     names = [name for group in parts for name in group]
     for name in names:
         if name not in skeleton.INDEX:
@@ -95,31 +95,31 @@ def partition(parts: tuple[tuple[str, ...], ...]) -> Parts:
 
 
 class Distillation(Part):
-    """Pose distillation, Fig. 2c: one encoder per part group and their aggregation."""
+    """Pose distillation, Fig. 2c: one encoder per part group, and their aggregation."""
 
     groups: Groups
     encoder: Annotated[Encoder, OfKind(kinds.ENCODER)]
 
 
 class Fusion(Part):
-    """Frames and synthesized maps to z. `expansion` widens it for the capacity control."""
+    """Fusion of frames and synthesized poses to z. `expansion` is for the capacity control."""
 
     blocks: Positive
     expansion: Positive
 
 
 class Head(Part):
-    """The final encoder and its heat maps; `start: backbone` begins at the backbone's own maps."""
+    """The final encoder; with `start: backbone` it corrects the backbone's own heat maps."""
 
     start: Literal["backbone", "scratch"]
     encoder: Annotated[Encoder, OfKind(kinds.ENCODER)]
 
 
 class Losses(experiment.Losses):
-    """Weights of the terms of Eq. 4-15; `heatmap`, Eq. 6, is of `tips/losses/`."""
+    """Weights of the terms of Eq. 4-15; `heatmap`, Eq. 6, is one of the common terms."""
 
-    trajectory: Weight = 0.0  # S_w of Eq. 4 / 15, inside gamma_s
-    anchor: Weight = 0.0  # 2 ||R^ - R|| of Eq. 5, inside gamma_s
+    trajectory: Weight = 0.0  # of S_w (Eq. 4 and 15), multiplied by gamma_s
+    anchor: Weight = 0.0  # of 2 ||R^ - R|| (Eq. 5), multiplied by gamma_s
     variety: Weight = 0.0  # gamma_var
     complement: Weight = 0.0  # gamma_com
     redundancy: Weight = 0.0  # gamma_red
@@ -130,11 +130,11 @@ class Losses(experiment.Losses):
 
 
 class Settings(Experiment):
-    """One training of TIPS; absent parts are null."""
+    """One training of TIPS; a part that the variant lacks is null."""
 
     model: Literal["tips"]
     width: Positive  # D, channels of every map behind the backbone
-    blocks: Positive  # residual blocks of C (Eq. 2)
+    blocks: Positive  # number of residual blocks of C (Eq. 2)
     interim: str  # a kind of interim generator, or `features`
     synthesis: Synthesis | None
     fusion: Fusion
@@ -158,18 +158,18 @@ class Settings(Experiment):
 
     @property
     def interim_frames(self) -> str | None:
-        """The generator of the interim frames that the synthesizer looks at."""
+        """The kind of generator whose interim frames the synthesizer looks at; None without."""
         looks = self.synthesis is not None and self.interim != FEATURES
         return self.interim if looks else None
 
     @property
     def points(self) -> tuple[tuple[float, float], ...]:
-        """The (alpha, beta) of Eq. 15, one per synthesized map of an interval."""
+        """The (alpha, beta) of Eq. 15, one pair per synthesized pose of an interval."""
         return () if self.synthesis is None else self.synthesis.points
 
     @property
     def spectral_groups(self) -> int | None:
-        """N, where the distillation's groups are those that the data show."""
+        """N, if the distillation's groups are those that clustering finds in the data."""
         groups = None if self.distillation is None else self.distillation.groups
         return groups.count if groups is not None and groups.source == "spectral" else None
 
@@ -180,7 +180,10 @@ class Settings(Experiment):
         return self.distillation.groups.resolve(spectral, body)
 
     def with_any_groups(self) -> "Settings":
-        """As many groups of any joints, for those that wait for data."""
+        """Replaces groups that are not yet found in the data by as many arbitrary ones.
+
+        For callers that need the network's size and not its groups.
+        """
         if self.spectral_groups is None or self.distillation is None:
             return self
         count = self.spectral_groups
@@ -191,7 +194,7 @@ class Settings(Experiment):
 
     @property
     def weights(self) -> dict[str, float]:
-        """Weights with the gammas of Eq. 5 and 13 multiplied out, of the parts that there are."""
+        """The weights of the parts that there are, the gammas of Eq. 5 and 13 multiplied in."""
         w = self.losses
         found = super().weights
         if self.synthesis is not None:
@@ -202,9 +205,10 @@ class Settings(Experiment):
         return {name: weight for name, weight in found.items() if weight}
 
     def meaning(self) -> dict[str, Any]:
-        """Leaves out the generator where nobody looks, and estimators of terms that are absent.
+        """Leaves out settings that nothing reads.
 
-        Without synthesis and distillation there are no `blocks` either.
+        They are the generator without synthesis, the estimators of absent terms, and `blocks`
+        without synthesis and distillation.
         """
         found = super().meaning()
         if self.synthesis is None:

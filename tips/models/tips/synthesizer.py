@@ -1,4 +1,4 @@
-"""Pose synthesis, Fig. 2b: features of the poses between frames."""
+"""Pose synthesis, Fig. 2b: features of the synthesized poses."""
 
 import torch
 from jaxtyping import Float
@@ -8,7 +8,7 @@ from tips.models.layers import group_norm, residual_blocks
 
 
 class FromImages(nn.Module):
-    """Rough interim features F_{w,w+1}: what the backbone sees in the rough interim frames."""
+    """Interim features F_{w,w+1}: the backbone's features of the interim frames."""
 
     def forward(
         self, F: Float[Tensor, "B T C H W"], F_rough: Float[Tensor, "B I C H W"]
@@ -18,12 +18,12 @@ class FromImages(nn.Module):
 
 
 class FromFeatures(nn.Module):
-    """Rough interim features F_{w,w+1} from the features of both neighbours (w/o VFIT).
+    """Interim features F_{w,w+1}, computed from the features of both neighbours (w/o VFIT).
 
     Args:
-        channels: C.
-        width: D, inside.
-        blocks: residual blocks.
+        channels: C, channels of the features.
+        width: D, channels of the residual blocks.
+        blocks: number of residual blocks.
     """
 
     # Paper: what replaces F_{w,w+1} without VFIT is unstated; here: residual blocks on both
@@ -37,7 +37,7 @@ class FromFeatures(nn.Module):
     def forward(
         self, F: Float[Tensor, "B T C H W"], F_rough: Float[Tensor, "B _i C H W"]
     ) -> Float[Tensor, "B I C H W"]:
-        """Looks at F alone; there are no interim frames."""
+        """Computes the features from F alone; there are no interim frames, so F_rough is empty."""
         pairs = torch.cat([F[:, :-1], F[:, 1:]], dim=2)
         M: Tensor = self.narrow(self.blocks(pairs.flatten(0, 1)))
         return M.unflatten(0, pairs.shape[:2])
@@ -46,15 +46,15 @@ class FromFeatures(nn.Module):
 class PoseSynthesizer(nn.Module):
     """Eq. 1: F'_{w,w+1} from F_{w,w+1} and its differences to both neighbours.
 
-    Weights are shared by all intervals. For K trajectory points (Table VII) it runs K times with
-    a learned embedding per point added.
+    All intervals share its weights. For K trajectory points (Table VII) it runs K times, each time
+    with the learned embedding of one point added.
 
     Args:
-        rough: where F_{w,w+1} comes from, `FromImages` or `FromFeatures`.
-        channels: C, width of the backbone's features.
-        width: D, width of the encoder.
-        points: K.
-        encoder: T of Eq. 1.
+        rough: gives the interim features F_{w,w+1}; `FromImages` or `FromFeatures`.
+        channels: C, channels of the backbone's features.
+        width: D, channels of the encoder.
+        points: K, synthesized poses per interval.
+        encoder: T of Eq. 1, (B, D, H, W) -> (B, D, H, W).
     """
 
     def __init__(
@@ -72,7 +72,10 @@ class PoseSynthesizer(nn.Module):
     def forward(
         self, F: Float[Tensor, "B T C H W"], F_rough: Float[Tensor, "B _i C H W"]
     ) -> Float[Tensor, "B KI D H W"]:
-        """Synthesizes K maps for each of the I = T - 1 intervals, point-major."""
+        """Synthesizes K feature maps for each of the I = T - 1 intervals.
+
+        The I maps of the first point come first, then those of the second, and so on.
+        """
         M = self.rough(F, F_rough)
         batch, intervals = M.shape[:2]
         x = torch.cat([M, M - F[:, :-1], M - F[:, 1:]], dim=2).flatten(0, 1)
@@ -84,7 +87,7 @@ class PoseSynthesizer(nn.Module):
 
 
 class NoSynthesis(nn.Module):
-    """Absence of the synthesizer: an empty time axis, nothing is run."""
+    """Stands in where no pose is synthesized: it runs nothing and returns an empty time axis."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Eq. 4, 5 and 15: the synthesized pose lies on the line between its neighbours."""
+"""Eq. 4, 5 and 15: a synthesized pose shall lie on the line between its neighbours' poses."""
 
 from collections.abc import Sequence
 
@@ -17,15 +17,15 @@ def trajectory_loss(
     weights: Float[Tensor, "B J"],
     points: Sequence[tuple[float, float]],
 ) -> Float[Tensor, ""]:
-    """Computes the sum over intervals of S_w, the mean over K points and over joints. Eq. 15.
+    """Computes Eq. 15: S_w summed over intervals, averaged over batch, joints and K points.
 
-    No gradient reaches the ends R_w, R_{w+1}: only R_t is tied to labels, so free ends would
-    shrink the motion until the trajectory is met.
+    No gradient reaches the ends R_w and R_{w+1}. Only R_t is compared with labels, so with a
+    gradient the other ends could move together until every pose lies on the line.
 
     Args:
-        R: coordinates of the real frames, any unit.
-        R_interim: of the synthesized poses, same unit.
-        weights: of the joints at frame t; neighbours carry no labels.
+        R: coordinates of the poses in the frames, any unit.
+        R_interim: coordinates of the synthesized poses, in the same unit.
+        weights: 1 where a joint is labelled at frame t, else 0; neighbours carry no labels.
         points: (alpha, beta) of each of the K points.
     """
     # Paper: every joint of every interval counts; here: joints labelled and inside the crop at t,
@@ -43,7 +43,7 @@ def trajectory_loss(
 
 
 class TrajectoryLoss(Loss):
-    """Sum of S_w over the window, px of a 96-high map."""
+    """Sum of S_w over the window, in px of a 96-high map."""
 
     # Paper: L_s has no unit and weight 1; here: px of a 96-high map at every resolution, because
     # the weight must mean the same at every scale.
@@ -62,14 +62,14 @@ class TrajectoryLoss(Loss):
 
 
 class AnchorLoss(Loss):
-    """2 ||R^_t - R_t||, the second part of Eq. 5, px of a 96-high map."""
+    """2 ||R^_t - R_t||, the second part of Eq. 5, in px of a 96-high map."""
 
     def __init__(self, t: int) -> None:
         super().__init__()
         self.t = t
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Compares with the annotated coordinates, which are not rounded to cells."""
+        """Computes the distance to the annotated coordinates, which are not rounded to pixels."""
         unit = PAPER_HEIGHT / one.output.maps.shape[-2]
         known = torch.where(one.target.weights[..., None] > 0, one.target.joints, 0.0)
         apart = (_coordinates(one).R[:, self.t] - known).abs().sum(-1) * unit

@@ -8,5 +8,12 @@ from tips.models.backbones.timm_hrnet import TimmHRNet
 
 
 def build(e: Settings, crop: Crop, autocast: bool, joints: int) -> TimmHRNet:
-    """Builds the network for images of any size."""
+    """Builds the network.
+
+    Args:
+        e: the backbone's settings.
+        crop: size of the images; not read, because HRNet takes any size.
+        autocast: whether it runs in bfloat16.
+        joints: J, the number of heat maps that its own head gives.
+    """
     return TimmHRNet(e.name, json.loads(json.dumps(e.arch or {})), autocast, joints)

@@ -1,4 +1,4 @@
-"""What the backbone `hrnet` is told."""
+"""Settings of the backbone `hrnet`."""
 
 from typing import Literal
 

@@ -20,11 +20,12 @@ from tips.models.layers import ResBlock
 class Neck(nn.Module):
     """Four branches -> one map of the finest one's size and width.
 
-    It starts as the finest branch alone, so that HRNet's own head reads it at once.
+    Fresh weights give the finest branch unchanged, so that HRNet's own published head can read
+    the result before any training.
 
     Args:
-        widths: of the branches, fine to coarse.
-        inner: width that the coarse branches are brought to.
+        widths: channels of the branches, from the finest to the coarsest.
+        inner: channels that every coarse branch is reduced or widened to.
     """
 
     def __init__(self, widths: Sequence[int], inner: int) -> None:
@@ -57,10 +58,19 @@ class Neck(nn.Module):
 # Paper: "multi-stage features of HRNet"; here: the four branches of its last stage, because the
 # fine outputs of stages 2-4 would add less than 0.1 M parameters and the paper adds 6.2 M.
 class MultiStageHRNet(TimmHRNet):
-    """Images -> F from all branches; arguments as `TimmHRNet`.
+    """Images -> F, computed from all four branches of the last stage.
 
-    The rows of the last fuse that feed the coarse branches, and the neck, are in no published
-    file; stage one trains them.
+    No published file holds the neck, nor the rows of the last fuse layer that feed the coarse
+    branches. They start fresh, and stage one trains them.
+
+    Args:
+        name: timm's name of the network.
+        arch: overrides of timm's architecture table, for small networks; null keeps it.
+        autocast: whether it runs in bfloat16.
+        joints: J, the number of heat maps.
+
+    Raises:
+        ValueError: as `TimmHRNet`.
     """
 
     outputs = 4
@@ -77,14 +87,14 @@ class MultiStageHRNet(TimmHRNet):
         self.neck = Neck(widths, inner=widths[0] * 8 // 3)  # 128 beside HRNet-W48's 48
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H/4 W/4"]:
-        """Computes F. Images are normalised RGB, H and W divisible by 32."""
+        """Computes F from normalised RGB images whose height and width are divisible by 32."""
         with self.precision(images):
             branches = self.net(images.contiguous(memory_format=torch.channels_last))
             features: Tensor = self.neck(branches)
         return features.float().contiguous()
 
     def published(self) -> Mapping[str, Published]:
-        """Says where HRNet's own tensors belong; neck and additional fuse rows start anew."""
+        """Says where HRNet's own tensors belong; the neck and the other fuse rows have none."""
         last = len(self.net.stage4) - 1
         own = tuple(f"stage4.{last}.fuse_layers.{row}." for row in range(1, self.outputs))
         found = super().published()
@@ -92,5 +102,12 @@ class MultiStageHRNet(TimmHRNet):
 
 
 def build(e: Settings, crop: Crop, autocast: bool, joints: int) -> MultiStageHRNet:
-    """Builds the network for images of any size."""
+    """Builds the network.
+
+    Args:
+        e: the backbone's settings.
+        crop: size of the images; not read, because HRNet takes any size.
+        autocast: whether it runs in bfloat16.
+        joints: J, the number of heat maps that its own head gives.
+    """
     return MultiStageHRNet(e.name, json.loads(json.dumps(e.arch or {})), autocast, joints)

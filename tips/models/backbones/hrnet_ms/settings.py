@@ -1,4 +1,4 @@
-"""What the backbone `hrnet_ms` is told."""
+"""Settings of the backbone `hrnet_ms`."""
 
 from typing import Literal
 

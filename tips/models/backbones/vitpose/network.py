@@ -17,22 +17,22 @@ from tips.models.backbones.vitpose.settings import Settings
 from tips.models.interfaces import Backbone
 
 PATCH = 16
-GRID = (16, 12)  # of the published checkpoints, 256 x 192
-WIDTH = 48  # of F, as HRNet-W48 has it
+GRID = (16, 12)  # patches, height and width, of the published checkpoints' 256 x 192 images
+WIDTH = 48  # channels of F, as many as HRNet-W48 gives
 
 
 class ViTPose(Backbone):
-    """Images -> F: a plain vision transformer, its last map four times as large in 48 channels.
+    """Images -> F: a plain vision transformer whose last map is enlarged four times, 48 channels.
 
     Args:
         name: timm's name of the transformer.
         arch: arguments for timm, for small networks; null keeps the published one.
-        size: height and width of the images, fixed.
-        autocast: run in bfloat16.
-        joints: heat maps.
+        size: height and width of the images, image px; the network takes no other size.
+        autocast: whether it runs in bfloat16.
+        joints: J, the number of heat maps.
 
     Raises:
-        ValueError: timm has no such network, or it is no plain vision transformer.
+        ValueError: if timm has no such network, or if it is no plain vision transformer.
     """
 
     # Paper: how ViTPose's features enter is unstated; here: the simple decoder of ViTPose with 48
@@ -75,7 +75,7 @@ class ViTPose(Backbone):
         self.autocast = autocast
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H/4 W/4"]:
-        """Computes F. Images are normalised RGB of the size given."""
+        """Computes F from normalised RGB images of the size that the constructor was given."""
         height, width = images.shape[-2] // PATCH, images.shape[-1] // PATCH
         with self.precision(images):
             tokens: Tensor = self.net.forward_features(images)
@@ -84,7 +84,10 @@ class ViTPose(Backbone):
         return features.float().contiguous()
 
     def published(self) -> Mapping[str, Published]:
-        """Says where the tensors of the published network go; its decoder is not wanted."""
+        """Says where the tensors of the published transformer belong.
+
+        The published decoders are not read; they are listed in `unused`.
+        """
         found = {}
         for key, value in self.net.state_dict().items():
             name = key.replace("norm.", "last_norm.") if key.startswith("norm.") else key
@@ -94,14 +97,20 @@ class ViTPose(Backbone):
         return found | {"backbone.pos_embed": position}
 
     def _positions(self, published: Tensor) -> Tensor:
-        """Adds the class token's position to every patch's, as published, and resizes the grid."""
+        """Converts published position embeddings to this network's grid of patches.
+
+        ViTPose adds the class token's embedding to that of every patch; this does it once.
+        """
         merged = published[:, 1:] + published[:, :1]
         size = list(self.net.patch_embed.grid_size)
         return resample_abs_pos_embed(merged, size, list(GRID), num_prefix_tokens=0)
 
 
 def decoders(width: int) -> tuple[Shapes, Shapes]:
-    """Names and shapes of the two published decoders, simple and classic, behind `width`."""
+    """Gives names and shapes of the two published decoders, the simple and the classic one.
+
+    They lie in the published files beside the transformer, whose tokens have `width` channels.
+    """
     joints, inside = len(COCO), 256
     simple: dict[str, tuple[int, ...]] = {
         "final_layer.weight": (joints, width, 3, 3),
@@ -125,6 +134,13 @@ def _under_head(shapes: Shapes) -> Shapes:
 
 
 def build(e: Settings, crop: Crop, autocast: bool, joints: int) -> ViTPose:
-    """Builds the network for images of the crop's size."""
+    """Builds the network.
+
+    Args:
+        e: the backbone's settings.
+        crop: size of the images; the network takes no other one.
+        autocast: whether it runs in bfloat16.
+        joints: J, the number of heat maps that its own head gives.
+    """
     size = (crop.height, crop.width)
     return ViTPose(e.name, json.loads(json.dumps(e.arch or {})), size, autocast, joints)

@@ -1,4 +1,4 @@
-"""What the backbone `vitpose` is told."""
+"""Settings of the backbone `vitpose`."""
 
 from typing import Literal
 

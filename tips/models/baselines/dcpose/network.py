@@ -14,9 +14,10 @@ from tips.models.heads import START
 from tips.models.interfaces import Backbone
 from tips.tensors import PoseOutput
 
-DILATIONS = (3, 6, 9, 12, 15)  # px of a 96-high map
-# Weights of a neighbour by its distance to t. In a window of consecutive frames both margins are
-# 1; at a clip's end the window repeats frame t, and the release sets that margin to 1 as well.
+DILATIONS = (3, 6, 9, 12, 15)  # map px, on a map that is 96 px high
+# Weight of a neighbour. DCPose weighs a neighbour by its distance to frame t. In a window of
+# consecutive frames both distances are 1, so both weights are the same; at a clip's end, where
+# the window repeats frame t, the released code takes the distance 1 as well.
 NEAR = 0.5
 
 
@@ -24,11 +25,11 @@ class DCPoseHead(nn.Module):
     """Pose residual fusion, pose temporal merger and pose correction network.
 
     Args:
-        width: channels of the map that steers the correction.
-        blocks: residual steps blocks of the two longer chains.
-        dilations: of the correction's deformable convolutions, px.
+        width: D, channels of the guide, the map that the correction's offsets are read from.
+        blocks: residual steps blocks in each of the two longer chains.
+        dilations: dilation of each of the correction's deformable convolutions, map px.
         joints: J.
-        corrects: whether it starts by giving the maps `start` back.
+        corrects: whether fresh weights return the maps `start` of `forward` unchanged.
     """
 
     gate: Tensor
@@ -66,7 +67,17 @@ class DCPoseHead(nn.Module):
         after: Float[Tensor, "B J h w"],
         start: Float[Tensor, "B J h w"],
     ) -> tuple[Float[Tensor, "B J h w"], Float[Tensor, "B D h w"]]:
-        """Estimates heat maps from the rough ones of three frames; returns what steered, too."""
+        """Refines the backbone's heat maps of three frames.
+
+        Args:
+            before: heat maps of frame t - 1, in [0, 1].
+            now: heat maps of frame t.
+            after: heat maps of frame t + 1.
+            start: heat maps that the merged ones are added to before the correction.
+
+        Returns:
+            The heat maps of frame t, and the guide that the offsets were read from.
+        """
         apart = differences(before, now, after)
         merged = self.merger(per_joint(now, NEAR * before, NEAR * after))
         guide = self.combine(torch.cat([self.fusion(apart), merged], dim=1))
@@ -76,7 +87,14 @@ class DCPoseHead(nn.Module):
 
 
 class DCPose(Rival):
-    """Rough heat maps of three frames, refined by the head."""
+    """The backbone's heat maps of three frames, refined by the head.
+
+    Args:
+        backbone: frozen.
+        start: gives the heat maps that the head begins at, from F_t and the backbone.
+        t: position of frame t in the window.
+        head: the trained part.
+    """
 
     def __init__(self, backbone: Backbone, start: nn.Module, t: int, head: DCPoseHead) -> None:
         super().__init__(backbone, start, t)
@@ -85,7 +103,7 @@ class DCPose(Rival):
     def forward(
         self, images: Float[Tensor, "B 3 3 H W"], rough: Float[Tensor, "B I 3 H W"]
     ) -> PoseOutput:
-        """Estimates the heat maps of the middle frame."""
+        """Estimates the heat maps of frame t; interim frames are not read."""
         F = self.features(images)
         maps = self.backbone.maps(F.flatten(0, 1)).unflatten(0, F.shape[:2])
         refined, _ = self.head(*maps.unbind(1), self.start(F[:, self.t], self.backbone))
@@ -97,18 +115,33 @@ def differences(
     now: Float[Tensor, "B J h w"],
     after: Float[Tensor, "B J h w"],
 ) -> Float[Tensor, "B J4 h w"]:
-    """Computes the residuals to both neighbours, plain and weighted, four channels per joint."""
+    """Computes the differences of frame t to both neighbours, plain and weighted.
+
+    Args:
+        before: heat maps of frame t - 1.
+        now: heat maps of frame t.
+        after: heat maps of frame t + 1.
+
+    Returns:
+        Four channels per joint: both differences, and both times the neighbour's weight.
+    """
     back, ahead = now - before, now - after
     return per_joint(back, NEAR * back, ahead, NEAR * ahead)
 
 
 def per_joint(*maps: Float[Tensor, "B J h w"]) -> Float[Tensor, "B Jn h w"]:
-    """Interleaves heat maps, so that a joint's channels are neighbours."""
+    """Interleaves heat maps, so that all channels of one joint lie beside each other."""
     return torch.stack(maps, dim=2).flatten(1, 2)
 
 
 def build(e: Settings, backbone: Backbone, groups: Parts) -> DCPose:
-    """Builds DCPose; it has no part groups."""
+    """Builds DCPose.
+
+    Args:
+        e: the experiment's settings.
+        backbone: frozen from here on.
+        groups: not read; DCPose has no part groups.
+    """
     dilations = scaled(DILATIONS, e.map_size[0])
     head = DCPoseHead(e.width, e.blocks, dilations, corrects=e.head.start == "backbone")
     return DCPose(backbone, START[e.head.start](), e.t, head)

@@ -10,12 +10,14 @@ BRANCHES = 4
 
 
 class ResidualSteps(nn.Module):
-    """Four branches of 1 to 4 3x3 convolutions; each step adds that of the branch before.
+    """Four branches with one, two, three and four 3x3 convolutions.
+
+    Each convolution of a branch also adds the result of the same convolution one branch earlier.
 
     Args:
-        channels_in: each branch has 26 / 64 of them.
-        channels_out: of the result.
-        project: whether a 1x1 convolution is on the skip.
+        channels_in: C, channels of the input; each branch has 26 / 64 of them.
+        channels_out: D, channels of the result.
+        project: whether the skip connection has a 1x1 convolution.
     """
 
     def __init__(self, channels_in: int, channels_out: int, *, project: bool) -> None:
@@ -31,7 +33,7 @@ class ResidualSteps(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         """Maps C to D channels at the same resolution."""
-        before: list[Tensor] = []  # steps of the branch before, one fewer than this one's
+        before: list[Tensor] = []  # results of the branch before, one fewer than this one has
         ends = []
         for y, branch in zip(self.split(x).chunk(BRANCHES, dim=1), self.branches, strict=True):
             *shared, last = branch.children()
@@ -45,7 +47,13 @@ class ResidualSteps(nn.Module):
 
 
 def residual_steps(channels_in: int, channels_out: int, count: int) -> nn.Sequential:
-    """Chains blocks; the first changes the width and projects its skip, as published."""
+    """Chains blocks; the first one changes the width and projects its skip, as published.
+
+    Args:
+        channels_in: channels of the first block's input.
+        channels_out: channels of every block's result.
+        count: number of blocks.
+    """
     widths = [channels_in] + [channels_out] * count
     return nn.Sequential(
         *(ResidualSteps(a, b, project=i == 0) for i, (a, b) in enumerate(pairwise(widths)))

@@ -1,4 +1,4 @@
-"""What a training of DCPose is told."""
+"""Settings of a training of DCPose."""
 
 from typing import Final, Literal
 
@@ -15,8 +15,8 @@ class Settings(Experiment):
     """One training of DCPose."""
 
     model: Literal["dcpose"]
-    width: Positive  # channels of the map that steers the correction
-    blocks: Positive  # residual steps blocks of the two longer chains
+    width: Positive  # channels of the guide, which the correction's offsets are read from
+    blocks: Positive  # residual steps blocks in each of the two longer chains
     head: Start
 
     @field_validator("window")

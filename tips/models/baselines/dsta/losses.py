@@ -17,11 +17,11 @@ COUPLINGS, HIDDEN = 6, 64
 class RealNVP(nn.Module):
     """An invertible map between a normal z and residuals x in the plane (Dinh et al., ICLR 2017).
 
-    Each coupling keeps one coordinate, and scales and shifts the other by functions of it. Fresh
-    weights are small, so that the map starts near the identity.
+    Each coupling keeps one coordinate; it scales and shifts the other one by amounts that it
+    computes from the kept one. Fresh weights are small, so that the map starts near the identity.
     """
 
-    masks: Float[Tensor, "couplings 2"]  # 1 = kept
+    masks: Float[Tensor, "couplings 2"]  # 1 where a coupling keeps the coordinate
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,11 @@ class RealNVP(nn.Module):
         return x
 
     def inverse(self, x: Float[Tensor, "N 2"]) -> tuple[Float[Tensor, "N 2"], Float[Tensor, " N"]]:
-        """Maps residuals to normal points; also the logarithm of the determinant |dz / dx|."""
+        """Maps residuals to normal points.
+
+        Returns:
+            The points z, and the logarithm of the determinant |dz / dx| of each.
+        """
         z, volume = x, x.new_zeros(len(x))
         couplings = list(zip(self.masks, self.scales, self.shifts, strict=True))
         for mask, scale, shift in reversed(couplings):
@@ -66,8 +70,9 @@ def _mlp() -> nn.Sequential:
 class LikelihoodLoss(Loss):
     """-log Q(r) - log G(r) + log sigma, nats, of residuals r in units of the predicted sigma.
 
-    Q is a Laplace density of scale 1, G the flow, which learns what Q lacks. Both judge
-    coordinates that are shares of the map, so that the term means the same at every size.
+    Q is a Laplace density of scale 1. G is the density of the flow, which learns how the true
+    density of the residuals differs from Q. Residuals and sigma are shares of the map's width
+    and height, so that the term means the same at every map size.
     """
 
     # Paper: RLE's and DSTA's released code adds log sigma once with Q and once with G, and G once
@@ -78,7 +83,7 @@ class LikelihoodLoss(Loss):
         self.flow = RealNVP()
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Sums over labelled joints, divided by the count of all joints."""
+        """Computes the sum over labelled joints, divided by the number of all joints."""
         target, regressed = one.target, one.output.regressed
         assert regressed is not None
         known = target.weights > 0

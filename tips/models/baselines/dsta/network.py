@@ -1,4 +1,4 @@
-"""DSTA (He and Yang, CVPR 2024): joints regressed from tokens, space and time apart."""
+"""DSTA (He and Yang, CVPR 2024): joints regressed from tokens, in space and in time separately."""
 
 import torch
 from jaxtyping import Float
@@ -15,10 +15,10 @@ from tips.ops.heatmap import Decoding, decode, sigma
 from tips.tensors import PoseOutput, Regressed
 
 MLP_RATIO = 2.0
-PLANES = 8  # coarse maps that one joint's token is read from
-COARSER = 8  # three stride-2 convolutions: from the features' stride 4 to ResNet's 32
-SURE = 0.99  # bound of the scores that the backbone's peaks are taken for
-LIMBS = (  # of PoseTrack's joints; a study of other joints refuses the model
+PLANES = 8  # number of coarse maps that one joint's token is read from
+COARSER = 8  # factor of three stride-2 convolutions: from the features' stride 4 to ResNet's 32
+SURE = 0.99  # a peak's score is clipped to [1 - SURE, SURE], so that its logit stays finite
+LIMBS = (  # joints of PoseTrack; a study of other joints refuses the model
     ("head_top", "nose", "head_bottom"),
     ("left_shoulder", "left_elbow", "left_wrist"),
     ("right_shoulder", "right_elbow", "right_wrist"),
@@ -31,9 +31,9 @@ class Tokens(nn.Module):
     """Features of single frames -> one token per joint.
 
     Args:
-        channels: of the features.
-        width: of a token.
-        size: height and width of the features, divisible by 8.
+        channels: C, channels of the features.
+        width: D, channels of a token.
+        size: height and width of the features, map px, divisible by 8.
     """
 
     # Paper: DSTA pools ResNet-50's 2048 channels of stride 32 into one vector; its HRNet variant is
@@ -51,7 +51,7 @@ class Tokens(nn.Module):
         self.joints = nn.Parameter(0.02 * torch.randn(skeleton.COUNT, width))
 
     def forward(self, F: Float[Tensor, "N C H W"]) -> Float[Tensor, "N J D"]:
-        """Reads the tokens."""
+        """Reads the tokens of N frames."""
         coarse = self.coarse(F).unflatten(1, (skeleton.COUNT, PLANES))
         tokens: Tensor = self.read(coarse.flatten(2)) + self.joints
         return tokens
@@ -66,7 +66,13 @@ def _halving(channels_in: int, channels_out: int) -> list[nn.Module]:
 
 
 class Decoder(nn.Module):
-    """Pre-norm transformer blocks and a last norm, over tokens (N, K, D)."""
+    """Pre-norm transformer blocks and a last norm, over N sets of K tokens (N, K, D).
+
+    Args:
+        width: D, channels of a token.
+        blocks: number of transformer blocks.
+        drop: rate of stochastic depth of the last block; it rises linearly from the first on.
+    """
 
     def __init__(self, width: int, blocks: int, drop: float) -> None:
         super().__init__()
@@ -77,13 +83,13 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Float[Tensor, "N K D"]) -> Float[Tensor, "N K D"]:
-        """Lets the tokens of each row meet."""
+        """Applies self-attention among the K tokens of each set; sets do not see each other."""
         met: Tensor = self.norm(self.blocks(tokens))
         return met
 
 
 class References(nn.Module):
-    """What coordinates begin at: the pose that a start's heat maps show."""
+    """Reads the pose that the coordinates are corrections of, from the heat maps of the start."""
 
     # Paper: DSTA regresses from nothing; here: it corrects the peaks of the backbone's maps and
     # their values as scores where `head.start` is `backbone`, and its tokens know both, because
@@ -91,7 +97,11 @@ class References(nn.Module):
     def forward(
         self, maps: Float[Tensor, "N J H W"]
     ) -> tuple[Float[Tensor, "N J 2"], Float[Tensor, "N J"]]:
-        """Returns joints in map px, and the logit of one minus their scores."""
+        """Reads one pose per frame.
+
+        Returns:
+            Joints in map px, x then y, and the logit of one minus the score of each.
+        """
         peaks, scores = decode(maps, "quarter")
         found = scores > 0
         height, width = maps.shape[-2:]
@@ -101,7 +111,7 @@ class References(nn.Module):
 
 
 def _correction(width: int) -> nn.Sequential:
-    """A head that starts at zero, so that what it corrects starts unchanged."""
+    """Builds a head whose output is zero at first, so that what it corrects starts unchanged."""
     layer = nn.Linear(width, 2)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
@@ -109,16 +119,19 @@ def _correction(width: int) -> nn.Sequential:
 
 
 class Dsta(Rival):
-    """Tokens of all frames, a spatial decoder within limbs of t, a temporal one per joint.
+    """One token per joint and frame, then two decoders side by side.
+
+    The spatial decoder relates the joints of each limb within frame t. The temporal one relates
+    the tokens of each joint over all frames. The pose is read from a weighted mean of both.
 
     Args:
         backbone: frozen.
-        start: maps whose peaks are corrected.
+        start: gives the heat maps whose peaks are corrected, from F and the backbone.
         t: position of frame t in the window.
-        frames: of the window.
-        size: height and width of a map.
-        width: of a token.
-        blocks: of each decoder.
+        frames: T, number of frames of the window.
+        size: height and width of a map, map px.
+        width: D, channels of a token.
+        blocks: number of transformer blocks of each decoder.
         drop: rate of the last block's stochastic depth.
     """
 
@@ -149,14 +162,18 @@ class Dsta(Rival):
     def forward(
         self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B _i 3 H W"]
     ) -> PoseOutput:
-        """Regresses the joints of frame t; `maps` are those that the joints began at."""
+        """Regresses the joints of frame t; interim frames are not read.
+
+        The `maps` of the result are the heat maps whose peaks the joints are corrections of.
+        """
         F = self.features(images)
         batch, flat = len(F), F.flatten(0, 1)
         maps = self.start(flat, self.backbone)
         joints, doubt = (part.unflatten(0, (batch, -1)) for part in self.references(maps))
         tokens = self.tokens(flat).unflatten(0, (batch, -1)) + self._placed(joints, doubt, maps)
         z = self.mean(torch.stack([self._in_time(tokens), self._in_space(tokens)], dim=-1))[..., 0]
-        # In the unit of the heat maps' Gaussians a step of the optimizer moves both kinds alike.
+        # The correction is in units of the heat maps' sigma. So one step of the optimizer moves a
+        # joint as far as it moves the peak of a heat map in the other models.
         regressed = Regressed(
             joints=joints[:, self.t] + sigma(maps.shape[-2]) * self.coordinate(z),
             spread=torch.sigmoid(doubt[:, self.t, :, None] + self.spread(z)),
@@ -169,7 +186,10 @@ class Dsta(Rival):
         doubt: Float[Tensor, "B T J"],
         maps: Float[Tensor, "_ J H W"],
     ) -> Float[Tensor, "B T J D"]:
-        """Embeds references: where in the map, how far from that of frame t, how doubtful."""
+        """Embeds the start's pose: its place in the map, its distance to frame t's, its doubt.
+
+        The place is a share of the map's size, the distance is in sigmas of a heat map.
+        """
         height, width = maps.shape[-2:]
         place = joints / joints.new_tensor([width, height]) - 0.5
         apart = (joints - joints[:, self.t, None]) / sigma(height)
@@ -177,13 +197,13 @@ class Dsta(Rival):
         return placed
 
     def _in_space(self, tokens: Float[Tensor, "B T J D"]) -> Float[Tensor, "B J D"]:
-        """Joints of a limb meet, in frame t alone."""
+        """Applies self-attention among the joints of each limb, in frame t alone."""
         limbs = tokens[:, self.t, self.limbs].unflatten(1, (len(LIMBS), -1))
         met: Tensor = self.spatial(limbs.flatten(0, 1))
         return met.unflatten(0, (-1, len(LIMBS))).flatten(1, 2)[:, self.order]
 
     def _in_time(self, tokens: Float[Tensor, "B T J D"]) -> Float[Tensor, "B J D"]:
-        """Moments of a joint meet, in all frames."""
+        """Applies self-attention among the frames of each joint; returns the tokens of frame t."""
         moments = (tokens + self.moments[:, None]).transpose(1, 2)
         met: Tensor = self.temporal(moments.flatten(0, 1))
         return met.unflatten(0, moments.shape[:2])[:, :, self.t]
@@ -191,13 +211,22 @@ class Dsta(Rival):
     def decode(
         self, output: PoseOutput, how: Decoding
     ) -> tuple[Float[Tensor, "B J 2"], Float[Tensor, "B J"]]:
-        """Gives the regressed joints; a score is one minus the mean of both spreads."""
+        """Gives the regressed joints, map px; `how` is not read, because there is no peak to find.
+
+        A score is one minus the mean of the joint's spreads in x and y.
+        """
         assert output.regressed is not None
         return output.regressed.joints, 1 - output.regressed.spread.mean(-1)
 
 
 def build(e: Settings, backbone: Backbone, groups: Parts) -> Dsta:
-    """Builds DSTA, which has no part groups."""
+    """Builds DSTA.
+
+    Args:
+        e: the experiment's settings.
+        backbone: frozen from here on.
+        groups: not read; DSTA has no part groups.
+    """
     return Dsta(
         backbone=backbone,
         start=START[e.head.start](),

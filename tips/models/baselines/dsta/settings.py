@@ -1,4 +1,4 @@
-"""What a training of DSTA is told."""
+"""Settings of a training of DSTA."""
 
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -11,23 +11,23 @@ from tips.config.parts import Positive, Weight
 from tips.models.baselines.shared_settings import Start
 from tips.skeleton import Skeleton
 
-HEADS: Final = 8  # of attention
+HEADS: Final = 8  # number of attention heads
 
 
 class Losses(experiment.Losses):
-    """Weights: coordinates learn by their likelihood, and no heat map learns at all."""
+    """Weights of the losses: coordinates learn by their likelihood; heat maps have no loss."""
 
     likelihood: Weight = 0.0
 
 
 class Settings(Experiment):
-    """One training of DSTA, whose limbs are of PoseTrack's joints."""
+    """One training of DSTA. Its limbs are defined for PoseTrack's joints alone."""
 
     bodies: ClassVar[tuple[Skeleton, ...]] = (skeleton.POSETRACK,)
 
     model: Literal["dsta"]
-    width: Positive  # of a joint's token
-    blocks: Positive  # transformer blocks of each decoder
+    width: Positive  # channels of a joint's token
+    blocks: Positive  # number of transformer blocks of each decoder
     drop: Annotated[float, Field(ge=0, lt=1)]  # rate of the last block's stochastic depth
     head: Start
     losses: Losses
@@ -44,6 +44,6 @@ class Settings(Experiment):
 
     @property
     def weights(self) -> dict[str, float]:
-        """The common terms and the likelihood."""
+        """The weights of the common terms and of the likelihood."""
         own = self.losses.likelihood
         return super().weights | ({"likelihood": own} if own else {})

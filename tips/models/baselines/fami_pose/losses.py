@@ -1,11 +1,11 @@
 """FAMI-Pose's mutual-information objective (its Eq. 5-8), corrected and as released.
 
 Minimised: alpha [-beta I(y; z~ | z_t) + I(y; z_t | z~) + I(y; z_sup | z~)]. The weights alpha and
-beta are the experiment's `losses.information` and `losses.complement`. z_t is F_t, z_sup what
-the aligned support frames say together (`Support.z_sup`).
+beta are the experiment's `losses.information` and `losses.complement`. z_t is F_t; z_sup is
+the feature map of all aligned support frames together (`Support.z_sup`).
 
-Corrected, -I(y; z~ | z_t) is `ComplementLoss`: I(y; z~, z_t) is at least I(y; z~), so that
-D_lab(z~) - D_lab(z_t) bounds it from above.
+In the corrected form `ComplementLoss` stands for -I(y; z~ | z_t). It is an upper bound of it:
+I(y; z~, z_t) is at least I(y; z~), so -I(y; z~ | z_t) is at most D_lab(z~) - D_lab(z_t).
 """
 
 import torch
@@ -20,11 +20,17 @@ from tips.terms import Loss, Pass
 
 
 class SupportRedundancyLoss(Loss):
-    """I(y; z_t | z~) + I(y; z_sup | z~): z~ says what either says about the labels.
+    """I(y; z_t | z~) + I(y; z_sup | z~): z~ shall tell what z_t and z_sup tell about the labels.
 
-    By variational self-distillation each is KL(p(y | v) || p(y | z~)), v = z_t or z_sup detached;
-    0 where z~ says the same. Gradient reaches z~ and its head h_z. A head h_sup of its own reads
-    z_sup; it is fitted to the labels, which moves neither the value nor z_sup.
+    By variational self-distillation each term is KL(p(y | v) || p(y | z~)) with v = z_t or z_sup,
+    detached; it is 0 where z~ predicts the same labels as v. The gradient reaches z~ and its head
+    h_z. A second head h_sup reads z_sup. It is fitted to the labels by a term of value 0, whose
+    gradient reaches h_sup alone.
+
+    Args:
+        h_z: head that reads heat maps from z~.
+        h_sup: head that reads heat maps from z_sup.
+        t: position of frame t in the window.
     """
 
     # Paper: FAMI-Pose reads z_sup with the backbone's head; here: with a head of its own, because
@@ -36,7 +42,7 @@ class SupportRedundancyLoss(Loss):
         self.t = t
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Computes the sum of two divergences, nats."""
+        """Computes the sum of the two divergences, nats."""
         own: Support = one.output.own
         student = self.h_z(own.z_tilde)
         with torch.no_grad():
@@ -51,32 +57,35 @@ class SupportRedundancyLoss(Loss):
 
 
 class _Released(Loss):
-    """What both released terms read; labels are the network's own final maps."""
+    """What both released terms share: the network's own final maps stand for the labels."""
 
     def __init__(self, t: int) -> None:
         super().__init__()
         self.t = t
 
     def label(self, v: Float[Tensor, "B C H W"], one: Pass) -> Float[Tensor, ""]:
-        """The released call where I(y; v) stands."""
+        """Computes the released code's stand-in for I(y; v)."""
         return released_divergence(one.backbone_maps(v), one.output.maps)
 
 
 class ReleasedSupportComplementLoss(_Released):
-    """-I(y; z~ | z_t) as released: -I(y; z~) + I(z_t; z~), a call of kl_div for every I."""
+    """-I(y; z~ | z_t) as released: -I(y; z~) + I(z_t; z~), with a call of kl_div for every I."""
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Puts the released call where an I stands."""
+        """Computes the term; both I are the released code's calls."""
         own: Support = one.output.own
         feature = released_divergence(one.output.F[:, self.t], own.z_tilde)
         return _currency(one.output.maps) * (feature - self.label(own.z_tilde, one))
 
 
 class ReleasedSupportRedundancyLoss(_Released):
-    """I(y; v | z~) as released, v = z_sup and z_t: I(y; v) - I(v; z~). Gradient: final maps, z~."""
+    """I(y; v | z~) as released: I(y; v) - I(v; z~), summed over v = z_sup and v = z_t.
+
+    The gradient reaches the final heat maps and z~.
+    """
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Puts the released call where an I stands."""
+        """Computes the term; every I is the released code's call."""
         own: Support = one.output.own
         total = one.output.maps.new_zeros(())
         for v in (own.z_sup, one.output.F[:, self.t]):
@@ -95,7 +104,7 @@ def _currency(maps: Float[Tensor, "B J H W"]) -> float:
 
 
 def terms(experiment: Settings, model: FamiPose) -> dict[str, Loss]:
-    """Builds FAMI-Pose's own terms."""
+    """Builds FAMI-Pose's own loss terms, by the name of their weight."""
     t = experiment.t
     if experiment.losses.estimator == "fami_released":
         return {

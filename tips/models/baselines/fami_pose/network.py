@@ -24,18 +24,19 @@ NARROW, HALVINGS, SMALLEST = 16, 5, 2
 
 
 class Support(NamedTuple):
-    """What FAMI-Pose's losses compare."""
+    """The feature maps that FAMI-Pose's losses compare."""
 
-    z_sup: Float[Tensor, "B D h w"]  # what the aligned support frames say together
-    z_tilde: Float[Tensor, "B D h w"]  # what the final layer reads
+    z_sup: Float[Tensor, "B D h w"]  # features of all aligned support frames together
+    z_tilde: Float[Tensor, "B D h w"]  # features that the final layer reads
 
 
 def translate(
     maps: Float[Tensor, "B C H W"], shift: Float[Tensor, "B 2"]
 ) -> Float[Tensor, "B C H W"]:
-    """Moves maps by a shift in map px, x then y; what comes from outside is zero."""
+    """Moves maps by a shift in map px, x then y; what moves in from outside is zero."""
     height, width = maps.shape[-2:]
-    # affine_grid says where an output pixel comes from, in half map sizes.
+    # affine_grid wants where an output pixel comes from, hence the minus sign; its unit is half a
+    # map's size, hence the factor 2.
     size = shift.new_tensor([width, height])
     back = (-2 * shift / size)[:, :, None]
     theta = torch.cat([torch.eye(2).to(back).expand(len(maps), -1, -1), back], dim=2)
@@ -44,11 +45,13 @@ def translate(
 
 
 class Translation(SlowParameters):
-    """How far a support frame must move to lie on frame t, from the difference of both.
+    """Estimates how far a support frame must move to lie on frame t.
+
+    It reads the difference of both frames' features.
 
     Args:
-        channels: of the features.
-        size: height and width of the map.
+        channels: C, channels of the features.
+        size: height and width of the map, map px.
     """
 
     # Paper: FAMI-Pose's figure shows an affine transform of both maps side by side; here: a
@@ -72,7 +75,7 @@ class Translation(SlowParameters):
         )
 
     def slow_parameters(self) -> Iterator[nn.Parameter]:
-        """The shift learns as slowly as the calibrations' offsets."""
+        """Gives the layers of the shift, which learn as slowly as the calibrations' offsets."""
         return self.sampling_offsets.parameters()
 
     def forward(self, difference: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 2"]:
@@ -82,7 +85,8 @@ class Translation(SlowParameters):
 
 
 def _halving() -> nn.Sequential:
-    # Without the released bias: the batch norm behind it takes it out again.
+    # The released convolution has a bias. It is left out: the batch norm that follows subtracts
+    # the mean, and with it any bias.
     return nn.Sequential(
         nn.Conv2d(NARROW, NARROW, 3, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(NARROW),
@@ -95,12 +99,12 @@ class FamiPose(Rival):
 
     Args:
         backbone: frozen; its 1x1 head also reads z~ and z_sup for the released losses.
-        start: what the predicted heat maps begin at.
+        start: gives the heat maps that are corrected, from F_t and the backbone.
         t: position of frame t in the window.
-        frames: of the window, two or more.
-        width: of every map behind the backbone, a multiple of 4.
-        size: height and width of the map.
-        joints: heat maps.
+        frames: T, number of frames of the window, two or more.
+        width: D, channels of every map behind the backbone, a multiple of 4.
+        size: height and width of the map, map px.
+        joints: J, the number of heat maps.
     """
 
     # Paper: FAMI-Pose's released trainer also supervises heat maps of the aligned frames; here:
@@ -128,7 +132,7 @@ class FamiPose(Rival):
     def forward(
         self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B I 3 H W"]
     ) -> PoseOutput:
-        """Estimates the heat maps of frame t from a window."""
+        """Estimates the heat maps of frame t from a window; interim frames are not read."""
         F = self.features(images)
         F_t = F[:, self.t]
         z_sup = self.aggregate(self.aligned(F))
@@ -157,10 +161,15 @@ class FamiPose(Rival):
 
 
 def build(e: Settings, backbone: Backbone, groups: Parts) -> FamiPose:
-    """Builds FAMI-Pose, which has no part groups.
+    """Builds FAMI-Pose.
+
+    Args:
+        e: the experiment's settings.
+        backbone: frozen from here on.
+        groups: not read; FAMI-Pose has no part groups.
 
     Raises:
-        ConfigError: the width is not the backbone's, whose head the losses read z~ with.
+        ConfigError: if the width is not the backbone's; the losses read z~ with its head.
     """
     if e.width != backbone.channels:
         raise ConfigError(

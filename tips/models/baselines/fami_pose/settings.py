@@ -1,4 +1,4 @@
-"""What a training of FAMI-Pose is told."""
+"""Settings of a training of FAMI-Pose."""
 
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from tips.models.baselines.shared_settings import Start, several
 
 
 class Losses(experiment.Losses):
-    """Weights of its Eq. 5: alpha is `information`, beta is `complement`."""
+    """Weights of FAMI-Pose's Eq. 5: alpha is `information`, beta is `complement`."""
 
     information: Weight = 0.0  # alpha
     complement: Weight = 0.0  # beta
@@ -23,7 +23,7 @@ class Settings(Experiment):
     """One training of FAMI-Pose."""
 
     model: Literal["fami_pose"]
-    width: Positive  # of every map behind the backbone; the backbone's own
+    width: Positive  # channels of every map behind the backbone; must be the backbone's own
     head: Start
     losses: Losses
 
@@ -34,13 +34,13 @@ class Settings(Experiment):
 
     @property
     def weights(self) -> dict[str, float]:
-        """Weights with alpha multiplied out."""
+        """The weights of all terms, each multiplied by alpha where Eq. 5 has it."""
         w = self.losses
         own = {name: w.information * getattr(w, name) for name in ("complement", "redundancy")}
         return super().weights | {name: weight for name, weight in own.items() if weight}
 
     def meaning(self) -> dict[str, Any]:
-        """Leaves out the estimator of terms that are absent."""
+        """Leaves out the estimator where no term uses it."""
         found = super().meaning()
         if {"complement", "redundancy"} & self.weights.keys():
             found["estimator"] = self.losses.estimator

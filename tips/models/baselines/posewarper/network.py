@@ -14,17 +14,19 @@ from tips.models.interfaces import Backbone
 from tips.models.layers import residual_blocks
 from tips.tensors import PoseOutput
 
-SHARES = (0.1, 0.25, 0.3, 0.25, 0.1)  # of each frame's warped maps in the answer
-DILATIONS = (3, 6, 12, 18, 24)  # px of a 96-high map
+SHARES = (0.1, 0.25, 0.3, 0.25, 0.1)  # weight of each frame's warped maps in the mean
+DILATIONS = (3, 6, 12, 18, 24)  # map px, on a map that is 96 px high
 
 
 class Warp(nn.Module):
-    """Heat maps of two frames -> those of the second, moved to the first. Fresh: unmoved.
+    """Heat maps of two frames -> those of the second, warped to the first.
+
+    Fresh weights move nothing.
 
     Args:
-        width: channels of the offset features.
-        blocks: residual blocks of the offset features.
-        dilations: of the deformable convolutions, px.
+        width: D, channels of the offset features.
+        blocks: number of residual blocks of the offset features.
+        dilations: dilation of each deformable convolution, map px.
         joints: J.
     """
 
@@ -40,16 +42,21 @@ class Warp(nn.Module):
     def forward(
         self, now: Float[Tensor, "B J h w"], other: Float[Tensor, "B J h w"]
     ) -> tuple[Float[Tensor, "B J h w"], Float[Tensor, "B D h w"]]:
-        """Warps the maps of another frame to this one; returns the offset features, too."""
+        """Warps the heat maps of another frame to this one.
+
+        Returns:
+            The warped heat maps, and the features that the offsets were read from.
+        """
         guide = self.features(now - other)
         warped = [resample(other, guide) for resample in self.resample]
         return torch.stack(warped).mean(0), guide
 
 
 class PoseWarper(Rival):
-    """Trained on frame t and one random frame of the window; answers with a mean over all.
+    """Learns from frame t and one random frame of the window; predicts a mean over all frames.
 
-    It warps the backbone's maps whatever `head.start` says, so fresh it answers with their mean.
+    It always warps the backbone's heat maps, so fresh weights predict their weighted mean. It has
+    no setting `head.start`.
 
     Args:
         backbone: frozen.
@@ -67,7 +74,7 @@ class PoseWarper(Rival):
     def forward(
         self, images: Float[Tensor, "B 5 3 H W"], rough: Float[Tensor, "B I 3 H W"]
     ) -> PoseOutput:
-        """Estimates the heat maps of the middle frame."""
+        """Estimates the heat maps of frame t; interim frames are not read."""
         F = self.features(images)
         maps = self.start(F.flatten(0, 1), self.backbone).unflatten(0, F.shape[:2])
         chosen, shares = self._chosen(maps)
@@ -78,10 +85,13 @@ class PoseWarper(Rival):
         return PoseOutput(warped, F)
 
     def _chosen(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Chooses frames of each sample and their shares: one at random, or all of them."""
+        """Chooses the frames that each sample warps, and the weight of each in the mean.
+
+        In training that is one random frame, else all of them.
+        """
         batch, frames = maps.shape[:2]
         if self.training:
-            # On the CPU, so that a seed draws the same frames on every device.
+            # Drawn on the CPU, so that a seed gives the same frames on every device.
             drawn = torch.randint(frames, (batch, 1), device="cpu")
             return drawn.to(maps.device), maps.new_ones(batch, 1)
         every = torch.arange(frames, device=maps.device)
@@ -89,7 +99,13 @@ class PoseWarper(Rival):
 
 
 def build(e: Settings, backbone: Backbone, groups: Parts) -> PoseWarper:
-    """Builds PoseWarper; it has no part groups."""
+    """Builds PoseWarper.
+
+    Args:
+        e: the experiment's settings.
+        backbone: frozen from here on.
+        groups: not read; PoseWarper has no part groups.
+    """
     return PoseWarper(backbone, e.t, Warp(e.width, e.blocks, scaled(DILATIONS, e.map_size[0])))
 
 

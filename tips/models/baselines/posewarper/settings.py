@@ -1,4 +1,4 @@
-"""What a training of PoseWarper is told."""
+"""Settings of a training of PoseWarper."""
 
 from typing import Final, Literal
 
@@ -16,7 +16,7 @@ class Settings(Experiment):
 
     model: Literal["posewarper"]
     width: Positive  # channels of the offset features
-    blocks: Positive  # residual blocks of the offset features
+    blocks: Positive  # number of residual blocks of the offset features
 
     @field_validator("window")
     @classmethod

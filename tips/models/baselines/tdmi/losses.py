@@ -10,10 +10,10 @@ from tips.terms import Loss, Pass
 
 
 class DisentangleLoss(Loss):
-    """Stands for I(M_u; M_n): the squared cosine between the two motions' means over positions.
+    """The squared cosine between the two motions' means over positions, in place of I(M_u; M_n).
 
-    It is 0 where they live in different channels and 1 where one is a multiple of the other; no
-    bound of the mutual information, and its figures are not TDMI's. Gradient reaches both.
+    It is 0 where they use different channels and 1 where one is a multiple of the other. It is no
+    bound of the mutual information, and its values are not TDMI's. The gradient reaches both.
     """
 
     # Paper: TDMI minimises I(M_u; M_n) by an estimator it does not publish; here: OUR SURROGATE,
@@ -21,12 +21,12 @@ class DisentangleLoss(Loss):
     # regularisers are left out for the same reason.
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Means over the batch."""
+        """Computes the mean over the batch."""
         own: Motion = one.output.own
         useful, useless = (M.mean(dim=(-2, -1)) for M in (own.useful, own.useless))
         return nnf.cosine_similarity(useful, useless, dim=-1).square().mean()
 
 
 def terms(experiment: Settings, model: Tdmi) -> dict[str, Loss]:
-    """Builds TDMI's own terms."""
+    """Builds TDMI's own loss terms, by the name of their weight."""
     return {"disentangle": DisentangleLoss()}

@@ -1,6 +1,7 @@
 """TDMI (Feng et al., CVPR 2023): differences of consecutive frames at four stages.
 
-Its code is not public: what follows is our reading of its text and figure, at our own sizes.
+Its code is not public. This module is our reading of the paper's text and figure; the sizes that
+the paper does not state are our own.
 """
 
 from typing import NamedTuple
@@ -19,11 +20,11 @@ from tips.models.interfaces import Backbone, StagedBackbone
 from tips.models.layers import residual_blocks
 from tips.tensors import PoseOutput
 
-BLOCKS = (3, 3, 3, 2)  # residual blocks of each stage
+BLOCKS = (3, 3, 3, 2)  # number of residual blocks of each stage
 
 
 class Motion(NamedTuple):
-    """What TDMI's loss tells apart: the motion that serves the pose, and the rest."""
+    """The two parts of the motion that TDMI's loss separates: the useful one, and the rest."""
 
     useful: Float[Tensor, "B D h w"]  # M_u
     useless: Float[Tensor, "B D h w"]  # M_n
@@ -33,15 +34,15 @@ class StageDifference(nn.Module):
     """The differences of consecutive frames at one stage of the backbone -> D^j.
 
     Args:
-        channels: of the stage.
-        frames: of the window.
-        width: of D^j.
-        blocks: residual blocks.
+        channels: C, channels of the stage's map.
+        frames: T, number of frames of the window.
+        width: D, channels of D^j.
+        blocks: number of residual blocks.
     """
 
     def __init__(self, channels: int, frames: int, width: int, blocks: int) -> None:
         super().__init__()
-        # Stage 1 alone is wider at the paper's size: 256 channels beside 48.
+        # At the paper's size stage 1 has 256 channels and must be narrowed; the others have 48.
         narrow = nn.Conv2d(channels, width, 1, bias=False)
         self.narrow = nn.Identity() if channels == width else narrow
         self.blocks = residual_blocks(width * (frames - 1), width, blocks)
@@ -55,7 +56,7 @@ class StageDifference(nn.Module):
 
 
 class Gate(nn.Module):
-    """Keeps some channels of a map, chosen from its mean over all positions."""
+    """Weighs the channels of a map by factors read from the map's mean over all positions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -69,15 +70,17 @@ class Gate(nn.Module):
 
 
 class Tdmi(Rival):
-    """Temporal differences, coarse stages onto fine ones, split into useful and useless motion.
+    """Differences of consecutive frames, gathered over the stages, split into two motions.
+
+    The useful motion corrects the heat maps; the useless one is what the loss keeps apart from it.
 
     Args:
-        backbone: frozen.
-        start: what the predicted heat maps begin at.
+        backbone: frozen; gives the maps of its four stages.
+        start: gives the heat maps that are corrected, from F_t and the backbone.
         t: position of frame t in the window.
-        frames: of the window, two or more.
-        width: of every map behind the backbone, a multiple of 4.
-        height: of the map.
+        frames: T, number of frames of the window, two or more.
+        width: D, channels of every map behind the backbone, a multiple of 4.
+        height: height of the map, map px.
     """
 
     backbone: StagedBackbone
@@ -108,7 +111,7 @@ class Tdmi(Rival):
     def forward(
         self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B I 3 H W"]
     ) -> PoseOutput:
-        """Estimates the heat maps of frame t from a window."""
+        """Estimates the heat maps of frame t from a window; interim frames are not read."""
         stages = self.stages(images)
         F = stages[-1]
         F_t = F[:, self.t]
@@ -119,7 +122,7 @@ class Tdmi(Rival):
         return PoseOutput(maps, F, own=self.said(M, M_u))
 
     def said(self, M: Float[Tensor, "B D h w"], M_u: Float[Tensor, "B D h w"]) -> Motion | None:
-        """The record for the loss; in evaluation, which has none, M_n is not computed."""
+        """Records both motions for the loss; in evaluation there is no loss, so no record."""
         return Motion(M_u, self.useless(M)) if self.training else None
 
     def stages(self, images: Float[Tensor, "B T 3 H W"]) -> list[Float[Tensor, "B T _C h w"]]:
@@ -129,7 +132,10 @@ class Tdmi(Rival):
             return [stage.unflatten(0, images.shape[:2]) for stage in found]
 
     def motion(self, stages: list[Float[Tensor, "B T _C h w"]]) -> Float[Tensor, "B D h w"]:
-        """Computes M: each stage's difference, calibrated, added to what the ones before gave."""
+        """Computes M stage by stage: each one's calibrated difference is added to the sum so far.
+
+        A 3x3 convolution follows every sum.
+        """
         layers = zip(stages, self.differences, self.calibrations, self.merges, strict=True)
         M: Tensor = stages[-1].new_zeros(())
         for stage, difference, calibrate, merge in layers:
@@ -139,7 +145,16 @@ class Tdmi(Rival):
 
 
 def build(e: Settings, backbone: Backbone, groups: Parts) -> Tdmi:
-    """Builds TDMI, which has no part groups. Raises ConfigError without a backbone's stages."""
+    """Builds TDMI.
+
+    Args:
+        e: the experiment's settings.
+        backbone: frozen from here on; must give the maps of its stages.
+        groups: not read; TDMI has no part groups.
+
+    Raises:
+        ConfigError: if the backbone has no stages.
+    """
     if not isinstance(backbone, StagedBackbone):
         raise ConfigError(
             f"model tdmi needs the stages of an HRNet; backbone {e.backbone.kind} has none, so "

@@ -1,4 +1,4 @@
-"""What a training of TDMI is told."""
+"""Settings of a training of TDMI."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from tips.models.baselines.shared_settings import Start, several
 
 
 class Losses(experiment.Losses):
-    """Weights: `disentangle` tells useful from useless motion."""
+    """Weights of the losses; `disentangle` is that of the separation of both motions."""
 
     disentangle: Weight = 0.0
 
@@ -20,7 +20,7 @@ class Settings(Experiment):
     """One training of TDMI."""
 
     model: Literal["tdmi"]
-    width: Positive  # of every map behind the backbone
+    width: Positive  # channels of every map behind the backbone
     head: Start
     losses: Losses
 
@@ -31,6 +31,6 @@ class Settings(Experiment):
 
     @property
     def weights(self) -> dict[str, float]:
-        """The common terms and the disentanglement."""
+        """The weights of the common terms and of the disentanglement."""
         own = self.losses.disentangle
         return super().weights | ({"disentangle": own} if own else {})

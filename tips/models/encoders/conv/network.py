@@ -22,7 +22,7 @@ class ConvBlock(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
     def forward(self, x: Float[Tensor, "B D H W"]) -> Float[Tensor, "B D H W"]:
-        """Convolves at learned positions."""
+        """Convolves at learned positions, with learned strengths."""
         moves, mask = self.offset(x).split([18, 9], dim=1)
         return torch.relu(self.norm(deform_conv(x, moves, self.weight, mask.sigmoid())) + x)
 

@@ -1,4 +1,4 @@
-"""What the encoder `conv` is told."""
+"""Settings of the encoder `conv`."""
 
 from typing import Literal
 

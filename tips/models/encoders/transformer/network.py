@@ -13,7 +13,16 @@ from tips.ops.deform_attn import deform_attn_fused
 
 
 class DeformableAttention(SlowParameters):
-    """Multi-head deformable self-attention over one map (Deformable DETR, one level)."""
+    """Multi-head deformable self-attention over one map (Deformable DETR, one level).
+
+    Args:
+        width: D, channels of a token; a multiple of `heads`.
+        heads: number of attention heads.
+        points: number of positions that each head samples per token.
+
+    Raises:
+        ValueError: if the width is no multiple of the heads.
+    """
 
     def __init__(self, width: int, heads: int, points: int) -> None:
         super().__init__()
@@ -27,7 +36,8 @@ class DeformableAttention(SlowParameters):
         self._reset()
 
     def _reset(self) -> None:
-        # Deformable DETR's start: each head looks in one direction, point p at distance p.
+        # Deformable DETR's initial offsets: each head looks in a direction of its own, and its
+        # p-th point lies p px away.
         angles = torch.arange(self.heads, dtype=torch.float32) * (2 * math.pi / self.heads)
         ring = torch.stack([angles.cos(), angles.sin()], -1)
         ring = ring / ring.abs().max(-1, keepdim=True).values
@@ -43,7 +53,7 @@ class DeformableAttention(SlowParameters):
             nn.init.zeros_(layer.bias)
 
     def slow_parameters(self) -> Iterator[nn.Parameter]:
-        """The layer that gives the offsets."""
+        """Gives the layer that computes the offsets."""
         return self.sampling_offsets.parameters()
 
     def forward(
@@ -53,13 +63,13 @@ class DeformableAttention(SlowParameters):
         centres: Float[Tensor, "Q 2"],
         size: tuple[int, int],
     ) -> Float[Tensor, "B Q D"]:
-        """Attends from each position to `points` moved positions per head.
+        """Attends from each token's own position to `points` positions around it per head.
 
         Args:
-            query: tokens with positions added.
-            tokens: what is sampled.
+            query: tokens plus their position code; offsets and weights are read from them.
+            tokens: the map that is sampled, row by row; Q = height * width.
             centres: pixel centres, x then y, unit-free in (0, 1).
-            size: height and width of the map.
+            size: height and width of the map, map px.
         """
         batch, queries, width = tokens.shape
         value = self.value_proj(tokens).view(batch, queries, self.heads, width // self.heads)
@@ -71,7 +81,15 @@ class DeformableAttention(SlowParameters):
 
 
 class TransformerLayer(Recomputable):
-    """Deformable attention and a feed-forward network, post-norm, ReLU."""
+    """Deformable attention and a feed-forward network, post-norm, ReLU.
+
+    Args:
+        width: D, channels of a token.
+        heads: number of attention heads.
+        points: number of positions that each head samples per token.
+        feedforward: channels of the feed-forward network's hidden layer.
+        dropout: probability of dropping a value, in [0, 1).
+    """
 
     def __init__(
         self, width: int, heads: int, points: int, feedforward: int, dropout: float
@@ -91,9 +109,17 @@ class TransformerLayer(Recomputable):
         centres: Float[Tensor, "Q 2"],
         size: tuple[int, int],
     ) -> Float[Tensor, "B Q D"]:
-        """Runs one encoder layer."""
+        """Runs one encoder layer.
+
+        Args:
+            tokens: the map, row by row; Q = height * width.
+            positions: position code that is added to the queries.
+            centres: pixel centres, x then y, unit-free in (0, 1).
+            size: height and width of the map, map px.
+        """
         mixed = self.attention(tokens + positions, tokens, centres, size)
-        # In place where nothing else reads the operand: a map's pages cost more than its sums.
+        # The sums and the ReLU overwrite an operand that nothing else reads. On a CPU it takes
+        # longer to get the memory of a new map than to compute the sum.
         tokens = self.norm1(self.dropout(mixed).add_(tokens))
         hidden = self.dropout(self.linear1(tokens).relu_())
         out: Tensor = self.norm2(self.dropout(self.linear2(hidden)).add_(tokens))
@@ -101,7 +127,19 @@ class TransformerLayer(Recomputable):
 
 
 class TransformerEncoder(nn.Module):
-    """A deformable transformer encoder over one map."""
+    """A deformable transformer encoder over one map.
+
+    Args:
+        width: D, channels of the map; a multiple of 4, because sine and cosine of x and y share it.
+        layers: number of layers.
+        heads: number of attention heads.
+        points: number of positions that each head samples per token.
+        feedforward: channels of the feed-forward network's hidden layer.
+        dropout: probability of dropping a value, in [0, 1).
+
+    Raises:
+        ValueError: if the width is no multiple of 4 or of the heads.
+    """
 
     def __init__(
         self, width: int, layers: int, heads: int, points: int, feedforward: int, dropout: float
@@ -128,7 +166,18 @@ class TransformerEncoder(nn.Module):
 def sine_positions(
     height: int, columns: int, width: int, device: torch.device
 ) -> tuple[Float[Tensor, "Q D"], Float[Tensor, "Q 2"]]:
-    """Computes the normalised sine position code and the pixel centres of a map, row by row."""
+    """Computes the sine position code of Deformable DETR and the pixel centres of a map.
+
+    Args:
+        height: height of the map, map px.
+        columns: width of the map, map px.
+        width: D, channels of the code; a multiple of 4.
+        device: where both are computed.
+
+    Returns:
+        The code (half for y, half for x) and the centres, x then y, unit-free in (0, 1), of the
+        Q = height * columns pixels, row by row.
+    """
     y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
     x = (torch.arange(columns, device=device, dtype=torch.float32) + 0.5) / columns
     half = width // 2

@@ -1,4 +1,4 @@
-"""What the encoder `transformer` is told."""
+"""Settings of the encoder `transformer`."""
 
 from typing import Annotated, Literal
 
