@@ -1,8 +1,9 @@
 """What a number depends on, and whether that is still what it was: code, configuration, files.
 
 A stage depends on the code that it reaches; a training also on the parts that its configuration
-names: their modules are imported by computed names, and of them counts what that code names. How configuration is read and how records
-are made is no part of what numbers depend on, because the outcome is in the records.
+names: their modules are imported by computed names, and of them counts what that code names. How
+configuration is read and how records are made is no part of what numbers depend on, because the
+outcome is in the records.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from tips.provenance import file_digest
 # These make records and compare them, or keep what is finished; no number comes from them.
 RECORDS: Final = (
     *("tips.freshness", "tips.provenance"),
-    *("tips.stages._recording", "tips.training.finished"),
+    *("tips.training.recording", "tips.training.finished"),
 )
 RECORDED: Final = (*RECORDS, "tips.config.loader")  # and what this one reads is in every record
 EXPERIMENT: Final = "tips.config.experiment"  # of which data, VFIT and metrics know nothing

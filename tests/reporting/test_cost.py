@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from tips.planning.paper_size import RELEASE, network, open_networks
 from tips.records import RecordError
 from tips.reporting.cost import KINDS, NOTES, PARTS, page, section
-from tips.reporting.networks import RELEASE, network, open_networks
 from tips.reporting.published import load_tables
 
 REQUIRED = ("variant", "title", "params", "params_by_part", "gmac", "gimac", "macs")

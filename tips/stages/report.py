@@ -5,9 +5,9 @@ from pathlib import Path
 import tips
 from tips.config import load_study
 from tips.paths import study_paths
+from tips.planning.paper_size import RELEASE
 from tips.records import atomic
 from tips.reporting import deviations, page, report
-from tips.reporting.networks import RELEASE
 from tips.reporting.published import load_tables
 from tips.reporting.reference import write_reference
 

@@ -7,12 +7,12 @@ from tips import records
 from tips.chain import Judge
 from tips.config import load_study
 from tips.paths import study_paths
+from tips.progress import track
 from tips.proofs import read_proofs
 from tips.reporting import sheets, tables
 from tips.reporting.collect import collect
 from tips.reporting.published import load_tables
 from tips.reporting.results import Points
-from tips.stages._progress import track
 
 MEMORY = "seed-scores.json"  # below results/; no table is made from it while all runs exist
 

@@ -13,10 +13,10 @@ from tips.evaluation import pck
 from tips.evaluation.contrast import Contrast, Judged, Place, best, extremes, judge, shared
 from tips.evaluation.matching import THRESHOLD
 from tips.evaluation.people import Unit, from_records
+from tips.opened import EXPERIMENTS, Opened, read_annotations
 from tips.ops.image import Image, read_image
+from tips.pictures.canvas import View, bones, save, show
 from tips.reporting.published import load_tables
-from tips.stages._drawing import View, bones, save, show
-from tips.stages._study import EXPERIMENTS, Opened, read_annotations
 
 FILE = "contrast.jpg"
 COUNT = 2  # of wins, and of losses
