@@ -14,10 +14,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tips.build import build_criterion, build_model
 from tips.config import Experiment
+from tips.criterion import Criterion, forward_pass
 from tips.models.interfaces import PoseModel
 from tips.models.tips.settings import Settings as TipsSettings
 from tips.tensors import Target, Window
-from tips.training.criterion import Criterion, forward_pass
 
 CPU = torch.device("cpu")
 

@@ -21,61 +21,77 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 ROWS = {
     "__main__": 0,
     "stages": 1,
-    "build": 2,
+    "pictures": 2,
     "reporting": 2,
-    "tables": 3,
-    "training": 3,
-    "evaluation": 3,
+    "tracking": 2,
+    "inference": 3,
+    "planning": 3,
     "video": 3,
-    "peers": 3,
-    "models": 4,
-    "losses": 4,
-    "data": 4,
-    "mocap": 4,
-    "interim": 4,
-    "chain": 4,
-    "ops": 5,
-    "terms": 5,
-    "freshness": 5,
-    "proofs": 5,
-    "tensors": 6,
-    "afterwards": 7,
-    "made": 7,
-    "paths": 7,
-    "provenance": 7,
-    "checkpoints": 7,
-    "config": 8,
-    "records": 8,
+    "bench": 4,
+    "training": 4,
+    "build": 5,
+    "data": 5,
+    "device": 5,
+    "tables": 5,
+    "chain": 6,
+    "criterion": 6,
+    "evaluation": 6,
+    "instances": 6,
+    "interim": 6,
+    "peers": 6,
+    "losses": 7,
+    "freshness": 7,
+    "mocap": 7,
+    "models": 7,
+    "opened": 7,
+    "proofs": 7,
+    "made": 8,
+    "checkpoints": 8,
     "code": 8,
-    "kinds": 9,
-    "skeleton": 9,
+    "ops": 8,
+    "paths": 8,
+    "provenance": 8,
+    "terms": 8,
+    "config": 9,
+    "csource": 9,
+    "records": 9,
     "symbols": 9,
+    "tensors": 9,
+    "afterwards": 10,
+    "coverage": 10,
+    "progress": 10,
+    "kinds": 10,
+    "skeleton": 10,
     "syntax": 10,
-    "csource": 10,
 }
 FILE_LINES, FUNCTION_LINES = 400, 60
+STAGES = [
+    path.stem for path in sorted((PACKAGE / "stages").glob("*.py")) if path.stem != "__init__"
+]
+# Stages that compute with torch. Every other one is light, a new one too.
+WITH_TORCH = {
+    *("bench", "bench_inference", "bench_training", "cost", "detect", "doctor", "interpolate"),
+    *("kernels", "peer", "pictures", "predict", "predict_video", "recheck", "show", "speed"),
+    *("train", "vfit"),
+}
 WITHOUT_TORCH = [
-    "tips.config",
-    "tips.records",
-    "tips.skeleton",
-    "tips.made",
-    "tips.paths",
-    "tips.provenance",
-    "tips.code",
-    "tips.kinds",
-    "tips.freshness",
-    "tips.chain",
-    "tips.proofs",
-    *(f"tips.stages.{name}" for name in ("tabulate", "report", "evaluate", "track")),
-    *(f"tips.stages.{name}" for name in ("evaluate_files", "export", "bench_evaluation")),
-    "tips.stages.tabulate_peers",
+    *("tips.config", "tips.records", "tips.skeleton", "tips.made", "tips.paths", "tips.provenance"),
+    *("tips.code", "tips.kinds", "tips.freshness", "tips.chain", "tips.proofs", "tips.opened"),
+    *("tips.instances", "tips.progress", "tips.coverage"),
+    *(f"tips.stages.{name}" for name in STAGES if name not in WITH_TORCH),
     *(
         f"tips.{folder}.{path.stem}"
-        for folder in ("evaluation", "reporting")
+        for folder in ("evaluation", "reporting", "tables", "tracking")
         for path in sorted((PACKAGE / folder).glob("*.py"))
         if path.stem != "__init__"
     ),
 ]
+MEAN_POSE_LOADS = 25  # modules of tips, packages among them
+# Files that every kind has, and names of which two stand apart; the latter shall not grow.
+OF_KINDS = {"settings", "network", "losses", "generator"}
+TWICE = {"boxes", "cost", "download", "heatmap", "kinds", "layers"}
+# What a stage computes or writes with, under the stage's own name.
+AS_A_STAGE = {"bench_inference", "cost", "fetch", "render", "report", "speed"}
 
 
 @cache
@@ -145,6 +161,35 @@ def test_imports_go_down_or_stay_in_the_folder(path: Path) -> None:
 def test_no_import_goes_in_a_circle() -> None:
     graph = {name: imports(path) - {name} for name, path in MODULES.items()}
     assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("path", FILES, ids=names)
+def test_no_stage_is_a_library(path: Path) -> None:
+    """Only the command line loads them; what two of them share lies in a room of its own."""
+    name = module(path)
+    if name == "tips.__main__":
+        return
+    found = {other for other in imports(path) if other.startswith("tips.stages")}
+    assert not found, f"{names(path)} imports {sorted(found)}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_file_of_stages_is_a_stage(stage: str) -> None:
+    defined = [
+        node.name
+        for node in tree(PACKAGE / f"stages/{stage}.py").body
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert not stage.startswith("_")
+    assert defined.count("run") == 1
+
+
+def test_no_two_modules_have_the_same_name() -> None:
+    """Except for what every kind has, and for a stage and the file that is its library."""
+    stems = [path.stem for path in FILES if path.parent.name != "stages"]
+    twice = {stem for stem in stems if stems.count(stem) > 1} - OF_KINDS - {"__init__"}
+    assert twice == TWICE
+    assert {*stems} & {*STAGES} == AS_A_STAGE
 
 
 SETTINGS = {name: path for name, path in MODULES.items() if name.endswith("settings")}
@@ -232,7 +277,25 @@ def test_every_annotated_shape_is_checked_in_tests() -> None:
     assert not unchecked
 
 
-def test_reading_results_needs_no_torch() -> None:
+def test_the_heavy_stages_are_stages() -> None:
+    assert WITH_TORCH < set(STAGES)
+
+
+def test_the_predictor_without_a_network_loads_none() -> None:
+    code = (
+        "import sys, tips.stages.mean_pose; "
+        "print(*(name for name in sys.modules if name.split('.')[0] == 'tips'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = done.stdout.split()
+    rooms = {part(name) for name in loaded if "." in name}
+    assert not rooms & {"models", "training", "inference", "build"}
+    assert len(loaded) <= MEAN_POSE_LOADS, loaded
+
+
+def test_what_reads_records_and_the_light_stages_need_no_torch() -> None:
     code = "\n".join(
         [
             "import importlib, sys",

@@ -176,7 +176,7 @@ import every, tips, torch
 from tips.build import build_criterion, build_model
 from tips.config import load_experiment, load_scale
 from tips.freshness import training_code
-from tips.training.criterion import forward_pass
+from tips.criterion import forward_pass
 assert Path(tips.__file__).parent == Path.cwd() / "tips"
 scale = load_scale("smoke", Path("experiments"))
 for file in sorted(Path(sys.argv[1]).glob("*/*.yaml")):

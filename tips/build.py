@@ -17,11 +17,11 @@ from tips.checkpoints import (
     read_checkpoint,
 )
 from tips.config import Experiment, Parts
+from tips.criterion import Criterion
 from tips.interim.generator import InterimGenerator
 from tips.models.backbones import build_backbone
 from tips.models.interfaces import PoseModel
 from tips.terms import Loss
-from tips.training.criterion import Criterion
 
 OWN = "backbone."  # start of the backbone's keys in a checkpoint of this package
 

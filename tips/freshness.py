@@ -18,7 +18,7 @@ from tips.provenance import file_digest
 # These modules make and compare records, or keep finished runs; no result comes from them.
 RECORDS: Final = (
     *("tips.freshness", "tips.provenance"),
-    *("tips.stages._recording", "tips.training.finished"),
+    *("tips.training.recording", "tips.training.finished"),
 )
 RECORDED: Final = (*RECORDS, "tips.config.loader")  # what the loader reads is in every record
 EXPERIMENT: Final = "tips.config.experiment"  # data, VFIT and metrics do not depend on it

@@ -17,8 +17,9 @@ from tips.data.detections import read_detections
 from tips.data.frames import FileFrames
 from tips.data.merged import read_merged
 from tips.data.posetrack import read_split
-from tips.data.windows import Key, Sample, Stores, WindowSet, keys
+from tips.data.windows import Sample, Stores, WindowSet
 from tips.evaluation.straightness import straightness
+from tips.instances import Key, labelled_keys
 from tips.ops import crop as crops
 from tips.ops.grouping import agreement, group_parts, normalised_information, usable
 from tips.ops.heatmap import decode
@@ -101,7 +102,7 @@ def test_joints_come_back_through_window_target_and_decoding(
     read: Callable[[], Annotations], people: int, joints: int
 ) -> None:
     annotations = read()
-    found = keys(annotations)
+    found = labelled_keys(annotations)
     assert len(found) == people
     total = 0
     windows = windows_of(annotations)
@@ -131,7 +132,7 @@ def test_both_files_of_posetrack18_hold_the_same_people() -> None:
 
 def test_a_mirrored_jhmdb_window_swaps_jhmdb_s_sides() -> None:
     annotations = jhmdb()
-    key = keys(annotations)[0]
+    key = labelled_keys(annotations)[0]
     windows = windows_of(annotations, mirror=skeleton.JHMDB.mirror)
     plain, flipped = windows(key), windows(key, Draw(0.0, 1.0, True))
     names = skeleton.JHMDB.joints
@@ -181,7 +182,7 @@ def test_the_clip_is_the_same_in_both_styles(bonn_17: Annotations) -> None:
             np.testing.assert_allclose(p.points, q.points, atol=2e-3)
             np.testing.assert_allclose(p.box, q.box, atol=2e-3)
     windows = [windows_of(split, (-2, -1, 0, 1, 2)) for split in (bonn_17, bonn())]
-    pairs = list(zip(keys(bonn_17), keys(bonn()), strict=True))
+    pairs = list(zip(labelled_keys(bonn_17), labelled_keys(bonn()), strict=True))
     assert len(pairs) == 164
     for pair in pairs[::40]:
         samples = [make(key) for make, key in zip(windows, pair, strict=True)]

@@ -8,16 +8,8 @@ from numpy.typing import NDArray
 from tips import skeleton
 from tips.config import Crop
 from tips.data.augment import NONE, Draw
-from tips.data.windows import (
-    Key,
-    Stores,
-    WindowSet,
-    collate,
-    keys,
-    normalise,
-    positions,
-    to_device,
-)
+from tips.data.windows import Stores, WindowSet, collate, normalise, positions, to_device
+from tips.instances import Key, labelled_keys
 from tips.ops import crop as crops
 from tips.records import Annotations, Frame, Person, Sequence
 
@@ -182,8 +174,13 @@ def test_keys_are_the_labelled_people_with_a_joint() -> None:
     frames = tuple(Frame(file="x", id=k, labelled=k != 1, people=people) for k in range(3))
     clip = Sequence(name="a", width=9, height=9, motion="walk", frames=frames)
     data = Annotations(dataset="toy", split="val", root=".", sequences=(clip,))
-    assert [(key.frame, key.track) for key in keys(data)] == [(0, 0), (0, 2), (2, 0), (2, 2)]
-    assert all(key.length == 3 and key.split == "val" for key in keys(data))
+    assert [(key.frame, key.track) for key in labelled_keys(data)] == [
+        (0, 0),
+        (0, 2),
+        (2, 0),
+        (2, 2),
+    ]
+    assert all(key.length == 3 and key.split == "val" for key in labelled_keys(data))
 
 
 def test_batches_are_normalised_where_the_model_runs() -> None:

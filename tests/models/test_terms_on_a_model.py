@@ -12,13 +12,13 @@ from torch import Tensor
 
 from tips.build import build_criterion, build_model
 from tips.config import Experiment, load_experiment, load_scale
+from tips.criterion import forward_pass
 from tips.models.interfaces import Backbone, PoseModel, StagedBackbone
 from tips.models.tips import information
 from tips.ops.divergence import label_divergence
 from tips.ops.heatmap import encode
 from tips.tensors import Target, Window
 from tips.terms import Loss
-from tips.training.criterion import forward_pass
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 CROP, MAP, STEPS = 64, 16, 50

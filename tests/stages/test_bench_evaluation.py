@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from tips.bench.crowd import Crowd
 from tips.config import ConfigError
 from tips.stages import bench_evaluation
-from tips.stages.bench_evaluation import Crowd
 
 
 def test_the_record_and_the_page(
@@ -30,16 +30,6 @@ def test_the_record_and_the_page(
     text = report.read_text()
     assert text.count("\n| ") == 4
     assert text in capsys.readouterr().out
-
-
-def test_equal_sizes_give_equal_files(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        bench_evaluation.write(Crowd(1, 4, 2, vary=True), tmp_path / name, 18)
-    files = sorted((tmp_path / "one").glob("*/*.json"))
-    assert len(files) == 2
-    for file in files:
-        twin = tmp_path / "two" / file.relative_to(tmp_path / "one")
-        assert file.read_bytes() == twin.read_bytes()
 
 
 def test_no_pairs_is_refused() -> None:

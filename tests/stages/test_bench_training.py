@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from tips.config import ConfigError, load_study
+from tips.opened import EXPERIMENTS
 from tips.ops import native
 from tips.stages import bench_training
-from tips.stages._study import EXPERIMENTS
 
 
 @pytest.mark.usefixtures("built")

@@ -4,14 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tips import opened
 from tips.config import ConfigError, Dataset
 from tips.ops.image import read_image
 from tips.records import RecordError, read_json, write_json
-from tips.stages import _study, interpolate, pack
+from tips.stages import interpolate, pack
 
 
 def test_pack_then_every_generator(make_study: Callable) -> None:
-    _, paths = make_study(pack, _study)
+    _, paths = make_study(pack, opened)
     pack.run("test")
     assert read_json(paths.packed / "packed.json")["stills"] == {"frames": 4, "sequences": 1}
     means = {}
@@ -28,14 +29,14 @@ def test_pack_then_every_generator(make_study: Callable) -> None:
 
 
 def test_true_frames_are_the_rendered_ones(make_study: Callable) -> None:
-    _, paths = make_study(pack, _study)
+    _, paths = make_study(pack, opened)
     interpolate.run("true", "test")
     block = np.load(paths.interim("true") / "train" / "a.npy")
     assert np.array_equal(block[1], read_image(paths.root / "between/train/a/000001.jpg"))
 
 
 def test_files_stay_files_and_null_psnr_without_truth(make_study: Callable) -> None:
-    _, paths = make_study(_study, pack, packed=False, between=False)
+    _, paths = make_study(opened, pack, packed=False, between=False)
     pack.run("test")
     assert read_json(paths.packed / "packed.json") == {}
     interpolate.run("average", "test")
@@ -49,7 +50,7 @@ def test_files_stay_files_and_null_psnr_without_truth(make_study: Callable) -> N
 
 
 def test_refusals(make_study: Callable) -> None:
-    _, paths = make_study(_study, packed=False, between=False)
+    _, paths = make_study(opened, packed=False, between=False)
     with pytest.raises(
         ConfigError, match=r"unknown interim generator 'vift'; did you mean 'vfit'\?"
     ):
@@ -66,7 +67,7 @@ def test_refusals(make_study: Callable) -> None:
 def test_stopped_it_goes_on_with_the_next_clip(
     make_study: Callable, monkeypatch: pytest.MonkeyPatch, packed: bool
 ) -> None:
-    _, paths = make_study(pack, _study, packed=packed)
+    _, paths = make_study(pack, opened, packed=packed)
     pack.run("test")
     made: list[str] = []
     write = interpolate._write

@@ -10,7 +10,7 @@ from tiny_study import POSE, ROOT, SCALE, STUDY, command
 
 from tips import records
 from tips.config import load_study
-from tips.data.windows import Key
+from tips.instances import Key
 from tips.paths import Paths, study_paths
 from tips.peers import networks
 from tips.peers.known import JOINTS, PEERS

@@ -8,10 +8,11 @@ import tiny_study
 import torch
 
 from tips.config import Experiment
-from tips.reporting.memory import GIB, Footprint
-from tips.stages import _steps, plan, prepare
-from tips.stages._study import open_study
-from tips.stages.train import training_keys
+from tips.opened import open_study
+from tips.planning import step_times
+from tips.planning.card_memory import GIB, Footprint
+from tips.stages import plan, prepare
+from tips.training.job import training_keys
 from tips.training.schedule import steps_per_epoch
 
 
@@ -115,16 +116,16 @@ def test_hours_stand_before_what_a_card_holds(
 def test_it_times_steps_itself(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measure = _steps.measure
+    measure = step_times.measure
 
     def little_memory(
         experiment: Experiment, device: torch.device, checkpointing: bool, repeats: int
-    ) -> _steps.Step:
+    ) -> step_times.Step:
         if experiment.model == "tips" and experiment.distillation is None:
             raise torch.OutOfMemoryError
         return measure(experiment, device, checkpointing, 1)._replace(gib=2.5)
 
-    monkeypatch.setattr(_steps, "measure", little_memory)
+    monkeypatch.setattr(step_times, "measure", little_memory)
     scale = tiny / "experiments/scales/tiny.yaml"
     scale.write_text(scale.read_text().replace("- tips\n", "- tips\n- concat\n- groups-spectral\n"))
     words = ("--scale=tiny", "--root=people", "--measure", "--json=plan.json")
@@ -159,7 +160,7 @@ def test_a_variant_that_cannot_be_built_is_named(
 def test_a_card_too_small_for_the_full_model_is_a_line(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_steps, "measured_steps", lambda _: ({}, ["tips"]))
+    monkeypatch.setattr(step_times, "measured_steps", lambda _: ({}, ["tips"]))
     assert tiny_study.command("plan", "--scale=tiny", "--root=people", "--measure") == 2
     error = capsys.readouterr().err
     assert "tips: its batch does not fit this card; `tips plan --card-gib GIB` tells" in error

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,11 @@ from tips import code, freshness
 from tips.chain import Judge
 from tips.checkpoints import read_checkpoint
 from tips.config import MEAN_POSE, digest
+from tips.opened import Opened, open_study
 from tips.ops import native
 from tips.proofs import read_proofs
 from tips.records import read_json, write_json
 from tips.stages import mean_pose, predict, recheck, train
-from tips.stages._lines import lines_run
-from tips.stages._study import Opened, open_study
 from tips.stages.recheck import Group, affected, sorted_into_groups
 
 NAMES = ("hrnet", "tips")
@@ -273,17 +271,6 @@ def test_runs_that_pass_other_lines_are_a_group_of_their_own(
     assert len(groups(fake)) == 1
     monkeypatch.setitem(LINES, "groups-3", frozenset({("loop.py", 7)}))
     assert set(groups(fake)) == {"groups-1/0", "groups-3/0"}
-
-
-def test_the_lines_of_a_file_that_a_call_passes(tmp_path: Path) -> None:
-    file = tmp_path / "branches.py"
-    file.write_text("A = 1\ndef f(x):\n    if x:\n        return 1\n    return 2\n")
-    names: dict[str, Any] = {}
-    exec(compile(file.read_text(), str(file), "exec"), names)
-    passed = {x: {line for _, line in lines_run(partial(names["f"], x), [file])} for x in (0, 1)}
-    assert passed == {0: {3, 5}, 1: {3, 4}}
-    assert not lines_run(lambda: names["f"](1), [tmp_path / "other.py"])
-    assert not lines_run(lambda: exec(compile("B = 2\n", str(file), "exec"), {}), [file])
 
 
 def test_runs_of_another_change_are_a_group_of_their_own(fake: Opened) -> None:

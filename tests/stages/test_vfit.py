@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from tips import opened
 from tips.config import ConfigError, load_scale
 from tips.interim.vfit.network import VFIT
 from tips.interim.vfit.settings import Settings as Vfit
 from tips.interim.vfit.sizes import SIZES
 from tips.paths import Paths
 from tips.records import RecordError, read_json, write_json
-from tips.stages import _study, interpolate, pack, vfit
+from tips.stages import interpolate, pack, vfit
 from tips.training import loop
 from tips.training.loop import TrainingError
 
@@ -30,7 +31,7 @@ def settings(steps: int, rate: float = 2e-3) -> Vfit:
 
 
 def packed(make_study: Callable, chosen: Vfit | None) -> Paths:
-    _, paths = make_study(pack, _study, vfit=chosen)
+    _, paths = make_study(pack, opened, vfit=chosen)
     write_json({}, paths.manifest)
     pack.run("test")
     return paths
@@ -97,7 +98,7 @@ def test_refusals(make_study: Callable) -> None:
 
 
 def test_clips_that_are_too_short_are_refused(make_study: Callable) -> None:
-    _, paths = make_study(_study, packed=False, between=False, vfit=settings(1))
+    _, paths = make_study(opened, packed=False, between=False, vfit=settings(1))
     write_json({}, paths.manifest)
     with pytest.raises(RecordError, match="clips of 7 frames or more, and there is none"):
         vfit.run("test")

@@ -8,7 +8,7 @@ from tips.reporting import sections
 from tips.tables.groups import GROUPS
 from tips.tables.interim import INTERIM, PsnrRow
 from tips.tables.subsets import SUBSETS_TABLE
-from tips.tables.synthesis import SYNTHESIS
+from tips.tables.synthesis_error import SYNTHESIS
 
 PSNR = [PsnrRow(name, "train", 30.0, 9, "done") for name in ("flow", "vfit")]
 

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from tips import skeleton
 from tips.config import Training
+from tips.criterion import Criterion
 from tips.data.windows import Sample, collate
 from tips.losses.heatmap import HeatmapLoss
 from tips.models.interfaces import Backbone, PoseModel
 from tips.models.layers import SlowParameters
 from tips.tensors import PoseOutput
 from tips.terms import Loss, Pass
-from tips.training.criterion import Criterion
 from tips.training.loop import Job, TrainingError, build_optimizer, fit
 from tips.training.schedule import Draws
 from tips.training.state import StateFolder

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from tips import skeleton
 from tips.build import build_criterion, build_model
 from tips.config import Experiment, load_experiment, load_scale
+from tips.criterion import Criterion, forward_pass
 from tips.models.cost import peak_bytes
 from tips.models.interfaces import PoseModel
 from tips.tensors import Target, Window
-from tips.training.criterion import Criterion, forward_pass
 from tips.training.loop import build_optimizer
 from tips.training.memory import checkpoint_activations
 

@@ -18,23 +18,11 @@ from tips import skeleton
 from tips.config import Crop
 from tips.data.augment import NONE, Draw
 from tips.data.frames import FrameStore
+from tips.instances import Key
 from tips.ops import crop as crops
 from tips.ops.heatmap import encode
-from tips.records import Annotations, Box, Point, points_array
+from tips.records import points_array
 from tips.tensors import Target, Window
-
-
-class Key(NamedTuple):
-    """One person of one frame, frame t, around whom a window is built."""
-
-    split: str
-    sequence: str
-    frame: int
-    length: int  # number of frames of the sequence
-    box: Box
-    joints: tuple[Point | None, ...] | None  # image px; None for a joint, or all, without labels
-    track: int
-    score: float
 
 
 class Stores(NamedTuple):
@@ -62,27 +50,6 @@ class Batch(NamedTuple):
     window: Window
     target: Target
     affines: NDArray[np.float64]  # (B, 2, 3) image px -> map px
-
-
-def keys(annotations: Annotations) -> list[Key]:
-    """Lists every person with at least one labelled joint, in the order of the files."""
-    return [
-        Key(
-            annotations.split,
-            sequence.name,
-            position,
-            len(sequence.frames),
-            person.box,
-            person.joints,
-            person.track,
-            1.0,
-        )
-        for sequence in annotations.sequences
-        for position, frame in enumerate(sequence.frames)
-        if frame.labelled
-        for person in frame.people
-        if any(point is not None for point in person.joints)
-    ]
 
 
 def positions(frame: int, length: int, window: Rows[int]) -> list[int]:

@@ -21,7 +21,7 @@ from tips.tables.sheet import Page, Section, Sheet
 from tips.tables.speed import SPEED
 from tips.tables.state_of_the_art import STATE_OF_THE_ART
 from tips.tables.subsets import SUBSETS_TABLE
-from tips.tables.synthesis import SYNTHESIS
+from tips.tables.synthesis_error import SYNTHESIS
 
 Part = Callable[[Page], Section]
 CONTENTS: Final[tuple[Sheet[Any] | Part, ...]] = (

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from tips.config import BACKBONE
+from tips.planning.paper_size import RELEASE
 from tips.records import RecordError
 from tips.reporting import bench_inference
-from tips.reporting.networks import RELEASE
 from tips.tables import markdown
 from tips.tables.cells import number
 from tips.tables.compared import ORIGIN

@@ -8,33 +8,20 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from tips import records
+from tips.bench.crowd import Crowd, write_crowd
+from tips.bench.evaluation_page import page
+from tips.bench.pairs import quartiles, seconds, timed
 from tips.config import ConfigError
 from tips.evaluation.average_precision import average_precision
 from tips.evaluation.matching import match
-from tips.evaluation.people import Floats
-from tips.evaluation.poseval_files import Style, write_found, write_truth
+from tips.evaluation.poseval_files import Style
 from tips.evaluation.poseval_reader import pairs as file_pairs
 from tips.evaluation.poseval_reader import read_folders
 from tips.records import atomic_path, write_json
-from tips.reporting.bench_evaluation import page
-from tips.stages._progress import track
-from tips.stages._timing import quartiles, seconds, timed
 
 STYLES: tuple[Style, ...] = (17, 18)
-
-
-class Crowd(NamedTuple):
-    """Sizes of a made-up dataset."""
-
-    sequences: int
-    frames: int
-    people: float  # mean per frame
-    vary: bool  # numbers of people differ, every 4th frame and the middle 30 are labelled
 
 
 # The size that the ratio is promised for, and about that of PoseTrack18's validation split.
@@ -74,7 +61,7 @@ def run(
 
 def ratio(crowd: Crowd, style: Style, folder: Path, pairs: int) -> dict[str, Any]:
     """Times json.load of all files, and the evaluation of what was read, in turn."""
-    write(crowd, folder, style)
+    write_crowd(crowd, folder, style)
     files = [file for pair in file_pairs(folder / "gt", folder / "pred") for file in pair]
     clips = read_folders(folder / "gt", folder / "pred")
 
@@ -103,7 +90,7 @@ def ratio(crowd: Crowd, style: Style, folder: Path, pairs: int) -> dict[str, Any
 
 def whole(crowd: Crowd, folder: Path) -> dict[str, Any]:
     """Time and peak memory of `tips evaluate` in a process of its own."""
-    write(crowd, folder, 18)
+    write_crowd(crowd, folder, 18)
     files = [folder / "gt", folder / "pred", "--json", folder / "out.json"]
     command = [sys.executable, "-m", "tips", "evaluate", *map(str, files)]
     began = time.monotonic()
@@ -128,73 +115,3 @@ def whole(crowd: Crowd, folder: Path) -> dict[str, Any]:
         },
         "peak_memory_mb": round(usage.ru_maxrss / 1024),
     }
-
-
-def write(crowd: Crowd, folder: Path, style: Style) -> None:
-    """Writes truth into `gt` and predictions into `pred`, the same for equal sizes."""
-    draw = np.random.default_rng(0)
-    for index in track(range(crowd.sequences), f"writing {crowd.sequences} sequences"):
-        sequence, found = _sequence(crowd, index, draw)
-        annotations = records.Annotations(
-            dataset="crowd", split="val", root="", sequences=(sequence,)
-        )
-        predictions = records.Predictions(variant="noise", seed=0, boxes="gt", sequences=(found,))
-        write_truth(annotations, folder / "gt", style)
-        write_found(predictions, annotations, folder / "pred", style)
-
-
-def _sequence(
-    crowd: Crowd, index: int, draw: np.random.Generator
-) -> tuple[records.Sequence, records.SequencePredictions]:
-    """Noisy people in a 1280 x 720 frame, half as many false ones, every second frame a region."""
-    name, middle = f"{index:06d}_mpii_test", crowd.frames // 2
-    frames, poses = [], []
-    for f in range(crowd.frames):
-        n = max(1, int(draw.poisson(crowd.people))) if crowd.vary else int(crowd.people)
-        labelled = not crowd.vary or f % 4 == 0 or abs(f - middle) < 15
-        real = _people(n, draw)
-        ring = draw.uniform(0, 720, 2) + np.round(draw.normal(0, 80, (20, 2)))
-        frames.append(
-            records.Frame(
-                file=f"images/val/{name}/{f:06d}.jpg",
-                id=10_000_000_000 + 10_000 * index + f,
-                labelled=labelled,
-                ignore=(_points(ring),) if f % 2 else (),
-                people=tuple(_person(*item, draw) for item in enumerate(real) if labelled),
-            )
-        )
-        wrong = _people(int(crowd.vary) * n // 2, draw)
-        guesses = np.concatenate([real + draw.normal(0, 8, real.shape), wrong])
-        found = tuple(_pose(track, joints, draw) for track, joints in enumerate(guesses))
-        poses.append(records.FramePoses(frame=f, poses=found))
-    sequence = records.Sequence(
-        name=name, width=1280, height=720, motion=name, frames=tuple(frames)
-    )
-    return sequence, records.SequencePredictions(name=name, frames=tuple(poses))
-
-
-def _people(n: int, draw: np.random.Generator) -> Floats:
-    middles = draw.uniform((100, 150), (1180, 570), (n, 2))
-    return middles[:, None] + draw.normal(0, (30, 60), (n, 15, 2))
-
-
-def _points(array: Floats) -> tuple[tuple[float, float], ...]:
-    return tuple((x, y) for x, y in np.round(array, 2).tolist())
-
-
-def _person(track: int, joints: Floats, draw: np.random.Generator) -> records.Person:
-    seen = draw.random(15) < 0.85
-    x, y = (float(value) for value in joints.min(axis=0))
-    return records.Person(
-        track=track,
-        box=(x, y, 120.0, 240.0),
-        head=(x, y, 28.0, 36.0),
-        joints=tuple(
-            point if here else None for point, here in zip(_points(joints), seen, strict=True)
-        ),
-    )
-
-
-def _pose(track: int, joints: Floats, draw: np.random.Generator) -> records.Pose:
-    scores = np.round(draw.random(15), 6).tolist()
-    return records.Pose(track=track, score=scores[0], joints=_points(joints), scores=tuple(scores))

@@ -10,22 +10,21 @@ import torch
 from torch import Tensor
 
 from tips import provenance
+from tips.bench.pairs import Call, quartiles, seconds
 from tips.build import build_model
 from tips.config import BACKBONE, ConfigError, Experiment, load_study
+from tips.device import cpu_flags, keep_freed_memory, using_threads
 from tips.models.backbones.timm_hrnet import TimmHRNet
 from tips.models.cost import Macs, multiply_adds
 from tips.models.interfaces import PoseModel
+from tips.opened import EXPERIMENTS
 from tips.ops import native
+from tips.planning.paper_size import RELEASE
+from tips.planning.subject import subject
+from tips.progress import track
 from tips.records import atomic_path, write_json
 from tips.reporting.bench_inference import page
-from tips.reporting.networks import RELEASE
-from tips.stages._progress import track
-from tips.stages._study import EXPERIMENTS
-from tips.stages._timing import Call, quartiles, seconds
-from tips.stages.bench import using
-from tips.stages.cost import subject
 from tips.tables.published import load_tables
-from tips.training.device import cpu_flags, keep_freed_memory
 
 NETWORKS = ("tips-without-vfit", "tips")
 AMX = "amx_bf16"
@@ -66,7 +65,7 @@ def run(
     macs = _arithmetic(experiments)
     timed: dict[str, list[Record]] = {"passes": [], "networks": []}
     for threads in THREADS:
-        with using(threads), torch.inference_mode():
+        with using_threads(threads), torch.inference_mode():
             found = rounds(passes | windows | backbones, runs)
         here = {"threads": threads}
         timed["passes"] += [here | {"name": key} | _times(found[key]) for key in passes]

@@ -11,19 +11,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips import skeleton
+from tips.bench.kernel_pages import training_page
+from tips.bench.pairs import quartiles, timed
 from tips.build import build_criterion, build_model
 from tips.config import FULL, ConfigError, Experiment, load_experiment, load_study
+from tips.criterion import forward_pass
+from tips.device import using_threads
 from tips.models.interfaces import Backbone, PoseModel
+from tips.opened import EXPERIMENTS
 from tips.ops import native
 from tips.ops.heatmap import encode
+from tips.progress import track
 from tips.records import atomic_path, write_json
-from tips.reporting.kernels import training_page
-from tips.stages._progress import track
-from tips.stages._study import EXPERIMENTS
-from tips.stages._timing import quartiles, timed
-from tips.stages.bench import using
 from tips.tensors import Target, Window
-from tips.training.criterion import forward_pass
 from tips.training.loop import build_optimizer
 
 
@@ -69,7 +69,7 @@ def run(
     }
     rows = []
     for threads in (1, 2):
-        with using(threads):
+        with using_threads(threads):
             for name, (experiment, batch, count) in track(cases.items(), f"{threads} thread", 2):
                 model = _model(experiment, given=name.startswith("paper"))
                 step = training_step(experiment, model, batch)

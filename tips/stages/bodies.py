@@ -5,7 +5,7 @@ from pathlib import Path
 from tips.config.embedded import load_embedded
 from tips.mocap.bank import anny_model, build_bank, import_anny
 from tips.mocap.body import save_bank
-from tips.stages._progress import track
+from tips.progress import track
 
 
 def run(

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tips.config import load_study
+from tips.device import choose_device, use_bfloat16
 from tips.ops.native import backend
 from tips.paths import Paths, study_paths
-from tips.training.device import choose_device, use_bfloat16
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "mlflow")
 SPACE = 5.0  # GB, of a desk study with its data

@@ -13,14 +13,14 @@ from rich.table import Table
 
 from tips import records, skeleton
 from tips.config import ConfigError
+from tips.evaluation import summary
 from tips.evaluation.average_precision import Scores, average_precision
 from tips.evaluation.matching import THRESHOLD, match
 from tips.evaluation.oks import AREA_FACTOR, SIGMAS, coco_ap, part_oks
 from tips.evaluation.people import HEAD_FACTOR, Clip, Rule
 from tips.evaluation.poseval_reader import Pair, pairs, read_pair
 from tips.evaluation.poseval_side import NO_SCORE
-from tips.reporting import evaluation
-from tips.stages._progress import track
+from tips.progress import track
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def run(
         "ties": "file order",
         "joints": list(skeleton.JOINTS),
     }
-    result = evaluation.as_json(scores)
+    result = summary.as_json(scores)
     if oks:
         switches |= {"sigmas": list(SIGMAS[sigmas]), "area_factor": area_factor}
         result["oks"] = _oks(clips, SIGMAS[sigmas], area_factor)
@@ -155,8 +155,8 @@ def _write_csv(scores: Scores, switches: Mapping[str, Any], path: Path) -> None:
     names = ("rule", "threshold", "head_factor", "ties")
     with records.atomic(path) as stream:
         rows = csv_file.writer(stream, lineterminator="\n")
-        rows.writerow([*evaluation.HEADER, *names])
-        for row in [*evaluation.joint_rows(scores), *evaluation.column_rows(scores)]:
+        rows.writerow([*summary.HEADER, *names])
+        for row in [*summary.joint_rows(scores), *summary.column_rows(scores)]:
             cells = ["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in row]
             rows.writerow([*cells, *(switches[name] for name in names)])
 
@@ -169,15 +169,15 @@ def _in_words(switches: Mapping[str, Any]) -> str:
 
 
 def _print(scores: Scores, caption: str) -> None:
-    totals = evaluation.column_rows(scores)
+    totals = summary.column_rows(scores)
     wide = Table(title="AP")
     for name, *_ in totals:
         wide.add_column(name, justify="right")
     wide.add_row(*(_cell(ap) for _, ap, *_ in totals))
     by_joint = Table("joint", caption=caption)
-    for name in evaluation.HEADER[1:]:
+    for name in summary.HEADER[1:]:
         by_joint.add_column({"ap": "AP"}.get(name, name), justify="right")
-    for joint, *values in [*evaluation.joint_rows(scores), totals[-1]]:
+    for joint, *values in [*summary.joint_rows(scores), totals[-1]]:
         by_joint.add_row(joint, *map(_cell, values), end_section=joint == skeleton.JOINTS[-1])
     console = Console()
     console.print(wide)

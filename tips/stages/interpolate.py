@@ -15,14 +15,15 @@ from tips import code, kinds, provenance, records
 from tips.build import build_generator, can_generate
 from tips.config import ConfigError, Dataset
 from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
+from tips.device import choose_device, keep_freed_memory, use_threads
 from tips.freshness import interim_code
+from tips.interim.configured import generator_settings, interpolator
 from tips.interim.generator import interpolate_clip
 from tips.interim.true.generator import has_true_frames, true_frames
+from tips.opened import Opened, open_study
 from tips.ops.compile import prepare_kernels
 from tips.ops.image import NumberedImages, psnr, write_jpeg
-from tips.stages._progress import track
-from tips.stages._study import Opened, generator_settings, interpolator, open_study
-from tips.training.device import choose_device, keep_freed_memory, use_threads
+from tips.progress import track
 
 TRUE: Final = "true"  # read, not generated
 

@@ -3,10 +3,10 @@
 import torch
 
 from tips.config import ConfigError
+from tips.opened import open_study
 from tips.ops.compile import build
 from tips.ops.native import Kind
 from tips.records import write_json
-from tips.stages._study import open_study
 
 WISHES = ("auto", "yes", "no")
 

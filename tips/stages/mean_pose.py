@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from tips import records, skeleton
 from tips.config import MEAN_POSE
-from tips.data.windows import Key
-from tips.data.windows import keys as labelled_keys
 from tips.freshness import computing_code, digests, prediction_files, settings_of
+from tips.instances import Found, Key, box_keys, gather, labelled_keys
+from tips.opened import open_study, read_annotations
 from tips.records import (
     Annotations,
     Detections,
@@ -16,8 +16,6 @@ from tips.records import (
     RecordError,
     points_array,
 )
-from tips.stages._study import open_study, read_annotations
-from tips.stages.predict import Found, box_keys, gather
 
 
 def run(scale: str = "desk", root: str = "") -> None:

@@ -6,7 +6,7 @@ import tips.records as records
 from tips.config import load_study
 from tips.data.frames import FileFrames, pack
 from tips.paths import study_paths
-from tips.stages._progress import track
+from tips.progress import track
 
 
 def run(scale: str = "desk", root: str = "") -> None:

@@ -5,16 +5,15 @@ import numpy as np
 from tips import records
 from tips.config import ConfigError
 from tips.data.frames import open_frames
-from tips.data.windows import Key
+from tips.device import use_threads
+from tips.instances import Found, Key, box_keys, gather
+from tips.opened import open_study, read_annotations
 from tips.peers import networks
 from tips.peers.known import PEERS, Peer
 from tips.peers.networks import Answer
+from tips.progress import track
 from tips.records import Detections, Pose, Predictions
 from tips.skeleton import Skeleton
-from tips.stages._progress import track
-from tips.stages._study import open_study, read_annotations
-from tips.stages.predict import Found, box_keys, gather
-from tips.training.device import use_threads
 
 
 def run(peer: str, scale: str = "desk", root: str = "", threads: int = 1) -> None:

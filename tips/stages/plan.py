@@ -8,11 +8,11 @@ from rich.table import Table
 
 from tips import records
 from tips.config import FULL, NOWHERE, ConfigError, Study, load_study
-from tips.data.windows import keys
+from tips.instances import labelled_keys
 from tips.paths import Paths, study_paths
+from tips.planning import card_memory, hours
+from tips.progress import track
 from tips.records import Annotations
-from tips.reporting import memory, plan
-from tips.stages._progress import track
 from tips.tables.published import load_tables
 
 EXPERIMENTS = Path("experiments")
@@ -65,17 +65,17 @@ def run(
     study = load_study(scale, EXPERIMENTS, root or NOWHERE, seeds or None)
     numbers: dict[str, Any] = {"scale": scale}
     try:
-        given = plan.parse_times(seconds_per_step)
+        given = hours.parse_times(seconds_per_step)
         numbers |= _hours(scale, study, given, windows, measure=measure)
-    except plan.UnknownHoursError as error:
+    except hours.UnknownHoursError as error:
         if not card_gib:
             raise
         print(f"Hours are unknown: {error}")
     if card_gib:
-        card, checkpointing = round(card_gib * memory.GIB), study.scale.checkpointing
+        card, checkpointing = round(card_gib * card_memory.GIB), study.scale.checkpointing
         held = _footprints(study)
         _print_memory(held, card, checkpointing)
-        numbers["memory"] = memory.as_json(held, card, checkpointing=checkpointing)
+        numbers["memory"] = card_memory.as_json(held, card, checkpointing=checkpointing)
     if json is not None:
         records.write_json(numbers, json)
 
@@ -86,20 +86,20 @@ def _hours(
     """Prints the hours of every training and table; returns them as plain data."""
     paths = study_paths(study.scale)
     tables = load_tables(EXPERIMENTS / "tables.yaml", study.scale.dataset.release)
-    found = _windows(study, paths, windows) if plan.depends_on_windows(study) else None
-    measured = _measured(study) if measure else plan.measured_times(study, paths)
-    trainings = plan.trainings(study, found, plan.step_times(study, given, measured))
-    needs = plan.tables_needs(study, tables, trainings)
+    found = _windows(study, paths, windows) if hours.depends_on_windows(study) else None
+    measured = _measured(study) if measure else hours.measured_times(study, paths)
+    trainings = hours.trainings(study, found, hours.step_times(study, given, measured))
+    needs = hours.tables_needs(study, tables, trainings)
     _print(f"scale {scale}, {paths.dataset}", found, needs)
-    return plan.as_json(scale, found, needs)
+    return hours.as_json(scale, found, needs)
 
 
-def _measured(study: Study) -> dict[str, plan.StepTime]:
-    from tips.stages._steps import measured_steps  # as below
+def _measured(study: Study) -> dict[str, hours.StepTime]:
+    from tips.planning.step_times import measured_steps  # as below
 
     times, misfits = measured_steps(study)
     if FULL in misfits:
-        raise plan.UnknownHoursError(
+        raise hours.UnknownHoursError(
             f"{FULL}: its batch does not fit this card; `tips plan --card-gib GIB` tells "
             "which does: make training.batch smaller and training.accumulation larger"
         )
@@ -108,9 +108,9 @@ def _measured(study: Study) -> dict[str, plan.StepTime]:
     return times
 
 
-def _footprints(study: Study) -> list[memory.Footprint]:
-    from tips.stages._memory import footprint  # torch is slow to import, and hours need none
-    from tips.training.device import make_repeatable
+def _footprints(study: Study) -> list[card_memory.Footprint]:
+    from tips.device import make_repeatable  # torch is slow to import, and hours need none
+    from tips.planning.footprint import footprint
 
     make_repeatable()  # as in a training: what torch repeats by copies holds more
 
@@ -118,39 +118,47 @@ def _footprints(study: Study) -> list[memory.Footprint]:
     return [footprint(name, study.variant(name).experiment) for name in track(names, "memory")]
 
 
-def _print_memory(held: list[memory.Footprint], card: int, checkpointing: bool) -> None:
+def _print_memory(held: list[card_memory.Footprint], card: int, checkpointing: bool) -> None:
     table = Table(
-        title=f"The largest batch of a card with {card / memory.GIB:g} GiB", caption=memory.BASIS
+        title=f"The largest batch of a card with {card / card_memory.GIB:g} GiB",
+        caption=card_memory.BASIS,
     )
     for name in ("network", "checkpointing", "precision"):
         table.add_column(name)
-    for name in ("MiB / window", "largest batch", f"for {memory.EFFECTIVE}", "configured, GiB"):
+    for name in (
+        "MiB / window",
+        "largest batch",
+        f"for {card_memory.EFFECTIVE}",
+        "configured, GiB",
+    ):
         table.add_column(name, justify="right")
-    for row in memory.fits(held, card):
+    for row in card_memory.fits(held, card):
         table.add_row(
             *(row.variant, "on" if row.checkpointed else "off", "AMP" if row.amp else "fp32"),
             *(f"{row.window / 2**20:,.0f}", str(row.largest), row.accumulation),
-            f"{row.needed / memory.GIB:.1f}",
+            f"{row.needed / card_memory.GIB:.1f}",
             end_section=row.checkpointed and row.amp,
         )
     console = Console()
     console.print(table)
-    for line in memory.verdicts(held, card, checkpointing=checkpointing):
+    for line in card_memory.verdicts(held, card, checkpointing=checkpointing):
         console.print(line)
 
 
-def _windows(study: Study, paths: Paths, given: int) -> plan.Windows:
+def _windows(study: Study, paths: Paths, given: int) -> hours.Windows:
     if given < 0:
         raise ConfigError(f"--windows must be positive; got {given}")
     if given:
-        return plan.Windows(given, "given")
+        return hours.Windows(given, "given")
     file = paths.annotations("train")
     if file.is_file():
-        return plan.Windows(len(keys(records.read(Annotations, file))), f"counted, {file}")
-    return plan.published_windows(study)
+        return hours.Windows(
+            len(labelled_keys(records.read(Annotations, file))), f"counted, {file}"
+        )
+    return hours.published_windows(study)
 
 
-def _print(what: str, windows: plan.Windows | None, needs: tuple[plan.Needs, ...]) -> None:
+def _print(what: str, windows: hours.Windows | None, needs: tuple[hours.Needs, ...]) -> None:
     by_training = Table(title=f"Trainings, {what}")
     by_training.add_column("training", overflow="fold")
     for name in ("seeds", "steps", "s / step", "hours"):

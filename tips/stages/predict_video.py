@@ -10,16 +10,17 @@ import torch
 from tips import kinds
 from tips.build import build_generator, can_generate
 from tips.config import ConfigError
-from tips.data.windows import Key, Stores, WindowSet
+from tips.data.windows import Stores, WindowSet
+from tips.device import choose_device, keep_freed_memory, use_threads
 from tips.evaluation.poseval_files import stream_found
+from tips.inference.detector import detect, load_detector
+from tips.inference.predictor import Predictor
+from tips.inference.run_folder import TrainedRun, open_run
+from tips.instances import Key
 from tips.interim.generator import InterimGenerator
 from tips.ops.image import Image
+from tips.progress import track
 from tips.records import Box, Pose, RecordError
-from tips.stages._progress import track
-from tips.stages._trained import TrainedRun, open_run
-from tips.stages.detect import detect, load_detector
-from tips.stages.predict import Predictor
-from tips.training.device import choose_device, keep_freed_memory, use_threads
 from tips.video.boxes import Finder, PersonBox, from_file, read_boxes, whole_frame
 from tips.video.clip import Clip, open_clip
 from tips.video.links import Linker

@@ -11,11 +11,11 @@ from tips.data.boxes import true_boxes
 from tips.data.kinds import reader
 from tips.data.releases import RELEASES, differences
 from tips.evaluation.straightness import straightness
+from tips.opened import Opened, open_study
 from tips.paths import Paths
+from tips.progress import track
 from tips.provenance import file_digest
 from tips.records import Annotations, Sequence
-from tips.stages._progress import track
-from tips.stages._study import Opened, open_study
 
 log = logging.getLogger(__name__)
 GAPS = (1, 2, 4)  # frames to either side

@@ -17,21 +17,22 @@ from tips import provenance, records
 from tips.chain import INTERPOLATOR, Judge, Link, served
 from tips.checkpoints import read_checkpoint
 from tips.config import Variant, digest
+from tips.coverage import Lines, lines_run
+from tips.device import choose_device, set_up_training
 from tips.freshness import computing_code, digests, training_code, training_files
+from tips.inference.loading import trained_model
+from tips.inference.validation import predict
 from tips.models.interfaces import PoseModel
+from tips.opened import Opened, open_study
 from tips.ops.compile import prepare_kernels
 from tips.ops.native import kernels_of
 from tips.paths import scored
+from tips.progress import track
 from tips.proofs import Pair, Proof, Run, add_proofs, read_proofs
 from tips.provenance import PACKAGE
 from tips.records import Predictions, RecordError
-from tips.stages import vfit
-from tips.stages._lines import Lines, lines_run
-from tips.stages._progress import track
-from tips.stages._study import Opened, open_study
-from tips.stages.predict import predict
-from tips.stages.train import build_job, state_key, trained_model
-from tips.training.device import choose_device, set_up_training
+from tips.training.interpolator_job import build_interpolator_job
+from tips.training.job import build_job, state_key
 from tips.training.loop import build_optimizer, fit, pose_terms
 from tips.training.schedule import batches
 from tips.training.state import StateFolder
@@ -213,7 +214,7 @@ def prove_interpolator(opened: Opened, link: Link) -> Proof:
     key = digest({"code": computing_code("vfit"), "data": link.record["input_digests"]})
     state = StateFolder(opened.paths.rechecked("vfit", "0"), key)
     with state.locked():
-        job = vfit.build_job(opened, device)
+        job = build_interpolator_job(opened, device)
         fit(job, state)
         state.clear()
     compare("VFIT", read_checkpoint(link.file)["model"], job.model.state_dict(), link)

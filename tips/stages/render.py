@@ -11,8 +11,8 @@ from tips.mocap.body import load_bank
 from tips.mocap.motion import read_clips
 from tips.mocap.render import Renderer
 from tips.mocap.write import World, sequence_index, write_sequence
+from tips.progress import track
 from tips.records import write_json
-from tips.stages._progress import track
 
 FOLDERS = ("images", "between", "annotations", "truth")
 

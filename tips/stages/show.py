@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tips.config import ConfigError
-from tips.stages._study import open_study
-from tips.stages.pictures import draw_windows
+from tips.opened import open_study
+from tips.pictures.samples import draw_windows
 
 SPLITS = ("train", "val")
 

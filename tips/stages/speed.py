@@ -3,30 +3,21 @@
 Models take turns, so that a drift of the machine meets all of them alike.
 """
 
-import time
 from collections.abc import Callable
-from statistics import median
-from typing import NamedTuple
 
 import torch
 
 from tips import records
+from tips.bench.interleaved import interleaved
 from tips.build import build_generator, can_generate
 from tips.config import BACKBONE, Crop, Variant
 from tips.data.windows import normalise
+from tips.device import choose_device, use_threads
+from tips.inference.loading import trained_model
+from tips.interim.configured import generator_settings
+from tips.opened import Opened, open_study
 from tips.ops.native import backend
-from tips.stages._progress import track
-from tips.stages._study import Opened, generator_settings, open_study
-from tips.stages.train import trained_model
 from tips.tensors import Window
-from tips.training.device import choose_device, use_threads
-
-
-class Timing(NamedTuple):
-    """Medians over the repeats, seconds."""
-
-    wall: float
-    cpu: float
 
 
 def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int = 2) -> None:
@@ -69,24 +60,6 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
         },
         paths.speed,
     )
-
-
-def interleaved(
-    calls: dict[str, Callable[[], object]], repeats: int, device: torch.device
-) -> dict[str, Timing]:
-    """Runs all calls in turn `repeats` times, after one round of warm-up."""
-    walls: dict[str, list[float]] = {name: [] for name in calls}
-    cpus: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in track(range(repeats + 1), "timing"):
-        for name, call in calls.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            call()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            if turn:
-                walls[name].append(time.perf_counter() - wall)
-                cpus[name].append(time.process_time() - cpu)
-    return {name: Timing(median(walls[name]), median(cpus[name])) for name in calls}
 
 
 def _call(opened: Opened, variant: Variant, device: torch.device) -> Callable[[], object]:

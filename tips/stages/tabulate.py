@@ -7,9 +7,9 @@ from tips import records
 from tips.chain import Judge
 from tips.config import load_study
 from tips.paths import study_paths
+from tips.progress import track
 from tips.proofs import read_proofs
 from tips.reporting.contents import SHEETS
-from tips.stages._progress import track
 from tips.tables.collect import collect
 from tips.tables.published import load_tables
 from tips.tables.results import Points

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from tips.config import load_study
 from tips.paths import study_paths
-from tips.reporting.mlflow_sync import sync
-from tips.reporting.run_files import read_runs, table_tags
 from tips.tables.published import load_tables
+from tips.tracking.mlflow_sync import experiment_name, sync
+from tips.tracking.run_files import read_runs, table_tags
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,3 @@ def run(scale: str = "desk", root: str = "") -> None:
     runs = read_runs(paths.results / "runs" / paths.dataset)
     counts = sync(paths.mlflow, experiment_name(study.scale.name, paths.dataset), runs, tags)
     log.info("%s: %d runs written, %d kept, %d removed", paths.mlflow, *counts)
-
-
-def experiment_name(scale: str, dataset: str) -> str:
-    """Name of the MLflow experiment of one scale and dataset."""
-    return f"{scale} {dataset}"

@@ -1,47 +1,29 @@
 """Trains one variant with one seed; continues after any kill."""
 
-import importlib
 import logging
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from tips import code, provenance, records
-from tips.build import build_criterion, build_model, load_backbone, load_pretrained
-from tips.checkpoints import load_weights, read_checkpoint
-from tips.config import ConfigError, Experiment, Parts, Variant, digest
-from tips.data.windows import Key, keys
-from tips.freshness import (
-    CHECKPOINTING,
-    backbone_file,
-    digests,
-    training_code,
-    training_digest,
-    training_files,
-)
-from tips.models.interfaces import PoseModel
+from tips import provenance, records
+from tips.config import ConfigError
+from tips.device import choose_device, set_up_training
+from tips.freshness import digests, training_code, training_files
+from tips.opened import open_study
 from tips.ops.compile import prepare_kernels
 from tips.ops.native import kernels_of
-from tips.records import Annotations, RecordError
-from tips.stages._recording import (
+from tips.training.finished import CHECKPOINT, JOURNAL, RECORD, WEIGHTS, FinishedRun
+from tips.training.job import build_job, state_key
+from tips.training.loop import Job, Outcome, TrainingError, fit
+from tips.training.recording import (
     circumstances,
     keep_interpolator,
     note_trigger,
     noted_trigger,
     origin,
 )
-from tips.stages._study import Opened, open_study, open_windows, read_annotations
-from tips.training.batches import AugmentedWindows, load_batches
-from tips.training.device import choose_device, set_up_training, use_bfloat16
-from tips.training.finished import CHECKPOINT, JOURNAL, RECORD, WEIGHTS, FinishedRun
-from tips.training.loop import Job, Outcome, TrainingError, fit
-from tips.training.schedule import Draws
 from tips.training.state import StateFolder, save_tensors
 
 log = logging.getLogger(__name__)
-
-INTERPOLATOR = "vfit.pt"
 
 
 def run(
@@ -113,67 +95,6 @@ def _fitted(job: Job, state: StateFolder, failure: Path) -> Outcome:
         raise
 
 
-def state_key(
-    opened: Opened, variant: Variant, seed: int, made_by: dict[str, str], inputs: dict[str, str]
-) -> str:
-    """What an unfinished training's state belongs to."""
-    config = training_digest(variant.experiment, opened.study.scale)
-    return digest({"config": config, "seed": seed, "code": code.summary(made_by), **inputs})
-
-
-def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device) -> Job:
-    """Builds model, losses and data of one training."""
-    experiment = variant.experiment
-    autocast = use_bfloat16(experiment.training.precision, device)
-    torch.manual_seed(seed)
-    model = build_model(experiment, _groups(opened, variant), autocast)
-    if not experiment.first_stage:
-        load_backbone(model, backbone_file(*opened, variant.name, seed))
-    elif experiment.backbone.weights is not None:
-        # Paper: HRNet-W48 pre-trained on COCO; here: only where `backbone.weights` names that
-        # file, because no package registry has it; else stage one starts at random.
-        load_pretrained(model, Path(experiment.backbone.weights))
-    if opened.study.scale.checkpointing:
-        importlib.import_module(CHECKPOINTING).checkpoint_activations(model)
-    criterion = build_criterion(experiment, model)
-    samples, pools, splits = training_keys(opened, variant)
-    windows = open_windows(opened, variant, splits)
-    dataset = AugmentedWindows(windows, samples, experiment.augmentation, seed)
-    return Job(
-        model=model.to(device),
-        criterion=criterion.to(device),
-        settings=experiment.training,
-        pools=pools,
-        load=lambda order: load_batches(dataset, order, experiment.training.workers),
-        seed=seed,
-        device=device,
-    )
-
-
-def _groups(opened: Opened, variant: Variant) -> Parts:
-    experiment = variant.experiment
-    count = experiment.spectral_groups
-    spectral = None if count is None else opened.paths.groups(str(count))
-    return experiment.groups(spectral, opened.study.scale.dataset.body)
-
-
-def training_keys(
-    opened: Opened, variant: Variant
-) -> tuple[list[Key], list[Draws], list[Annotations]]:
-    """Lists the samples: windows of the train split, then stills where the variant takes them."""
-    settings = variant.experiment.training
-    splits = [read_annotations(opened.paths, "train")]
-    takes = [settings.windows_per_epoch]
-    if settings.stills_per_epoch and "stills" in opened.study.scale.splits:
-        splits.append(read_annotations(opened.paths, "stills"))
-        takes.append(settings.stills_per_epoch)
-    lists = [keys(annotations) for annotations in splits]
-    if not lists[0]:
-        raise RecordError(f"{opened.paths.annotations('train')}: no labelled person to train on")
-    pools = [Draws(len(found), take) for found, take in zip(lists, takes, strict=True)]
-    return [key for found in lists for key in found], pools, splits
-
-
 def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) -> None:
     """Writes the files of a run, the record last."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -188,24 +109,3 @@ def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) ->
             stream.write(diff)
     weights = {WEIGHTS: provenance.file_digest(folder / CHECKPOINT)}
     records.write_json(record | weights | {"commit": commit, "dirty": bool(diff)}, folder / RECORD)
-
-
-def trained_model(opened: Opened, variant: Variant, seed: int, device: torch.device) -> PoseModel:
-    """Loads a finished run's model, ready to predict."""
-    path = opened.paths.checkpoint(variant.name, str(seed))
-    return load_trained(variant.experiment, _groups(opened, variant), path, device)
-
-
-def load_trained(
-    experiment: Experiment, groups: Parts, checkpoint: Path, device: torch.device
-) -> PoseModel:
-    """Builds a model and loads a finished run's weights into it, ready to predict.
-
-    Raises:
-        RecordError: the checkpoint is missing, truncated or of another network.
-    """
-    prepare_kernels(device)
-    autocast = use_bfloat16(experiment.training.precision, device)
-    model = build_model(experiment, groups, autocast)
-    load_weights(model, read_checkpoint(checkpoint)["model"], checkpoint)
-    return model.to(device).eval()

@@ -7,8 +7,7 @@ from pathlib import Path
 from tips.config import load_study
 from tips.paths import study_paths
 from tips.records import RecordError
-from tips.reporting.mlflow_sync import ARTIFACTS, links
-from tips.stages.track import experiment_name
+from tips.tracking.mlflow_sync import ARTIFACTS, experiment_name, links
 
 
 def run(scale: str = "desk", root: str = "", port: int = 5000) -> None:

@@ -10,7 +10,7 @@ from tips.data import layout
 from tips.data.archives import Bundle, present, unpack
 from tips.data.download import download
 from tips.data.releases import RELEASES, instructions
-from tips.stages._study import open_study
+from tips.opened import open_study
 
 log = logging.getLogger(__name__)
 FOLDER = "unpacked"

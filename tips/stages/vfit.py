@@ -1,31 +1,19 @@
 """Trains the interim generator `vfit` on the dataset's own true middle frames."""
 
 import logging
-from collections.abc import Iterator
-from typing import Any
 
 import torch
 
 from tips import code, provenance, records
 from tips.config import ConfigError, digest
-from tips.data.frames import open_frames
-from tips.data.middle import MiddleFrames, stack_middles
+from tips.device import choose_device, set_up_training
 from tips.freshness import computing_code
-from tips.interim.true.generator import has_true_frames, true_frames
-from tips.interim.vfit.network import VFIT
-from tips.interim.vfit.sizes import SIZES
+from tips.opened import open_study
 from tips.ops.compile import prepare_kernels
 from tips.ops.native import backend, kernels_of
-from tips.records import RecordError
-from tips.stages._study import Opened, open_study, read_annotations
-from tips.training.batches import load_batches
-from tips.training.device import choose_device, set_up_training
-from tips.training.interpolation import MiddleLoss, middle_terms
-from tips.training.loop import Job, fit
-from tips.training.schedule import Draws
+from tips.training.interpolator_job import SEED, build_interpolator_job
+from tips.training.loop import fit
 from tips.training.state import StateFolder, save_tensors
-
-SEED = 0
 
 
 def run(
@@ -62,7 +50,7 @@ def run(
     file = opened.paths.vfit
     state = StateFolder(opened.paths.state("vfit", str(SEED)), digest(inputs))
     with state.locked():
-        job = build_job(opened, target)
+        job = build_interpolator_job(opened, target)
         outcome = fit(job, state)
         save_tensors({"model": job.model.state_dict()}, file)
         with records.atomic(file.with_name("train.jsonl")) as journal:
@@ -85,36 +73,3 @@ def run(
             file.with_name("provenance.json"),
         )
         state.clear()
-
-
-def build_job(opened: Opened, device: torch.device) -> Job:
-    """Builds network, losses and data of the training. Raises RecordError without long clips."""
-    scale, paths = opened.study.scale, opened.paths
-    assert scale.vfit is not None
-    assert scale.vfit.training is not None
-    settings = scale.vfit.training
-    annotations = read_annotations(paths, "train")
-    truth = true_frames(paths.root, "train") if has_true_frames(paths.root, "train") else None
-    frames = open_frames(scale.dataset, paths, annotations)
-    samples = MiddleFrames(frames, truth, annotations, scale.vfit.crop, SEED)
-    if not len(samples):
-        least = samples.offsets[-1] - samples.offsets[0] + 1
-        raise RecordError(
-            f"{paths.annotations('train')}: VFIT learns from clips of {least} frames or more, and "
-            "there is none; use interim 'flow'"
-        )
-    torch.manual_seed(SEED)
-
-    def load(order: Iterator[list[tuple[int, int]]]) -> Any:
-        return load_batches(samples, order, settings.workers, stack_middles)
-
-    return Job(
-        model=VFIT(SIZES[scale.vfit.size]).to(device),
-        criterion=MiddleLoss(),
-        settings=settings,
-        pools=[Draws(len(samples), settings.windows_per_epoch)],
-        load=load,
-        seed=SEED,
-        device=device,
-        terms=middle_terms,
-    )

@@ -8,7 +8,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from tips.config import Augmentation
 from tips.data.augment import draw
-from tips.data.windows import Key, Sample, WindowSet, collate
+from tips.data.windows import Sample, WindowSet, collate
+from tips.instances import Key
 
 
 class AugmentedWindows(Dataset[Sample]):

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tips.config import Training
+from tips.criterion import forward_pass
 from tips.data.windows import Sample, to_device
 from tips.models.interfaces import PoseModel
 from tips.models.layers import SlowParameters
-from tips.training.criterion import forward_pass
 from tips.training.meter import Meter
 from tips.training.schedule import Draws, batches, rate_factor, steps_per_epoch
 from tips.training.state import StateFolder

@@ -6,8 +6,8 @@ from tips import records
 from tips.config import BACKBONE, ConfigError, Study, load_study
 from tips.freshness import training_digest
 from tips.paths import study_paths
-from tips.reporting import plan
-from tips.reporting.plan import StepTime, Windows
+from tips.planning import hours
+from tips.planning.hours import StepTime, Windows
 from tips.tables.controls import your_variants
 from tips.tables.published import load_tables
 
@@ -23,12 +23,12 @@ def study(scale: str = "paper-posetrack17", seeds: int | None = None) -> Study:
     return found._replace(variants=kept)
 
 
-def needs(opened: Study, seconds: float = 36.0) -> dict[str, plan.Needs]:
+def needs(opened: Study, seconds: float = 36.0) -> dict[str, hours.Needs]:
     tables = load_tables(EXPERIMENTS / "tables.yaml", opened.scale.dataset.release)
-    trainings = plan.trainings(
+    trainings = hours.trainings(
         opened, Windows(100, "a test"), lambda name: StepTime(seconds, "a test")
     )
-    return {row.name: row for row in plan.tables_needs(opened, tables, trainings)}
+    return {row.name: row for row in hours.tables_needs(opened, tables, trainings)}
 
 
 def test_shared_trainings_are_in_every_table_and_once_in_the_sums() -> None:
@@ -80,21 +80,21 @@ def test_fixed_numbers_of_windows_need_no_dataset() -> None:
     settings = desk.variant("tips").experiment.training
     assert settings.windows_per_epoch is not None
     wanted = settings.epochs * (settings.windows_per_epoch // settings.batch)
-    assert plan.steps(desk.variant("tips").experiment, desk, None) == wanted
-    assert plan.depends_on_windows(desk)  # its backbone sees every window
+    assert hours.steps(desk.variant("tips").experiment, desk, None) == wanted
+    assert hours.depends_on_windows(desk)  # its backbone sees every window
     alone = desk._replace(variants={"tips": desk.variant("tips")})
-    assert not plan.depends_on_windows(alone)
-    assert [t.steps for t in plan.trainings(alone, None, lambda _: StepTime(1, "")).values()] == [
+    assert not hours.depends_on_windows(alone)
+    assert [t.steps for t in hours.trainings(alone, None, lambda _: StepTime(1, "")).values()] == [
         wanted
     ]
 
 
 def test_published_counts_say_what_they_are() -> None:
-    found = plan.published_windows(study("paper-posetrack18"))
+    found = hours.published_windows(study("paper-posetrack18"))
     assert found.number == 153615 * 593 // (593 + 170)
     assert "153,615 people of all splits (paper V-A, with test) x 593 of 763" in found.source
-    assert plan.published_windows(study("paper-posetrack17")).number == 16219 * 250 // 300
-    found = plan.published_windows(study("paper-jhmdb-1"))
+    assert hours.published_windows(study("paper-posetrack17")).number == 16219 * 250 // 300
+    found = hours.published_windows(study("paper-jhmdb-1"))
     assert found.number == 11200
     assert found.source.endswith("more than the train split has")
 
@@ -104,16 +104,16 @@ def test_published_counts_say_what_they_are() -> None:
 )
 def test_nobody_s_count_is_a_line(scale: str, says: str) -> None:
     with pytest.raises(ConfigError, match=rf"windows is unknown: {says} .*--windows N"):
-        plan.published_windows(study(scale))
+        hours.published_windows(study(scale))
 
 
 def test_times_by_hand() -> None:
-    assert plan.parse_times("") == {}
-    assert plan.parse_times("1.5") == {"": 1.5}
-    assert plan.parse_times("hrnet=0.4, 1.2 ,tips=2") == {"hrnet": 0.4, "": 1.2, "tips": 2.0}
+    assert hours.parse_times("") == {}
+    assert hours.parse_times("1.5") == {"": 1.5}
+    assert hours.parse_times("hrnet=0.4, 1.2 ,tips=2") == {"hrnet": 0.4, "": 1.2, "tips": 2.0}
     for bad in ("x", "tips=", "tips=-1", "0", "nan", "inf", "1,tips=y"):
         with pytest.raises(ConfigError, match="must be a positive number, or VARIANT=number"):
-            plan.parse_times(bad)
+            hours.parse_times(bad)
 
 
 def test_which_time_holds() -> None:
@@ -121,7 +121,7 @@ def test_which_time_holds() -> None:
     measured = {"hrnet": StepTime(1.0, "run"), "tips": StepTime(4.0, "run")}
 
     def find(name: str, given: dict[str, float], known: dict[str, StepTime] = measured) -> float:
-        return plan.step_times(opened, given, known)(name).seconds
+        return hours.step_times(opened, given, known)(name).seconds
 
     assert find("concat", {}) == 4.0  # as the full model
     assert find("hrnet", {}) == 1.0
@@ -132,7 +132,7 @@ def test_which_time_holds() -> None:
         with pytest.raises(ConfigError, match="nothing says how long a training step takes"):
             find("tips", {}, known)
     with pytest.raises(ConfigError, match="unknown variant 'tpis'; did you mean 'tips'"):
-        plan.step_times(opened, {"tpis": 1.0}, {})
+        hours.step_times(opened, {"tpis": 1.0}, {})
 
 
 def test_finished_runs_of_this_configuration_are_measured(
@@ -149,4 +149,4 @@ def test_finished_runs_of_this_configuration_are_measured(
             "seconds": 50.0,
         }
         records.write_json(record | changes, paths.run(name, "0") / "provenance.json")
-    assert plan.measured_times(opened, paths) == {"tips": StepTime(0.25, "tips seed 0, cuda")}
+    assert hours.measured_times(opened, paths) == {"tips": StepTime(0.25, "tips seed 0, cuda")}

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from tips.config import rivals
+from tips.opened import Opened, open_study, read_annotations
 from tips.ops.image import write_jpeg
-from tips.stages._contrast import FILE, draw_contrast
-from tips.stages._study import Opened, open_study, read_annotations
+from tips.pictures.rivals import FILE, draw_contrast
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from tips.evaluation import pck
 from tips.evaluation.contrast import Contrast, Judged, Place, best, extremes, judge, shared
 from tips.evaluation.matching import THRESHOLD
 from tips.evaluation.people import Unit, from_records
+from tips.opened import EXPERIMENTS, Opened, read_annotations
 from tips.ops.image import Image, read_image
-from tips.stages._drawing import View, bones, save, show
-from tips.stages._study import EXPERIMENTS, Opened, read_annotations
+from tips.pictures.canvas import View, bones, save, show
 from tips.tables.published import load_tables
 
 FILE = "contrast.jpg"

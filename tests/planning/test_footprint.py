@@ -8,8 +8,8 @@ import torch
 from tips.config import Experiment, load_experiment, load_scale
 from tips.models.cost import peak_bytes
 from tips.ops import native
-from tips.stages._memory import footprint
-from tips.stages.cost import subject, training_step
+from tips.planning.footprint import footprint
+from tips.planning.subject import subject, training_step
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SMOKE = load_scale("smoke", EXPERIMENTS)

@@ -16,7 +16,7 @@ from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
-from tips.reporting.run_files import ORIGIN, RunFiles
+from tips.tracking.run_files import ORIGIN, RunFiles
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -265,3 +265,8 @@ def links(database: Path, experiment: str) -> list[tuple[str, str]]:
             f"#/compare-runs?runs={runs}&experiments={experiments}",
         ),
     ]
+
+
+def experiment_name(scale: str, dataset: str) -> str:
+    """Name of the MLflow experiment of one scale and dataset."""
+    return f"{scale} {dataset}"

@@ -8,10 +8,11 @@ import torch
 
 from tips import code, provenance, records
 from tips.config import Variant, digest
+from tips.device import use_bfloat16
 from tips.freshness import training_meaning
+from tips.interim.configured import interpolator
+from tips.opened import Opened
 from tips.ops.native import backend
-from tips.stages._study import Opened, interpolator
-from tips.training.device import use_bfloat16
 from tips.training.finished import RECORD
 from tips.training.loop import Job, Outcome
 

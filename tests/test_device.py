@@ -4,9 +4,9 @@ import os
 import pytest
 import torch
 
+from tips import device
 from tips.config import ConfigError
-from tips.training import device
-from tips.training.device import choose_device, make_repeatable, use_bfloat16, use_threads
+from tips.device import choose_device, make_repeatable, use_bfloat16, use_threads
 
 CPU = torch.device("cpu")
 

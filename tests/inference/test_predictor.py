@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from tips import skeleton
 from tips.config import Crop, load_scale
-from tips.data.windows import Key, Stores, WindowSet
+from tips.data.windows import Stores, WindowSet
+from tips.inference.predictor import Predictor, mirrored_crops
+from tips.instances import Found, Key
 from tips.models.interfaces import PoseModel
 from tips.ops.heatmap import Decoding
 from tips.ops.integral import integral
-from tips.stages.predict import Found, Predictor, mirrored_crops
 from tips.tensors import Coordinates, PoseOutput, Regressed
 
 SETTINGS = load_scale("smoke", Path(__file__).parents[2] / "experiments").evaluation

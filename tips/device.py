@@ -3,6 +3,8 @@
 import ctypes
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +41,17 @@ def use_threads(count: int) -> None:
         raise ConfigError(f"--threads must be 0 (one per core) or more; got {count}")
     if count:
         torch.set_num_threads(count)
+
+
+@contextmanager
+def using_threads(threads: int) -> Iterator[None]:
+    """Sets torch's threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def set_up_training(threads: int) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tips.reporting import mlflow_sync
-from tips.reporting.mlflow_sync import Counts, links, opened, sync
-from tips.reporting.run_files import flatten, read_runs, table_tags
 from tips.tables.published import Tables, load_tables
+from tips.tracking import mlflow_sync
+from tips.tracking.mlflow_sync import Counts, links, opened, sync
+from tips.tracking.run_files import flatten, read_runs, table_tags
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, TypeAdapter, Validat
 
 from tips import skeleton
 from tips.config import Evaluation, Experiment, Parts, Variant, load_scale, read_experiment
+from tips.inference.loading import load_trained
 from tips.interim.vfit.settings import Settings as Vfit
 from tips.models.interfaces import PoseModel
 from tips.provenance import PACKAGE, file_digest
 from tips.records import RecordError, first_problem, read_json
-from tips.stages.train import load_trained
 from tips.training.finished import CHECKPOINT, RECORD
 
 log = logging.getLogger(__name__)

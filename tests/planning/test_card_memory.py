@@ -1,7 +1,7 @@
 import pytest
 
-from tips.reporting import memory
-from tips.reporting.memory import CONTEXT, GIB, Footprint
+from tips.planning import card_memory
+from tips.planning.card_memory import CONTEXT, GIB, Footprint
 
 MIB = 2**20
 FROZEN = Footprint(
@@ -40,7 +40,7 @@ def test_amp_halves_a_trained_backbone_s_activations_alone() -> None:
 @pytest.mark.parametrize("gib", [1, 2, 8, 24, 80])
 @pytest.mark.parametrize("one", [FROZEN, TRAINED])
 def test_the_largest_batch_fits_and_the_next_does_not(one: Footprint, gib: int) -> None:
-    for row in memory.fits([one], gib * GIB):
+    for row in card_memory.fits([one], gib * GIB):
         mode = {"checkpointed": row.checkpointed, "amp": row.amp}
         if row.largest:
             assert one.needed(row.largest, **mode) <= gib * GIB
@@ -49,19 +49,21 @@ def test_the_largest_batch_fits_and_the_next_does_not(one: Footprint, gib: int) 
 
 
 def test_accumulation_keeps_the_effective_batch() -> None:
-    rows = memory.fits([FROZEN, TRAINED], 24 * GIB)
+    rows = card_memory.fits([FROZEN, TRAINED], 24 * GIB)
     assert [row.accumulation for row in rows[:4:2]] == ["4 x 8", "32 x 1"]
     for row in rows:
         batch, steps = map(int, row.accumulation.split(" x "))
-        assert batch * steps == memory.EFFECTIVE
-    assert {row.accumulation for row in memory.fits([FROZEN], GIB)} == {"none"}
+        assert batch * steps == card_memory.EFFECTIVE
+    assert {row.accumulation for row in card_memory.fits([FROZEN], GIB)} == {"none"}
 
 
 def test_the_configured_batch_has_a_verdict() -> None:
-    lean, plain = (memory.verdicts([FROZEN], 24 * GIB, checkpointing=on)[0] for on in (True, False))
+    lean, plain = (
+        card_memory.verdicts([FROZEN], 24 * GIB, checkpointing=on)[0] for on in (True, False)
+    )
     assert lean == "tips: batch 8 x 4 with checkpointing on fits: 7.0 of 24.0 GiB"
     assert plain == "tips: batch 8 x 4 with checkpointing off does not fit: 24.9 of 24.0 GiB"
-    found = memory.as_json([FROZEN], 24 * GIB, checkpointing=True)
+    found = card_memory.as_json([FROZEN], 24 * GIB, checkpointing=True)
     assert found["configured"] == [lean]
     assert len(found["fits"]) == 4
     assert "cuDNN workspace not included" in found["basis"]

@@ -6,8 +6,8 @@ from torch import nn
 
 from tips.config import Experiment
 from tips.models.cost import peak_bytes
-from tips.reporting.memory import Footprint
-from tips.stages.cost import Subject, subject, training_step
+from tips.planning.card_memory import Footprint
+from tips.planning.subject import Subject, subject, training_step
 from tips.training.memory import checkpoint_activations
 
 # A smaller batch's peak may lie where gradients are held and activations are gone.

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import torch
 
 from tips.config import ConfigError, Experiment, Study
+from tips.device import choose_device, set_up_training, use_bfloat16
 from tips.ops.compile import prepare_kernels
-from tips.reporting.memory import GIB
-from tips.reporting.networks import network
-from tips.reporting.plan import StepTime
-from tips.stages._progress import track
-from tips.stages.cost import Subject, subject, training_step
-from tips.training.device import choose_device, set_up_training, use_bfloat16
+from tips.planning.card_memory import GIB
+from tips.planning.hours import StepTime
+from tips.planning.paper_size import network
+from tips.planning.subject import Subject, subject, training_step
+from tips.progress import track
 from tips.training.loop import build_optimizer
 from tips.training.memory import checkpoint_activations
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from tips.criterion import Criterion
 from tips.terms import Loss
-from tips.training.criterion import Criterion
 
 
 class Constant(Loss):

@@ -1,0 +1,31 @@
+"""The windows of a study's splits, with the frame stores that they are cut out of."""
+
+from tips.config import Variant
+from tips.data.frames import open_frames, open_interim
+from tips.data.windows import Stores, WindowSet
+from tips.opened import Opened
+from tips.records import Annotations
+
+
+def open_windows(opened: Opened, variant: Variant, splits: list[Annotations]) -> WindowSet:
+    """Opens the frame stores that a variant's windows need."""
+    study, paths = opened
+    experiment = variant.experiment
+    interim = experiment.interim_frames
+    dataset = study.scale.dataset
+    stores: dict[str, Stores] = {
+        annotations.split: Stores(
+            open_frames(dataset, paths, annotations),
+            open_interim(dataset, paths, interim, annotations.split) if interim else None,
+        )
+        for annotations in splits
+    }
+    return WindowSet(
+        stores,
+        experiment.window,
+        experiment.crop,
+        experiment.backbone.stride,
+        study.scale.evaluation.enlarge,
+        interim=interim is not None,
+        mirror=dataset.body.mirror,
+    )

@@ -1,0 +1,1 @@
+"""Trained models at work: loading them, and poses of people in boxes."""

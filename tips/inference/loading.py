@@ -1,0 +1,34 @@
+"""A finished run's model, ready to predict."""
+
+from pathlib import Path
+
+import torch
+
+from tips.build import build_model
+from tips.checkpoints import load_weights, read_checkpoint
+from tips.config import Experiment, Parts, Variant
+from tips.device import use_bfloat16
+from tips.models.interfaces import PoseModel
+from tips.opened import Opened, part_groups
+from tips.ops.compile import prepare_kernels
+
+
+def trained_model(opened: Opened, variant: Variant, seed: int, device: torch.device) -> PoseModel:
+    """Loads a finished run's model, ready to predict."""
+    path = opened.paths.checkpoint(variant.name, str(seed))
+    return load_trained(variant.experiment, part_groups(opened, variant), path, device)
+
+
+def load_trained(
+    experiment: Experiment, groups: Parts, checkpoint: Path, device: torch.device
+) -> PoseModel:
+    """Builds a model and loads a finished run's weights into it, ready to predict.
+
+    Raises:
+        RecordError: the checkpoint is missing, truncated or of another network.
+    """
+    prepare_kernels(device)
+    autocast = use_bfloat16(experiment.training.precision, device)
+    model = build_model(experiment, groups, autocast)
+    load_weights(model, read_checkpoint(checkpoint)["model"], checkpoint)
+    return model.to(device).eval()

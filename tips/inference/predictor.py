@@ -1,0 +1,139 @@
+"""Runs a model over boxes: crops, flip test, decoding, back to image px."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as nnf
+
+from tips.config import Evaluation, Variant
+from tips.data.windows import Batch, WindowSet, collate, positions, to_device
+from tips.instances import Found, Key
+from tips.models.interfaces import PoseModel
+from tips.ops import crop as crops
+from tips.ops.integral import interval_points
+from tips.records import Between, Pose
+from tips.tensors import PoseOutput, Regressed
+
+Points = tuple[tuple[float, float], ...]
+
+
+class Predictor:
+    """Runs a model over boxes and carries its poses back to image px."""
+
+    def __init__(
+        self,
+        model: PoseModel,
+        windows: WindowSet,
+        settings: Evaluation,
+        variant: Variant,
+        device: torch.device,
+    ) -> None:
+        self.model = model
+        self.windows = windows
+        self.settings = settings
+        self.variant = variant
+        self.device = device
+
+    def __call__(self, keys: Sequence[Key]) -> Iterator[list[Found]]:
+        """Yields one list per batch."""
+        for first in range(0, len(keys), self.settings.batch):
+            chunk = keys[first : first + self.settings.batch]
+            stacked = collate([self.windows(key) for key in chunk])
+            yield self._batch(chunk, to_device(stacked, self.device))
+
+    @torch.inference_mode()
+    def _batch(self, keys: Sequence[Key], batch: Batch) -> list[Found]:
+        output = self.model(*batch.window)
+        seen = self._with_mirrored(output, batch) if self.settings.flip_test else output
+        joints, scores = self.model.decode(seen, self.settings.decode)
+        between = self._between(keys, batch, output)
+        factors = [key.score if self.settings.product else 1.0 for key in keys]
+        return [
+            Found(
+                pose=Pose(
+                    track=key.track,
+                    score=round(key.score, 6),
+                    joints=_image_px(joints[i].cpu().numpy(), batch.affines[i]),
+                    scores=tuple(round(float(s) * factors[i], 6) for s in scores[i]),
+                ),
+                between=between[i],
+            )
+            for i, key in enumerate(keys)
+        ]
+
+    def _with_mirrored(self, output: PoseOutput, batch: Batch) -> PoseOutput:
+        """Averages what is predicted with that of the mirrored crops (flip test)."""
+        stride = self.windows.stride
+        mirrored = self.model(*(mirrored_crops(part, stride) for part in batch.window))
+        back = mirrored_back(mirrored, self.windows.mirror)
+        maps = (output.maps + back.maps) / 2
+        if output.regressed is None or back.regressed is None:
+            return output._replace(maps=maps)
+        pairs = zip(output.regressed, back.regressed, strict=True)
+        return output._replace(maps=maps, regressed=Regressed(*((a + b) / 2 for a, b in pairs)))
+
+    def _between(
+        self, keys: Sequence[Key], batch: Batch, output: PoseOutput
+    ) -> list[tuple[Between, ...]]:
+        times = interval_points(self.variant.experiment.points)
+        coordinates = self.model.coordinates(output)
+        if coordinates is None or not times or all(key.track < 0 for key in keys):
+            return [()] * len(keys)
+        R, R_interim = coordinates.R.cpu().numpy(), coordinates.R_interim.cpu().numpy()
+        rows: list[tuple[Between, ...]] = []
+        for i, key in enumerate(keys):
+            if key.track < 0:  # a detected box belongs to nobody whose true motion is known
+                rows.append(())
+                continue
+            frames = positions(key.frame, key.length, self.windows.window)
+            ends = [_image_px(R[i, w], batch.affines[i]) for w in range(len(frames))]
+            rows.append(
+                tuple(
+                    Between(
+                        track=key.track,
+                        left=left,
+                        time=time,
+                        joints=_image_px(R_interim[i, k, w], batch.affines[i]),
+                        ends=(ends[w], ends[w + 1]),
+                        padded=left == right,
+                    )
+                    for k, time in enumerate(times)
+                    for w, (left, right) in enumerate(pairwise(frames))
+                )
+            )
+        return rows
+
+
+def mirrored_crops(images: Tensor, stride: int) -> Tensor:
+    """Mirrors crops (..., W) so that their maps are the mirror images of the maps.
+
+    A map px lies at `stride` times its index (`crop.to_map`), so that the middle of a map is not
+    the middle of its crop: mirrored crops are shifted by stride - 1 px to the left. HRNet's code
+    mirrors the pixels alone and then moves the maps by one px, which leaves 1 / stride px.
+    """
+    return nnf.pad(images.flip(-1)[..., stride - 1 :], (0, stride - 1))
+
+
+def mirrored_back(output: PoseOutput, mirror: Sequence[int]) -> PoseOutput:
+    """Undoes mirrored crops in what is predicted: map px w becomes W - 1 - w, sides swap.
+
+    Args:
+        output: of a model that saw `mirrored_crops`.
+        mirror: id of each joint's partner.
+    """
+    partner = list(mirror)
+    found = output._replace(maps=output.maps.flip(-1)[:, partner])
+    if output.regressed is None:
+        return found
+    x, y = output.regressed.joints[:, partner].unbind(-1)
+    joints = torch.stack([output.maps.shape[-1] - 1 - x, y], dim=-1)
+    return found._replace(regressed=Regressed(joints, output.regressed.spread[:, partner]))
+
+
+def _image_px(points: NDArray[np.floating], affine: NDArray[np.float64]) -> Points:
+    moved = crops.transform(points.astype(np.float64), crops.invert(affine))
+    return tuple((round(float(x), 3), round(float(y), 3)) for x, y in moved)

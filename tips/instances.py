@@ -1,0 +1,104 @@
+"""People as models meet them: one person of one frame, and the poses found there, by frame.
+
+No torch: predictors without a network work on these as well.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tips import records
+from tips.records import (
+    Annotations,
+    Between,
+    Box,
+    Detections,
+    FramePoses,
+    Point,
+    Pose,
+    SequencePredictions,
+)
+
+
+class Key(NamedTuple):
+    """One person of one frame, frame t, around whom a window is built."""
+
+    split: str
+    sequence: str
+    frame: int
+    length: int  # number of frames of the sequence
+    box: Box
+    joints: tuple[Point | None, ...] | None  # image px; None for a joint, or all, without labels
+    track: int
+    score: float
+
+
+def labelled_keys(annotations: Annotations) -> list[Key]:
+    """Lists every person with at least one labelled joint, in the order of the files."""
+    return [
+        Key(
+            annotations.split,
+            sequence.name,
+            position,
+            len(sequence.frames),
+            person.box,
+            person.joints,
+            person.track,
+            1.0,
+        )
+        for sequence in annotations.sequences
+        for position, frame in enumerate(sequence.frames)
+        if frame.labelled
+        for person in frame.people
+        if any(point is not None for point in person.joints)
+    ]
+
+
+def box_keys(annotations: Annotations, detections: Detections) -> list[Key]:
+    """One key per box, in file order."""
+    lengths = {sequence.name: len(sequence.frames) for sequence in annotations.sequences}
+    return [
+        Key(
+            annotations.split,
+            box.sequence,
+            box.frame,
+            lengths[box.sequence],
+            box.box,
+            None,
+            -1 if box.track is None else box.track,
+            box.score,
+        )
+        for box in detections.boxes
+    ]
+
+
+class Found(records.Record):
+    """What the model says about one box."""
+
+    pose: Pose
+    between: tuple[Between, ...]
+
+
+def gather(
+    annotations: Annotations, keys: Sequence[Key], found: Sequence[Found]
+) -> tuple[SequencePredictions, ...]:
+    """Sorts the boxes' poses into sequences and frames, numbering people within each frame."""
+    poses: dict[tuple[str, int], list[Pose]] = defaultdict(list)
+    between: dict[str, list[Between]] = defaultdict(list)
+    for key, row in zip(keys, found, strict=True):
+        people = poses[key.sequence, key.frame]
+        track = key.track if key.track >= 0 else len(people)
+        people.append(row.pose.model_copy(update={"track": track}))
+        between[key.sequence].extend(row.between)
+    return tuple(
+        SequencePredictions(
+            name=sequence.name,
+            frames=tuple(
+                FramePoses(frame=position, poses=tuple(poses[sequence.name, position]))
+                for position, frame in enumerate(sequence.frames)
+                if frame.labelled
+            ),
+            between=tuple(between[sequence.name]),
+        )
+        for sequence in annotations.sequences
+    )

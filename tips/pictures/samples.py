@@ -1,0 +1,51 @@
+"""Sample windows of a split, with the annotated skeleton."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+from tips.config import FULL, ConfigError
+from tips.data.study_windows import open_windows
+from tips.instances import labelled_keys
+from tips.opened import Opened, read_annotations
+from tips.pictures.canvas import bones, save, show
+
+
+def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int) -> dict[str, str]:
+    """Draws sample windows with the annotated skeleton on frame t; returns captions by file."""
+    annotations = read_annotations(opened.paths, split)
+    variant = opened.study.variants.get(FULL)
+    if variant is None:
+        raise ConfigError(f"pictures need the variant '{FULL}' among the scale's rows")
+    windows = open_windows(opened, variant, [annotations])
+    experiment, body = variant.experiment, opened.study.scale.dataset.body
+    stride = experiment.backbone.stride
+    chosen = spread(labelled_keys(annotations), count, seed)
+    captions = {}
+    for number, key in enumerate(chosen):
+        sample = windows(key)
+        frames = len(sample.images)
+        figure, axes = plt.subplots(2, frames, figsize=(1.8 * frames, 3.9), layout="constrained")
+        for w, image in enumerate(sample.images):
+            show(axes[0, w], image, f"t{experiment.window[w]:+d}")
+            axes[1, w].axis("off")
+        bones(axes[0, experiment.t], sample.joints * stride, sample.weights, body)
+        for w, image in enumerate(sample.rough):
+            show(axes[1, w], image, f"between t{experiment.window[w]:+d} and next")
+        name = f"windows-{number}.png"
+        save(figure, folder / name)
+        captions[name] = (
+            f"{split} window: {key.sequence}, frame {key.frame}, person {key.track}. Top: the "
+            "frames, annotated joints on t. Bottom: interim frames "
+            f"({experiment.interim_frames})."
+        )
+    return captions
+
+
+def spread(items: Sequence, count: int, seed: int) -> list:  # type: ignore[type-arg]
+    """A seeded choice without repetition."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(items))[:count]
+    return [items[i] for i in sorted(order)]

@@ -1,0 +1,1 @@
+"""The run folders as MLflow shows them."""
