@@ -27,8 +27,9 @@ ROWS = {
     "training": 4,
     "bench": 4,
     "tracking": 4,
+    "reporting": 4,
     "build": 5,
-    "reporting": 5,
+    "tables": 5,
     "video": 5,
     "criterion": 6,
     "chain": 6,
@@ -79,7 +80,7 @@ WITHOUT_TORCH = [
     *(f"tips.stages.{name}" for name in STAGES if name not in WITH_TORCH),
     *(
         f"tips.{folder}.{path.stem}"
-        for folder in ("evaluation", "reporting", "tracking")
+        for folder in ("evaluation", "reporting", "tables", "tracking")
         for path in sorted((PACKAGE / folder).glob("*.py"))
         if path.stem != "__init__"
     ),
@@ -87,7 +88,7 @@ WITHOUT_TORCH = [
 MEAN_POSE_LOADS = 25  # modules of tips, packages among them
 # Files that every kind has, and names of which two stand apart; the latter shall not grow.
 OF_KINDS = {"settings", "network", "losses", "generator"}
-TWICE = {"boxes", "cost", "download", "heatmap", "kinds", "layers", "rows"}
+TWICE = {"boxes", "cost", "download", "heatmap", "kinds", "layers", "synthesis"}
 # What a stage computes or writes with, under the stage's own name.
 AS_A_STAGE = {"bench_inference", "cost", "fetch", "render", "report", "speed"}
 

@@ -130,6 +130,10 @@ class Paths(NamedTuple):
         """Metrics of one run on validation boxes of one source."""
         return self.predictions(variant, seed, boxes).with_name("metrics.json")
 
+    def evidence(self, variant: str, seed: str, boxes: str) -> Path:
+        """What the metrics of one run were computed from."""
+        return self.metrics(variant, seed, boxes).with_name("evidence.npz")
+
     def rechecked(self, variant: str, seed: str) -> Path:
         """State of a training that `tips recheck` makes again."""
         return self.results / "state" / "recheck" / variant / f"seed-{seed}"
@@ -142,10 +146,6 @@ class Paths(NamedTuple):
     def speed(self) -> Path:
         """Speed of every variant against the single-frame HRNet."""
         return self.results / "speed.json"
-
-    def table(self, name: str) -> Path:
-        """One CSV."""
-        return self.results / "tables" / f"{name}.csv"
 
     @property
     def mlflow(self) -> Path:

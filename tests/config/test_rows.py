@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tips.config import load_study, rows
-from tips.reporting.published import load_tables
+from tips.tables.published import load_tables
 
 ROOT = Path(__file__).parents[2]
 NAMES = {value for key, value in vars(rows).items() if key.isupper()}

@@ -8,8 +8,8 @@ from tips.freshness import training_digest
 from tips.paths import study_paths
 from tips.planning import hours
 from tips.planning.hours import StepTime, Windows
-from tips.reporting.published import load_tables
-from tips.reporting.rows import your_variants
+from tips.tables.controls import your_variants
+from tips.tables.published import load_tables
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 

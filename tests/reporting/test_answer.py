@@ -1,54 +1,52 @@
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
+import typed
+from typed import gain, line
 
+from tips.config import load_study
 from tips.reporting.answer import answer
-from tips.reporting.methods import FULL_OVER
-from tips.reporting.rows import COLUMNS
-from tips.reporting.view import Row
+from tips.tables.ablations import COMPONENTS
+from tips.tables.controls import CONTROLS, ControlLine
+from tips.tables.methods import METHODS, MethodLine
+from tips.tables.row import Row
+from tips.tables.same_variant import SAME_VARIANT, CheckRow
+from tips.tables.sheet import Sheet
 
-Sheets = dict[str, list[Row]]
-
-
-def row(key: str, **cells: str) -> Row:
-    empty = dict.fromkeys((*COLUMNS, *FULL_OVER), "")
-    return empty | {"row": key, "label": key, "status": "done", "origin": "ours"} | cells
-
-
-def gain(verdict: str) -> dict[str, str]:
-    return {"gain_ours": "+1.00", "low": "+0.50", "high": "+1.50", "verdict": verdict}
+FULL = {"ours": "37.00", "over_mean_pose": "+17.00"}
+CHECK = {"sequences": "130", "pairs": "0", "separable": "0", "remembered": "0"}
 
 
-def rival(key: str, verdict: str, ours: str = "36.00") -> Row:
-    return row(key, variant=key, ours=ours, origin="re-implemented", tips_verdict=verdict)
+def rival(key: str, over: str, ours: str = "36.00", **cells: str) -> MethodLine:
+    own = {"row": key, "label": key, "variant": key, "origin": "re-implemented"}
+    return typed.row(MethodLine, **own, ours=ours, tips_verdict=over, **cells)
 
 
-def sheets(**changed: list[Row]) -> Sheets:
-    """A study of one seed each, where nothing can be separable."""
+def controls(**changed: dict[str, str]) -> list[ControlLine]:
     missing = {"ours": "missing", "status": "missing"}
+    keys = ("mean-pose", "full", "single-frame", "single-frame-scratch")
+    return [typed.row(ControlLine, **({"row": key} | changed.get(key, missing))) for key in keys]
+
+
+def said(changed: dict[Sheet[Any], Sequence[Row]] | None = None, scale: str = "desk") -> str:
+    """The answer of a study of one seed each, where nothing can be separable."""
     full = gain("not separable") | {"ours": "37.00", "gain_paper": "+8.9", "n_seeds": "1"}
     wide = {"gain_wide": "+0.20", "low_wide": "-1.00", "high_wide": "+1.40"}
-    check = {"sequences": "130", "pairs": "0", "separable": "0", "s_shared": "", "s_seeded": ""}
-    found: Sheets = {
-        "2": [row("HRNet", ours="36.00", n_seeds="1"), row("e", **full, **wide)],
-        "M": [],
-        "C": [
-            row(key, **missing)
-            for key in ("mean-pose", "full", "single-frame", "single-frame-scratch")
+    rows: dict[Sheet[Any], Sequence[Row]] = {
+        COMPONENTS: [
+            line(variant="hrnet", ours="36.00", n_seeds="1"),
+            line(variant="tips", **full, **wide),
         ],
-        "claims": [],
-        "AA": [check],
+        CONTROLS: controls(),
+        SAME_VARIANT: [typed.row(CheckRow, **CHECK)],
     }
-    return {f"table-{name}": rows for name, rows in (found | changed).items()}
-
-
-def controls(**changed: dict[str, str]) -> list[Row]:
-    return [
-        row(one["row"], **changed[one["row"]]) if one["row"] in changed else one
-        for one in sheets()["table-C"]
-    ]
+    study = load_study(scale, typed.EXPERIMENTS, "x" if scale != "desk" else None)
+    return answer(typed.page(study, rows | (changed or {})))
 
 
 def test_the_metric_is_the_datasets() -> None:
-    text = answer(sheets(), "PCK")
+    text = said(scale="paper-jhmdb-1")
     assert "Single-frame backbone: PCK 36.00 (1). Full model: PCK 37.00 (1)." in text
     assert text.count("PCK points") == 2
     assert "AP" not in text
@@ -60,25 +58,25 @@ def test_rows_of_rivals_are_counted_and_empty_groups_left_out() -> None:
         "Against 3 rows of re-implemented networks of other papers, on the same boxes and backbone "
         "(Table M names every setting that departs), the full model is **above** posewarper, tdmi; "
         "**not separable** from dcpose.\n"
-    ) in answer(sheets(M=rows), "AP")
+    ) in said({METHODS: rows})
 
 
 def test_rivals_that_are_not_above_the_backbone_are_named() -> None:
-    said = "Not above the backbone themselves: dsta, tdmi; here a gain over them says no more"
+    words = "Not above the backbone themselves: dsta, tdmi; here a gain over them says no more"
     rows = [
-        rival("dcpose", "above") | gain("above"),
-        rival("dsta", "above") | gain("not separable"),
-        rival("tdmi", "above") | gain("below"),
+        rival("dcpose", "above", **gain("above")),
+        rival("dsta", "above", **gain("not separable")),
+        rival("tdmi", "above", **gain("below")),
     ]
-    assert said in answer(sheets(M=rows), "AP")
-    assert "themselves" not in answer(sheets(M=rows[:1]), "AP")
+    assert words in said({METHODS: rows})
+    assert "themselves" not in said({METHODS: rows[:1]})
 
 
 def test_rivals_without_the_full_model_were_trained_all_the_same() -> None:
-    text = answer(sheets(M=[rival("dcpose", ""), rival("tdmi", "", "missing")]), "AP")
+    text = said({METHODS: [rival("dcpose", ""), rival("tdmi", "", "missing")]})
     assert "were trained here; their comparison with the full model is missing." in text
     for nobody in ([], [rival("tdmi", "", "missing")]):
-        text = answer(sheets(M=nobody), "AP")
+        text = said({METHODS: nobody})
         assert "No network that the paper compares itself with was trained here." in text
 
 
@@ -92,7 +90,7 @@ def test_rivals_without_the_full_model_were_trained_all_the_same() -> None:
 )
 def test_the_mean_pose_says_what_its_interval_does(verdict: str, words: str) -> None:
     mean = gain(verdict) | {"ours": "20.00"}
-    text = answer(sheets(C=controls(**{"mean-pose": mean, "full": {"ours": "37.00"}})), "AP")
+    text = said({CONTROLS: controls(**{"mean-pose": mean, "full": FULL})})
     assert "A mean pose put into the box (20.00), +1.00 [+0.50, +1.50], is" in text
     assert words in text
     assert "The full model (37.00) over a mean pose put into the box (20.00): +17.0 points" in text
@@ -100,7 +98,7 @@ def test_the_mean_pose_says_what_its_interval_does(verdict: str, words: str) -> 
 
 def test_without_a_backbone_nothing_is_said_of_it() -> None:
     mean = {"ours": "20.00", "gain_ours": "missing", "low": "missing", "high": "missing"}
-    text = answer(sheets(C=controls(**{"mean-pose": mean, "full": {"ours": "37.00"}})), "AP")
+    text = said({CONTROLS: controls(**{"mean-pose": mean, "full": FULL})})
     assert "looks at the image" not in text
     assert "over a mean pose put into the box (20.00): +17.0 points, without an interval" in text
 
@@ -108,17 +106,16 @@ def test_without_a_backbone_nothing_is_said_of_it() -> None:
 def test_controls_claim_nothing_of_other_rows() -> None:
     changed = {"single-frame": gain("not separable"), "single-frame-scratch": gain("below")}
     changed = {key: cells | {"ours": "36.00"} for key, cells in changed.items()}
-    text = answer(sheets(C=controls(**changed)), "AP")
+    text = said({CONTROLS: controls(**changed)})
     assert "control, +1.00 [+0.50, +1.50], is not separable from the backbone.\n" in text
     assert "in this schedule that head, from nothing, does not reach it.\n" in text
 
 
 def test_chance_is_counted_only_where_something_can_be_separable() -> None:
-    unknown = answer(sheets(), "AP")
+    unknown = said()
     assert "**nothing is called separable**" in unknown
     assert "by chance" not in unknown
-    check = dict(sheets()["table-AA"][0])
     for known in ("s_shared", "s_seeded"):
-        text = answer(sheets(AA=[check | {known: "0.40"}]), "AP")
+        text = said({SAME_VARIANT: [typed.row(CheckRow, **CHECK, **{known: "0.40"})]})
         assert "excludes zero by chance about once in twenty" in text
         assert "nothing is called separable" not in text

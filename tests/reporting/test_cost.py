@@ -1,13 +1,18 @@
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typed
 
-from tips.planning.paper_size import RELEASE, network, open_networks
+from tips.config import load_study
 from tips.records import RecordError
-from tips.reporting.cost import KINDS, NOTES, PARTS, page, section
-from tips.reporting.published import load_tables
+from tips.reporting import cost
+from tips.reporting.cost import KINDS, NOTES, PARTS, page
+from tips.tables.paper_size import RELEASE, network, open_networks
+from tips.tables.published import load_tables
+from tips.tables.sources import Cost, Timed
 
 REQUIRED = ("variant", "title", "params", "params_by_part", "gmac", "gimac", "macs")
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -38,13 +43,19 @@ VFIT = {key: value for key, value in entry("vfit-b", gmac=289.26).items() if key
 RECORD = [VFIT, entry("hrnet", gmac=30.0, gimac=32.88), entry("tips"), entry("tips-ms", gmac=20.0)]
 
 
+def shown(rows: list[dict[str, Any]], times: Sequence[dict[str, Any]] = ()) -> str:
+    """The page of `tips cost`."""
+    costs = [Cost.model_validate(row) for row in rows]
+    return page(costs, TABLES, [Timed.model_validate(time) for time in times])
+
+
 def line(text: str, variant: str, part: int) -> list[str]:
     rows = [one for one in text.splitlines() if one.startswith(f"| `{variant}` |")]
     return [cell.strip() for cell in rows[part].strip("|").split("|")]
 
 
 def test_the_papers_values_stand_beside_ours() -> None:
-    text = page([*RECORD, entry("window-3")], TABLES, [])
+    text = shown([*RECORD, entry("window-3")])
     assert line(text, "tips", 0) == [
         *("`tips`", "ours", "ours", "99.1M", "1,234,567", "476", "11.5", "12.3"),
     ]
@@ -55,7 +66,7 @@ def test_the_papers_values_stand_beside_ours() -> None:
 
 
 def test_every_table_says_whose_network_a_row_is() -> None:
-    text = page([*RECORD, entry("tdmi", **MEMORY), entry("dcpose", **MEMORY)], TABLES, [])
+    text = shown([*RECORD, entry("tdmi", **MEMORY), entry("dcpose", **MEMORY)])
     surrogate = "re-implemented, MI surrogate"
     places = (2, 2, 1, 1)  # of the column in Table VIII's columns, arithmetic, parts, memory
     assert [line(text, "tdmi", n)[at] for n, at in enumerate(places)] == [surrogate] * 4
@@ -68,57 +79,66 @@ def test_every_row_that_a_variant_fills_is_printed_and_has_its_reason() -> None:
     assert set(NOTES).isdisjoint(WITHOUT_REASON)
     assert {*NOTES, *WITHOUT_REASON} == set(TABLE_8)
     others = [entry(name) for name in TABLE_8 if name not in ("hrnet", "tips", "tips-ms")]
-    text = page([*RECORD, *others], TABLES, [])
+    text = shown([*RECORD, *others])
     assert all(f"- `{name}`: " in text for name in NOTES)
     printed = {row.variant: row.printed[2] for row in TABLES.table("8").rows}
     assert [line(text, name, 0)[3] for name in TABLE_8] == [printed[name] for name in TABLE_8]
 
 
 def test_notes_take_their_figures_from_the_record() -> None:
-    text = page(RECORD, TABLES, [])
+    text = shown(RECORD)
     assert "`tips`: 476 cannot be reproduced: VFIT-B alone costs 289.3 GMAC" in text
     assert "ours adds 7.7 GMAC to `tips`" in text  # 20.0 less 12.34
     assert "`dcpose`: 46.5 cannot hold three passes of HRNet, 32.88 GiMAC each, 98.6 in" in text
     assert "`posewarper`: 192.2 leaves 27.8 GiMAC beside five passes of HRNet, 164.4;" in text
     with pytest.raises(RecordError, match="no row 'vfit-b'; run `tips cost` again"):
-        page(RECORD[1:], TABLES, [])
+        shown(RECORD[1:])
 
 
 def test_memory_is_every_network_s_and_times_are_where_they_were_taken() -> None:
     tips = entry("tips", **MEMORY)
     rows = [*RECORD[:2], tips, RECORD[3], entry("window-3", **MEMORY), entry("groups-8", **MEMORY)]
-    text = page(rows, TABLES, TIMES)
+    text = shown(rows, TIMES)
     assert line(text, "tips", 3)[2:] == ["295", "3026", "1000", "0.0165", "0.0200", "0.0988"]
     assert line(text, "window-3", 2)[2:] == ["295", "3026", "1000", "0.0386", "", ""]
     assert line(text, "groups-8", 2)[2:] == ["295", "3026", "1000", "", "", ""]
     assert "interim frames given (what VFIT-B holds while it makes them is left out)" in text
     assert "measured on cpu" in text
-    assert "not measured here" in page(rows, TABLES, [])
+    assert "not measured here" in shown(rows)
 
 
-def test_the_section_shows_what_there_is(tmp_path: Path) -> None:
-    costs, bench = tmp_path / "cost.json", tmp_path / "bench"
-    assert "`tips cost` does it" in section(costs, bench, TABLES).body
+@pytest.fixture
+def section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Writes the report's section, files below the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cost, "TABLES", EXPERIMENTS / "tables.yaml")
+    opened = typed.page(load_study("desk", EXPERIMENTS))
+    for file in (opened.paths.cost, opened.paths.bench / "cost.json"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    return lambda: cost.section(opened).body
+
+
+def test_the_section_shows_what_there_is(section: Callable[[], str]) -> None:
+    costs, timed = Path("results/cost/cost.json"), Path("results/bench/cost.json")
+    assert "`tips cost` does it" in section()
     costs.write_text(json.dumps([row | MEMORY for row in RECORD]))
-    body = section(costs, bench, TABLES).body
+    body = section()
     assert "not measured here, `tips cost --measure` does it" in body
     assert "`make bench` does it" in body
     assert line(body, "tips", 0)[1:4] == ["ours", "ours", "99.1M"]
-    bench.mkdir()
-    (bench / "cost.json").write_text(json.dumps(TIMES))
-    assert line(section(costs, bench, TABLES).body, "tips", -1)[-1] == "0.0988"
+    timed.write_text(json.dumps(TIMES))
+    assert line(section(), "tips", -1)[-1] == "0.0988"
 
 
-def test_a_damaged_record_is_a_line(tmp_path: Path) -> None:
-    costs = tmp_path / "cost.json"
-    costs.write_text(json.dumps([{"variant": "tips"}]))
+def test_a_damaged_record_is_a_line(section: Callable[[], str]) -> None:
+    Path("results/cost/cost.json").write_text(json.dumps([{"variant": "tips"}]))
     with pytest.raises(RecordError, match=r"cost\.json: .*; run `tips cost` again"):
-        section(costs, tmp_path, TABLES)
+        section()
 
 
 def test_parts_that_only_rivals_have_are_counted_together() -> None:
     parts = dict.fromkeys(PARTS, 1) | {"warp": 2_000, "merges": 345}
-    text = page([*RECORD, entry("posewarper", params_by_part=parts)], TABLES, [])
+    text = shown([*RECORD, entry("posewarper", params_by_part=parts)])
     assert line(text, "posewarper", 2)[-1] == "2,345"
 
 
@@ -150,6 +170,6 @@ def test_meaning_is_the_network_and_nothing_else() -> None:
 
 
 def test_heads_stand_beside_what_table_viii_leaves_them() -> None:
-    assert "17, as its code" not in page(RECORD, TABLES, [])
-    text = page([*RECORD, entry("dcpose", head=1_406_208, head_coco=1_601_156)], TABLES, [])
+    assert "17, as its code" not in shown(RECORD)
+    text = shown([*RECORD, entry("dcpose", head=1_406_208, head_coco=1_601_156)])
     assert "| `dcpose` | 1,406,208 | 1,601,156 | 4.4M |" in text

@@ -2,10 +2,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from typed import gain, line
 
 from tips.reporting import drawn, figures
 from tips.reporting.figures import Bar
-from tips.reporting.rows import COLUMNS
 
 
 def test_bars_say_whose_network_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,11 +20,10 @@ def test_bars_say_whose_network_they_are(tmp_path: Path, monkeypatch: pytest.Mon
         "dcpose": "re-implemented",
         "tdmi": "re-implemented, MI surrogate",
     }
-    gain = {"baseline": "hrnet", "gain_ours": "+1.00", "low": "+0.50", "high": "+1.50"}
     rows = [
-        dict.fromkeys(COLUMNS, "") | gain | {"row": name, "variant": name, "origin": origin}
+        line(baseline="hrnet", row=name, variant=name, origin=origin, **gain("above"))
         for name, origin in origins.items()
     ]
-    ((caption, _),) = drawn.gains({"table-M": rows}, "PCK", tmp_path)
+    ((caption, _),) = drawn.gains(rows, "PCK", tmp_path)
     assert caption.startswith("Gain over the single-frame backbone")
     assert seen == [(["tips", "dcpose (re-impl.)", "tdmi (surrogate)"], "PCK")]

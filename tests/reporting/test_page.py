@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from tips.records import RecordError
-from tips.reporting import markdown, page
+from tips.reporting import page
 from tips.reporting.sections import Section
+from tips.tables import markdown
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -14,6 +14,7 @@ import yaml
 from tips import code, freshness, records, skeleton
 from tips.config import MEAN_POSE, Study, digest, load_study
 from tips.paths import Paths, study_paths
+from tips.stages import evaluate
 
 REPOSITORY = Path(__file__).parents[2]
 SCALE = "fake"
@@ -47,6 +48,7 @@ interim: average
 """
 SEEDS = {"tips": 3, "concat-wide": 3, "single-frame": 3, "single-frame-scratch": 3}
 SEEDS |= {"dcpose": 3, "interim-average": 3}
+BOXES = ("gt", "detected")
 NETWORKS = tuple(name for name in NOISE if name != "mean-pose")
 
 
@@ -64,6 +66,15 @@ def build(folder: Path) -> Paths:
             if variant in ("hrnet", "tips"):
                 write_run(study, paths, annotations, variant, seed, noise * 1.3, "detected")
     return paths
+
+
+def measure(*runs: tuple[str, int, str]) -> None:
+    """Evaluates runs of the study in the working folder: the given ones, else all."""
+    paths = study_paths(load_study(SCALE, Path("experiments")).scale)
+    found = [(name, seed, boxes) for name in NOISE for seed in range(3) for boxes in BOXES]
+    for name, seed, boxes in runs or found:
+        if paths.predictions(name, str(seed), boxes).is_file():
+            evaluate.run(name, seed, boxes, SCALE)
 
 
 def write_run(

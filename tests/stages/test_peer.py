@@ -16,9 +16,9 @@ from tips.peers import networks
 from tips.peers.known import JOINTS, PEERS
 from tips.peers.networks import Answer, Ask
 from tips.records import Box, Predictions
-from tips.reporting import view
 from tips.skeleton import INDEX, JHMDB, POSETRACK
 from tips.stages.peer import as_pose
+from tips.tables.peers import PEER_ROWS
 
 PEER = "movenet-thunder"
 KEY = Key("val", "a", 0, 1, (0.0, 0.0, 9.0, 9.0), None, 4, 0.5)
@@ -62,7 +62,7 @@ def test_the_joints_that_it_does_not_know_are_absent(paths: Paths) -> None:
 
 
 def test_a_peer_that_knows_everything_else_has_100(paths: Paths) -> None:
-    rows = {row["row"]: row for row in view.read(paths.table("table-peers"))}
+    rows = {row.row: row.cells() for row in PEER_ROWS.read(paths)}
     peer = rows[PEERS[PEER].label]
     assert [peer[part] for part in ("Head", "Wrist", "Ankle", "mean")] == ["100.00"] * 4
     assert (peer["n_seeds"], peer["status"]) == ("1", "done")

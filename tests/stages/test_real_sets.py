@@ -27,6 +27,7 @@ from tips.stages import (
     train,
 )
 from tips.stages import unpack as unpacking
+from tips.tables.state_of_the_art import STATE_OF_THE_ART
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 pytestmark = pytest.mark.slow
@@ -101,8 +102,9 @@ def test_archives_become_a_row_of_their_table(
         evaluate.run(variant, 0, boxes, "mine", str(root))
     tabulate.run("mine", str(root))
     metrics = read_json(paths.metrics("tips", "0", boxes))
-    for number in ("8", "9", "10", "11"):
-        with paths.table(f"table-{number}").open(encoding="utf-8") as stream:
+    for number in STATE_OF_THE_ART:
+        sheet = STATE_OF_THE_ART[number]
+        with sheet.file(paths).open(encoding="utf-8") as stream:
             rows = {row["row"]: row for row in csv.DictReader(stream)}
         if number != own:
             assert {row["status"] for row in rows.values()} == {"published"}

@@ -11,6 +11,7 @@ from tips import records
 from tips.paths import Paths
 from tips.records import RecordError
 from tips.stages import report, tabulate
+from tips.tables.ablations import OBJECTIVES
 
 SECTIONS = (
     "What this is",
@@ -45,6 +46,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         paths = fake_study.build(folder)
+        fake_study.measure()
         pictures = paths.reports / "figures"
         pictures.mkdir(parents=True)
         for name, colour in (("synthesis-1", "red"), ("windows-1", "blue"), ("overlay-1", "green")):
@@ -206,7 +208,7 @@ def test_an_empty_study_reads_well(paths: Paths) -> None:
 
 
 def test_without_tables_the_remedy_is_named(paths: Paths) -> None:
-    paths.table("table-4").unlink()
+    OBJECTIVES.file(paths).unlink()
     with pytest.raises(RecordError, match=r"table-4\.csv: no such file; run the stage tabulate"):
         report.run(fake_study.SCALE)
 

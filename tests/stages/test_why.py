@@ -14,8 +14,8 @@ from spoiled import alter_code, work_on_copy
 from tips.config import MEAN_POSE, ConfigError, load_study
 from tips.paths import Paths, study_paths
 from tips.records import read_json, write_json
-from tips.reporting.published import load_tables
 from tips.stages import evaluate, tabulate, why
+from tips.tables.published import load_tables
 
 SCALE = f"--scale={fake_study.SCALE}"
 LINKS = ["metrics", "predictions", "training", "backbone hrnet", "interpolator"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tips.reporting.published import Tables, load_tables
+from tips.tables.published import Tables, load_tables
 from tips.tracking import mlflow_sync
 from tips.tracking.mlflow_sync import Counts, links, opened, sync
 from tips.tracking.run_files import flatten, read_runs, table_tags

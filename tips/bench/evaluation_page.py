@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tips.reporting import markdown
+from tips.tables import markdown
 
 PROMISE = 0.4  # of json.load, at most
 MEMORY = 2000  # MB, at most

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tips.reporting import markdown
+from tips.tables import markdown
 
 HEADER = (
     *("shape", "threads", "reference", "forward", "quartiles"),

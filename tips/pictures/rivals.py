@@ -16,7 +16,7 @@ from tips.evaluation.people import Unit, from_records
 from tips.opened import EXPERIMENTS, Opened, read_annotations
 from tips.ops.image import Image, read_image
 from tips.pictures.canvas import View, bones, save, show
-from tips.reporting.published import load_tables
+from tips.tables.published import load_tables
 
 FILE = "contrast.jpg"
 COUNT = 2  # of wins, and of losses

@@ -7,9 +7,9 @@ from tips.config import BACKBONE, FULL, ConfigError, Experiment, Study
 from tips.data.releases import RELEASES, Published
 from tips.freshness import training_digest
 from tips.paths import Paths
-from tips.reporting import sources
-from tips.reporting.published import Tables
-from tips.reporting.rows import your_variants
+from tips.tables import sources
+from tips.tables.controls import your_variants
+from tips.tables.published import Tables
 from tips.training.schedule import Draws, steps_per_epoch
 
 HOUR = 3600.0

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
-from tips.config import BACKBONE, CAPACITY_CONTROL, SCRATCH, SINGLE_FRAME
+from tips.config import BACKBONE, CAPACITY_CONTROL, FULL, MEAN_POSE, SCRATCH, SINGLE_FRAME
 from tips.evaluation.intervals import ENOUGH_SEQUENCES
-from tips.reporting import markdown, view
-from tips.reporting.view import Row
+from tips.tables import markdown
+from tips.tables.ablations import COMPONENTS
+from tips.tables.cells import known, plain, rounded
+from tips.tables.claims import CLAIMS, MISSING, NOT_SEPARABLE, OPPOSITE, SHOWS, ClaimRow
+from tips.tables.compared import Line
+from tips.tables.controls import CONTROLS
+from tips.tables.methods import METHODS, MethodLine
+from tips.tables.same_variant import SAME_VARIANT
+from tips.tables.sheet import Page
 
-VERDICTS = ("shows", "not separable", "opposite sign", "missing")
 WORDS = {
-    "shows": "shown, with the paper's sign",
-    "not separable": "not separable from no difference",
-    "opposite sign": "with the opposite sign",
+    SHOWS: "shown, with the paper's sign",
+    NOT_SEPARABLE: "not separable from no difference",
+    OPPOSITE: "with the opposite sign",
 }
 # What a control's interval against the backbone says.
 LOOKS = {
@@ -31,35 +37,26 @@ FROM_SCRATCH = SECOND_STAGE | {
 }
 
 
-def answer(sheets: Mapping[str, Sequence[Row]], metric: str) -> str:
-    """The section's text.
-
-    Args:
-        sheets: file stem -> rows of `tabulate`'s CSV files.
-        metric: what the dataset's benchmark counts, AP or PCK.
-    """
-    items = _headline(sheets, metric) + _rivals(sheets["table-M"]) + _checks(sheets)
-    parts = [
-        markdown.bullets(items),
-        _verdicts(sheets["table-claims"]),
-        _caution(sheets),
-    ]
+def answer(page: Page) -> str:
+    """The section's text."""
+    items = _headline(page) + _rivals(page.of(METHODS)) + _checks(page)
+    parts = [markdown.bullets(items), _verdicts(page.of(CLAIMS)), _caution(page)]
     return "\n".join(part for part in parts if part)
 
 
-def _headline(sheets: Mapping[str, Sequence[Row]], metric: str) -> list[str]:
-    table = {row["row"]: row for row in sheets["table-2"]}
-    base, full = table["HRNet"], table["e"]
+def _headline(page: Page) -> list[str]:
+    metric = page.study.scale.dataset.metric
+    by_variant = {row.variant: row for row in page.of(COMPONENTS)}
+    base, full = by_variant[BACKBONE], by_variant[FULL]
     items = [
         f"Single-frame backbone: {_value(base, metric)}. Full model: {_value(full, metric)}.",
         f"Full model over the single-frame backbone: {_gain(full, metric)}; the paper's gain is "
-        f"{full['gain_paper']} on PoseTrack2017.",
+        f"{full.printed_gain} on PoseTrack2017.",
     ]
-    text = view.gain(full, "gain_wide", "low_wide", "high_wide")
-    if text and text not in view.NUMBERLESS:
+    if known(full.wide.value):
         items.append(
             f"Full model over `{CAPACITY_CONTROL}`, a plain concatenation of its size: "
-            f"{text} {metric} points, **{full['verdict_wide']}**. Only this comparison says "
+            f"{full.wide.text} {metric} points, **{full.verdict_wide}**. Only this comparison says "
             "something about synthesis and distillation; the one above also holds the gain of "
             "seeing more frames."
         )
@@ -70,33 +67,33 @@ def _headline(sheets: Mapping[str, Sequence[Row]], metric: str) -> list[str]:
     return items
 
 
-def _rivals(methods: Sequence[Row]) -> list[str]:
+def _rivals(methods: Sequence[MethodLine]) -> list[str]:
     """How the full model stands to the networks of other papers, trained here (Table M)."""
-    met = [row for row in methods if row["origin"] != "ours" and row["variant"] != BACKBONE]
-    known = [row for row in met if row["tips_verdict"]]
-    if not known and any(map(_known, met)):
+    met = [row for row in methods if row.origin != "ours" and row.variant != BACKBONE]
+    compared = [row for row in met if row.tips_verdict]
+    if not compared and any(row.measured for row in met):
         return [
             "Networks that the paper compares itself with were trained here; their comparison "
             "with the full model is missing."
         ]
-    if not known:
+    if not compared:
         return ["No network that the paper compares itself with was trained here."]
     parts = []
-    for word in ("above", "not separable", "below"):
-        names = ", ".join(row["label"] for row in known if row["tips_verdict"] == word)
+    for word in ("above", NOT_SEPARABLE, "below"):
+        names = ", ".join(row.label for row in compared if row.tips_verdict == word)
         if names:
-            parts.append(f"**{word}**{' from' * (word == 'not separable')} {names}")
-    rows = "1 row" if len(known) == 1 else f"{len(known)} rows"
+            parts.append(f"**{word}**{' from' * (word == NOT_SEPARABLE)} {names}")
+    rows = "1 row" if len(compared) == 1 else f"{len(compared)} rows"
     return [
         f"Against {rows} of re-implemented networks of other papers, on the same boxes and "
         "backbone (Table M names every setting that departs), the full model is "
-        f"{'; '.join(parts)}.{_weak(known)}"
+        f"{'; '.join(parts)}.{_weak(compared)}"
     ]
 
 
-def _weak(rivals: Sequence[Row]) -> str:
+def _weak(rivals: Sequence[MethodLine]) -> str:
     """Names the rivals that a gain over says no more of than a gain over the backbone."""
-    names = [row["label"] for row in rivals if row["verdict"] in ("not separable", "below")]
+    names = [row.label for row in rivals if row.verdict in (NOT_SEPARABLE, "below")]
     if not names:
         return ""
     return (
@@ -105,15 +102,15 @@ def _weak(rivals: Sequence[Row]) -> str:
     )
 
 
-def _checks(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
-    controls = {row["row"]: row for row in sheets["table-C"]}
-    mean, full = controls["mean-pose"], controls["full"]
-    items = _control(mean, f"A mean pose put into the box ({mean['ours']})", LOOKS)
-    if _known(full) and _known(mean):
-        above = float(full["ours"]) - float(mean["ours"])
+def _checks(page: Page) -> list[str]:
+    controls = {row.row: row for row in page.of(CONTROLS)}
+    mean, full = controls[MEAN_POSE], controls["full"]
+    items = _control(mean, f"A mean pose put into the box ({plain(mean.ours)})", LOOKS)
+    if known(full.over_mean_pose):
         items.append(
-            f"The full model ({full['ours']}) over a mean pose put into the box "
-            f"({mean['ours']}): {above:+.1f} points, without an interval."
+            f"The full model ({plain(full.ours)}) over a mean pose put into the box "
+            f"({plain(mean.ours)}): {rounded(full.over_mean_pose, 1, '+')} points, without an "
+            "interval."
         )
     items += _control(controls[SINGLE_FRAME], "The single-frame control", SECOND_STAGE)
     scratch = controls[SCRATCH]
@@ -121,44 +118,40 @@ def _checks(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
     return items
 
 
-def _control(row: Row, name: str, words: Mapping[str, str]) -> list[str]:
+def _control(row: Line, name: str, words: Mapping[str, str]) -> list[str]:
     """What a control's interval against the backbone says, `words` by verdict."""
-    if not (_known(row) and row["verdict"]):
+    if not (row.measured and row.verdict):
         return []
-    text = view.gain(row, "gain_ours", "low", "high")
-    return [f"{name}, {text}, is {words[row['verdict']]}."]
+    return [f"{name}, {row.gain.text}, is {words[row.verdict]}."]
 
 
-def _verdicts(claims: Sequence[Row]) -> str:
-    counts = {word: [row for row in claims if row["verdict"] == word] for word in VERDICTS}
-    checked = len(claims) - len(counts["missing"])
+def _verdicts(claims: Sequence[ClaimRow]) -> str:
+    missing = sum(row.verdict == MISSING for row in claims)
     text = (
         f"The paper's text draws {len(claims)} conclusions from Tables II-VII and Fig. 4 that are "
-        f"one row against another; {checked} can be checked here"
+        f"one row against another; {len(claims) - missing} can be checked here"
     )
     text += (
-        " (for the others a run is missing or not part of this scale):\n\n"
-        if counts["missing"]
-        else ":\n\n"
+        " (for the others a run is missing or not part of this scale):\n\n" if missing else ":\n\n"
     )
     items = []
     for word, named in WORDS.items():
-        listed = "; ".join(_claim(row) for row in counts[word])
-        items.append(f"**{len(counts[word])} {named}**" + (f": {listed}." if listed else "."))
+        rows = [row for row in claims if row.verdict == word]
+        listed = "; ".join(map(_claim, rows))
+        items.append(f"**{len(rows)} {named}**" + (f": {listed}." if listed else "."))
     return text + markdown.bullets(items)
 
 
-def _claim(row: Row) -> str:
-    said = view.claim(row)
-    if row["verdict"] == "not separable":
-        return f"{said} ({row['table_roman']})"
-    return f"{said} ({row['table_roman']}, {row['ours']} [{row['low']}, {row['high']}])"
+def _claim(row: ClaimRow) -> str:
+    if row.verdict == NOT_SEPARABLE:
+        return f"{row.said} ({row.table_roman})"
+    return f"{row.said} ({row.table_roman}, {row.gain.text})"
 
 
-def _caution(sheets: Mapping[str, Sequence[Row]]) -> str:
-    check = sheets["table-AA"][0]
-    intervals = sum(row["verdict"] not in ("missing", "") for row in sheets["table-claims"])
-    if check["s_shared"] or check["s_seeded"]:
+def _caution(page: Page) -> str:
+    check = page.of(SAME_VARIANT)[0]
+    intervals = sum(row.verdict != MISSING for row in page.of(CLAIMS))
+    if known(check.s_shared) or known(check.s_seeded):
         items = [
             f"An interval excludes zero by chance about once in twenty. {intervals} conclusions "
             f"were looked at, so about {intervals / 20:.1f} are to be expected that are not there."
@@ -168,30 +161,24 @@ def _caution(sheets: Mapping[str, Sequence[Row]]) -> str:
             "No variant has three seeds here, so the variance between seeds is unknown and "
             "**nothing is called separable**; intervals cover the choice of sequences alone."
         ]
-    if int(check["pairs"]):
+    if check.pairs:
         items.append(
-            f"A/A check: of {check['pairs']} pairs of seeds of one and the same variant, "
-            f"{check['separable']} are called separable."
+            f"A/A check: of {check.pairs} pairs of seeds of one and the same variant, "
+            f"{check.separable} are called separable."
         )
-    if int(check["sequences"]) < ENOUGH_SEQUENCES:
+    if check.sequences < ENOUGH_SEQUENCES:
         items.append(
-            f"Only {check['sequences']} validation sequences: the intervals are too narrow to be "
+            f"Only {check.sequences} validation sequences: the intervals are too narrow to be "
             f"trusted (at least {ENOUGH_SEQUENCES} are asked for)."
         )
     return "Read these with care:\n\n" + markdown.bullets(items)
 
 
-def _known(row: Row) -> bool:
-    return row["status"] != "published" and row["ours"] not in view.NUMBERLESS
+def _value(row: Line, metric: str) -> str:
+    return f"{metric} {row.shown}" if row.measured else row.shown
 
 
-def _value(row: Row, metric: str) -> str:
-    text = view.ours(row)
-    return f"{metric} {text}" if _known(row) else text
-
-
-def _gain(row: Row, metric: str) -> str:
-    text = view.gain(row, "gain_ours", "low", "high")
-    if not text or text in view.NUMBERLESS:
+def _gain(row: Line, metric: str) -> str:
+    if not known(row.gain.value):
         return "missing"
-    return f"{text} {metric} points: **{view.reading(row)}**"
+    return f"{row.gain.text} {metric} points: **{row.reading}**"

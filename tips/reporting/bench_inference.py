@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tips.reporting import markdown
-from tips.reporting.published import Tables
+from tips.tables import markdown
+from tips.tables.published import Tables
 
 # Of the fastest single pass in any precision, at most: networks with a promise, by precision.
 PROMISES = {("tips-without-vfit", "fp32"): 6.5, ("tips-without-vfit", "bf16"): 4.8}

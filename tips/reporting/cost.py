@@ -1,20 +1,23 @@
 """The page of `tips cost`: what every network costs, beside the paper's numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Final
 
 from tips.config import BACKBONE
-from tips.records import RecordError, first_problem, read_json
-from tips.reporting import bench_inference, markdown, view
-from tips.reporting.published import Row as Printed
-from tips.reporting.published import Table, Tables, number
-from tips.reporting.sections import Section
-from tips.reporting.sources import Cost, Inference, Timed, read_if_present
+from tips.records import RecordError
+from tips.reporting import bench_inference
+from tips.tables import markdown
+from tips.tables.cells import number
+from tips.tables.compared import ORIGIN
+from tips.tables.costs import read_costs, read_timed
+from tips.tables.paper_size import RELEASE
+from tips.tables.published import Row as Printed
+from tips.tables.published import Table, Tables, load_tables
+from tips.tables.sheet import Page, Section
+from tips.tables.sources import Cost, Inference, Timed, read_if_present
 
-Entry = Mapping[str, Any]
+TABLES: Final = Path("experiments/tables.yaml")
 SPEEDS = ("speed", "speed_given_frames")
 # Columns of Table VIII, and the speed's in Tables VI and VIII.
 PARAMS, FLOPS = "Params", "GFLOPs"
@@ -43,27 +46,7 @@ KINDS = ("convolution", "linear", "attention", "sampling")
 SHARES = ("backbone", "vfit", "rest")
 
 
-def read_costs(path: Path) -> list[Entry]:
-    """Reads the record of `tips cost`; empty where there is none. Raises RecordError."""
-    return _read(Cost, path, "run `tips cost` again")
-
-
-def read_timed(path: Path) -> list[Entry]:
-    """Reads the times of `tips cost --measure`; empty where there are none. Raises RecordError."""
-    return _read(Timed, path, "delete it, or run `tips cost --measure`")
-
-
-def _read(kind: type[Cost] | type[Timed], path: Path, remedy: str) -> list[Entry]:
-    if not path.is_file():
-        return []
-    try:
-        found: list[Cost | Timed] = TypeAdapter(list[kind]).validate_python(read_json(path))  # type: ignore[valid-type]
-    except ValidationError as error:
-        raise RecordError(f"{path}: {first_problem(error)}; {remedy}") from error
-    return [one.model_dump(exclude_unset=True) for one in found]
-
-
-def page(rows: Sequence[Entry], tables: Tables, timed: Sequence[Entry]) -> str:
+def page(rows: Sequence[Cost], tables: Tables, timed: Sequence[Timed]) -> str:
     """Renders the record of `tips cost` as Markdown.
 
     Args:
@@ -90,21 +73,17 @@ def page(rows: Sequence[Entry], tables: Tables, timed: Sequence[Entry]) -> str:
     )
 
 
-def section(costs: Path, bench: Path, tables: Tables) -> Section:
+def section(page: Page) -> Section:
     """The report's section: what is counted, and what was measured where it was.
-
-    Args:
-        costs: file of the record of `tips cost`.
-        bench: folder of the measurements, `cost.json` and `inference.json`.
-        tables: the paper's, with the variants of Table VIII.
 
     Raises:
         RecordError: a file is malformed.
     """
     title = "What the networks cost"
-    rows = read_costs(costs)
+    rows, bench = read_costs(page.paths.cost), page.paths.bench
     if not rows:
         return Section(title, "Not counted: `tips cost` does it.\n")
+    tables = load_tables(TABLES, RELEASE)  # with the variants of the paper's size
     inference = read_if_present(Inference, bench / "inference.json")
     parts = [
         INTRODUCTION,
@@ -141,17 +120,17 @@ SAMPLING = (
 )
 
 
-def _notes(rows: Sequence[Entry], tables: Tables) -> str:
+def _notes(rows: Sequence[Cost], tables: Tables) -> str:
     figures = _figures(rows, tables)
     return markdown.bullets(f"`{name}`: {note.format(**figures)}" for name, note in NOTES.items())
 
 
-def _figures(rows: Sequence[Entry], tables: Tables) -> dict[str, float]:
+def _figures(rows: Sequence[Cost], tables: Tables) -> dict[str, float]:
     """What NOTES takes from the record: GiMAC of passes of HRNet, GMAC of what others add."""
-    known = {row["variant"]: row for row in rows}
+    known = {row.variant: row for row in rows}
     try:
-        one = known[BACKBONE]["gimac"]
-        vfit, tips, tips_ms = (known[name]["gmac"] for name in ("vfit-b", "tips", "tips-ms"))
+        one = known[BACKBONE].gimac
+        vfit, tips, tips_ms = (known[name].gmac for name in ("vfit-b", "tips", "tips-ms"))
     except KeyError as error:
         raise RecordError(f"cost.json has no row {error}; run `tips cost` again") from error
     table = tables.table("8")
@@ -166,11 +145,11 @@ def _figures(rows: Sequence[Entry], tables: Tables) -> dict[str, float]:
     }
 
 
-def _origin(row: Entry, tables: Tables) -> str:
+def _origin(row: Cost, tables: Tables) -> str:
     """Whose network a row is; the interpolators are VFIT as published, in no table."""
-    if "interim_frames" not in row:
+    if row.interim_frames is None:
         return "re-implemented"
-    return tables.origins.get(row["variant"], "ours")
+    return tables.origins.get(row.variant, "ours")
 
 
 def _printed(table: Table, variant: str) -> Printed | None:
@@ -178,65 +157,65 @@ def _printed(table: Table, variant: str) -> Printed | None:
     return next((row for row in table.rows if row.variant == variant), None)
 
 
-def _beside_the_paper(rows: Sequence[Entry], tables: Tables) -> str:
+def _beside_the_paper(rows: Sequence[Cost], tables: Tables) -> str:
     table = tables.table("8")
     cells = []
     for row in rows:
-        printed = _printed(table, row["variant"])
+        printed = _printed(table, row.variant)
         if printed is not None:
             cells.append(
                 [
-                    markdown.code(row["variant"]),
+                    markdown.code(row.variant),
                     printed.label,
                     _origin(row, tables),
                     table.printed(printed, PARAMS),
-                    f"{row['params']:,}",
+                    f"{row.params:,}",
                     table.printed(printed, FLOPS),
-                    f"{row['gimac']:.1f}",
-                    f"{row['gmac']:.1f}",
+                    f"{row.gimac:.1f}",
+                    f"{row.gmac:.1f}",
                 ]
             )
     header = (
-        *("variant", "row", view.ORIGIN),
+        *("variant", "row", ORIGIN),
         *("paper, params", "here", "paper, GFLOPs", "GiMAC", "GMAC"),
     )
     return markdown.table(header, cells, "lllr")
 
 
-def _arithmetic(rows: Sequence[Entry], tables: Tables) -> str:
+def _arithmetic(rows: Sequence[Cost], tables: Tables) -> str:
     cells = []
     for row in rows:
-        by_part = row.get("gmac_by_part", {})
+        by_part = row.gmac_by_part
         cells.append(
             [
-                markdown.code(row["variant"]),
-                row["title"],
+                markdown.code(row.variant),
+                row.title,
                 _origin(row, tables),
-                f"{row['gmac']:.1f}",
-                f"{row['gimac']:.1f}",
-                *(f"{row['macs'][kind] / 1e9:.2f}" for kind in KINDS),
+                f"{row.gmac:.1f}",
+                f"{row.gimac:.1f}",
+                *(f"{row.macs[kind] / 1e9:.2f}" for kind in KINDS),
                 *(f"{by_part[part]:.1f}" if part in by_part else "" for part in SHARES),
             ]
         )
-    header = ("variant", "what", view.ORIGIN, "GMAC", "GiMAC", *KINDS, *SHARES)
+    header = ("variant", "what", ORIGIN, "GMAC", "GiMAC", *KINDS, *SHARES)
     return markdown.table(header, cells, "lllr")
 
 
-def _heads(rows: Sequence[Entry], tables: Tables) -> str:
+def _heads(rows: Sequence[Cost], tables: Tables) -> str:
     """Rivals whose code is public: their heads as trained here, and as that code counts them."""
     table = tables.table("8")
     backbone = _printed(table, BACKBONE)
     cells = []
     for row in rows:
-        if row.get("head"):
-            printed = _printed(table, row["variant"])
+        if row.head:
+            printed = _printed(table, row.variant)
             sizes = [number(table.printed(p, PARAMS)[:-1]) for p in (printed, backbone) if p]
             known = [size for size in sizes if size is not None]
             cells.append(
                 [
-                    markdown.code(row["variant"]),
-                    f"{row['head']:,}",
-                    f"{row['head_coco']:,}",
+                    markdown.code(row.variant),
+                    f"{row.head:,}",
+                    f"{row.head_coco:,}",
                     f"{known[0] - known[1]}M" if len(known) == 2 else "",
                 ]
             )
@@ -248,42 +227,42 @@ def _heads(rows: Sequence[Entry], tables: Tables) -> str:
     )
 
 
-def _parts(rows: Sequence[Entry], tables: Tables) -> str:
-    known = [row for row in rows if "interim_frames" in row]
+def _parts(rows: Sequence[Cost], tables: Tables) -> str:
+    known = [row for row in rows if row.interim_frames is not None]
     cells = [
         [
-            markdown.code(row["variant"]),
+            markdown.code(row.variant),
             _origin(row, tables),
-            f"{row['params']:,}",
-            *(f"{row['params_by_part'].get(part, 0):,}" for part in PARTS),
-            f"{sum(n for part, n in row['params_by_part'].items() if part not in PARTS):,}",
+            f"{row.params:,}",
+            *(f"{row.params_by_part.get(part, 0):,}" for part in PARTS),
+            f"{sum(n for part, n in row.params_by_part.items() if part not in PARTS):,}",
         ]
         for row in known
     ]
-    return markdown.table(("variant", view.ORIGIN, "all", *PARTS, "other"), cells, "llr")
+    return markdown.table(("variant", ORIGIN, "all", *PARTS, "other"), cells, "llr")
 
 
-def _measured(rows: Sequence[Entry], tables: Tables, timed: Sequence[Entry]) -> str:
-    times = {row["variant"]: row for row in timed}
+def _measured(rows: Sequence[Cost], tables: Tables, timed: Sequence[Timed]) -> str:
+    times = {row.variant: row for row in timed}
     cells = []
     for row in rows:
-        name = row["variant"]
-        if "inference_mib" in row:
-            found = times.get(name, {})
+        name = row.variant
+        if row.inference_mib is not None:
+            found = times.get(name)
             cells.append(
                 [
                     markdown.code(name),
                     _origin(row, tables),
-                    *(f"{row[f'{what}_mib']:.0f}" for what in MEMORY),
+                    *(f"{getattr(row, f'{what}_mib'):.0f}" for what in MEMORY),
                     _paper_speed(tables, name),
-                    *(f"{found[key]:.4f}" if key in found else "" for key in SPEEDS),
+                    *(f"{getattr(found, key):.4f}" if found else "" for key in SPEEDS),
                 ]
             )
     header = (
-        *("variant", view.ORIGIN, "inference, MiB", "training, MiB", "checkpointed, MiB"),
+        *("variant", ORIGIN, "inference, MiB", "training, MiB", "checkpointed, MiB"),
         *("paper, FPS / 54.4", "speed", "frames given"),
     )
-    devices = sorted({row["device"] for row in timed})
+    devices = sorted({row.device for row in timed})
     return (
         "Peaks of one window in fp32 and pure torch, interim frames given (what VFIT-B holds while "
         "it makes them is left out), without weights, moments and the kernels' workspace. A "

@@ -8,10 +8,12 @@ from pathlib import Path
 from tips.config import BACKBONE, MEAN_POSE
 from tips.paths import Paths
 from tips.records import atomic_path, read_json
-from tips.reporting import figures, view
+from tips.reporting import figures
 from tips.reporting.figures import Bar, Curve, Point
-from tips.reporting.sources import Step
-from tips.reporting.view import Row
+from tips.tables.cells import Value, known
+from tips.tables.compared import Gain, Line
+from tips.tables.groups import PartRow
+from tips.tables.sources import Step
 
 FOLDER = "figures"
 CAPTIONS = "pictures.json"
@@ -21,23 +23,23 @@ LEFT = ("contrast.jpg", "windows-*.png", "synthesis-*.png", "overlay-*.png")
 Picture = tuple[str, str]  # caption, file relative to the page
 
 
-def figure_4(rows: Sequence[Row], folder: Path) -> str:
+def figure_4(rows: Sequence[PartRow], folder: Path) -> str:
     """Draws Fig. 4; returns the picture's name relative to the page."""
-    points = [
-        Point(int(row["groups"]), row["part"], _number(row["oks"]), _number(row["ap"]), 0)
-        for row in rows
-    ]
+    points = [Point(row.groups, row.part, _number(row.oks), _number(row.ap), 0) for row in rows]
     figures.figure_4(points, folder / FOLDER / "figure-4")
     return f"{FOLDER}/figure-4.svg"
 
 
-def gains(sheets: Mapping[str, Sequence[Row]], metric: str, folder: Path) -> list[Picture]:
-    """Draws the gains over the backbone and over the capacity control, where there are any."""
-    rows = [row for name in _compared(sheets) for row in sheets[name]]
-    over_backbone = _bars(
-        (r for r in rows if r["baseline"] == BACKBONE), ("gain_ours", "low", "high", "verdict")
-    )
-    over_wide = _bars(rows, ("gain_wide", "low_wide", "high_wide", "verdict_wide"), paper=False)
+def gains(rows: Sequence[Line], metric: str, folder: Path) -> list[Picture]:
+    """Draws the gains over the backbone and over the capacity control, where there are any.
+
+    Args:
+        rows: of all tables that compare.
+        metric: of the dataset.
+        folder: of the page.
+    """
+    over_backbone = _bars((row, row.gain) for row in rows if row.baseline == BACKBONE)
+    over_wide = _bars(((row, row.wide) for row in rows), paper=False)
     drawn = []
     for bars, words, stem in (
         (over_backbone, "Gain over the single-frame backbone", "gains-hrnet"),
@@ -106,25 +108,19 @@ def groups(counts: Sequence[int], paths: Paths) -> dict[int, str]:
     return found
 
 
-def _compared(sheets: Mapping[str, Sequence[Row]]) -> list[str]:
-    paper = ("table-2", "table-3", "table-4", "table-5", "table-6", "table-7")
-    known = (*paper, "table-M", "table-I", "table-C", "table-variants")
-    return [name for name in known if name in sheets]
-
-
-def _bars(rows: Iterable[Row], names: tuple[str, str, str, str], paper: bool = True) -> list[Bar]:
+def _bars(rows: Iterable[tuple[Line, Gain]], paper: bool = True) -> list[Bar]:
     bars: dict[str, Bar] = {}  # a variant of several tables is drawn once
-    for row in rows:
-        values = [_number(row[name]) for name in names[:3]]
+    for row, gain in rows:
         # Detected boxes have a backbone row of their own; a mean pose would set the scale.
-        if None in values or row["row"].endswith("detected") or row["variant"] == MEAN_POSE:
+        if row.row.endswith("detected") or row.variant == MEAN_POSE:
             continue
-        value, low, high = (value for value in values if value is not None)
-        published = _number(row["gain_paper"]) if paper else None
-        separable = row[names[3]] in ("above", "below")
-        label = row["variant"] + MARKS.get(row["origin"], "")
-        bar = Bar(label, published, value, low, high, separable)
-        bars.setdefault(row["variant"], bar)
+        if not (known(gain.value) and known(gain.low) and known(gain.high)):
+            continue
+        published = float(row.gain_paper) if paper and row.gain_paper is not None else None
+        separable = gain.verdict in ("above", "below")
+        label = row.variant + MARKS.get(row.origin, "")
+        bar = Bar(label, published, gain.value, gain.low, gain.high, separable)
+        bars.setdefault(row.variant, bar)
     return list(bars.values())
 
 
@@ -134,5 +130,5 @@ def _curve(name: str, steps: Sequence[Step]) -> Curve:
     return Curve(name, [step.step for step in kept], values)
 
 
-def _number(cell: str) -> float | None:
-    return float(cell) if cell and cell not in view.NUMBERLESS else None
+def _number(value: Value) -> float | None:
+    return value if known(value) else None

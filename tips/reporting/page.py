@@ -9,8 +9,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from tips.records import RecordError
-from tips.reporting.sections import Section
 from tips.reporting.style import CSS, PAGE, WORDS
+from tips.tables.sheet import Section
 
 TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg"}
 _CELL = re.compile(r"<td([^>]*)>(.*?)</td>", re.DOTALL)

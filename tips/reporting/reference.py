@@ -11,8 +11,9 @@ from PIL import Image
 from tips.config import Study
 from tips.paths import Paths
 from tips.records import atomic, atomic_path
-from tips.reporting import markdown, page, report, sources
-from tips.reporting.sections import Section
+from tips.reporting import page, report
+from tips.tables import markdown, sources
+from tips.tables.sheet import Section
 
 LIMIT = 500_000  # bytes in all
 WIDTH = 760  # px of a picture at most

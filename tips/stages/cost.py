@@ -1,17 +1,16 @@
 """Counts what every network costs at the paper's size, beside the paper's numbers."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tips import records
 from tips.config import ConfigError
 from tips.opened import EXPERIMENTS
 from tips.planning.counting import INTERPOLATORS, Row, cost, interpolator_cost, memory, speeds
-from tips.planning.paper_size import network, open_networks
 from tips.planning.subject import subject
 from tips.progress import track
-from tips.reporting.cost import page, read_timed
+from tips.reporting.cost import page
+from tips.tables.costs import read_costs, read_timed
+from tips.tables.paper_size import network, open_networks
 
 
 def run(
@@ -41,7 +40,7 @@ def run(
     """
     if repeats < 1:
         raise ConfigError(f"--repeats must be at least 1; got {repeats}")
-    times: Sequence[Mapping[str, Any]] = [] if measure else read_timed(timed)
+    times = [] if measure else read_timed(timed)  # one that is damaged is refused before the work
     networks = open_networks(EXPERIMENTS)
     rows = [interpolator_cost(name) for name in INTERPOLATORS]
     experiments = {name: networks.study.variant(name).experiment for name in networks.names}
@@ -53,11 +52,12 @@ def run(
             known[kind] = cost(counted, rows[0]) | memory(counted)
         rows.append({"variant": name, "title": experiment.title} | known[kind])
     if measure:
-        times = speeds(rows, networks, repeats)
-        records.write_json(times, timed)
-        of = {one["variant"]: one for one in times}
+        measured = speeds(rows, networks, repeats)
+        records.write_json(measured, timed)
+        of = {one["variant"]: one for one in measured}
+        times = read_timed(timed)
         rows = [row | of.get(row["variant"], {}) for row in rows]
     records.write_json(rows, json)
     with records.atomic(report) as stream:
-        stream.write(page(rows, networks.tables, times))
+        stream.write(page(read_costs(json), networks.tables, times))
     print(json, report, *([timed] if measure else []), sep="\n")

@@ -13,7 +13,7 @@ from tips.paths import Paths, study_paths
 from tips.planning import card_memory, hours
 from tips.progress import track
 from tips.records import Annotations
-from tips.reporting.published import load_tables
+from tips.tables.published import load_tables
 
 EXPERIMENTS = Path("experiments")
 # Networks whose training steps differ in size. The largest steps are among them: `conv-conv` of all

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import tips
 from tips.config import load_study
 from tips.paths import study_paths
-from tips.planning.paper_size import RELEASE
 from tips.records import atomic
-from tips.reporting import deviations, page, report
-from tips.reporting.published import load_tables
+from tips.reporting import page, report
 from tips.reporting.reference import write_reference
+from tips.tables.published import load_tables
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: str = "") -> None:
@@ -29,10 +27,7 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: str = ""
     study = load_study(scale, experiments, root or None, seeds or None)
     paths = study_paths(study.scale)
     tables = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
-    repository = Path(tips.__file__).parents[1]
-    departures = deviations.collect(repository)
-    networks = load_tables(experiments / "tables.yaml", RELEASE)
-    sections = report.build(study, paths, tables, networks, departures, Path())
+    sections = report.build(study, paths, tables)
     text = page.source(report.title(study, paths), sections)
     with atomic(paths.reports / "report.md") as stream:
         stream.write(text)

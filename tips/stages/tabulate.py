@@ -1,4 +1,4 @@
-"""Predictions of all runs -> every CSV and its LaTeX twin."""
+"""What `evaluate` wrote of all runs -> every CSV and its LaTeX twin."""
 
 from functools import partial
 from pathlib import Path
@@ -9,20 +9,20 @@ from tips.config import load_study
 from tips.paths import study_paths
 from tips.progress import track
 from tips.proofs import read_proofs
-from tips.reporting import sheets, tables
-from tips.reporting.collect import collect
-from tips.reporting.published import load_tables
-from tips.reporting.results import Points
+from tips.reporting.contents import SHEETS
+from tips.tables.collect import collect
+from tips.tables.published import load_tables
+from tips.tables.results import Points
 
 MEMORY = "seed-scores.json"  # below results/; no table is made from it while all runs exist
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
-    """Writes results/tables/*.csv, results/figures/figure-4.csv and their .tex twins.
+    """Writes every table of the report: results/tables/*.csv, figures/figure-4.csv, and .tex twins.
 
-    Everything comes from the predictions files, the annotations and the few side files (truth,
-    groups, speed, cost, PSNR); runs that do not exist are `missing`, runs whose training used other
-    code or configuration than the present one are `stale`, with what changed.
+    Everything comes from the metrics and evidence of the runs, the annotations and the few side
+    files (groups, speed, cost, PSNR); runs that do not exist are `missing`, runs whose training
+    used other code or configuration than the present one are `stale`, with what changed.
     results/seed-scores.json remembers the scores that the seed variance was pooled from, so that a
     deleted run changes no interval but those it is part of; it is read only where a run is gone,
     and dropped when any run scores something else now.
@@ -44,9 +44,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     memory = paths.results / MEMORY
     judge = Judge(study, paths, read_proofs(paths.proofs), contents=False)
     found = collect(study, paths, published, judge, _remembered(memory), progress)
-    for sheet in sheets.all_sheets(study, paths, published, found):
-        tables.write(sheet, paths)
-    tables.write(sheets.figure_4(published, study, found), paths, "figures")
+    for sheet in SHEETS:
+        sheet.write(found)
     records.write_json(found.results.variance.points, memory)
 
 

@@ -6,8 +6,8 @@ from tips.chain import Judge
 from tips.config import load_study
 from tips.paths import study_paths
 from tips.proofs import read_proofs
-from tips.reporting import peers, tables
-from tips.reporting.published import load_tables
+from tips.tables import controls, peers
+from tips.tables.published import load_tables
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
@@ -26,5 +26,5 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     paths = study_paths(study.scale)
     published = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
     judge = Judge(study, paths, read_proofs(paths.proofs), contents=False)
-    sheet = peers.sheet(study, paths, published.table("C"), judge)
-    tables.write(sheet, paths)
+    rows = peers.fill(study, paths, published.table(controls.NAME), judge)
+    peers.PEER_ROWS.save(paths, rows)

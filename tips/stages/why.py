@@ -13,8 +13,9 @@ from tips.chain import Judge, Link, State, differences, worst
 from tips.config import FULL, MEAN_POSE, ConfigError, Study, load_study
 from tips.paths import Paths, study_paths
 from tips.proofs import read_proofs
-from tips.reporting.published import Row, Table, Tables, load_tables
-from tips.reporting.tables import read_cell
+from tips.reporting.contents import SHEETS
+from tips.tables.cells import plain
+from tips.tables.published import Row, Table, Tables, load_tables
 
 EXPERIMENTS = Path("experiments")
 
@@ -134,7 +135,7 @@ def _answer(
     links = [link for run in found for link in run.links]
     shown = None
     if asked.cell is not None:
-        shown = read_cell(paths.table(f"table-{asked.cell[0].name}"), asked.cell[1].row, "ours")
+        shown = _shown(asked.cell, paths)
     return {
         "what": what,
         "variant": asked.variant,
@@ -152,6 +153,15 @@ def _answer(
         "configuration": parent_difference(study, asked.variant),
         "runs": [_as_json(run) for run in found],
     }
+
+
+def _shown(cell: tuple[Table, Row], paths: Paths) -> str | None:
+    """The cell as the table's file has it; None where there is no such file or row."""
+    table, row = cell
+    sheet = next(sheet for sheet in SHEETS if sheet.stem == f"table-{table.name}")
+    if not sheet.file(paths).is_file():
+        return None
+    return next((plain(one.ours) for one in sheet.read(paths) if one.row == row.row), None)
 
 
 def _state(found: Sequence[Run]) -> State:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tips.records import read_json
-from tips.reporting import sources
-from tips.reporting.published import Tables
+from tips.tables import sources
+from tips.tables.published import Tables
 
 LARGEST: Final = 1_000_000  # bytes of an artifact; weights and predictions stay where they are
 DETAILS: Final = (

@@ -4,7 +4,8 @@ rule evaluate:
         predictions=PATHS.predictions("{variant}", "{seed}", "gt"),
         annotations=PATHS.annotations("val"),
     output:
-        PATHS.metrics("{variant}", "{seed}", "gt"),
+        metrics=PATHS.metrics("{variant}", "{seed}", "gt"),
+        evidence=PATHS.evidence("{variant}", "{seed}", "gt"),
     log:
         log_file("evaluate", "{variant}", "{seed}"),
     benchmark:
@@ -27,7 +28,8 @@ use rule evaluate as evaluate_detected with:
         predictions=PATHS.predictions("{variant}", "{seed}", "detected"),
         annotations=PATHS.annotations("val"),
     output:
-        PATHS.metrics("{variant}", "{seed}", "detected"),
+        metrics=PATHS.metrics("{variant}", "{seed}", "detected"),
+        evidence=PATHS.evidence("{variant}", "{seed}", "detected"),
     log:
         log_file("evaluate_detected", "{variant}", "{seed}"),
     benchmark:
@@ -91,13 +93,13 @@ rule pictures:
         "study pictures 2> >(tee {log:q} >&2)"
 
 
-NAMES = [*range(2, 12), "S", "C", "M", "I", "subsets", "variants", "claims", "AA"]
-TABLES = [*(f"table-{name}" for name in NAMES), "interim"]
+TABLES = [sheet.file(PATHS) for sheet in SHEETS if sheet.fill is not None]
 
 
 rule tabulate:
     input:
-        predictions=[PATHS.predictions(*row) for row in SCORED],
+        metrics=[PATHS.metrics(*row) for row in SCORED],
+        evidence=[PATHS.evidence(*row) for row in SCORED],
         annotations=PATHS.annotations("val"),
         groups=[PATHS.groups(str(count)) for count in SCALE.group_counts],
         interim=[PATHS.interim(generator) / "psnr.json" for generator in SCALE.interim],
@@ -105,8 +107,7 @@ rule tabulate:
         cost=PATHS.cost,
         published="experiments/tables.yaml",
     output:
-        [PATHS.table(name) for name in TABLES],
-        PATHS.results / "figures" / "figure-4.csv",
+        TABLES,
     log:
         log_file("tabulate"),
     benchmark:
@@ -146,10 +147,9 @@ rule cost:
 rule report:
     input:
         PATHS.cost,
-        [PATHS.table(name) for name in TABLES],
+        TABLES,
         PEER_TABLES,
         [file for file in benched() if file.is_file()],
-        PATHS.results / "figures" / "figure-4.csv",
         PATHS.reports / "figures" / "pictures.json",
         metrics=[PATHS.metrics(*row) for row in SCORED],
     output:

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from tips.config import BACKBONE, Study, load_study
-from tips.reporting.published import load_tables
-from tips.reporting.rows import your_variants
+from tips.tables.controls import your_variants
+from tips.tables.published import load_tables
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 TABLES = load_tables(EXPERIMENTS / "tables.yaml")

@@ -5,11 +5,12 @@ import pytest
 
 from tips.config import load_scale
 from tips.evaluation.matching import Evidence, count_truth
-from tips.reporting.results import Points, Results, score
-from tips.reporting.runs import Group, RunFile
+from tips.tables.results import Points, Results, score
+from tips.tables.runs import Group, RunFile
 
 EVALUATION = load_scale("smoke", Path(__file__).parents[2] / "experiments").evaluation
 SEQUENCES = 12
+NOWHERE = (Path(),) * 4
 
 
 def evidence(share: float, seed: int) -> Evidence:
@@ -44,7 +45,7 @@ def study(
             group = Group(variant, "gt")
             gone = (variant, seed) in absent
             state = "missing" if gone else "present"
-            files.append(RunFile(group, seed, Path(), Path(), state, ""))  # type: ignore[arg-type]
+            files.append(RunFile(group, seed, *NOWHERE, state, ""))  # type: ignore[arg-type]
             if not gone:
                 found[group, seed] = evidence(share, [*variant.encode(), seed])  # type: ignore[arg-type]
     return score(files, found, frozenset({"hrnet"}), EVALUATION, remembered or {})
@@ -78,8 +79,8 @@ def test_status_mean_deviation_and_seeds() -> None:
 def test_a_failed_run_says_so_and_a_stale_one_keeps_its_number() -> None:
     group, other = Group("a", "gt"), Group("b", "gt")
     files = [
-        RunFile(group, 0, Path(), Path(), "failed", "it broke"),
-        RunFile(other, 0, Path(), Path(), "stale", "old"),
+        RunFile(group, 0, *NOWHERE, "failed", "it broke"),
+        RunFile(other, 0, *NOWHERE, "stale", "old"),
     ]
     results = score(files, {(other, 0): evidence(0.5, 0)}, frozenset(), EVALUATION)
     assert results.status(group) == "failed"

@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tips.config import BACKBONE, SCRATCH, SINGLE_FRAME
+import tips
+from tips.config import BACKBONE, SCRATCH, SINGLE_FRAME, Study
 from tips.paths import Paths
-from tips.proofs import Proof
-from tips.reporting import markdown, sources
-from tips.reporting.deviations import Deviation
-from tips.reporting.ledger import Spent
-from tips.reporting.sections import Section
-from tips.reporting.sources import Provenance, Step
+from tips.proofs import Proof, read_proofs
+from tips.reporting import drawn, ledger
+from tips.reporting.deviations import Deviation, collect
+from tips.tables import markdown, sources
+from tips.tables.sheet import Page, Section
+from tips.tables.sources import Provenance, Step
 
 FALL_ASKED = 10.0  # percent, of the single-frame control's training loss
 
@@ -24,8 +25,10 @@ class RunRecord(NamedTuple):
     folder: Path
 
 
-def grouping(counts: Sequence[int], paths: Paths, pictures: Mapping[int, str]) -> Section:
+def grouping(page: Page) -> Section:
     """What spectral clustering finds, and how far it agrees with Table V."""
+    counts, paths = page.study.scale.group_counts, page.paths
+    pictures = drawn.groups(counts, paths)
     body = (
         "Adjusted mutual information of joint locations in the person's box, spectral clustering; "
         "ARI is the agreement with Table V (1 = the same groups).\n\n"
@@ -45,28 +48,26 @@ def grouping(counts: Sequence[int], paths: Paths, pictures: Mapping[int, str]) -
     return Section("Part grouping from data", body)
 
 
-def pictures(found: Sequence[tuple[str, str]]) -> Section:
-    """Synthesized poses, dataset samples and overlays: (caption, file)."""
+def pictures(page: Page) -> Section:
+    """Synthesized poses, dataset samples and overlays, as the stage `pictures` left them."""
+    found = drawn.left(page.paths.reports)
     if not found:
         return Section("Pictures", "missing: no picture was made yet.\n")
     body = "\n".join(markdown.image(caption, file) for caption, file in found)
     return Section("Pictures", body)
 
 
-def training(curves: Mapping[str, Sequence[Step]], drawn: Sequence[tuple[str, str]]) -> Section:
-    """Loss curves, and how far the total loss of every run fell.
-
-    Args:
-        curves: run name -> its logging steps.
-        drawn: pictures (caption, file).
-    """
+def training(page: Page) -> Section:
+    """Loss curves, and how far the total loss of every run fell."""
+    curves = _curves(page.study, page.paths)
     if not curves:
         return Section("Training", "missing: no run has a training log yet.\n")
     rows = []
     for name, steps in curves.items():
         fall = fallen(steps)
         rows.append([name, str(steps[-1].step), *_ends(steps), f"{fall:.1f} %"])
-    body = "".join(markdown.image(caption, file) + "\n" for caption, file in drawn)
+    losses = drawn.losses(curves, page.paths.reports)
+    body = "".join(markdown.image(caption, file) + "\n" for caption, file in losses)
     body += _control(curves)
     header = ("run", "last step", "first tenth", "last tenth", "fall of the total loss")
     body += markdown.folded("Fall of the total loss, every run", markdown.table(header, rows, "lr"))
@@ -115,8 +116,10 @@ def _tenths(steps: Sequence[Step]) -> tuple[float, float]:
     return first, sum(step.total for step in steps[-count:]) / count
 
 
-def deviations(found: Sequence[Deviation], root: str) -> Section:
-    """Departures from the papers. `root` leads from the page to the repository."""
+def deviations(page: Page) -> Section:
+    """Departures from the papers, with links from the page to the code."""
+    found = collect(Path(tips.__file__).parents[1])
+    root = os.path.relpath(Path(), page.paths.reports)
     rows = [
         [
             markdown.link(f"{one.file.removeprefix('tips/')}:{one.line}", _source(one, root)),
@@ -136,8 +139,9 @@ def _source(one: Deviation, root: str) -> str:
     return f"{root}/{one.file}#L{one.line}"
 
 
-def time(spent: Sequence[Spent]) -> Section:
+def time(page: Page) -> Section:
     """The time ledger."""
+    spent = ledger.read(page.paths.results / "benchmarks")
     if not spent:
         return Section("Time", "missing: Snakemake's benchmark files were not found.\n")
     rows = [
@@ -164,14 +168,10 @@ def _minutes(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
-def provenance(runs: Sequence[RunRecord], page: Path, proofs: Sequence[Proof] = ()) -> Section:
-    """Data, code, config and machine of every number.
-
-    Args:
-        runs: every run that has a provenance file.
-        page: folder of the page, that links are relative to.
-        proofs: edits of the code that were proved harmless.
-    """
+def provenance(page: Page) -> Section:
+    """Data, code, config and machine of every number."""
+    runs, proofs = _records(page.study, page.paths), read_proofs(page.paths.proofs)
+    folder = page.paths.reports
     if not runs:
         return Section("Provenance", "missing: no run has a provenance file yet.\n")
     columns = {name: [show(run.provenance) for run in runs] for name, show in FACTS.items()}
@@ -188,7 +188,7 @@ def provenance(runs: Sequence[RunRecord], page: Path, proofs: Sequence[Proof] = 
             f"{run.provenance.parameters:,}",
             str(run.provenance.steps),
             _minutes(run.provenance.seconds),
-            _files(run, page),
+            _files(run, folder),
         ]
         for place, run in enumerate(runs)
     ]
@@ -244,3 +244,30 @@ FACTS: dict[str, Callable[[Provenance], str]] = {
     "compiler of the kernels": lambda one: one.compiler or "not recorded",
     "vector extensions": lambda one: ", ".join(one.vector_extensions) or "not recorded",
 }
+
+
+def _folders(study: Study, paths: Paths) -> list[tuple[str, int, Path]]:
+    return [
+        (name, seed, paths.run(name, str(seed)))
+        for name, variant in study.variants.items()
+        for seed in range(variant.seeds)
+    ]
+
+
+def _curves(study: Study, paths: Paths) -> dict[str, list[Step]]:
+    curves = {}
+    for name, seed, folder in _folders(study, paths):
+        log = folder / "train.jsonl"
+        steps = sources.steps(log) if log.is_file() else []
+        if steps:
+            curves[f"{name} / {seed}"] = steps
+    return curves
+
+
+def _records(study: Study, paths: Paths) -> list[RunRecord]:
+    records = []
+    for _, _, folder in _folders(study, paths):
+        found = sources.read_if_present(sources.Provenance, folder / "provenance.json")
+        if found is not None:
+            records.append(RunRecord(found, folder))
+    return records

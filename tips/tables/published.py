@@ -1,6 +1,6 @@
 """experiments/tables.yaml: every published row of Tables II-XI and the variant beside it."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from tips import skeleton
 from tips.config import ConfigError
 from tips.config.scale import Release
+from tips.tables.cells import number
 
 PARTS = tuple(skeleton.COLUMNS)
 TOTAL = "Total"
@@ -201,14 +202,6 @@ def printed_difference(ours: str, other: str) -> str:
     """Exact difference of two printed numbers with a sign; "" where either is none."""
     first, second = number(ours), number(other)
     return "" if first is None or second is None else f"{first - second:+}"
-
-
-def number(printed: str) -> Decimal | None:
-    """A printed cell as an exact number; None for "-", "" and words."""
-    try:
-        return Decimal(printed)
-    except InvalidOperation:
-        return None
 
 
 def check_totals(table: Table) -> list[Check]:

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from tips.config import Study, load_study
-from tips.reporting.methods import NAME, conditions, departures
-from tips.reporting.published import load_tables
+from tips.tables.methods import NAME, conditions, departures
+from tips.tables.published import load_tables
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 TABLE = load_tables(EXPERIMENTS / "tables.yaml").table(NAME)

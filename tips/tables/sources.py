@@ -49,9 +49,9 @@ class Cost(Source):
     macs: dict[str, int]
     head: int = 0  # parameters beside the backbone, of rivals whose code is public
     head_coco: int = 0  # the same with the 17 joints of that code
-    interim_frames: int = 0
+    interim_frames: int | None = None  # an interpolator alone has none
     gmac_by_part: dict[str, float] = {}
-    inference_mib: float = 0.0  # peaks of one window's activations, interim frames given
+    inference_mib: float | None = None  # peaks of one window's activations, interim frames given
     training_mib: float = 0.0
     checkpointed_mib: float = 0.0
 

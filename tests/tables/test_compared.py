@@ -1,16 +1,16 @@
 from pathlib import Path
 
 import pytest
+import typed
 
+from tips.config import load_study
 from tips.evaluation.intervals import Interval
+from tips.paths import study_paths
 from tips.records import RecordError
-from tips.reporting import view
-from tips.reporting.rows import COLUMNS, plain, signed, verdict
-
-
-def row(**cells: str) -> dict[str, str]:
-    empty = dict.fromkeys(COLUMNS, "")
-    return empty | {"row": "e", "status": "done", "n_seeds": "3"} | cells
+from tips.tables.ablations import COMPONENTS
+from tips.tables.cells import plain, signed
+from tips.tables.claims import ClaimRow
+from tips.tables.compared import COMPARED, ORIGIN, Line, compared, comparison, verdict
 
 
 def interval(difference: float, half: float, separable: bool) -> Interval:
@@ -44,7 +44,7 @@ def test_verdict_never_says_more_than_the_interval(gain: Interval, words: str) -
     ],
 )
 def test_reading_compares_signs(cells: dict[str, str], words: str) -> None:
-    assert view.reading(row(**cells)) == words
+    assert typed.line(**cells).reading == words
 
 
 @pytest.mark.parametrize(
@@ -66,32 +66,35 @@ def test_reading_compares_signs(cells: dict[str, str], words: str) -> None:
     ],
 )
 def test_our_cell_says_what_is_wrong_with_it(cells: dict[str, str], words: str) -> None:
-    assert view.ours(row(**cells)) == words
+    assert typed.line(**cells).shown == words
 
 
 def test_gain_shows_its_interval_or_why_there_is_none() -> None:
-    full = row(gain_ours="+1.20", low="-0.10", high="+2.50")
-    assert view.gain(full, "gain_ours", "low", "high") == "+1.20 [-0.10, +2.50]"
-    assert view.gain(row(gain_ours="missing"), "gain_ours", "low", "high") == "missing"
-    assert len(view.compared(full)) == len(view.COMPARED)
+    full = typed.line(gain_ours="+1.20", low="-0.10", high="+2.50")
+    assert full.gain.text == "+1.20 [-0.10, +2.50]"
+    unknown = typed.line(gain_ours="+1.20", low="unknown", high="unknown")
+    assert unknown.gain.text == "+1.20 [interval unknown]"
+    assert typed.line(gain_ours="missing").gain.text == "missing"
+    assert len(compared(full)) == len(COMPARED)
 
 
 def test_whose_network_is_shown_where_other_papers_stand_beside() -> None:
-    mine = row(origin="ours", variant="tips")
-    backbone = row(origin="re-implemented", variant="hrnet")
-    assert view.comparison([mine, backbone]).header == view.COMPARED
-    rival = row(origin="re-implemented, MI surrogate", variant="tdmi")
-    for other in (rival, row(origin="published")):
-        shown = view.comparison([mine, other])
-        assert shown.header.index(view.ORIGIN) == 2
-        assert [cells[2] for cells in shown.cells] == ["ours", other["origin"]]
+    mine = typed.line(variant="tips")
+    backbone = typed.line(origin="re-implemented", variant="hrnet")
+    assert comparison([mine, backbone]).header == COMPARED
+    rival = typed.line(origin="re-implemented, MI surrogate", variant="tdmi")
+    for other in (rival, typed.line(origin="published")):
+        shown = comparison([mine, other])
+        assert shown.header.index(ORIGIN) == 2
+        assert [cells[2] for cells in shown.cells] == ["ours", other.origin]
         assert {len(cells) for cells in shown.cells} == {len(shown.header)} == {len(shown.align)}
 
 
 def test_a_claim_over_a_surrogate_says_so() -> None:
     said = {"claim": "TIPS beats TDMI", "than_origin": "re-implemented, MI surrogate"}
-    assert view.claim(said) == "TIPS beats TDMI (re-implemented, MI surrogate)"
-    assert view.claim(said | {"than_origin": "re-implemented"}) == "TIPS beats TDMI"
+    assert typed.row(ClaimRow, **said).said == "TIPS beats TDMI (re-implemented, MI surrogate)"
+    other = said | {"than_origin": "re-implemented"}
+    assert typed.row(ClaimRow, **other).said == "TIPS beats TDMI"
 
 
 def test_numbers_have_no_negative_zero() -> None:
@@ -100,6 +103,13 @@ def test_numbers_have_no_negative_zero() -> None:
     assert signed(-1.005) in ("-1.00", "-1.01")
 
 
-def test_absent_table_names_the_remedy(tmp_path: Path) -> None:
+def test_absent_table_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = study_paths(load_study("desk", typed.EXPERIMENTS).scale)
     with pytest.raises(RecordError, match="run the stage tabulate first"):
-        view.read(tmp_path / "table-2.csv")
+        COMPONENTS.read(paths)
+    COMPONENTS.file(paths).parent.mkdir(parents=True)
+    for text in ("row,label\na,b\n", "\0", "", f"{','.join(Line.columns())}\na,b\n"):
+        COMPONENTS.file(paths).write_text(text)
+        with pytest.raises(RecordError, match="run the stage tabulate again"):
+            COMPONENTS.read(paths)

@@ -1,20 +1,30 @@
 """Table M: every method under the same conditions, beside what its printed number suggests."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from tips.config import BACKBONE, FULL, Experiment, Study
 from tips.paths import Paths
-from tips.reporting import markdown, sources, view
-from tips.reporting.published import Table, printed_difference
-from tips.reporting.results import Results
-from tips.reporting.rows import Line, signed, verdict
-from tips.reporting.runs import Group
-from tips.reporting.sections import Section, learned_middles
-from tips.reporting.view import Row
+from tips.tables import markdown, sources
+from tips.tables.ablations import title
+from tips.tables.cells import Absent, Count, Difference, Parameters, PrintedGain, number
+from tips.tables.collect import Collected
+from tips.tables.compared import (
+    ORIGIN,
+    Gain,
+    Line,
+    extended,
+    gain_of,
+    group_of,
+    lines,
+    table_sheet,
+)
+from tips.tables.published import Row as Printed
+from tips.tables.published import Table, printed_difference
+from tips.tables.runs import Group
+from tips.tables.sheet import Page, Section
 
 NAME = "M"
-FULL_OVER = ("tips_gain", "tips_low", "tips_high", "tips_verdict")
-COLUMNS = ("frames", "parameters", "head_parameters", "gain_on_boxes", "tips_paper", *FULL_OVER)
 BOXES = {"gt": "annotated", "detected": "detected"}
 # Parts of an experiment that no row may have to itself, but the backbone's own training.
 # Paper: DSTA trains with AdamW 5e-5 for 20 epochs at 256 x 192; here: the schedule and the crop of
@@ -22,71 +32,93 @@ BOXES = {"gt": "annotated", "detected": "detected"}
 SHARED = ("crop", "backbone", "augmentation", "training")
 
 
-def extra(
-    table: Table, lines: Sequence[Line], study: Study, paths: Paths, results: Results
-) -> list[tuple[str, ...]]:
-    """The cells of COLUMNS for every line."""
-    full = next(line.paper for line in lines if line.group and line.group.variant == FULL)
-    one_frame = _parameters(BACKBONE, paths)
-    cells = []
-    for line in lines:
-        variant = line.group.variant if line.group else ""
-        experiment = study.variants[variant].experiment if variant in study.variants else None
-        own = _parameters(variant, paths)
-        head = own is not None and one_frame is not None
-        cells.append(
-            (
-                "" if experiment is None else str(len(experiment.window)),
-                "missing" if own is None else str(own),
-                str((own or 0) - (one_frame or 0)) if head else "missing",
-                printed_difference(line.paper, table.baseline_on_boxes) if line.baseline else "",
-                "" if variant == FULL else printed_difference(full, line.paper),
-                *full_over(line, results),
+@dataclass(frozen=True)
+class OverLine(Line):
+    """A row that the full model's gain over it stands beside."""
+
+    last: ClassVar = ("tips_gain", "tips_low", "tips_high", "tips_verdict", *Line.last)
+
+    tips_gain: Difference
+    tips_low: Difference
+    tips_high: Difference
+    tips_verdict: str
+
+    @property
+    def tips(self) -> Gain:
+        """The full model over this row."""
+        return Gain(self.tips_gain, self.tips_low, self.tips_high, self.tips_verdict)
+
+
+@dataclass(frozen=True)
+class MethodLine(OverLine):
+    """A row of Table M."""
+
+    frames: Count  # of the window
+    parameters: Parameters
+    head_parameters: Parameters  # beside the backbone's
+    gain_on_boxes: PrintedGain  # over what others print of the baseline on their boxes
+    tips_paper: PrintedGain  # the printed full model over the printed row
+
+
+def full_over(row: Printed, found: Collected) -> dict[str, object]:
+    """The full model's gain over a row, under the names of OverLine's columns."""
+    group = group_of(row, found.study)
+    full = None
+    if group is not None and group.variant != FULL:
+        full = Group(FULL, group.boxes)
+    gain = gain_of(found.results, full, group if full else None, failed=False)
+    return {
+        "tips_gain": gain.value,
+        "tips_low": gain.low,
+        "tips_high": gain.high,
+        "tips_verdict": gain.verdict,
+    }
+
+
+def _fill(table: Table, found: Collected) -> list[MethodLine]:
+    full = next(table.paper(row) for row in table.rows if row.variant == FULL)
+    one_frame = _parameters(BACKBONE, found.paths)
+    made = []
+    for row, line in zip(table.rows, lines(table, found), strict=True):
+        variant = found.study.variants.get(line.variant)
+        own = _parameters(line.variant, found.paths)
+        on_boxes = printed_difference(line.paper, table.baseline_on_boxes) if line.baseline else ""
+        over = "" if line.variant == FULL else printed_difference(full, line.paper)
+        made.append(
+            extended(
+                MethodLine,
+                line,
+                frames=None if variant is None else len(variant.experiment.window),
+                parameters=own,
+                head_parameters=Absent.MISSING
+                if isinstance(own, Absent) or isinstance(one_frame, Absent)
+                else own - one_frame,
+                gain_on_boxes=number(on_boxes),
+                tips_paper=number(over),
+                **full_over(row, found),
             )
         )
-    return cells
+    return made
 
 
-def full_over(line: Line, results: Results) -> tuple[str, ...]:
-    """The full model's gain over a row, with its interval and verdict (FULL_OVER)."""
-    if line.group is None or line.group.variant == FULL:
-        return ("",) * len(FULL_OVER)
-    gain = results.gain(Group(FULL, line.group.boxes), line.group)
-    if gain is None:
-        return ("missing", "missing", "missing", "")
-    return (*map(signed, (gain.difference, gain.low, gain.high)), verdict(gain))
-
-
-def _parameters(variant: str, paths: Paths) -> int | None:
+def _parameters(variant: str, paths: Paths) -> int | Absent:
     """Of a whole network with its backbone, from the record of its first run."""
     file = paths.run(variant, "0") / "provenance.json"
     found = sources.read_if_present(sources.Provenance, file)
-    return None if found is None else found.parameters
+    return Absent.MISSING if found is None else found.parameters
 
 
-def section(table: Table, rows: Sequence[Row], study: Study) -> Section:
+def _section(page: Page) -> Section:
     """The table as a reader wants it, and what equal conditions are."""
+    table, rows = page.tables.table(NAME), page.of(METHODS)
     baseline = next(table.paper(row) for row in table.rows if row.variant == table.baseline)
     header = (
         *("method", "frames", "head"),
         f"paper / over {baseline} / {table.baseline_on_boxes}",
         *("ours ± sd (seeds)", f"over {table.baseline}", "over concat-wide"),
-        *("TIPS over it, paper / ours", view.ORIGIN),
+        *("TIPS over it, paper / ours", ORIGIN),
     )
-    cells = [
-        [
-            row["label"],
-            row["frames"],
-            _thousands(row["head_parameters"]),
-            _joined(row["paper"], row["gain_paper"], row["gain_on_boxes"]),
-            view.ours(row),
-            f"{view.gain(row, 'gain_ours', 'low', 'high')} {view.reading(row)}".strip(),
-            view.wide(row),
-            _joined(row["tips_paper"], shown_over(row)),
-            row["origin"],
-        ]
-        for row in rows
-    ]
+    cells = [_cells(row) for row in rows]
     body = (
         "The published numbers of these methods come from different boxes, backbones and "
         "schedules. Here they are measured on the same boxes and trained on the same backbone; "
@@ -95,14 +127,33 @@ def section(table: Table, rows: Sequence[Row], study: Study) -> Section:
         + markdown.table(header, cells, "lrrrrllll")
         + "\nHead: parameters beside the backbone's. Paper: the printed mAP, and its gain over "
         "both numbers of HRNet (see below).\n\n"
-        + markdown.bullets([*conditions(table, study), *table.notes])
+        + markdown.bullets([*conditions(table, page.study), *table.notes])
     )
-    return Section(f"Table {table.roman}: {table.title.lower()}", body)
+    return Section(title(table), body)
 
 
-def shown_over(row: Row) -> str:
-    """The full model's gain over a row with what its interval says."""
-    return f"{view.gain(row, *FULL_OVER[:3])} {row['tips_verdict']}".strip()
+def _cells(row: MethodLine) -> list[str]:
+    text, head = row.cells(), row.head_parameters
+    return [
+        row.label,
+        text["frames"],
+        str(head) if isinstance(head, Absent) else f"{head:,}",
+        _joined(row.paper, row.printed_gain, text["gain_on_boxes"]),
+        row.shown,
+        row.read_gain,
+        row.wide.full,
+        _joined(text["tips_paper"], row.tips.full),
+        row.origin,
+    ]
+
+
+def _joined(*parts: str) -> str:
+    return " / ".join(part for part in parts if part)
+
+
+def learned_middles(study: Study) -> bool:
+    """Whether the generator `vfit` was trained on this study's own middle frames."""
+    return study.scale.vfit is not None and study.scale.vfit.training is not None
 
 
 def conditions(table: Table, study: Study) -> list[str]:
@@ -165,9 +216,4 @@ def _difference(part: str, own: Experiment, full: Experiment) -> str:
     return f"{part} ({', '.join(apart)})" if apart else ""
 
 
-def _joined(*parts: str) -> str:
-    return " / ".join(part for part in parts if part)
-
-
-def _thousands(cell: str) -> str:
-    return f"{int(cell):,}" if cell.lstrip("-").isdigit() else cell
+METHODS = table_sheet(NAME, MethodLine, _fill, _section)

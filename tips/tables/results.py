@@ -13,7 +13,7 @@ from tips.evaluation import intervals
 from tips.evaluation.intervals import Interval, Row, SameVariant
 from tips.evaluation.matching import Evidence
 from tips.evaluation.people import Floats
-from tips.reporting.runs import Group, RunFile, Status
+from tips.tables.runs import Group, RunFile, Status
 
 Points = Mapping[str, Mapping[int, float]]  # variant -> seed -> AP, percent
 

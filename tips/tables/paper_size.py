@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tips.config import Experiment, Study, digest, load_study
 from tips.config.scale import Release
-from tips.reporting.published import Tables, load_tables
+from tips.tables.published import Tables, load_tables
 
 SCALE = "paper"
 RELEASE: Release = "posetrack17"  # Table VIII's set: with it the table's rows name their variants

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tips.config import ConfigError, load_study
-from tips.reporting.published import (
+from tips.tables.published import (
     PARTS,
     Table,
     check_totals,

@@ -1,14 +1,16 @@
 """Which runs a study has, and in what state each of them is."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tips.chain import Judge
 from tips.config import Study
 from tips.paths import Paths
-from tips.reporting import sources
-from tips.reporting.published import Tables
+from tips.tables import sources
+from tips.tables.published import Tables
 
+Needed = Literal["metrics", "predictions"]
 Status = Literal["done", "partial", "failed", "missing", "stale", "published"]
 
 NOT_IN_SCALE = "not part of this scale"
@@ -26,12 +28,14 @@ class Group(NamedTuple):
 
 
 class RunFile(NamedTuple):
-    """One run's folder and predictions."""
+    """One run's folder, and what was measured of it."""
 
     group: Group
     seed: int
     folder: Path
     predictions: Path
+    metrics: Path
+    evidence: Path
     state: Literal["present", "failed", "missing", "stale"]
     reason: str  # of a failure, or what changed since a stale run was made
 
@@ -56,7 +60,9 @@ def wanted(study: Study, tables: Tables) -> dict[Group, int]:
     return groups
 
 
-def find(groups: dict[Group, int], paths: Paths, judge: Judge | None) -> list[RunFile]:
+def find(
+    groups: dict[Group, int], paths: Paths, judge: Judge | None, needed: Needed = "metrics"
+) -> list[RunFile]:
     """Looks every wanted run up.
 
     Args:
@@ -64,24 +70,43 @@ def find(groups: dict[Group, int], paths: Paths, judge: Judge | None) -> list[Ru
         paths: of the study.
         judge: says which trainings are of other code or configuration than the present ones; None:
             no run is called stale.
+        needed: the file of a run without which it is missing, beside its predictions.
     """
     return [
-        _find(group, seed, paths, judge) for group, seeds in groups.items() for seed in range(seeds)
+        _find(group, seed, paths, judge, needed)
+        for group, seeds in groups.items()
+        for seed in range(seeds)
     ]
 
 
-def _find(group: Group, seed: int, paths: Paths, judge: Judge | None) -> RunFile:
-    folder = paths.run(group.variant, str(seed))
-    predictions = paths.predictions(group.variant, str(seed), group.boxes)
-    if not predictions.is_file():
-        failure = sources.read_if_present(sources.Failure, folder / "failed.json")
+def _find(group: Group, seed: int, paths: Paths, judge: Judge | None, needed: Needed) -> RunFile:
+    run = group.variant, str(seed), group.boxes
+    file = RunFile(
+        group,
+        seed,
+        paths.run(group.variant, str(seed)),
+        paths.predictions(*run),
+        paths.metrics(*run),
+        paths.evidence(*run),
+        state="present",
+        reason="",
+    )
+    if not all(getattr(file, name).is_file() for name in ("predictions", needed)):
+        failure = sources.read_if_present(sources.Failure, file.folder / "failed.json")
         if failure is not None:
-            return RunFile(group, seed, folder, predictions, "failed", failure.reason)
-        return RunFile(group, seed, folder, predictions, "missing", "")
-    if judge is not None and group.variant in judge.study.variants:
-        own, *others = judge.trainings(group.variant, seed)
-        why = [own.words] if own.state == "stale" else []
-        why += [f"{link.name}: {link.words}" for link in others if link.state == "stale"]
-        if why:
-            return RunFile(group, seed, folder, predictions, "stale", "; ".join(why))
-    return RunFile(group, seed, folder, predictions, "present", "")
+            return file._replace(state="failed", reason=failure.reason)
+        return file._replace(state="missing")
+    why = [] if judge is None else list(_stale(judge, group, seed))
+    return file._replace(state="stale", reason="; ".join(why)) if why else file
+
+
+def _stale(judge: Judge, group: Group, seed: int) -> Iterator[str]:
+    """Why a run is not current: its own training's reason first, then those of the others."""
+    if group.variant not in judge.study.variants:
+        return
+    own, *others = judge.trainings(group.variant, seed)
+    if own.state == "stale":
+        yield own.words
+    for link in others:
+        if link.state == "stale":
+            yield f"{link.name}: {link.words}"

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typed
 
 from tips import records, skeleton
 from tips.config import Study, load_study
@@ -11,9 +12,9 @@ from tips.evaluation.people import from_records
 from tips.paths import Paths, study_paths
 from tips.peers.known import JOINTS, PEERS
 from tips.records import Annotations, FramePoses, Pose, Predictions, SequencePredictions
-from tips.reporting import peers, tables
-from tips.reporting.published import load_tables
-from tips.reporting.tables import Sheet
+from tips.tables import peers
+from tips.tables.published import load_tables
+from tips.tables.sheet import Section
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 COMMON = np.array([name in JOINTS for name in skeleton.JOINTS])
@@ -101,9 +102,13 @@ def found(noise: float, variant: str, kept: np.ndarray = EVERY) -> Predictions:
 
 def made(study: Study, paths: Paths) -> dict[str, dict[str, str]]:
     controls = load_tables(EXPERIMENTS / "tables.yaml").table("C")
-    sheet: Sheet = peers.sheet(study, paths, controls, None)
-    tables.write(sheet, paths)
-    return {row[0]: dict(zip(sheet.header, row, strict=True)) for row in sheet.cells}
+    rows = peers.fill(study, paths, controls, None)
+    peers.PEER_ROWS.save(paths, rows)
+    return {row.row: row.cells() for row in rows}
+
+
+def shown(study: Study) -> Section:
+    return peers.PEER_ROWS.section(typed.page(study))
 
 
 def test_our_rows_count_as_if_nobody_had_the_other_joints(study: tuple[Study, Paths]) -> None:
@@ -124,8 +129,8 @@ def test_peers_and_ours_stand_in_one_table(study: tuple[Study, Paths]) -> None:
     records.write(found(3.0, PEER, COMMON), study[1].predictions(PEER, "0", "gt"))
     rows = made(*study)
     assert list(rows)[: len(PEERS)] == [peer.label for peer in PEERS.values()]
-    shown = [rows[name]["mean"] for name in ("MoveNet Thunder", "full model")]
-    assert float(shown[0]) > float(shown[1]) > float(rows["single-frame backbone"]["mean"])
+    means = [rows[name]["mean"] for name in ("MoveNet Thunder", "full model")]
+    assert float(means[0]) > float(means[1]) > float(rows["single-frame backbone"]["mean"])
     assert rows["BlazePose full"]["status"] == "missing"
     ap = peers.common_ap(truth(), found(5.0, "tips"), study[0])
     knees = [skeleton.INDEX[f"{side}_knee"] for side in ("left", "right")]
@@ -149,7 +154,7 @@ def test_seeds_are_averaged_and_a_missing_one_is_partial(study: tuple[Study, Pat
 
 
 def test_the_section_says_how_to_get_what_is_not_there(study: tuple[Study, Paths]) -> None:
-    section = peers.peers_section(*study)
+    section = shown(study[0])
     assert section.title == "Peers from outside"
     assert "`make peers`" in section.body
     assert section.body.count("\n") == 1
@@ -158,7 +163,7 @@ def test_the_section_says_how_to_get_what_is_not_there(study: tuple[Study, Paths
 def test_the_section_names_them_as_trained_on_other_data(study: tuple[Study, Paths]) -> None:
     records.write(found(3.0, PEER, COMMON), study[1].predictions(PEER, "0", "gt"))
     rows = made(*study)
-    body = peers.peers_section(*study).body
+    body = shown(study[0]).body
     assert "trained by others, on other data" in body
     assert "the 13 joints" in body
     peer = rows["MoveNet Thunder"]

@@ -5,7 +5,8 @@ averaged over the joints that all peers have, as if nobody had annotated the oth
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -24,17 +25,15 @@ from tips.evaluation.people import Bools, Clip, Floats, from_records
 from tips.paths import Paths
 from tips.peers.known import JOINTS, PEERS
 from tips.records import Annotations, Predictions
-from tips.reporting import markdown, runs, view
-from tips.reporting.published import Table
-from tips.reporting.rows import plain
-from tips.reporting.runs import Group, RunFile
-from tips.reporting.sections import Section
-from tips.reporting.tables import Sheet
-from tips.reporting.view import Row
 from tips.skeleton import COLUMNS
+from tips.tables import markdown, runs
+from tips.tables.cells import Absent, Level, Spread, Value, digits, plain, value_of
+from tips.tables.compared import shown_score
+from tips.tables.published import Table
+from tips.tables.row import Row
+from tips.tables.runs import Group, RunFile, Status
+from tips.tables.sheet import Page, Section, Sheet
 
-STEM = "table-peers"
-HEADER = ("row", "trained_on", *COLUMNS, "mean", "sd", "n_seeds", "status", "scale")
 OURS = "this study's data"
 HOW = (
     "Not asked here. `make peers` downloads MoveNet and BlazePose (145 MB, by npm) and scores them "
@@ -42,14 +41,35 @@ HOW = (
 )
 
 
-class _Row(NamedTuple):
+@dataclass(frozen=True)
+class PeerRow(Row):
+    """A network of others or a row of ours, over the joints that all have, percent."""
+
+    last: ClassVar = ("mean", "sd", "n_seeds", "status", "scale")
+
+    row: str
+    trained_on: str
+    mean: Level
+    sd: Level
+    n_seeds: int
+    status: Status
+    scale: str
+    parts: Annotated[dict[str, Value], Spread("", tuple(COLUMNS), digits(2))]
+
+    @property
+    def shown(self) -> str:
+        """The mean with its deviation and seeds."""
+        return shown_score(self.mean, self.sd, self.n_seeds, self.status)
+
+
+class _Asked(NamedTuple):
     label: str
     trained_on: str
     group: Group
     seeds: int
 
 
-def sheet(study: Study, paths: Paths, controls: Table, judge: Judge | None) -> Sheet:
+def fill(study: Study, paths: Paths, controls: Table, judge: Judge | None) -> list[PeerRow]:
     """The peers and the rows of Table C, joint columns and their mean in percent.
 
     Args:
@@ -62,27 +82,27 @@ def sheet(study: Study, paths: Paths, controls: Table, judge: Judge | None) -> S
         RecordError: annotations or predictions are malformed.
     """
     annotations = records.read(Annotations, paths.annotations("val"))
-    cells = []
-    for row in _rows(study, controls):
-        files = runs.find({row.group: row.seeds}, paths, judge)
+    made = []
+    for asked in _asked(study, controls):
+        files = runs.find({asked.group: asked.seeds}, paths, judge, "predictions")
         scores = [
             common_ap(annotations, records.read(Predictions, file.predictions), study)
             for file in files
             if file.state in ("present", "stale")
         ]
-        cells.append((row.label, row.trained_on, *_cells(scores, files, study), study.scale.name))
-    return Sheet(STEM, "Peers from outside", HEADER, tuple(cells))
+        made.append(_row(asked, scores, files, study))
+    return made
 
 
-def _rows(study: Study, controls: Table) -> list[_Row]:
+def _asked(study: Study, controls: Table) -> list[_Asked]:
     boxes = study.scale.evaluation.boxes
     seeds = {name: variant.seeds for name, variant in study.variants.items()}
     seeds |= {row.variant: 1 for row in controls.rows if row.variant and not row.network}
     theirs = [
-        _Row(peer.label, peer.trained_on, Group(name, boxes), 1) for name, peer in PEERS.items()
+        _Asked(peer.label, peer.trained_on, Group(name, boxes), 1) for name, peer in PEERS.items()
     ]
     ours = [
-        _Row(row.label, OURS, Group(row.variant, boxes), seeds[row.variant])
+        _Asked(row.label, OURS, Group(row.variant, boxes), seeds[row.variant])
         for row in controls.rows
         if row.variant in seeds and row.boxes == "gt"  # the study's usual boxes
     ]
@@ -115,33 +135,54 @@ def on_joints(clip: Clip, kept: Bools) -> Clip:
     )
 
 
-def _cells(scores: Sequence[Floats], files: Sequence[RunFile], study: Study) -> tuple[str, ...]:
+def _row(
+    asked: _Asked, scores: Sequence[Floats], files: Sequence[RunFile], study: Study
+) -> PeerRow:
     states = {file.state for file in files}
-    if not scores:
-        word = "failed" if "failed" in states else "missing"
-        return (*[word] * (len(COLUMNS) + 1), "", "0", word)
-    columns = [labelled_columns(ap, study.scale.dataset.body) for ap in scores]
-    means = np.array([total(ap) for ap in scores])
-    parts = (np.mean([seed[part] for seed in columns]) for part in COLUMNS)
-    sd = plain(float(means.std(ddof=1))) if len(means) > 1 else ""
-    status = "stale" if "stale" in states else "done" if len(scores) == len(files) else "partial"
-    ap = ("" if np.isnan(part) else plain(float(part)) for part in parts)
-    return (*ap, plain(float(means.mean())), sd, str(len(scores)), status)
+    status: Status = "stale" if "stale" in states else "done"
+    mean: Value = Absent.MISSING
+    sd: Value = Absent.NONE
+    parts: dict[str, Value]
+    if scores:
+        columns = [labelled_columns(ap, study.scale.dataset.body) for ap in scores]
+        means = np.array([total(ap) for ap in scores])
+        parts = {p: value_of(float(np.mean([seed[p] for seed in columns]))) for p in COLUMNS}
+        mean = float(means.mean())
+        if len(means) > 1:
+            sd = float(means.std(ddof=1))
+        if status == "done" and len(scores) < len(files):
+            status = "partial"
+    else:
+        status = "failed" if "failed" in states else "missing"
+        mean = Absent(status)
+        parts = dict.fromkeys(COLUMNS, mean)
+    return PeerRow(
+        row=asked.label,
+        trained_on=asked.trained_on,
+        parts=parts,
+        mean=mean,
+        sd=sd,
+        n_seeds=len(scores),
+        status=status,
+        scale=study.scale.name,
+    )
 
 
-def peers_section(study: Study, paths: Paths) -> Section:
-    """The report's words and table; how to get it where the peers were not asked."""
-    table = paths.table(STEM)
-    return Section("Peers from outside", _body(view.read(table), study) if table.is_file() else HOW)
+def _section(page: Page) -> Section:
+    """The words and the table; how to get it where the peers were not asked."""
+    asked = PEER_ROWS.file(page.paths).is_file()
+    return Section("Peers from outside", _body(page) if asked else HOW)
 
 
-def _body(rows: Sequence[Row], study: Study) -> str:
+def _body(page: Page) -> str:
+    rows, study = PEER_ROWS.read(page.paths), page.study
     body, metric = study.scale.dataset.body, study.scale.dataset.metric
-    known = [part for part in COLUMNS if any(row[part] for row in rows)]
-    names = ["nose" if part == "Head" else part.lower() for part in known]
+    asked = [part for part in COLUMNS if any(row.parts[part] is not Absent.NONE for row in rows)]
+    names = ["nose" if part == "Head" else part.lower() for part in asked]
     count = sum(name in JOINTS for name in body.joints)
     cells = [
-        [row["row"], row["trained_on"], *(row[part] for part in known), _mean(row)] for row in rows
+        [row.row, row.trained_on, *(plain(row.parts[part]) for part in asked), row.shown]
+        for row in rows
     ]
     header = ("", "trained on", *names, "mean ± sd (seeds)")
     return (
@@ -156,5 +197,4 @@ def _body(rows: Sequence[Row], study: Study) -> str:
     )
 
 
-def _mean(row: Row) -> str:
-    return view.ours({**row, "ours": row["mean"], "note": ""})
+PEER_ROWS = Sheet("table-peers", "Peers from outside", PeerRow, None, section=_section)

@@ -1,0 +1,85 @@
+"""What is kept of a measured run is what was measured; a damaged file is one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tips.evaluation.matching import Evidence, match
+from tips.evaluation.measure import Measured
+from tips.evaluation.metrics import read_scored, write_evidence
+from tips.evaluation.people import from_records
+from tips.evaluation.synthesis import InBetween
+from tips.records import RecordError, write_json
+
+METRICS = {"metric": "AP", "total": None, "columns": {"Head": 12.5}, "code": {}}
+TIMES = (0.25, 0.5)
+
+
+@pytest.fixture
+def measured(scenes) -> Measured:
+    annotations, predictions = scenes.random_records(np.random.default_rng(5))
+    generator = np.random.default_rng(3)
+    between = {
+        time: InBetween(generator.random(5), generator.random((5, 3)), generator.random((5, 3)))
+        for time in TIMES
+    }
+    return Measured(match(from_records(annotations, predictions)), {}, between)
+
+
+@pytest.fixture
+def files(tmp_path: Path, measured: Measured) -> tuple[Path, Path]:
+    metrics, evidence = tmp_path / "metrics.json", tmp_path / "evidence.npz"
+    write_json(METRICS, metrics)
+    write_evidence(measured, evidence)
+    return metrics, evidence
+
+
+def test_what_is_read_back_is_what_was_measured(
+    measured: Measured, files: tuple[Path, Path]
+) -> None:
+    found = read_scored(*files)
+    for name in Evidence._fields:
+        np.testing.assert_array_equal(
+            getattr(found.evidence, name), getattr(measured.evidence, name)
+        )
+    assert isinstance(found.evidence.names, tuple)
+    assert found.evidence.rule == measured.evidence.rule
+    assert tuple(found.between) == TIMES
+    for time in TIMES:
+        for own, other in zip(found.between[time], measured.between[time], strict=True):
+            np.testing.assert_array_equal(own, other)
+    assert (found.metrics.total, found.metrics.columns) == (None, {"Head": 12.5})
+
+
+def test_equal_runs_give_equal_bytes(
+    measured: Measured, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    write_evidence(measured, tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["short", "empty", "text", "pickle", "other", "gone"])
+def test_a_damaged_file_is_one_line_that_names_it(files: tuple[Path, Path], damage: str) -> None:
+    metrics, evidence = files
+    whole = evidence.read_bytes()
+    if damage == "gone":
+        evidence.unlink()
+    elif damage == "pickle":
+        with evidence.open("wb") as stream:
+            np.savez(stream, joint=np.array([object()], dtype=object))
+    elif damage == "other":
+        with evidence.open("wb") as stream:
+            np.savez(stream, joint=np.arange(3))
+    else:
+        content = {"short": whole[: len(whole) // 2], "empty": b"", "text": b"no archive"}
+        evidence.write_bytes(content[damage])
+    with pytest.raises(RecordError, match=r"evidence\.npz: (damaged|no such file)") as caught:
+        read_scored(metrics, evidence)
+    assert "\n" not in str(caught.value)
+
+
+def test_metrics_that_are_none_are_refused(files: tuple[Path, Path]) -> None:
+    files[0].write_text('{"metric": "AP"}')
+    with pytest.raises(RecordError, match=r"metrics\.json"):
+        read_scored(*files)

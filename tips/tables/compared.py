@@ -1,0 +1,334 @@
+"""Rows that stand beside a printed number: ours, with its gain over a baseline and its interval."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from tips.config import BACKBONE, CAPACITY_CONTROL, Study
+from tips.evaluation.intervals import Interval
+from tips.tables.cells import (
+    Absent,
+    Count,
+    Difference,
+    Level,
+    PrintedGain,
+    Value,
+    known,
+    number,
+    plain,
+    signed,
+    value_of,
+)
+from tips.tables.collect import Collected
+from tips.tables.published import Row as Printed
+from tips.tables.published import Table
+from tips.tables.results import Results
+from tips.tables.row import Row
+from tips.tables.runs import NOT_IN_SCALE, Group, Status
+from tips.tables.sheet import Page, Section, Sheet, Shown
+
+READINGS = {
+    ("above", True): "same sign",
+    ("below", True): "opposite sign",
+    ("above", False): "opposite sign",
+    ("below", False): "same sign",
+}
+COMPARED = (
+    "",
+    "setting",
+    "paper",
+    "ours ± sd (seeds)",
+    "gain, paper",
+    "gain, ours",
+    "over concat-wide",
+)
+COMPARED_ALIGN = "llrrrll"
+ORIGIN = "network"  # head of the column that says whose a row's network is
+
+
+class Gain(NamedTuple):
+    """A difference with its interval, and what the interval says."""
+
+    value: Value
+    low: Value
+    high: Value
+    verdict: str  # above, below, not separable; "" where there is no difference
+
+    @property
+    def text(self) -> str:
+        """As pages print it; the word that stands for it where there is none."""
+        if not known(self.value):
+            return str(self.value)
+        if not known(self.low):
+            return f"{signed(self.value)} [interval unknown]"
+        return f"{signed(self.value)} [{signed(self.low)}, {signed(self.high)}]"
+
+    @property
+    def full(self) -> str:
+        """The same with its verdict."""
+        return f"{self.text} {self.verdict}".strip()
+
+
+@dataclass(frozen=True)
+class Line(Row):
+    """One row of a table of tables.yaml."""
+
+    last: ClassVar[tuple[str, ...]] = ("origin",)
+
+    row: str
+    label: str
+    variant: str  # "" where the row is quoted only
+    paper: str  # as printed
+    ours: Level
+    sd: Level
+    n_seeds: Count
+    status: Status
+    scale: str
+    baseline: str
+    gain_paper: PrintedGain
+    gain_ours: Difference
+    low: Difference
+    high: Difference
+    gain_wide: Difference
+    low_wide: Difference
+    high_wide: Difference
+    verdict: str
+    verdict_wide: str
+    note: str
+    origin: str
+
+    @property
+    def gain(self) -> Gain:
+        """Over the row's baseline."""
+        return Gain(self.gain_ours, self.low, self.high, self.verdict)
+
+    @property
+    def wide(self) -> Gain:
+        """Over the capacity control, inside the temporal family."""
+        return Gain(self.gain_wide, self.low_wide, self.high_wide, self.verdict_wide)
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a number of ours."""
+        return known(self.ours)
+
+    @property
+    def shown(self) -> str:
+        """Our number with its deviation and seeds, and its status where that is not `done`."""
+        if self.status == "published":
+            return "published only"
+        score = shown_score(self.ours, self.sd, self.n_seeds, self.status)
+        return f"{score}: {self.note}" if self.note else score
+
+    @property
+    def reading(self) -> str:
+        """What the interval says about the paper's gain, or about the sign where it has none."""
+        if self.verdict not in ("above", "below") or self.gain_paper is None:
+            return self.verdict
+        return READINGS[self.verdict, self.gain_paper > 0]
+
+    @property
+    def read_gain(self) -> str:
+        """The gain with that reading."""
+        return f"{self.gain.text} {self.reading}".strip()
+
+    @property
+    def key(self) -> str:
+        """The row's key as the paper prints it."""
+        return key(self.row)
+
+    @property
+    def printed_gain(self) -> str:
+        """The paper's own gain; "" where it prints none."""
+        return self.cells()["gain_paper"]
+
+
+L = TypeVar("L", bound=Line)
+
+
+def key(name: str) -> str:
+    """A row's key as the paper prints it: single letters in brackets."""
+    return f"({name})" if len(name) == 1 and name.isalpha() else name
+
+
+def shown_score(value: Value, sd: Value, seeds: int | None, status: Status) -> str:
+    """A number with its deviation and seeds, and its status where that is not `done`.
+
+    Args:
+        value: mean over seeds.
+        sd: deviation between them.
+        seeds: how many there are.
+        status: of the row.
+    """
+    if not known(value):
+        return str(value)
+    spread = f" ± {plain(sd)}" if known(sd) else ""
+    return f"{plain(value)}{spread} ({seeds}){'' if status == 'done' else f' {status}'}"
+
+
+def verdict(gain: Interval) -> str:
+    """What an interval says: "above", "below" or "not separable"."""
+    if not gain.separable:
+        return "not separable"
+    return "above" if gain.difference > 0 else "below"
+
+
+def gain_of(
+    results: Results, group: Group | None, baseline: Group | None, failed: bool = True
+) -> Gain:
+    """A gain over another group; a word where it should exist and does not.
+
+    Args:
+        results: of the study.
+        group: whose gain; None: no gain is due.
+        baseline: over which; None: no gain is due.
+        failed: whether a failed run is told from a missing one.
+    """
+    if group is None or baseline is None:
+        return Gain(Absent.NONE, Absent.NONE, Absent.NONE, "")
+    gain = results.gain(group, baseline)
+    if gain is not None:
+        difference, low, high = (
+            value_of(one, Absent.UNKNOWN) for one in (gain.difference, gain.low, gain.high)
+        )
+        return Gain(difference, low, high, verdict(gain))
+    states = results.status(group), results.status(baseline)
+    word = Absent.FAILED if failed and "failed" in states else Absent.MISSING
+    return Gain(word, word, word, "")
+
+
+def lines(table: Table, found: Collected) -> list[Line]:
+    """Fills one table of tables.yaml."""
+    return [_line(table, row, found) for row in table.rows]
+
+
+def extended(kind: type[L], line: Line, **more: Any) -> L:
+    """A line with the columns that only one table has."""
+    return kind(**{field.name: getattr(line, field.name) for field in fields(line)}, **more)
+
+
+def _line(table: Table, row: Printed, found: Collected) -> Line:
+    study, results = found.study, found.results
+    group = group_of(row, study)
+    seeded = results.groups.get(group) if group else None
+    baseline = table.baseline_of(row) if row.variant else None
+    gain = gain_of(results, group, Group(baseline, group.boxes) if group and baseline else None)
+    usual = group is not None and group.boxes == study.scale.evaluation.boxes
+    wide = None
+    if group is not None and usual and _temporal(group.variant, study):
+        wide = Group(CAPACITY_CONTROL, group.boxes)
+    over_wide = gain_of(results, group if wide else None, wide)
+    status: Status = results.status(group) if group else "published"
+    word = Absent.NONE if status == "published" else _word(status)
+    return Line(
+        row=row.row,
+        label=row.label,
+        variant=group.variant if group else "",
+        paper=table.paper(row),
+        ours=value_of(seeded.mean if seeded else None, word),
+        sd=value_of(seeded.sd if seeded else None),
+        n_seeds=None if group is None else seeded.n if seeded else 0,
+        status=status,
+        scale=study.scale.name,
+        baseline=baseline or "",
+        gain_paper=number(table.paper_gain(row)),
+        gain_ours=gain.value,
+        low=gain.low,
+        high=gain.high,
+        gain_wide=over_wide.value,
+        low_wide=over_wide.low,
+        high_wide=over_wide.high,
+        verdict=gain.verdict,
+        verdict_wide=over_wide.verdict,
+        note=_note(group, results),
+        origin=found.tables.origin(row),
+    )
+
+
+def group_of(row: Printed, study: Study) -> Group | None:
+    """The runs that a printed row stands beside; None where it is quoted only."""
+    if row.variant is None:
+        return None
+    usual = study.scale.evaluation.boxes
+    return Group(row.variant, usual if row.boxes == "gt" else row.boxes)
+
+
+def _word(status: Status) -> Absent:
+    return Absent.FAILED if status == "failed" else Absent.MISSING
+
+
+def _temporal(variant: str, study: Study) -> bool:
+    """Whether a variant sees more than one frame and is not the capacity control itself."""
+    if variant == CAPACITY_CONTROL or variant not in study.variants:
+        return False
+    return len(study.variants[variant].experiment.window) > 1
+
+
+def _note(group: Group | None, results: Results) -> str:
+    """What a reader must know about the cell beside its status."""
+    if group is None:
+        return ""
+    if group not in results.groups:
+        return NOT_IN_SCALE
+    seeded = results.groups[group]
+    some = f"{seeded.n} of {len(seeded.files)} seeds" if 0 < seeded.n < len(seeded.files) else ""
+    reasons = dict.fromkeys(file.reason for file in seeded.files if file.reason)
+    return "; ".join(part for part in (some, *reasons) if part)
+
+
+def comparison(rows: Sequence[Line]) -> Shown:
+    """Rows under the heads COMPARED, and whose network each is where they are not all ours."""
+    cells = [compared(row) for row in rows]
+    if all(row.origin == "ours" or row.variant == BACKBONE for row in rows):
+        return Shown(COMPARED, cells, COMPARED_ALIGN)
+    named = [[*cell[:2], row.origin, *cell[2:]] for cell, row in zip(cells, rows, strict=True)]
+    header = (*COMPARED[:2], ORIGIN, *COMPARED[2:])
+    return Shown(header, named, f"l{COMPARED_ALIGN}")
+
+
+def compared(row: Line) -> list[str]:
+    """One row under the heads COMPARED."""
+    return [
+        row.key,
+        row.label,
+        row.paper,
+        row.shown,
+        row.printed_gain,
+        row.read_gain,
+        row.wide.full,
+    ]
+
+
+def caption(name: str) -> Callable[[Collected], str]:
+    """The caption of a table of tables.yaml."""
+
+    def of(found: Collected) -> str:
+        table = found.tables.table(name)
+        return f"Table {table.roman}: {table.title}" if table.roman else table.title
+
+    return of
+
+
+def table_sheet(
+    name: str,
+    kind: type[L],
+    fill: Callable[[Table, Collected], Sequence[L]],
+    section: Callable[[Page], Section] | None,
+) -> Sheet[L]:
+    """A table of tables.yaml whose rows are compared.
+
+    Args:
+        name: of the table, as tables.yaml has it.
+        kind: of its rows.
+        fill: makes them from the printed table and the measured study.
+        section: its part of the report.
+    """
+    return Sheet(
+        f"table-{name}",
+        caption(name),
+        kind,
+        lambda found: fill(found.tables.table(name), found),
+        shown=lambda _, rows: comparison(rows),
+        section=section,
+        compares=True,
+    )

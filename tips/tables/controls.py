@@ -1,0 +1,101 @@
+"""Our controls (Table C), and the variants of the study that no table names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tips.config import BACKBONE, MEAN_POSE, Study
+from tips.tables import markdown
+from tips.tables.cells import Absent, Difference, Value, known
+from tips.tables.collect import Collected
+from tips.tables.compared import Line, comparison, extended, lines, table_sheet
+from tips.tables.published import Row as Printed
+from tips.tables.published import Table, Tables
+from tips.tables.sheet import Page, Section, Sheet
+
+NAME = "C"
+
+
+def your_variants(tables: Tables, study: Study) -> Table:
+    """A table of every variant of the study that the project's own tables have no use for.
+
+    They use what they name, and the stage one of what they name.
+    """
+    named = tables.named & study.variants.keys()
+    seconds = [name for name in named if not study.variants[name].experiment.first_stage]
+    used = named | {study.stage_one(name) for name in seconds}
+    return Table(
+        name="variants",
+        roman="",
+        title=YOURS,
+        dataset=None,
+        columns=(),
+        value=None,
+        baseline=BACKBONE,
+        notes=(),
+        claims=(),
+        rows=tuple(
+            Printed(row=name, label=variant.experiment.title, variant=name, printed=())
+            for name, variant in study.variants.items()
+            if name not in used
+        ),
+    )
+
+
+YOURS = "Your variants"
+
+
+@dataclass(frozen=True)
+class ControlLine(Line):
+    """A row of Table C."""
+
+    over_mean_pose: Difference  # without an interval
+
+
+def _fill(table: Table, found: Collected) -> list[ControlLine]:
+    rows = lines(table, found)
+    mean = next((row.ours for row in rows if row.variant == MEAN_POSE), Absent.MISSING)
+    return [extended(ControlLine, row, over_mean_pose=_over(row, mean)) for row in rows]
+
+
+def _over(row: Line, mean: Value) -> Value:
+    if row.variant == MEAN_POSE:
+        return Absent.NONE
+    return row.ours - mean if known(row.ours) and known(mean) else Absent.MISSING
+
+
+def _section(page: Page) -> Section:
+    body = "What the paper does not print and its tables need.\n\n"
+    controls = page.of(CONTROLS)
+    body += _own(controls) + "\n" + markdown.bullets(page.tables.table(NAME).notes)
+    body += f"\n### {YOURS}\n\n"
+    yours = page.of(VARIANTS)
+    if yours:
+        body += _own(yours)
+    else:
+        body += (
+            "None. A YAML file added to `experiments/ablation/` appears here, in the DAG and in "
+            "MLflow without any other edit.\n"
+        )
+    return Section("Controls and your variants", body)
+
+
+def _own(rows: Sequence[Line]) -> str:
+    """Rows that the paper does not have: without its columns."""
+    header, cells, align = comparison(rows)
+    kept = [index for index, head in enumerate(header) if "paper" not in head]
+    return markdown.table(
+        [header[index] for index in kept],
+        [[cell[index] for index in kept] for cell in cells],
+        "".join(align[index] for index in kept),
+    )
+
+
+CONTROLS = table_sheet(NAME, ControlLine, _fill, _section)
+VARIANTS = Sheet(
+    "table-variants",
+    YOURS,
+    Line,
+    lambda found: lines(your_variants(found.tables, found.study), found),
+    shown=lambda _, rows: comparison(rows),
+    compares=True,
+)

@@ -1,0 +1,77 @@
+"""The A/A check: seeds of one and the same variant through the rule that compares variants."""
+
+import math
+from dataclasses import dataclass
+
+from tips.tables import markdown
+from tips.tables.cells import Level, Share, known, plain, value_of
+from tips.tables.collect import Collected
+from tips.tables.row import Row
+from tips.tables.sheet import Page, Section, Sheet
+
+
+@dataclass(frozen=True)
+class CheckRow(Row):
+    """The check of a whole study, and the deviations between seeds that every interval uses."""
+
+    scale: str
+    sequences: int
+    pairs: int
+    separable: int
+    share: Share
+    s_shared: Level  # of a difference from a network that all seeds share
+    s_seeded: Level  # of one from another trained network
+    remembered: int  # scores of deleted runs that still count
+
+
+def _fill(found: Collected) -> list[CheckRow]:
+    check, variance = found.results.same_variant(), found.results.variance
+    return [
+        CheckRow(
+            scale=found.study.scale.name,
+            sequences=len(found.annotations.sequences),
+            pairs=check.pairs,
+            separable=check.separable,
+            share=value_of(check.share),
+            s_shared=value_of(math.sqrt(variance.shared)),
+            s_seeded=value_of(math.sqrt(variance.seeded)),
+            remembered=variance.remembered,
+        )
+    ]
+
+
+def _section(page: Page) -> Section:
+    row = page.of(SAME_VARIANT)[0]
+    share = f" ({100 * row.share:.0f} %)" if known(row.share) else ""
+    pairs = (
+        f"{row.separable} of {row.pairs} pairs{share} are called separable"
+        if row.pairs
+        else "no variant has two seeds, so there is no pair to check"
+    )
+    shared, seeded = (
+        f"{plain(value)} points." if known(value) else "unknown."
+        for value in (row.s_shared, row.s_seeded)
+    )
+    gone = f"s still counts the scores of {row.remembered} deleted runs"
+    gone += ", so that other rows stay put."
+    body = (
+        "Variance of a difference = bootstrap over validation sequences (stratified by motion "
+        "where several share one, both rows on the same resamples, seeds averaged inside) + "
+        "s² / seeds, where s² is the variance of paired seed differences pooled over all variants "
+        "with three seeds; interval = ± 1.96 sd. A difference is taken over the seeds that both "
+        "rows have, so it need not be that of two printed means.\n\n"
+        + markdown.bullets(
+            [
+                f"Validation sequences: {row.sequences}.",
+                f"s against the shared backbone: {shared}",
+                f"s between two trained variants: {seeded}",
+                *([gone] if row.remembered else []),
+                f"A/A check, every two seeds of one variant through the same rule: {pairs}; "
+                "about 5 % are expected.",
+            ]
+        )
+    )
+    return Section("How far the intervals can be trusted", body)
+
+
+SAME_VARIANT = Sheet("table-AA", "A/A check", CheckRow, _fill, section=_section)
