@@ -9,9 +9,9 @@ import pytest
 from tips.config import load_experiment, load_scale, load_study
 from tips.interim.vfit.sizes import SIZES
 from tips.planning.counting import INTERPOLATORS, cost, interpolator_cost, memory, speeds
-from tips.planning.paper_size import open_networks
 from tips.planning.subject import subject
 from tips.reporting.cost import NOTES
+from tips.tables.paper_size import open_networks
 from tips.tables.published import load_tables
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

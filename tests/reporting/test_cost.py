@@ -7,10 +7,10 @@ import pytest
 import typed
 
 from tips.config import load_study
-from tips.planning.paper_size import RELEASE, network, open_networks
 from tips.records import RecordError
 from tips.reporting import cost
 from tips.reporting.cost import KINDS, NOTES, PARTS, page
+from tips.tables.paper_size import RELEASE, network, open_networks
 from tips.tables.published import load_tables
 from tips.tables.sources import Cost, Timed
 

@@ -8,9 +8,9 @@ import torch
 from tips.config import ConfigError, load_experiment, load_scale, load_study
 from tips.models.cost import Macs
 from tips.ops import native
-from tips.planning.paper_size import RELEASE
 from tips.reporting.bench_inference import page
 from tips.stages import bench_inference
+from tips.tables.paper_size import RELEASE
 from tips.tables.published import load_tables
 from tips.tables.sources import Inference
 

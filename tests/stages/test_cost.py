@@ -8,9 +8,9 @@ from tips.config import ConfigError, load_scale, load_study
 from tips.models.cost import Macs
 from tips.planning import counting
 from tips.planning.counting import INTERPOLATORS
-from tips.planning.paper_size import ADDED, open_networks
 from tips.records import RecordError
 from tips.stages import cost
+from tips.tables.paper_size import ADDED, open_networks
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 

@@ -15,8 +15,8 @@ from tips.interim.vfit.network import VFIT
 from tips.interim.vfit.sizes import SIZES
 from tips.models.cost import multiply_adds, parameters, peak_bytes
 from tips.ops.compile import prepare_kernels
-from tips.planning.paper_size import Networks
 from tips.planning.subject import Subject, subject, training_step
+from tips.tables.paper_size import Networks
 from tips.training.memory import checkpoint_activations
 
 INTERPOLATORS = {"vfit-b": "base", "vfit-s": "small"}

@@ -14,9 +14,9 @@ from tips.device import choose_device, set_up_training, use_bfloat16
 from tips.ops.compile import prepare_kernels
 from tips.planning.card_memory import GIB
 from tips.planning.hours import StepTime
-from tips.planning.paper_size import network
 from tips.planning.subject import Subject, subject, training_step
 from tips.progress import track
+from tips.tables.paper_size import network
 from tips.training.loop import build_optimizer
 from tips.training.memory import checkpoint_activations
 

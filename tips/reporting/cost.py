@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from tips.config import BACKBONE
-from tips.planning.paper_size import RELEASE
 from tips.records import RecordError
 from tips.reporting import bench_inference
 from tips.tables import markdown
 from tips.tables.cells import number
 from tips.tables.compared import ORIGIN
 from tips.tables.costs import read_costs, read_timed
+from tips.tables.paper_size import RELEASE
 from tips.tables.published import Row as Printed
 from tips.tables.published import Table, Tables, load_tables
 from tips.tables.sheet import Page, Section

@@ -19,11 +19,11 @@ from tips.models.cost import Macs, multiply_adds
 from tips.models.interfaces import PoseModel
 from tips.opened import EXPERIMENTS
 from tips.ops import native
-from tips.planning.paper_size import RELEASE
 from tips.planning.subject import subject
 from tips.progress import track
 from tips.records import atomic_path, write_json
 from tips.reporting.bench_inference import page
+from tips.tables.paper_size import RELEASE
 from tips.tables.published import load_tables
 
 NETWORKS = ("tips-without-vfit", "tips")

@@ -6,11 +6,11 @@ from tips import records
 from tips.config import ConfigError
 from tips.opened import EXPERIMENTS
 from tips.planning.counting import INTERPOLATORS, Row, cost, interpolator_cost, memory, speeds
-from tips.planning.paper_size import network, open_networks
 from tips.planning.subject import subject
 from tips.progress import track
 from tips.reporting.cost import page
 from tips.tables.costs import read_costs, read_timed
+from tips.tables.paper_size import network, open_networks
 
 
 def run(

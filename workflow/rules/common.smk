@@ -29,12 +29,12 @@ from tips.data.kinds import module as reader_module
 from tips.made import Keeper
 from tips.paths import scored, study_paths
 from tips.peers.known import PEERS
-from tips.planning.paper_size import open_networks
 from tips.proofs import read_proofs, undone
 from tips.provenance import file_digest, has_nvidia_driver
 from tips.records import RecordError, read_json
 from tips.reporting.contents import SHEETS
 from tips.tables.controls import your_variants
+from tips.tables.paper_size import open_networks
 from tips.tables.peers import PEER_ROWS
 from tips.tables.published import load_tables
 
