@@ -5,9 +5,10 @@ from pathlib import Path
 
 from tips.config import load_study
 from tips.paths import study_paths
+from tips.reporting.contents import SHEETS
 from tips.tables.published import load_tables
 from tips.tracking.mlflow_sync import experiment_name, sync
-from tips.tracking.run_files import read_runs, table_tags
+from tips.tracking.run_files import read_runs, table_gains, table_tags
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +16,8 @@ log = logging.getLogger(__name__)
 def run(scale: str = "desk", root: str = "") -> None:
     """Syncs results/runs to results/mlflow.db: a parent run per variant, a child per seed.
 
-    Running it again writes nothing twice; deleting the database and running it loses nothing.
+    Gains and their intervals are those of the tables, where `tabulate` has made them. Running it
+    again writes nothing twice; deleting the database and running it loses nothing.
 
     Args:
         scale: name of a file of experiments/scales.
@@ -27,7 +29,10 @@ def run(scale: str = "desk", root: str = "") -> None:
     experiments = Path("experiments")
     study = load_study(scale, experiments, root or None)
     paths = study_paths(study.scale)
-    tags = table_tags(load_tables(experiments / "tables.yaml", study.scale.dataset.release))
+    tables = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
+    made = [one for one in SHEETS if one.compares and one.file(paths).is_file()]
+    gains = table_gains(tables, {sheet.stem: sheet.read(paths) for sheet in made})
     runs = read_runs(paths.results / "runs" / paths.dataset)
-    counts = sync(paths.mlflow, experiment_name(study.scale.name, paths.dataset), runs, tags)
+    name = experiment_name(study.scale.name, paths.dataset)
+    counts = sync(paths.mlflow, name, runs, table_tags(tables), gains)
     log.info("%s: %d runs written, %d kept, %d removed", paths.mlflow, *counts)

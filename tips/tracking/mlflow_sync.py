@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import fmean, pstdev
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -49,17 +49,20 @@ def sync(
     experiment: str,
     runs: Sequence[RunFiles],
     tags: Mapping[str, Mapping[str, str]],
+    gains: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Counts:
     """Brings one experiment of the database up to date with the run folders.
 
-    A parent run per variant (means over seeds), a child per seed. A child whose files changed is
-    replaced; a run whose folder is gone is removed; nothing is ever written twice.
+    A parent run per variant (means over seeds, deviations between them, gains of the tables), a
+    child per seed. A child whose files changed is replaced; a run whose folder is gone is removed;
+    nothing is ever written twice.
 
     Args:
         database: sqlite file; made if absent.
         experiment: its name, one per scale and dataset.
         runs: every evaluated run, from `read_runs`.
         tags: variant -> tags of its parent and children, from `table_tags`.
+        gains: variant -> metrics of its parent, from `table_gains`.
 
     Returns:
         How many children were written, kept and removed.
@@ -72,7 +75,8 @@ def sync(
         variants = sorted({run.variant for run in runs})
         for variant in variants:
             mine = [run for run in runs if run.variant == variant]
-            parent = _parent(store, known, variant, mine, dict(tags.get(variant, {})))
+            compared = (gains or {}).get(variant, {})
+            parent = _parent(store, known, mine, dict(tags.get(variant, {})), compared)
             for run in mine:
                 old = known.get((variant, str(run.seed)))
                 fresh = _child(store, old, run, parent, dict(tags.get(variant, {})))
@@ -129,11 +133,13 @@ def _known(store: Store) -> dict[tuple[str, str], Any]:
 def _parent(
     store: Store,
     known: Mapping[tuple[str, str], Any],
-    variant: str,
     runs: Sequence[RunFiles],
     tags: dict[str, str],
+    gains: Mapping[str, float],
 ) -> str:
-    key = " ".join(run.key for run in runs)
+    """Writes the parent of a variant's runs unless it is there; returns its id."""
+    variant = runs[0].variant
+    key = " ".join([*(run.key for run in runs), json.dumps(gains, sort_keys=True)])
     old = known.get((variant, ""))
     if old is not None and old.data.tags.get(KEY) == key:
         _retag(store, old, tags)
@@ -141,8 +147,8 @@ def _parent(
     names = {name for run in runs for name in run.metrics}
     values = {name: [run.metrics[name] for run in runs if name in run.metrics] for name in names}
     metrics = {name: fmean(found) for name, found in values.items()}
-    metrics |= {f"sd/{name}": pstdev(found) for name, found in values.items() if len(found) > 1}
-    metrics["seeds"] = float(len(runs))
+    metrics |= {f"sd/{name}": stdev(found) for name, found in values.items() if len(found) > 1}
+    metrics |= {"seeds": float(len(runs))} | dict(gains)
     time = max(run.time for run in runs)
     own = {"tips.variant": variant, "tips.kind": "variant"} | tags
     new = _start(store, variant, time, own)

@@ -4,12 +4,15 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tips.config import CAPACITY_CONTROL
 from tips.records import read_json
 from tips.tables import sources
+from tips.tables.cells import known
+from tips.tables.compared import Line
 from tips.tables.published import Tables
 
 LARGEST: Final = 1_000_000  # bytes of an artifact; weights and predictions stay where they are
@@ -117,6 +120,34 @@ def table_tags(tables: Tables) -> dict[str, dict[str, str]]:
             before = tags.setdefault(row.variant, {ORIGIN: tables.origin(row)}).get(name)
             tags[row.variant][name] = f"{before}, {row.row}" if before else row.row
     return tags
+
+
+def table_gains(tables: Tables, rows: Mapping[str, Sequence[Line]]) -> dict[str, dict[str, float]]:
+    """The gains that the tables show, with the ends of their intervals.
+
+    Args:
+        tables: which rows are measured on other boxes than the usual ones; theirs are left out.
+        rows: of every table that compares, by its stem.
+
+    Returns:
+        Variant -> {"gain/hrnet": 1.2, "gain/hrnet/low": 0.4, "gain/hrnet/high": 2.0, ...}.
+    """
+    apart = {
+        (f"table-{table.name}", row.row)
+        for table in tables.tables
+        for row in table.rows
+        if row.boxes != "gt"
+    }
+    found: dict[str, dict[str, float]] = {}
+    for stem, lines in rows.items():
+        for line in lines:
+            if (stem, line.row) in apart:
+                continue
+            own = found.setdefault(line.variant, {})
+            for over, gain in ((line.baseline, line.gain), (CAPACITY_CONTROL, line.wide)):
+                ends = {"": gain.value, "/low": gain.low, "/high": gain.high}
+                own |= {f"gain/{over}{end}": one for end, one in ends.items() if known(one)}
+    return found
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

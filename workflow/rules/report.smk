@@ -172,6 +172,7 @@ rule report:
 
 rule track:
     input:
+        TABLES,
         metrics=[PATHS.metrics(*row) for row in SCORED],
         published="experiments/tables.yaml",
     output:

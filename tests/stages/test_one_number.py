@@ -1,0 +1,135 @@
+"""metrics.json, the tables, the report and MLflow give one number for every cell."""
+
+import sqlite3
+from pathlib import Path
+from statistics import fmean, stdev
+
+import fake_study
+import pytest
+
+from tips.config import Study, load_study
+from tips.paths import Paths, study_paths
+from tips.records import read_json
+from tips.reporting.contents import SHEETS
+from tips.stages import report, tabulate, track
+from tips.tables.cells import known, plain
+from tips.tables.compared import Line
+from tips.tables.published import Tables, load_tables
+from tips.tables.sheet import Sheet
+from tips.tables.subsets import SUBSETS_TABLE
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default::DeprecationWarning"),
+    pytest.mark.filterwarnings("default::FutureWarning"),
+]
+LINES = [sheet for sheet in SHEETS if issubclass(sheet.row, Line)]
+METRICS = """SELECT t.value, m.key, m.value FROM latest_metrics m
+             JOIN runs r ON m.run_uuid = r.run_uuid AND r.lifecycle_stage = 'active'
+             JOIN tags t ON t.run_uuid = r.run_uuid AND t.key = 'tips.variant'
+             JOIN tags k ON k.run_uuid = r.run_uuid AND k.key = 'tips.kind'
+             WHERE k.value = 'variant'"""
+Numbers = dict[tuple[str, str], float]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        fake_study.build(folder)
+        fake_study.measure()
+        tabulate.run(fake_study.SCALE)
+        report.run(fake_study.SCALE)
+        track.run(fake_study.SCALE)
+    return folder
+
+
+@pytest.fixture
+def study(finished: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    monkeypatch.chdir(finished)
+    return load_study(fake_study.SCALE, Path("experiments"))
+
+
+@pytest.fixture
+def paths(study: Study) -> Paths:
+    return study_paths(study.scale)
+
+
+@pytest.fixture
+def tables(study: Study) -> Tables:
+    return load_tables(Path("experiments/tables.yaml"), study.scale.dataset.release)
+
+
+@pytest.fixture
+def tracked(paths: Paths) -> Numbers:
+    """Metrics of the parents in MLflow, by variant and name."""
+    connection = sqlite3.connect(paths.mlflow)
+    try:
+        return {(name, key): value for name, key, value in connection.execute(METRICS)}
+    finally:
+        connection.close()
+
+
+def boxes_of(sheet: Sheet, line: Line, tables: Tables) -> str:
+    found = [t.row(line.row) for t in tables.tables if sheet.stem == f"table-{t.name}"]
+    return found[0].boxes if found else "gt"
+
+
+def scores(paths: Paths, variant: str, boxes: str) -> list[float]:
+    files = (paths.metrics(variant, str(seed), boxes) for seed in range(3))
+    return [float(read_json(file)["total"]) for file in files if file.is_file()]
+
+
+@pytest.mark.parametrize("sheet", LINES, ids=lambda sheet: sheet.stem)
+def test_a_cell_is_the_mean_of_its_runs_everywhere(
+    sheet: Sheet, paths: Paths, tables: Tables, tracked: Numbers
+) -> None:
+    for line in sheet.read(paths):
+        boxes = boxes_of(sheet, line, tables)
+        values = scores(paths, line.variant, boxes)
+        assert known(line.ours) == bool(values)
+        if not values:
+            continue
+        prefix = "" if boxes == "gt" else f"{boxes}/"
+        assert plain(line.ours) == plain(fmean(values))
+        assert plain(line.ours) == plain(tracked[line.variant, f"{prefix}total"])
+        assert line.n_seeds == len(values) == tracked[line.variant, "seeds"] or boxes != "gt"
+        if len(values) > 1:
+            assert plain(line.sd) == plain(stdev(values))
+            assert plain(line.sd) == plain(tracked[line.variant, f"sd/{prefix}total"])
+
+
+@pytest.mark.parametrize("sheet", [one for one in LINES if one.compares], ids=lambda one: one.stem)
+def test_a_gain_and_its_interval_are_the_same_in_mlflow(
+    sheet: Sheet, paths: Paths, tables: Tables, tracked: Numbers
+) -> None:
+    for line in sheet.read(paths):
+        if boxes_of(sheet, line, tables) != "gt":
+            continue
+        for over, gain in ((line.baseline, line.gain), ("concat-wide", line.wide)):
+            if known(gain.value):
+                ends = [tracked.get((line.variant, f"gain/{over}{end}")) for end in ENDS]
+                wanted = [one if known(one) else None for one in (gain.value, gain.low, gain.high)]
+                assert ends == wanted
+
+
+ENDS = ("", "/low", "/high")
+
+
+def test_there_are_gains_and_deviations_to_compare(tracked: Numbers) -> None:
+    assert ("tips", "gain/hrnet/low") in tracked
+    assert ("tips", "gain/concat-wide") in tracked
+    assert ("tips", "sd/total") in tracked
+    assert ("hrnet", "detected/total") in tracked
+
+
+def test_the_report_prints_the_same(paths: Paths) -> None:
+    text = (paths.reports / "report.md").read_text(encoding="utf-8")
+    for sheet in LINES:
+        for line in sheet.read(paths):
+            if line.measured and sheet.compares:
+                assert line.shown in text, (sheet.stem, line.row)
+                assert line.gain.text in text
+    for row in SUBSETS_TABLE.read(paths):
+        assert f"| {plain(row.all)} | {plain(row.clean)} | {plain(row.degraded)} |" in text
