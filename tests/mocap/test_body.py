@@ -94,7 +94,7 @@ def assets() -> Path | None:
 @pytest.mark.full
 @pytest.mark.skipif(assets() is None, reason="no fetched assets")
 def test_real_bank_skins_as_anny_does():
-    from tips.mocap import bank as builder
+    from tips.mocap import body_bank as builder
 
     anny = builder.import_anny(assets())
     made = builder.build_bank(anny, builder.anny_model(anny), (1, 1), 0, lambda: None)

@@ -84,20 +84,20 @@ def test_a_pan_moves_the_picture_exactly(renderer, alone, clips):
 
 
 def test_left_limbs_are_lighter_than_right_ones(renderer, alone, clips):
-    from tips.mocap import look
+    from tips.mocap import textures
     from tips.mocap.body import REGIONS
 
     for seed in range(5):
-        image = look.paint_person(seed).astype(float)
+        image = textures.paint_person(seed).astype(float)
 
         def mean(name, image=image):
             region = np.full(1, REGIONS.index(name))
-            x, y = look.texture_uv(region, np.full((1, 2), 0.5))[0].astype(int)
+            x, y = textures.texture_uv(region, np.full((1, 2), 0.5))[0].astype(int)
             return image[y - 9 : y + 9, x - 9 : x + 9].mean()
 
         for part in ("upper_arm", "thigh", "shin", "forearm"):
             assert mean(f"left_{part}") > 1.15 * mean(f"right_{part}")
-    assert (image[look.WHITE[1], look.WHITE[0]] == 255).all()
+    assert (image[textures.WHITE[1], textures.WHITE[0]] == 255).all()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tips.bench.duels import Shape
+from tips.bench.kernel_cases import Shape
 from tips.config import ConfigError
 from tips.ops import native
 from tips.stages import bench

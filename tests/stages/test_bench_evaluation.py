@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tips.bench.crowd import Crowd
+from tips.bench.synthetic_dataset import Crowd
 from tips.config import ConfigError
 from tips.stages import bench_evaluation
 

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from tips import skeleton
 from tips.config.embedded import Embedded
-from tips.mocap import look
+from tips.mocap import textures
 from tips.mocap.body import Bank, skin
 from tips.mocap.motion import GROUPS, PARENTS
 from tips.mocap.scene import Damage, Scene, project, shutter_times
@@ -25,7 +25,7 @@ from tips.mocap.scene import Damage, Scene, project, shutter_times
 Array = np.ndarray
 
 SLOTS: Final = 8  # number of people's textures in the atlas, 4 x 2
-_ATLAS: Final = (4 * look.SIDE, 2 * look.SIDE)  # width and height, px; powers of two
+_ATLAS: Final = (4 * textures.SIDE, 2 * textures.SIDE)  # width and height, px; powers of two
 _ROW: Final = np.dtype([("place", "<f4", 3), ("colour", "u1", 4), ("uv", "<f4", 2)])
 _OCCLUDER: Final = 255  # number of occluders in a coded picture; people are numbered from 1
 # A joint lies inside its limb. It counts as visible up to this distance behind the surface, m.
@@ -66,7 +66,7 @@ class Renderer:
         self.bank = bank
         self._width = settings.width * settings.supersampling
         self._height = settings.height * settings.supersampling
-        self._uv = look.texture_uv(bank.region, bank.uv)
+        self._uv = textures.texture_uv(bank.region, bank.uv)
         self._open()
 
     def _open(self) -> None:
@@ -158,9 +158,9 @@ class Renderer:
         scale = np.array(_ATLAS)
         for slot, (start, end) in enumerate(mesh.spans):
             if slot < people:
-                texels = self._uv + np.array([slot % 4, slot // 4]) * look.SIDE
+                texels = self._uv + np.array([slot % 4, slot // 4]) * textures.SIDE
             else:
-                texels = np.array([look.WHITE], float)
+                texels = np.array([textures.WHITE], float)
             uv = (texels + 0.5) / scale
             mesh.rows["uv"][start:end] = np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1)
 
@@ -168,9 +168,9 @@ class Renderer:
         image = np.full((_ATLAS[1], _ATLAS[0], 4), 255, np.uint8)  # BGRA, bottom row first
         upright = image[::-1]
         for slot, person in enumerate(scene.people):
-            x, y = slot % 4 * look.SIDE, slot // 4 * look.SIDE
-            tile = look.paint_person(person.look)
-            upright[y : y + look.SIDE, x : x + look.SIDE, :3] = tile[..., ::-1]
+            x, y = slot % 4 * textures.SIDE, slot // 4 * textures.SIDE
+            tile = textures.paint_person(person.look)
+            upright[y : y + textures.SIDE, x : x + textures.SIDE, :3] = tile[..., ::-1]
         self._texture.set_ram_image(image)
 
     def draw(self, scene: Scene, mesh: Mesh, time: float) -> UInt8[Array, "h w 4"]:

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 
 from tips import skeleton
 from tips.config.embedded import Embedded, Split
-from tips.mocap import look
+from tips.mocap import textures
 from tips.mocap.body import Bank, skin
 from tips.mocap.motion import Clip
 from tips.mocap.render import Mesh, Renderer, expose, margin, picture, visibility
@@ -218,7 +218,7 @@ def _finish(
 
 def _behind(settings: Embedded, split: Split, scene: Scene) -> Float[Array, "h w 3"]:
     """Paints the background, BGR."""
-    return look.backdrop(settings, split, scene.backdrop, margin(scene))[..., ::-1].copy()
+    return textures.backdrop(settings, split, scene.backdrop, margin(scene))[..., ::-1].copy()
 
 
 def _jpg(path: Path, image: Array, digest: Any) -> None:

@@ -7,13 +7,13 @@ tests read it; a further table is one file in tips/tables and one line here.
 from collections.abc import Callable
 from typing import Any, Final
 
-from tips.reporting import cost, origins, sections
+from tips.reporting import appendix, cost, sections
 from tips.tables.ablations import ARCHITECTURE, COMPONENTS, OBJECTIVES, POINTS
 from tips.tables.claims import CLAIMS
 from tips.tables.controls import CONTROLS, VARIANTS
 from tips.tables.groups import FIGURE_4, GROUPS
 from tips.tables.interim import INTERIM
-from tips.tables.interim_worth import INTERIM_WORTH
+from tips.tables.interim_quality import INTERIM_WORTH
 from tips.tables.methods import METHODS
 from tips.tables.peers import PEER_ROWS
 from tips.tables.same_variant import SAME_VARIANT
@@ -44,13 +44,13 @@ CONTENTS: Final[tuple[Sheet[Any] | Part, ...]] = (
     PEER_ROWS,
     SAME_VARIANT,
     INTERIM,
-    origins.grouping,
-    origins.pictures,
-    origins.training,
+    appendix.grouping,
+    appendix.pictures,
+    appendix.training,
     *STATE_OF_THE_ART.values(),
     cost.section,
-    origins.deviations,
-    origins.time,
-    origins.provenance,
+    appendix.deviations,
+    appendix.time,
+    appendix.provenance,
 )
 SHEETS: Final[tuple[Sheet[Any], ...]] = tuple(one for one in CONTENTS if isinstance(one, Sheet))

@@ -2,7 +2,7 @@
 
 from tips.config import Study
 from tips.paths import Paths
-from tips.reporting import drawn
+from tips.reporting import charts
 from tips.reporting.contents import CONTENTS, SHEETS
 from tips.tables import markdown
 from tips.tables.claims import CLAIMS
@@ -38,9 +38,9 @@ def _pictures(page: Page) -> dict[str, str]:
     """What is drawn from the tables, as Markdown by the stem of the table that it belongs to."""
     folder, metric = page.paths.reports, page.study.scale.dataset.metric
     compared = [row for sheet in SHEETS if sheet.compares for row in page.of(sheet)]
-    forest = drawn.gains(compared, metric, folder)
+    forest = charts.gains(compared, metric, folder)
     words = "Fig. 4: seven parts and their mean over the number of groups"
-    parts = markdown.image(words, drawn.figure_4(page.of(FIGURE_4), folder))
+    parts = markdown.image(words, charts.figure_4(page.of(FIGURE_4), folder))
     return {
         CLAIMS.stem: "".join("\n" + markdown.image(*picture) for picture in forest),
         FIGURE_4.stem: f"{parts}\n",

@@ -1,6 +1,6 @@
 """The report's first two sections: what it is, and the answer in short."""
 
-from tips.reporting.answer import answer
+from tips.reporting.conclusions import answer
 from tips.tables import markdown
 from tips.tables.claims import CLAIMS
 from tips.tables.sheet import Page, Section

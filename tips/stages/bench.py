@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from tips.bench.duels import Duel, Shape, attention, convolution, fused, warping
+from tips.bench.kernel_cases import Duel, Shape, attention, convolution, fused, warping
 from tips.bench.kernel_pages import page
-from tips.bench.pairs import quartiles, seconds, timed
+from tips.bench.paired_timing import quartiles, seconds, timed
 from tips.config import ConfigError
 from tips.device import using_threads
 from tips.ops import native

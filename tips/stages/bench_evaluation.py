@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tips.bench.crowd import Crowd, write_crowd
 from tips.bench.evaluation_page import page
-from tips.bench.pairs import quartiles, seconds, timed
+from tips.bench.paired_timing import quartiles, seconds, timed
+from tips.bench.synthetic_dataset import Crowd, write_crowd
 from tips.config import ConfigError
 from tips.evaluation.average_precision import average_precision
 from tips.evaluation.matching import match

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tips import provenance
-from tips.bench.pairs import Call, quartiles, seconds
+from tips.bench.paired_timing import Call, quartiles, seconds
 from tips.build import build_model
 from tips.config import BACKBONE, ConfigError, Experiment, load_study
 from tips.device import cpu_flags, keep_freed_memory, using_threads

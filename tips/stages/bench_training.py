@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tips import skeleton
 from tips.bench.kernel_pages import training_page
-from tips.bench.pairs import quartiles, timed
+from tips.bench.paired_timing import quartiles, timed
 from tips.build import build_criterion, build_model
 from tips.config import FULL, ConfigError, Experiment, load_experiment, load_study
 from tips.criterion import forward_pass

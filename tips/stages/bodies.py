@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tips.config.embedded import load_embedded
-from tips.mocap.bank import anny_model, build_bank, import_anny
 from tips.mocap.body import save_bank
+from tips.mocap.body_bank import anny_model, build_bank, import_anny
 from tips.progress import track
 
 

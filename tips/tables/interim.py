@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tips.config import FULL, Study
-from tips.tables import interim_worth, markdown, sources
+from tips.tables import interim_quality, markdown, sources
 from tips.tables.cells import Absent, Level, known, plain, value_of
 from tips.tables.collect import Collected
 from tips.tables.methods import learned_middles
@@ -53,7 +53,7 @@ def _section(page: Page) -> Section:
             "\n`vfit` was trained here on true middle frames of the training split, so its PSNR "
             "on `train` is in-sample.\n"
         )
-    worth = interim_worth.part(page)
+    worth = interim_quality.part(page)
     return Section("The rough interim frames", f"{body}{surpassed(rows, page.study)}\n{worth}")
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import deform_conv2d
 
-from tips.bench.pairs import Call
+from tips.bench.paired_timing import Call
 from tips.ops import adacof
 from tips.ops import deform_attn as ops
 from tips.ops.deform_attn import Shapes, reference

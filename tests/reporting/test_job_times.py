@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tips.records import RecordError
-from tips.reporting.ledger import Spent, read
+from tips.reporting.job_times import Spent, read
 
 HEAD = "s\th:m:s\tmax_rss\tcpu_time\n"
 

@@ -4,7 +4,7 @@ import torch.nn.functional as nnf
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tips.data.middle import Middle
+from tips.data.vfit_samples import Middle
 from tips.interim.vfit.network import Interpolated
 from tips.training.loop import Job
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typed import gain, line
 
-from tips.reporting import drawn, figures
+from tips.reporting import charts, figures
 from tips.reporting.figures import Bar
 
 
@@ -24,6 +24,6 @@ def test_bars_say_whose_network_they_are(tmp_path: Path, monkeypatch: pytest.Mon
         line(baseline="hrnet", row=name, variant=name, origin=origin, **gain("above"))
         for name, origin in origins.items()
     ]
-    ((caption, _),) = drawn.gains(rows, "PCK", tmp_path)
+    ((caption, _),) = charts.gains(rows, "PCK", tmp_path)
     assert caption.startswith("Gain over the single-frame backbone")
     assert seen == [(["tips", "dcpose (re-impl.)", "tdmi (surrogate)"], "PCK")]

@@ -9,7 +9,7 @@ import tips
 from tips.config import BACKBONE, SCRATCH, SINGLE_FRAME, Study
 from tips.paths import Paths
 from tips.proofs import Proof, read_proofs
-from tips.reporting import drawn, ledger
+from tips.reporting import charts, job_times
 from tips.reporting.deviations import Deviation, collect
 from tips.tables import markdown, sources
 from tips.tables.sheet import Page, Section
@@ -28,7 +28,7 @@ class RunRecord(NamedTuple):
 def grouping(page: Page) -> Section:
     """What spectral clustering finds, and how far it agrees with Table V."""
     counts, paths = page.study.scale.group_counts, page.paths
-    pictures = drawn.groups(counts, paths)
+    pictures = charts.groups(counts, paths)
     body = (
         "Adjusted mutual information of joint locations in the person's box, spectral clustering; "
         "ARI is the agreement with Table V (1 = the same groups).\n\n"
@@ -50,7 +50,7 @@ def grouping(page: Page) -> Section:
 
 def pictures(page: Page) -> Section:
     """Synthesized poses, dataset samples and overlays, as the stage `pictures` left them."""
-    found = drawn.left(page.paths.reports)
+    found = charts.left(page.paths.reports)
     if not found:
         return Section("Pictures", "missing: no picture was made yet.\n")
     body = "\n".join(markdown.image(caption, file) for caption, file in found)
@@ -66,7 +66,7 @@ def training(page: Page) -> Section:
     for name, steps in curves.items():
         fall = fallen(steps)
         rows.append([name, str(steps[-1].step), *_ends(steps), f"{fall:.1f} %"])
-    losses = drawn.losses(curves, page.paths.reports)
+    losses = charts.losses(curves, page.paths.reports)
     body = "".join(markdown.image(caption, file) + "\n" for caption, file in losses)
     body += _control(curves)
     header = ("run", "last step", "first tenth", "last tenth", "fall of the total loss")
@@ -140,8 +140,8 @@ def _source(one: Deviation, root: str) -> str:
 
 
 def time(page: Page) -> Section:
-    """The time ledger."""
-    spent = ledger.read(page.paths.results / "benchmarks")
+    """The time job_times."""
+    spent = job_times.read(page.paths.results / "benchmarks")
     if not spent:
         return Section("Time", "missing: Snakemake's benchmark files were not found.\n")
     rows = [

@@ -6,7 +6,7 @@ import typed
 from typed import gain, line
 
 from tips.config import load_study
-from tips.reporting.answer import answer
+from tips.reporting.conclusions import answer
 from tips.tables.ablations import COMPONENTS
 from tips.tables.controls import CONTROLS, ControlLine
 from tips.tables.methods import METHODS, MethodLine

@@ -3,7 +3,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tips.data.middle import MiddleFrames, stack_middles
+from tips.data.vfit_samples import MiddleFrames, stack_middles
 from tips.records import Annotations, Frame, Sequence
 
 HEIGHT, WIDTH, LENGTH = 20, 30, 9

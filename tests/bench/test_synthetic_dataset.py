@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tips.bench.crowd import Crowd, write_crowd
+from tips.bench.synthetic_dataset import Crowd, write_crowd
 
 
 def test_equal_sizes_give_equal_files(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-from tips.bench.duels import Shape, attention, fused, warping
+from tips.bench.kernel_cases import Shape, attention, fused, warping
 
 
 def test_both_sides_of_a_duel_compute_the_same() -> None:
