@@ -14,7 +14,6 @@ NAMES = {value for key, value in vars(rows).items() if key.isupper()}
 TOLD = NAMES - {rows.FULL}
 ELSEWHERE = {
     "models/backbones/hrnet/settings.py": "the kind of backbone, not the row",
-    "reporting/conclusions.py": "a row of Table C, by its key",
     "reporting/bench_inference.py": "a published row, by its key",
     "reporting/cost.py": "remarks on single networks, by row",
     "stages/plan.py": "networks whose steps differ in size, by row",
