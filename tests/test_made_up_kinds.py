@@ -98,10 +98,16 @@ def experiment(folder: Path, name: str, content: dict[str, Any]) -> None:
     shutil.copy(ROOT / "experiments/tips.yaml", folder / "made-up")
 
 
-BASES = (  # one experiment of each kind of model
-    *("ablation/groups-3", "baselines/dcpose", "baselines/dsta", "baselines/fami-pose"),
-    *("baselines/hrnet", "baselines/posewarper", "baselines/tdmi"),
-)
+def bases() -> list[str]:
+    """One committed experiment of each kind of model."""
+    found: dict[str, str] = {}
+    for file in sorted((ROOT / "experiments").glob("*/*.yaml")):
+        given = yaml.safe_load(file.read_text())
+        if given.get("extends") == "../tips.yaml":
+            name = f"{file.parent.name}/{file.stem}"
+            found.setdefault(given.get("model", "tips"), name)
+    assert found.keys() == kinds.homes(kinds.MODEL).keys()
+    return list(found.values())
 
 
 def example(name: str) -> dict[str, Any]:
@@ -129,7 +135,7 @@ def test_one_file_is_a_variant(tmp_path: Path, usual: Any) -> None:
 @pytest.mark.slow
 def test_one_file_is_a_loss_that_every_model_may_weigh(tmp_path: Path, usual: Any) -> None:
     copy = add("A loss", tmp_path, usual)
-    for base in BASES:
+    for base in bases():
         given = committed(base)
         losses = given.get("losses", {}) | example("ablation/bones")["losses"]
         experiment(copy, base, given | {"losses": losses})
