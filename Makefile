@@ -1,5 +1,5 @@
-# Two commands are enough: `make reproduce` and `make test`. SCALE and ROOT choose another study:
-# make reproduce SCALE=clip ROOT=FOLDER
+# Two commands are enough: `make reproduce` and `make test`; plain `make` lists all of them.
+# SCALE and ROOT choose another study: make reproduce SCALE=clip ROOT=FOLDER
 SCALE ?= desk
 ROOT ?=
 PYTHON ?= python3
@@ -7,7 +7,10 @@ STUDY = --scale $(SCALE) --root "$(ROOT)"
 TIPS = .venv/bin/python -m tips
 
 .DELETE_ON_ERROR:
-.PHONY: reproduce peers test test-full lint types smoke kernels bench ui mlflow clean
+.PHONY: help reproduce peers test test-full lint types smoke kernels bench ui mlflow clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 reproduce: .venv/installed ## everything, from first download to report; run it again after any stop
 	$(TIPS) stage reproduce $(STUDY)

@@ -1,4 +1,7 @@
-"""A new kind is new files alone: every model can use it, and no other training changes."""
+"""A new kind is new files alone: every model can use it, and no other training changes.
+
+The kinds are the worked examples of CONTRIBUTING.md.
+"""
 
 import json
 import os
@@ -10,151 +13,12 @@ from typing import Any
 
 import pytest
 import yaml
+from blocks import blocks, commands, copy_to, put, python
 
 from tips import kinds
 
 ROOT = Path(__file__).parents[1]
 SIDE = 64  # of the smoke scale's crops
-
-BONES = '''
-"""Lengths of the bones: those of the final maps are those of the labels."""
-
-from jaxtyping import Float
-from torch import Tensor
-
-from tips import skeleton
-from tips.ops.integral import integral
-from tips.terms import Loss, Pass
-
-
-class BonesLoss(Loss):
-    """Mean difference of a bone's length, map px."""
-
-    def forward(self, one: Pass) -> Float[Tensor, ""]:
-        """Counts the bones whose ends are both labelled."""
-        found, known = (integral(20 * maps) for maps in (one.output.maps, one.target.maps))
-        first, last = (list(ends) for ends in zip(*skeleton.POSETRACK.bones))
-        lengths = [(at[:, first] - at[:, last] + 1e-3).norm(dim=-1) for at in (found, known)]
-        weights = one.target.weights[:, first] * one.target.weights[:, last]
-        return ((lengths[0] - lengths[1]).abs() * weights).mean()
-
-
-def build(experiment: object, model: object) -> BonesLoss:
-    """Builds the term."""
-    return BonesLoss()
-'''
-
-TINY8 = {
-    "__init__": "",
-    "settings": '''
-"""What the backbone `tiny8` is told."""
-
-from typing import ClassVar, Literal
-
-from tips.config.experiment import Backbone
-from tips.config.parts import Positive
-
-
-class Settings(Backbone):
-    """Three convolutions."""
-
-    stride: ClassVar[int] = 8
-
-    kind: Literal["tiny8"]
-    channels: Positive
-''',
-    "network": '''
-"""A backbone of stride 8."""
-
-from jaxtyping import Float
-from torch import Tensor, nn
-
-from tips.config import Crop
-from tips.models.backbones.tiny8.settings import Settings
-from tips.models.interfaces import Backbone
-
-
-class Tiny8(Backbone):
-    """Halves the image three times."""
-
-    def __init__(self, channels: int, autocast: bool, joints: int) -> None:
-        super().__init__()
-        widths = (3, channels, channels, channels)
-        self.layers = nn.Sequential(
-            *(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths, widths[1:])),
-            nn.ReLU(),
-        )
-        self.channels, self.autocast = channels, autocast
-        self.final_layer = nn.Conv2d(channels, joints, 1)
-
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H/8 W/8"]:
-        """Computes F."""
-        with self.precision(images):
-            features: Tensor = self.layers(images)
-        return features.float()
-
-
-def build(e: Settings, crop: Crop, autocast: bool, joints: int) -> Tiny8:
-    """Builds the network for images of any size."""
-    return Tiny8(e.channels, autocast, joints)
-''',
-}
-
-COPYCAT = {
-    "__init__": "",
-    "settings": '''
-"""What a training of CopyCat is told."""
-
-from typing import Literal
-
-from tips.config.experiment import Experiment
-from tips.config.parts import Positive
-
-
-class Settings(Experiment):
-    """One training of CopyCat."""
-
-    model: Literal["copycat"]
-    sharpness: Positive
-''',
-    "network": '''
-"""CopyCat: a share of each frame's own maps, learned."""
-
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
-
-from tips.config import Parts
-from tips.models.baselines.copycat.settings import Settings
-from tips.models.baselines.rival import Rival
-from tips.models.heads import BackboneStart
-from tips.models.interfaces import Backbone
-from tips.tensors import PoseOutput
-
-
-class CopyCat(Rival):
-    """The mean of the window's maps, weighted."""
-
-    def __init__(self, backbone: Backbone, t: int, frames: int, sharpness: int) -> None:
-        super().__init__(backbone, BackboneStart(), t)
-        self.sharpness = sharpness
-        self.shares = nn.Parameter(torch.zeros(frames))
-
-    def forward(
-        self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B _i 3 H W"]
-    ) -> PoseOutput:
-        """Mixes the frames' maps."""
-        F = self.features(images)
-        maps = self.start(F.flatten(0, 1), self.backbone).unflatten(0, F.shape[:2])
-        shares = (self.sharpness * self.shares).softmax(0)
-        return PoseOutput(torch.einsum("t,btjhw->bjhw", shares, maps), F)
-
-
-def build(e: Settings, backbone: Backbone, groups: Parts) -> CopyCat:
-    """Builds CopyCat; it has no part groups."""
-    return CopyCat(backbone, e.t, len(e.window), e.sharpness)
-''',
-}
 
 # What every committed training is told, and the code that it depends on; needs no torch.
 SNAPSHOT = """
@@ -200,13 +64,6 @@ for file in sorted(Path(sys.argv[1]).glob("*/*.yaml")):
 """
 
 
-def copy_to(folder: Path) -> Path:
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("tips", "experiments"):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    return folder
-
-
 def run(folder: Path, script: str, *words: str) -> list[Any]:
     done = subprocess.run(
         [sys.executable, "-c", script, *words],
@@ -228,12 +85,6 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return found
 
 
-def write(folder: Path, files: dict[str, str]) -> None:
-    folder.mkdir(parents=True)
-    for name, text in files.items():
-        (folder / f"{name}.py").write_text(text.removeprefix("\n"))
-
-
 def committed(base: str) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((ROOT / f"experiments/{base}.yaml").read_text())
     return found
@@ -247,20 +98,46 @@ def experiment(folder: Path, name: str, content: dict[str, Any]) -> None:
     shutil.copy(ROOT / "experiments/tips.yaml", folder / "made-up")
 
 
-BASES = (  # one experiment of each kind of model
-    *("ablation/groups-3", "baselines/dcpose", "baselines/dsta", "baselines/fami-pose"),
-    *("baselines/hrnet", "baselines/posewarper", "baselines/tdmi"),
-)
+def bases() -> list[str]:
+    """One committed experiment of each kind of model."""
+    found: dict[str, str] = {}
+    for file in sorted((ROOT / "experiments").glob("*/*.yaml")):
+        given = yaml.safe_load(file.read_text())
+        if given.get("extends") == "../tips.yaml":
+            name = f"{file.parent.name}/{file.stem}"
+            found.setdefault(given.get("model", "tips"), name)
+    assert found.keys() == kinds.homes(kinds.MODEL).keys()
+    return list(found.values())
+
+
+def example(name: str) -> dict[str, Any]:
+    """An experiment of the guide."""
+    found: dict[str, Any] = yaml.safe_load(blocks()[f"experiments/{name}.yaml"])
+    return found
+
+
+def add(title: str, folder: Path, usual: Any) -> Path:
+    """Makes a copy with the code of one example, which changes no committed training."""
+    copy = copy_to(folder / "copy")
+    put(title, copy)
+    (found,) = run(copy, SNAPSHOT)
+    assert {name: found[name] for name in usual} == usual
+    return copy
+
+
+@pytest.mark.slow
+def test_one_file_is_a_variant(tmp_path: Path, usual: Any) -> None:
+    copy = add("A variant", tmp_path, usual)
+    told = python(copy, *commands("A variant")[0])
+    assert "distillation.groups.count: 5 -> 8" in told
 
 
 @pytest.mark.slow
 def test_one_file_is_a_loss_that_every_model_may_weigh(tmp_path: Path, usual: Any) -> None:
-    copy = copy_to(tmp_path / "copy")
-    (copy / "tips/losses/bones.py").write_text(BONES.removeprefix("\n"))
-    assert run(copy, SNAPSHOT) == [usual]
-    for base in BASES:
+    copy = add("A loss", tmp_path, usual)
+    for base in bases():
         given = committed(base)
-        losses = given.get("losses", {}) | {"bones": 0.1}
+        losses = given.get("losses", {}) | example("ablation/bones")["losses"]
         experiment(copy, base, given | {"losses": losses})
     found = run(copy, STEP, "made-up")
     assert {one["model"] for one in found} == set(kinds.homes(kinds.MODEL))
@@ -274,11 +151,12 @@ def test_one_file_is_a_loss_that_every_model_may_weigh(tmp_path: Path, usual: An
 
 @pytest.mark.slow
 def test_a_folder_is_a_backbone_of_another_stride(tmp_path: Path, usual: Any) -> None:
-    copy = copy_to(tmp_path / "copy")
-    write(copy / "tips/models/backbones/tiny8", TINY8)
-    assert run(copy, SNAPSHOT) == [usual]
+    copy = add("A backbone", tmp_path, usual)
+    backbone = example("baselines/tiny8")["backbone"]
+    assert example("ablation/tips-tiny8")["backbone"] == backbone
+    backbone |= {"channels": 8}  # as wide as the smoke scale's, which FAMI-Pose's width follows
     for base in ("baselines/hrnet", "ablation/groups-3", "baselines/fami-pose"):
-        experiment(copy, base, committed(base) | {"backbone": {"kind": "tiny8", "channels": 8}})
+        experiment(copy, base, committed(base) | {"backbone": backbone})
     found = run(copy, STEP, "made-up")
     assert {one["model"] for one in found} == {"single_frame", "tips", "fami_pose"}
     for one in found:
@@ -290,14 +168,31 @@ def test_a_folder_is_a_backbone_of_another_stride(tmp_path: Path, usual: Any) ->
 
 @pytest.mark.slow
 def test_a_folder_is_a_rival(tmp_path: Path, usual: Any) -> None:
-    copy = copy_to(tmp_path / "copy")
-    write(copy / "tips/models/baselines/copycat", COPYCAT)
-    assert run(copy, SNAPSHOT) == [usual]
-    own = {"title": "CopyCat", "model": "copycat", "window": [-2, -1, 0], "sharpness": 3}
-    experiment(copy, "baselines/copycat", {"extends": "../tips.yaml"} | own)
+    copy = add("A rival", tmp_path, usual)
+    experiment(copy, "baselines/copycat", example("baselines/copycat"))
     (one,) = run(copy, STEP, "made-up")
     assert one["model"] == "copycat"
     assert one["weights"] == {"heatmap": 1.0}
     assert one["trained"]
     assert "models/baselines/copycat/network.py" in one["code"]
     assert not [file for file in one["code"] if file.startswith("models/tips/")]
+
+
+@pytest.mark.slow
+def test_the_examples_pass_the_tests_that_the_guide_names(tmp_path: Path) -> None:
+    """All in one process: the commands differ in the files of tests and in the word behind -k."""
+    copy = copy_to(tmp_path / "copy")
+    files: dict[str, None] = {}
+    names = []
+    for title in ("A variant", "A loss", "A backbone", "A rival"):
+        put(title, copy)
+        for _, tool, *words in commands(title):
+            if tool == "pytest":
+                files |= {word: None for word in words if word.endswith(".py")}
+                names += words[words.index("-k") + 1 :] if "-k" in words else []
+    assert len(names) == 4
+    told = python(copy, "-m", "pytest", "-rA", *files, "-k", " or ".join(names))
+    for name in names:
+        assert f"[{name}]" in told
+    assert python(copy, "-m", "ruff", "check", ".")
+    assert python(copy, "-m", "ruff", "format", "--check", ".")

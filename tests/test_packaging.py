@@ -1,7 +1,10 @@
 """requirements.lock, environment.yml, pyproject.toml, Makefile and hooks say the same."""
 
 import re
+import shutil
+import subprocess
 import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ PINS = [Requirement(line) for line in LOCK.splitlines() if line and not line.sta
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
-TARGETS = "reproduce test test-full lint types smoke ui mlflow clean".split()
+TARGETS = "help reproduce test test-full lint types smoke ui mlflow clean".split()
 
 
 def pinned() -> dict[str, str]:
@@ -60,7 +63,9 @@ def test_environment_is_the_lock_in_conda_clothes() -> None:
     thin = [entry for entry in CONDA["dependencies"] if isinstance(entry, str)]
     (pip,) = [entry["pip"] for entry in CONDA["dependencies"] if isinstance(entry, dict)]
     assert pip == ["-r requirements.lock", "-e ."]
-    assert [entry.partition("=")[0] for entry in thin] == ["python", "pip", "make", "cxx-compiler"]
+    names = {entry.partition("=")[0] for entry in thin}
+    assert {"python", "pip", "make", "cxx-compiler"} <= names
+    assert not (names - {"pip"}) & pinned().keys()  # no version stands in two places
     assert CONDA["name"] == PROJECT["project"]["name"]
 
 
@@ -84,22 +89,31 @@ def test_opencv_is_the_one_that_needs_no_screen() -> None:
     assert not {"opencv-python", "opencv-contrib-python"} & set(names)
 
 
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
 def test_makefile_has_its_targets_in_two_lines_each() -> None:
-    text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    rules = re.findall(r"^([\w./-]+):(?! *=)[^\n]*\n((?:\t[^\n]*\n)*)", text, re.MULTILINE)
+    rules = re.findall(r"^([\w./-]+):(?! *=)[^\n]*\n((?:\t[^\n]*\n)*)", MAKEFILE, re.MULTILINE)
     recipes = {name: body.count("\n") for name, body in rules if body}
     assert set(TARGETS) <= set(recipes)
     assert max(recipes.values()) <= 2
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+@pytest.mark.parametrize("words", [[], ["help"]])
+def test_make_without_a_target_tells_what_every_target_does(words: list[str]) -> None:
+    command = ["make", "--no-print-directory", *words]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    told = dict(re.findall(r"^make (\S+) +(\S.*)$", shown.stdout, re.MULTILINE))
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    assert set(told) == set(phony.split())
+
+
 def test_hooks_use_the_tools_of_the_lock() -> None:
-    home = {
-        "check-yaml": "pre-commit-hooks",
-        "end-of-file-fixer": "pre-commit-hooks",
-        "check-added-large-files": "pre-commit-hooks",
-    }
     for repository in HOOKS["repos"]:
         assert repository["repo"] == "local"
         for hook in repository["hooks"]:
             tool = hook["entry"].split()[0]
-            assert canonicalize_name(home.get(tool, tool)) in pinned(), hook["id"]
+            scripts = entry_points(group="console_scripts", name=tool)
+            owners = {script.dist.name for script in scripts if script.dist} or {tool}
+            assert {canonicalize_name(owner) for owner in owners} & pinned().keys(), hook["id"]

@@ -1,3 +1,5 @@
+"""README.md: its links, numbers and commands are those of the project."""
+
 import re
 from pathlib import Path
 
@@ -5,9 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
+REFERENCE = (ROOT / "reports/reference/report.md").read_text(encoding="utf-8")
 SOURCES = (".py", ".smk", ".h", ".cpp", ".cu", ".cuh")
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?: \[[^\]]+\])?")  # with its interval, where it has one
 
 
 def _lines(path: Path) -> int:
@@ -17,7 +19,26 @@ def _lines(path: Path) -> int:
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(((?!http)[^)]+)\)", README))))
 def test_links_lead_somewhere(target: str) -> None:
-    assert (ROOT / target).exists(), f"README links to {target}"
+    file, _, heading = target.partition("#")
+    assert (ROOT / file).exists(), f"README links to {target}"
+    if heading:
+        titles = re.findall(r"^#+ (.*)$", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+        assert heading in {title.lower().replace(" ", "-") for title in titles}
+
+
+def test_the_answer_is_the_reference_report_s() -> None:
+    """Every number of the sentence, with its interval, stands where the report answers."""
+    (sentence,) = re.findall(r"^\*\*The answer.*?(?=\n\n)", README, re.MULTILINE | re.DOTALL)
+    answer = REFERENCE.split("## The answer in short\n")[1].split("\n### ")[0]
+    said = set(NUMBER.findall(" ".join(sentence.split())))
+    printed = set(NUMBER.findall(answer))
+    assert len(said) >= 5
+    assert said <= printed, f"the reference report does not say {sorted(said - printed)}"
+
+
+def test_the_figure_is_the_reference_report_s() -> None:
+    (figure,) = re.findall(r"^!\[[^]]+\]\(reports/reference/([^)]+)\)", README, re.MULTILINE)
+    assert f"]({figure})" in REFERENCE
 
 
 def test_line_counts_are_about_right() -> None:
@@ -30,7 +51,7 @@ def test_line_counts_are_about_right() -> None:
 
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"make (\w[\w-]*)", README)) - {"and"}:
+    for target in set(re.findall(r"\bmake (\w[\w-]*)", README)) - {"and"}:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
 
 
@@ -41,3 +62,11 @@ def test_the_two_commands_come_first() -> None:
         "make reproduce",
         "make test",
     ]
+
+
+def test_every_verb_of_the_command_is_listed() -> None:
+    code = (ROOT / "tips/__main__.py").read_text(encoding="utf-8")
+    verbs = set(re.findall(r"^@cli\.command\((?:.*?)\)\ndef (\w+)", code, re.MULTILINE | re.DOTALL))
+    table = README.split("## The `tips` command")[1].split("\n### ")[0]
+    assert verbs
+    assert verbs == set(re.findall(r"`tips (\w+)", table.split("\n\n`make")[0])) - {"stages"}
