@@ -124,16 +124,6 @@ DEVICE = f"DEVICE={config['device']}; "
 shell.prefix((DEVICE + STAGE + STUDY_STAGE).replace("{", "{{").replace("}", "}}"))
 
 
-def log_file(rule, *parts):
-    return str(PATHS.results / "logs" / "-".join([rule, *parts])) + ".log"
-
-
-def time_file(rule, *parts):
-    return (
-        str(PATHS.results / "benchmarks" / rule / "-".join(parts or ("all",))) + ".tsv"
-    )
-
-
 def shards():
     """Records of all rendered shards; a dataset of the user's has none."""
     if EMBEDDED is None:

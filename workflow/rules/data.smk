@@ -2,13 +2,7 @@
 rule fetch:
     output:
         PATHS.motions,
-    log:
-        log_file("fetch"),
-    benchmark:
-        time_file("fetch")
     retries: 1
-    conda:
-        "../../environment.yml"
     params:
         folder=PATHS.motions.parent,
         code=light_code("fetch"),
@@ -23,12 +17,6 @@ if EMBEDDED is not None:
             PATHS.motions,
         output:
             PATHS.bodies,
-        log:
-            log_file("bodies"),
-        benchmark:
-            time_file("bodies")
-        conda:
-            "../../environment.yml"
         params:
             numbers=[EMBEDDED.bodies, EMBEDDED.bodies_seed],
             settings=f"experiments/scales/{config['scale']}.yaml",
@@ -44,12 +32,6 @@ if EMBEDDED is not None:
             bodies=PATHS.bodies,
         output:
             PATHS.shard("{split}", "{shard}"),
-        log:
-            log_file("render", "{split}", "{shard}"),
-        benchmark:
-            time_file("render", "{split}", "{shard}")
-        conda:
-            "../../environment.yml"
         params:
             meaning=digest(EMBEDDED),
             settings=f"experiments/scales/{config['scale']}.yaml",
@@ -67,12 +49,6 @@ if SCALE.dataset.release is not None:
     rule unpack:
         output:
             PATHS.unpacked,
-        log:
-            log_file("unpack"),
-        benchmark:
-            time_file("unpack")
-        conda:
-            "../../environment.yml"
         params:
             release=SCALE.dataset.release,
             root=PATHS.root,
@@ -89,12 +65,6 @@ rule prepare:
         annotations=[PATHS.annotations(split) for split in SPLITS],
         boxes=PATHS.boxes("gt"),
         manifest=PATHS.manifest,
-    log:
-        log_file("prepare"),
-    benchmark:
-        time_file("prepare")
-    conda:
-        "../../environment.yml"
     params:
         dataset=given_dataset,
         code=heavy_code("prepare", reader_module(SCALE.dataset.kind)),
@@ -109,13 +79,7 @@ rule detect:
         packed=PATHS.packed / "packed.json",
     output:
         PATHS.boxes("detected"),
-    log:
-        log_file("detect"),
-    benchmark:
-        time_file("detect")
     priority: 20  # a missing file is better known before the trainings
-    conda:
-        "../../environment.yml"
     resources:
         gpu=GPU if SCALE.evaluation.checkpoint else 0,
     params:
@@ -131,12 +95,6 @@ rule pack:
         annotations=[PATHS.annotations(split) for split in SPLITS],
     output:
         PATHS.packed / "packed.json",
-    log:
-        log_file("pack"),
-    benchmark:
-        time_file("pack")
-    conda:
-        "../../environment.yml"
     params:
         code=heavy_code("pack"),
     shell:
@@ -152,13 +110,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
             packed=PATHS.packed / "packed.json",
         output:
             PATHS.vfit,
-        log:
-            log_file("vfit"),
-        benchmark:
-            time_file("vfit")
         priority: 15  # fills the cores that stage one leaves idle
-        conda:
-            "../../environment.yml"
         resources:
             gpu=GPU,
         params:
@@ -176,13 +128,7 @@ rule interpolate:
         packed=PATHS.packed / "packed.json",
     output:
         PATHS.interim("{generator}") / "psnr.json",
-    log:
-        log_file("interpolate", "{generator}"),
-    benchmark:
-        time_file("interpolate", "{generator}")
     priority: 15
-    conda:
-        "../../environment.yml"
     resources:
         gpu=lambda wildcards: GPU if wildcards.generator == "vfit" else 0,
     params:
@@ -198,12 +144,6 @@ rule group:
     output:
         groups=PATHS.groups("{n}"),
         picture=PATHS.groups("{n}").with_suffix(".png"),
-    log:
-        log_file("group", "{n}"),
-    benchmark:
-        time_file("group", "{n}")
-    conda:
-        "../../environment.yml"
     params:
         code=heavy_code("group"),
     shell:

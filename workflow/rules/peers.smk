@@ -7,13 +7,7 @@ PEER_TABLES = [PEER_TABLE] if config["peers"] == "all" or PEER_TABLE.is_file() e
 rule fetch_peers:
     output:
         PATHS.peers,
-    log:
-        log_file("fetch_peers"),
-    benchmark:
-        time_file("fetch_peers")
     retries: 1
-    conda:
-        "../../environment.yml"
     params:
         folder=PATHS.peers.parent,
         code=light_code("fetch_peers"),
@@ -29,14 +23,8 @@ rule peer:
         packed=PATHS.packed / "packed.json",
     output:
         PATHS.predictions("{peer}", "0", BOXES),
-    log:
-        log_file("peer", "{peer}"),
-    benchmark:
-        time_file("peer", "{peer}")
     wildcard_constraints:
         peer="|".join(PEERS),
-    conda:
-        "../../environment.yml"
     params:
         settings=settings("peer"),
         code=light_code("peer"),
@@ -52,12 +40,6 @@ rule tabulate_peers:
         published="experiments/tables.yaml",
     output:
         PEER_TABLE,
-    log:
-        log_file("tabulate_peers"),
-    benchmark:
-        time_file("tabulate_peers")
-    conda:
-        "../../environment.yml"
     params:
         settings=settings("tabulate_peers"),
         marks=marks(),

@@ -6,14 +6,8 @@ rule evaluate:
     output:
         metrics=PATHS.metrics("{variant}", "{seed}", "gt"),
         evidence=PATHS.evidence("{variant}", "{seed}", "gt"),
-    log:
-        log_file("evaluate", "{variant}", "{seed}"),
-    benchmark:
-        time_file("evaluate", "{variant}", "{seed}")
     wildcard_constraints:
         variant="|".join([*STUDY.variants, MEAN_POSE]),
-    conda:
-        "../../environment.yml"
     params:
         settings=settings("evaluate"),
         code=heavy_code("evaluate"),
@@ -30,10 +24,6 @@ use rule evaluate as evaluate_detected with:
     output:
         metrics=PATHS.metrics("{variant}", "{seed}", "detected"),
         evidence=PATHS.evidence("{variant}", "{seed}", "detected"),
-    log:
-        log_file("evaluate_detected", "{variant}", "{seed}"),
-    benchmark:
-        time_file("evaluate_detected", "{variant}", "{seed}")
     params:
         settings=settings("evaluate"),
         code=heavy_code("evaluate"),
@@ -47,12 +37,6 @@ rule speed:
         vfit_weights() if "vfit" in SCALE.interim else [],
     output:
         PATHS.speed,
-    log:
-        log_file("speed"),
-    benchmark:
-        time_file("speed")
-    conda:
-        "../../environment.yml"
     threads: workflow.cores
     resources:
         gpu=GPU,
@@ -79,12 +63,6 @@ rule pictures:
         "experiments/tables.yaml",
     output:
         PATHS.reports / "figures" / "pictures.json",
-    log:
-        log_file("pictures"),
-    benchmark:
-        time_file("pictures")
-    conda:
-        "../../environment.yml"
     params:
         pictures=SCALE.pictures,
         published=contents("experiments/tables.yaml"),
@@ -108,12 +86,6 @@ rule tabulate:
         published="experiments/tables.yaml",
     output:
         TABLES,
-    log:
-        log_file("tabulate"),
-    benchmark:
-        time_file("tabulate")
-    conda:
-        "../../environment.yml"
     params:
         settings=settings("tabulate"),
         marks=marks(),
@@ -131,12 +103,6 @@ NETWORKS = open_networks(EXPERIMENTS)
 rule cost:
     output:
         PATHS.cost,
-    log:
-        log_file("cost"),
-    benchmark:
-        time_file("cost")
-    conda:
-        "../../environment.yml"
     params:
         networks=NETWORKS.meaning,
         code=light_code("cost", *NETWORKS.modules),
@@ -155,12 +121,6 @@ rule report:
     output:
         html=report(PATHS.reports / "index.html", category="Report"),
         markdown=PATHS.reports / "report.md",
-    log:
-        log_file("report"),
-    benchmark:
-        time_file("report")
-    conda:
-        "../../environment.yml"
     params:
         code=study_code("report"),
         seeds=config["seeds"],
@@ -177,12 +137,6 @@ rule track:
         published="experiments/tables.yaml",
     output:
         update(PATHS.mlflow),
-    log:
-        log_file("track"),
-    benchmark:
-        time_file("track")
-    conda:
-        "../../environment.yml"
     params:
         published=contents("experiments/tables.yaml"),
         code=study_code("track"),

@@ -7,13 +7,7 @@ rule kernels:
         SOURCES,
     output:
         PATHS.kernels,
-    log:
-        log_file("kernels"),
-    benchmark:
-        time_file("kernels")
     priority: 20  # before the stages, each of which would build them itself
-    conda:
-        "../../environment.yml"
     params:
         source=contents(*SOURCES),
     shell:
@@ -30,13 +24,7 @@ rule train:
         checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
         journal=PATHS.run("{variant}", "{seed}") / "train.jsonl",
         provenance=PATHS.run("{variant}", "{seed}") / "provenance.json",
-    log:
-        log_file("train", "{variant}", "{seed}"),
-    benchmark:
-        time_file("train", "{variant}", "{seed}")
     priority: 10
-    conda:
-        "../../environment.yml"
     resources:
         gpu=GPU,
     params:
@@ -57,12 +45,6 @@ rule predict:
     output:
         predictions=PATHS.predictions("{variant}", "{seed}", "gt"),
         record=PATHS.predicted("{variant}", "{seed}", "gt"),
-    log:
-        log_file("predict", "{variant}", "{seed}"),
-    benchmark:
-        time_file("predict", "{variant}", "{seed}")
-    conda:
-        "../../environment.yml"
     resources:
         gpu=GPU,
     params:
@@ -84,10 +66,6 @@ use rule predict as predict_detected with:
     output:
         predictions=PATHS.predictions("{variant}", "{seed}", "detected"),
         record=PATHS.predicted("{variant}", "{seed}", "detected"),
-    log:
-        log_file("predict_detected", "{variant}", "{seed}"),
-    benchmark:
-        time_file("predict_detected", "{variant}", "{seed}")
     params:
         boxes="detected",
         settings=settings("predict"),
@@ -101,12 +79,6 @@ rule mean_pose:
     output:
         predictions=PATHS.predictions(MEAN_POSE, "0", BOXES),
         record=PATHS.predicted(MEAN_POSE, "0", BOXES),
-    log:
-        log_file("mean_pose"),
-    benchmark:
-        time_file("mean_pose")
-    conda:
-        "../../environment.yml"
     params:
         settings=settings("mean_pose"),
         code=heavy_code("mean_pose"),
