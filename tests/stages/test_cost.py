@@ -48,6 +48,8 @@ def test_measured_times_have_a_file_that_is_named(
 ) -> None:
     times = [{"variant": "tips", "device": "cpu", "speed": 0.02, "speed_given_frames": 0.1}]
     monkeypatch.setattr(cost, "speeds", lambda *_: times)
+    few = open_networks(EXPERIMENTS)._replace(names=("hrnet", "tips", "tips-ms"))
+    monkeypatch.setattr(cost, "open_networks", lambda _: few)
     files = [tmp_path / name for name in ("cost.json", "cost.md", "times.json")]
     cost.run(*files, measure=True)
     assert capsys.readouterr().out.splitlines() == list(map(str, files))

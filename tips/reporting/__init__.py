@@ -1,1 +1,1 @@
-"""Reporting: tables.yaml and the runs of a study -> tables, figures, pages. No torch."""
+"""Tables and run folders -> figures and the report; no torch."""

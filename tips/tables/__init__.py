@@ -1,1 +1,1 @@
-"""Reporting: tables.yaml and the runs of a study -> tables, figures, pages. No torch."""
+"""Measured runs beside the printed numbers, as typed tables; no torch."""
