@@ -1,0 +1,1 @@
+"""Datasets: readers of every layout, person windows, augmentation, boxes, packed frames."""

@@ -1,0 +1,1 @@
+"""Losses that any model may weigh, a file each."""

@@ -1,0 +1,1 @@
+"""The rendered dataset: motion capture, bodies, scenes, camera."""

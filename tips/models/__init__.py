@@ -1,0 +1,1 @@
+"""Networks: TIPS, its rivals, backbones and encoders, a folder per kind."""

@@ -1,0 +1,1 @@
+"""Networks that others trained on other data, run as they were published."""

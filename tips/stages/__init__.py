@@ -1,0 +1,1 @@
+"""Stages: one file per step of the workflow, whose `run` reads files and writes files."""
