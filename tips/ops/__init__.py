@@ -1,1 +1,1 @@
-"""Operations that networks, data and evaluation share, with the kernels that are compiled for some."""
+"""Operations that networks, data and evaluation share, some with a compiled kernel."""
