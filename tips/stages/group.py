@@ -65,7 +65,7 @@ def run(count: int, scale: str = "desk", root: str = "") -> None:
 def _people(
     annotations: records.Annotations,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Collects joints (n, 15, 2) and boxes (n, 4) of all labelled people with a box, in image px."""
+    """Collects joints (n, 15, 2) and boxes (n, 4), image px, of all labelled people with a box."""
     people = [
         person
         for sequence in annotations.sequences

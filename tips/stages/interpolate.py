@@ -83,7 +83,7 @@ def run(
 
 
 def _continue(generator: str, opened: Opened) -> None:
-    """Keeps a stopped run's frames if code, data and weights are still the same; else removes them."""
+    """Keeps a stopped run's frames if code, data and weights are the same; else removes them."""
     folder = opened.paths.interim(generator)
     made_by = code.summary(interim_code(generator))
     key = {"code": made_by, "data": _file_digest(opened.paths.manifest)}

@@ -51,7 +51,7 @@ def run(peer: str, scale: str = "desk", root: str = "", threads: int = 1) -> Non
 
 
 def as_pose(answer: Answer, peer: Peer, body: Skeleton, key: Key, factor: float) -> Pose:
-    """Sorts a peer's joints into the dataset's fifteen; those that the peer does not know are absent.
+    """Sorts a peer's joints into the dataset's fifteen; those that it does not know are absent.
 
     Args:
         answer: all joints that the peer knows, in image px.

@@ -52,8 +52,8 @@ class Row(NamedTuple):
 class Group(NamedTuple):
     """Runs that an edit changes alike, so that one of them proves it harmless for all.
 
-    They are built of the same parts, the edit changes the same files for them, and they run the same
-    lines of these files.
+    They are built of the same parts, the edit changes the same files for them, and they run the
+    same lines of these files.
     """
 
     runs: tuple[Run, ...]  # the cheapest first
@@ -119,8 +119,8 @@ def stale_interpolator(judge: Judge, opened: Opened) -> Link | None:
 def affected(judge: Judge, opened: Opened) -> list[Row]:
     """Lists the finished runs whose code changed, the cheapest first.
 
-    If the configuration or the inputs of a run changed as well, it is left out, and the log says so:
-    it must be trained or must predict again anyway.
+    If the configuration or the inputs of a run changed as well, it is left out, and the log says
+    so: it must be trained or must predict again anyway.
     """
     found = []
     boxes = opened.study.scale.evaluation.boxes

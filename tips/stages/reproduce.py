@@ -63,7 +63,7 @@ def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
 
 
 def _undone(wanted: list[Path], config: list[str]) -> str:
-    """Names what is missing or not current although Snakemake reported success; empty if nothing is."""
+    """Names what is missing or not current although Snakemake reported success; "" if none is."""
     missing = [file for file in wanted if not file.is_file()]
     if missing:
         return f"{missing[0]} is missing{_others(missing)}, though snakemake reported success"

@@ -21,7 +21,7 @@ EXPERIMENTS = Path("experiments")
 
 
 class Asked(NamedTuple):
-    """What a question is about: the runs of one variant, and the cell of a table that shows them."""
+    """What a question is about: runs of one variant, and the cell of a table that shows them."""
 
     variant: str
     seeds: tuple[int, ...]
