@@ -84,7 +84,7 @@ def section(page: Page) -> Section:
     rows, bench = read_costs(page.paths.cost), page.paths.bench
     if not rows:
         return Section(title, "Not counted: `tips cost` does it.\n")
-    tables = load_tables(TABLES, RELEASE)  # of the set whose rows name the variants of the paper's size
+    tables = load_tables(TABLES, RELEASE)  # they name the variants of the paper's size
     inference = read_if_present(Inference, bench / "inference.json")
     parts = [
         INTRODUCTION,

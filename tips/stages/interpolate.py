@@ -35,7 +35,7 @@ def run(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Interpolates train and val with one generator; after a stop it continues with the next clip.
+    """Interpolates train and val with one generator; after a stop it continues where it was.
 
     A clip of T frames gives T - 1 interim frames; frame w lies between frames w and w + 1. If the
     dataset has true in-between frames, psnr.json, which is written last, holds the mean PSNR of all

@@ -9,7 +9,7 @@ NOTED = "\nWhere the paper contradicts itself or leaves something open:\n\n"
 
 
 def heading(table: Table) -> str:
-    """Says what a reader needs before the rows: the dataset of the printed ones, and the baseline."""
+    """Says what a reader needs before the rows: the dataset of printed ones, and the baseline."""
     parts = [f"Published on {table.dataset}."] if table.dataset else []
     if table.baseline:
         parts.append(f"Gains are over `{table.baseline}`, intervals are 95 %.")

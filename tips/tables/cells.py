@@ -16,7 +16,7 @@ class Absent(StrEnum):
     NONE = ""  # no number belongs there
     MISSING = "missing"  # the number was not made yet
     FAILED = "failed"  # the run that makes it ended with an error
-    UNKNOWN = "unknown"  # nothing that was made decides it
+    UNKNOWN = "unknown"  # it cannot be computed from the runs that exist
     UNDEFINED = "-"  # the dataset lacks the annotations that it needs
 
 

@@ -37,7 +37,7 @@ class Collected(NamedTuple):
         return [one.metrics for (owner, _), one in self.scored.items() if owner == group]
 
     def between(self, group: Group) -> dict[float, InBetween]:
-        """Gives the errors of a group's synthesized poses by their time, of all its seeds together."""
+        """Gives the errors of a group's synthesized poses by their time, of all seeds together."""
         seeds = [one.between for (owner, _), one in self.scored.items() if owner == group]
         times = sorted({time for seed in seeds for time in seed})
         return {time: _together([seed[time] for seed in seeds if time in seed]) for time in times}

@@ -122,7 +122,7 @@ class Line(Row):
 
     @property
     def reading(self) -> str:
-        """What the interval says about the paper's gain; about the sign if the paper prints none."""
+        """What the interval says about the paper's gain, or about the sign if none is printed."""
         if self.verdict not in ("above", "below") or self.gain_paper is None:
             return self.verdict
         return READINGS[self.verdict, self.gain_paper > 0]
@@ -277,7 +277,7 @@ def _note(group: Group | None, results: Results) -> str:
 
 
 def comparison(rows: Sequence[Line]) -> Shown:
-    """Writes rows under the heads COMPARED, with a column of origins unless all networks are ours."""
+    """Writes rows under the heads COMPARED; origins are a column unless all networks are ours."""
     cells = [compared(row) for row in rows]
     if all(row.origin == "ours" or row.variant == BACKBONE for row in rows):
         return Shown(COMPARED, cells, COMPARED_ALIGN)

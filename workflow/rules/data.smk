@@ -1,4 +1,5 @@
-# Data: motion capture, bodies, rendered shards; annotations, packed frames, interim frames, groups.
+# These rules make the data: motion capture, bodies and rendered shards; then annotations, packed
+# frames, interim frames and groups.
 rule fetch:
     output:
         PATHS.motions,
@@ -113,7 +114,7 @@ rule detect:
         log_file("detect"),
     benchmark:
         time_file("detect")
-    priority: 20  # a missing file is better known before the trainings
+    priority: 20  # so that a missing file is noticed before the trainings
     conda:
         "../../environment.yml"
     resources:
@@ -156,7 +157,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
             log_file("vfit"),
         benchmark:
             time_file("vfit")
-        priority: 15  # fills the cores that stage one leaves idle
+        priority: 15  # uses cores that are idle during stage one
         conda:
             "../../environment.yml"
         resources:
