@@ -1,4 +1,4 @@
-"""How large a training batch a card holds, from the sizes of weights and activations."""
+"""Computes how large a training batch a card holds, from sizes of weights and activations."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Parameters, multiply-adds and memory of a network at the paper's size, and its speed."""
+"""Counts parameters, multiply-adds and memory of networks at the paper's size; measures speed."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,1 +1,1 @@
-"""Reporting: tables.yaml and the runs of a study -> tables, figures, pages. No torch."""
+"""Writes figures and pages of the report from the tables of a study, without torch."""

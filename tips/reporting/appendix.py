@@ -101,7 +101,7 @@ def _falls(curves: Mapping[str, Sequence[Step]], variant: str) -> list[float]:
 
 
 def fallen(steps: Sequence[Step]) -> float:
-    """Computes the fall of the mean total in percent, from the first tenth of steps to the last."""
+    """Computes the fall in percent of the mean total from the first tenth of steps to the last."""
     first, last = _tenths(steps)
     return 100 * (first - last) / first if first else 0.0
 

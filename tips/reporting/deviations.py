@@ -1,7 +1,7 @@
 """Departures from the paper, collected from the comments that mark them in the code.
 
-A departure is marked by a comment block `# Paper: <what>; here: <what>, because <why>`, which
-continues over the following comment lines. Such a block may also stand inside a docstring.
+A departure is one comment block `# Paper: <what>; here: <what>, because <why>`; a block goes on
+over the following comment lines. Such a block may also stand inside a docstring.
 """
 
 import io

@@ -67,7 +67,7 @@ class Group(NamedTuple):
 
 
 def run(scale: str = "desk", root: str = "") -> None:
-    """Marks runs current whose code was edited, where training again proves the edit harmless.
+    """Marks runs of edited code current if training one of them again proves the edit harmless.
 
     A training that is repeated with the same code gives the same bits. So the runs whose code was
     edited are sorted into groups. The runs of a group are built of the same parts, and they run the

@@ -1,1 +1,1 @@
-"""Reporting: tables.yaml and the runs of a study -> tables, figures, pages. No torch."""
+"""Makes the tables of a study from tables.yaml and from its runs, without torch."""

@@ -52,7 +52,7 @@ class Gain(NamedTuple):
     value: Value
     low: Value
     high: Value
-    verdict: str  # above, below, not separable; "" where there is no difference
+    verdict: str  # above, below, not separable; "" if there is no difference
 
     @property
     def text(self) -> str:
@@ -77,7 +77,7 @@ class Line(Row):
 
     row: str
     label: str
-    variant: str  # "" where the row is quoted only
+    variant: str  # "" if the row is only quoted
     paper: str  # as printed
     ours: Level
     sd: Level

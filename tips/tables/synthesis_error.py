@@ -23,7 +23,7 @@ class ErrorRow(Row):
     rows: str  # the rows of the paper's tables that have this variant
     label: str
     variant: str
-    time: str  # s = beta / 2; "" where nothing was measured
+    time: str  # s = beta / 2; "" if nothing was measured
     source: str
     quartile: str  # "all", or 1 (slowest) to 4
     n: int  # number of joints
