@@ -1,4 +1,4 @@
-"""What the workflow does when its last job has ended: it says what went wrong, and ends at once."""
+"""Ends the workflow when its last job has ended: it says what went wrong, and does not wait."""
 
 import threading
 from collections.abc import Iterator
@@ -6,18 +6,18 @@ from pathlib import Path
 
 
 def stop_timers() -> None:
-    """Ends the waits of Snakemake's scheduler, which its process would otherwise sit out."""
+    """Cancels the waiting timers of Snakemake's scheduler, for which its process would wait."""
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.cancel()
 
 
 def complaints(logs: Path, since: float) -> Iterator[str]:
-    """Gives the errors that jobs ended with: the last line of each job's log that is one.
+    """Finds the errors that jobs ended with: in each job's log the last line that is an error.
 
     Args:
-        logs: folder of the jobs' logs.
-        since: when the workflow started, in seconds; older logs are of earlier calls.
+        logs: the folder of the jobs' logs.
+        since: the time at which the workflow started, in seconds; older logs are left out.
     """
     for file in sorted(logs.glob("*.log")):
         if file.stat().st_mtime < since:
@@ -26,5 +26,5 @@ def complaints(logs: Path, since: float) -> Iterator[str]:
         said = [line for line in text.splitlines() if line.startswith("error: ")]
         if said:
             yield f"{said[-1]} (rule {file.stem})"
-        elif " Killed " in text:  # the shell's own word for it
+        elif " Killed " in text:  # this is how the shell reports a killed job
             yield f"error: killed, by hand or for want of memory (rule {file.stem})"

@@ -1,4 +1,7 @@
-"""Which lines of some files a call runs: two trainings that run the same ones use the same code."""
+"""Notes which lines of some files a call runs.
+
+Two trainings that run the same lines of an edited file are changed alike by the edit.
+"""
 
 import inspect
 import sys
@@ -11,18 +14,18 @@ Lines = frozenset[tuple[str, int]]  # file, line
 
 
 def lines_run(call: Callable[[], object], files: Collection[Path]) -> Lines:
-    """Runs a call and notes the lines of some files that this thread passes on the way.
+    """Runs a call and notes which lines of some files this thread runs meanwhile.
 
     Args:
-        call: what is run.
-        files: whose lines count.
+        call: the function to run.
+        files: the files whose lines are noted.
     """
     watched = {str(file.resolve()) for file in files}
     found: set[tuple[str, int]] = set()
 
     def enter(frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         code = frame.f_code
-        # Not of modules and classes, whose lines pass but once, on their import.
+        # Lines of modules and classes are left out: they run only once, at the first import.
         in_function = code.co_flags & inspect.CO_OPTIMIZED
         return step if in_function and code.co_filename in watched else None
 

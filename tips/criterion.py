@@ -1,4 +1,4 @@
-"""Eq. 13-14: the named, weighted sum of all terms."""
+"""Sums all loss terms by name and weight (Eq. 13-14)."""
 
 from collections.abc import Mapping
 

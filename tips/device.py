@@ -1,4 +1,4 @@
-"""Device, precision, threads and memory of a run."""
+"""Sets up device, precision, threads and memory of a process."""
 
 import ctypes
 import logging

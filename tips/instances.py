@@ -1,6 +1,6 @@
-"""People as models meet them: one person of one frame, and the poses found there, by frame.
+"""People as models see them, and the poses that are found for them.
 
-No torch: predictors without a network work on these as well.
+This module does not import torch, because predictors without a network use it as well.
 """
 
 from collections import defaultdict
@@ -21,14 +21,14 @@ from tips.records import (
 
 
 class Key(NamedTuple):
-    """One person of one frame, frame t, around whom a window is built."""
+    """One person of frame t, around whom a window is built."""
 
     split: str
     sequence: str
     frame: int
     length: int  # number of frames of the sequence
     box: Box
-    joints: tuple[Point | None, ...] | None  # image px; None for a joint, or all, without labels
+    joints: tuple[Point | None, ...] | None  # image px; None without labels
     track: int
     score: float
 
@@ -55,7 +55,7 @@ def labelled_keys(annotations: Annotations) -> list[Key]:
 
 
 def box_keys(annotations: Annotations, detections: Detections) -> list[Key]:
-    """One key per box, in file order."""
+    """Gives one key per box, in the order of the file."""
     lengths = {sequence.name: len(sequence.frames) for sequence in annotations.sequences}
     return [
         Key(
@@ -73,7 +73,7 @@ def box_keys(annotations: Annotations, detections: Detections) -> list[Key]:
 
 
 class Found(records.Record):
-    """What the model says about one box."""
+    """What a model predicts for one box: a pose, and the synthesized poses of its window."""
 
     pose: Pose
     between: tuple[Between, ...]
@@ -82,7 +82,13 @@ class Found(records.Record):
 def gather(
     annotations: Annotations, keys: Sequence[Key], found: Sequence[Found]
 ) -> tuple[SequencePredictions, ...]:
-    """Sorts the boxes' poses into sequences and frames, numbering people within each frame."""
+    """Sorts poses into sequences and frames, and numbers the people of each frame.
+
+    Args:
+        annotations: the sequences, all of whose labelled frames are listed.
+        keys: the boxes.
+        found: what was predicted for each box.
+    """
     poses: dict[tuple[str, int], list[Pose]] = defaultdict(list)
     between: dict[str, list[Between]] = defaultdict(list)
     for key, row in zip(keys, found, strict=True):

@@ -1,4 +1,4 @@
-"""What most stages open first: the study, its paths and annotations."""
+"""Opens what most stages need first: the study, its paths and its annotations."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,14 +12,14 @@ EXPERIMENTS = Path("experiments")
 
 
 class Opened(NamedTuple):
-    """A study and where its files lie."""
+    """A study, and the paths of its files."""
 
     study: Study
     paths: Paths
 
 
 def open_study(scale: str, root: str = "") -> Opened:
-    """Loads a study by the scale's name; `root` is the dataset where the scale leaves it open."""
+    """Loads a study by the name of its scale; `root` is the dataset folder if it has none."""
     study = load_study(scale, EXPERIMENTS, root or None)
     return Opened(study, study_paths(study.scale))
 
@@ -30,7 +30,7 @@ def read_annotations(paths: Paths, split: str) -> Annotations:
 
 
 def part_groups(opened: Opened, variant: Variant) -> Parts:
-    """The part groups of a variant's network; of spectral ones the study's own file is read."""
+    """Gives the part groups of a variant's network; spectral ones are read from a file."""
     experiment = variant.experiment
     count = experiment.spectral_groups
     spectral = None if count is None else opened.paths.groups(str(count))

@@ -1,4 +1,7 @@
-"""Progress of long work on stderr: a bar with ETA on a terminal, a line now and then elsewhere."""
+"""Shows the progress of long work on stderr.
+
+A terminal gets a bar with the remaining time, a file gets a line now and then.
+"""
 
 import sys
 import time
@@ -13,12 +16,12 @@ EVERY = 10.0  # seconds between plain lines
 
 
 def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """Yields the items and shows how far it is.
+    """Yields the items and shows how many of them are done.
 
     Args:
         items: the work.
-        label: what is being done, a few words.
-        total: number of items, where they do not know it themselves.
+        label: what is being done, in a few words.
+        total: the number of items, if `items` has no length.
     """
     count = len(items) if total is None and isinstance(items, Sized) else total
     console = Console(stderr=True)

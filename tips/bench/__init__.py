@@ -1,1 +1,1 @@
-"""Timing one thing against another, and the pages of what `make bench` times."""
+"""Times one way to compute something against another; writes the pages of `make bench`."""

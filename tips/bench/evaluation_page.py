@@ -1,12 +1,12 @@
-"""The second page of `make bench`: how quick the evaluation is."""
+"""The page of `make bench` on how quick the evaluation is."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from tips.tables import markdown
 
-PROMISE = 0.4  # of json.load, at most
-MEMORY = 2000  # MB, at most
+PROMISE = 0.4  # the evaluation takes at most this share of the time of json.load
+MEMORY = 2000  # MB that the evaluation takes at most
 HEADER = (
     *("style", "sequences", "frames", "ratio", "quartiles"),
     *("json.load, s", "evaluation, s", "reading with json.load, s"),

@@ -1,4 +1,7 @@
-"""Models that take turns, so that a drift of the machine meets all of them alike."""
+"""Times several models in turn.
+
+If the machine becomes slower or faster meanwhile, this affects all of them alike.
+"""
 
 import time
 from collections.abc import Callable
@@ -11,7 +14,7 @@ from tips.progress import track
 
 
 class Timing(NamedTuple):
-    """Medians over the repeats, seconds."""
+    """Medians over the repeats, in seconds."""
 
     wall: float
     cpu: float
@@ -20,7 +23,16 @@ class Timing(NamedTuple):
 def interleaved(
     calls: dict[str, Callable[[], object]], repeats: int, device: torch.device
 ) -> dict[str, Timing]:
-    """Runs all calls in turn `repeats` times, after one round of warm-up."""
+    """Times all calls in turn, `repeats` times, after one round of warm-up.
+
+    Args:
+        calls: the functions to time, by name.
+        repeats: the number of timed rounds.
+        device: the device that they compute on; a card is waited for after every call.
+
+    Returns:
+        The median wall time and CPU time of every call, by name.
+    """
     walls: dict[str, list[float]] = {name: [] for name in calls}
     cpus: dict[str, list[float]] = {name: [] for name in calls}
     for turn in track(range(repeats + 1), "timing"):

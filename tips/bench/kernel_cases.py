@@ -1,4 +1,4 @@
-"""The compiled kernels and what they are timed against: pure torch, torchvision."""
+"""The compiled kernels, each with what it is compared with: pure torch or torchvision."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from tips.ops.deform_conv import deform_conv
 
 
 class Shape(NamedTuple):
-    """Sizes of one call."""
+    """The sizes of one call."""
 
     batch: int
     maps: Shapes
@@ -24,7 +24,11 @@ class Shape(NamedTuple):
 
 
 class Duel(NamedTuple):
-    """Two ways to compute the same, forward and with gradients, and the bytes both must move."""
+    """Two ways to compute the same result.
+
+    `theirs` and `ours` hold two calls each: forward alone, and forward with gradients. `traffic` is
+    the number of bytes that either way must read and write at least.
+    """
 
     reference: str
     theirs: tuple[Call, Call]
@@ -33,7 +37,7 @@ class Duel(NamedTuple):
 
 
 def attention(shape: Shape) -> Duel:
-    """Sampling and summing; softmax and locations outside on both sides."""
+    """Prepares deformable attention; softmax and locations are computed before, on both sides."""
     value, centres, moves, logits = _inputs(shape)
     locations = _located(shape, centres, moves)
     weights = logits.softmax(2).transpose(2, 3).unflatten(3, (len(shape.maps), 4)).contiguous()
@@ -47,7 +51,7 @@ def attention(shape: Shape) -> Duel:
 
 
 def fused(shape: Shape) -> Duel:
-    """The encoder's core: our op with softmax and locations outside against both inside."""
+    """Prepares our deformable attention with softmax and locations outside, against both inside."""
     value, centres, moves, logits = _inputs(shape)
     leaves = [t.requires_grad_() for t in (value, moves, logits)]
 
@@ -66,7 +70,7 @@ def fused(shape: Shape) -> Duel:
 
 
 def warping() -> Duel:
-    """AdaCoF as VFIT's desk size calls it: four frames of 144x192, 3x3 taps, moved some px."""
+    """Prepares AdaCoF as VFIT calls it at desk size: 4 frames of 144x192 px, 3x3 taps."""
     draw = torch.Generator().manual_seed(0)
     image = torch.rand(4, 3, 146, 194, generator=draw)
     leaves = [torch.randn(4, 9, 144, 192, generator=draw).requires_grad_() for _ in range(3)]
@@ -79,7 +83,7 @@ def warping() -> Duel:
 
 
 def convolution() -> Duel:
-    """A modulated deformable 3x3 convolution, 128 channels, 96x72."""
+    """Prepares a modulated deformable 3x3 convolution of 128 channels on a map of 96x72."""
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(1, 128, 96, 72, generator=draw)
     offset = 2 * torch.randn(1, 18, 96, 72, generator=draw)
@@ -104,7 +108,7 @@ def _with_gradients(call: Callable[..., Tensor], leaves: list[Tensor]) -> tuple[
 
 
 def _inputs(shape: Shape) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Values, centres, moves of about two pixels, logits; four points."""
+    """Draws values, centres, moves of about two map px, and logits, for four points per head."""
     draw = torch.Generator().manual_seed(0)
     cells = sum(height * width for height, width in shape.maps)
     centres = torch.cat(

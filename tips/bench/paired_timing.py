@@ -1,4 +1,7 @@
-"""Two ways to do the same, timed in turn, so that a drift of the machine meets both alike."""
+"""Times two ways to do the same, in turn.
+
+If the machine becomes slower or faster meanwhile, this affects both alike.
+"""
 
 import statistics
 import time
@@ -8,14 +11,23 @@ Call = Callable[[], object]
 
 
 def timed(theirs: Call, ours: Call, pairs: int) -> list[tuple[float, float]]:
-    """Process CPU seconds of both sides in turn, after one pair of warm-up."""
-    repeats = max(1, round(0.005 / max(seconds(ours, 3), 1e-6)))  # short calls: several at a time
+    """Times both sides in turn, after one pair of warm-up.
+
+    Args:
+        theirs: the reference.
+        ours: what is compared with it.
+        pairs: the number of timed pairs.
+
+    Returns:
+        The CPU seconds of this process for one call of each side, (theirs, ours), pair by pair.
+    """
+    repeats = max(1, round(0.005 / max(seconds(ours, 3), 1e-6)))  # short calls are repeated
     found = [(seconds(theirs, repeats), seconds(ours, repeats)) for _ in range(pairs + 1)]
     return found[1:]
 
 
 def seconds(call: Call, repeats: int = 1) -> float:
-    """Process CPU seconds of one call."""
+    """Measures the CPU seconds of one call in this process, as a mean over `repeats` calls."""
     began = time.process_time()
     for _ in range(repeats):
         call()
@@ -23,7 +35,7 @@ def seconds(call: Call, repeats: int = 1) -> float:
 
 
 def quartiles(ratios: Sequence[float]) -> list[float]:
-    """First and third quartile, 3 decimals."""
+    """Gives the first and the third quartile, with 3 decimals."""
     if len(ratios) == 1:
         return [round(ratios[0], 3)] * 2
     low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")

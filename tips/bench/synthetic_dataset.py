@@ -1,4 +1,4 @@
-"""A made-up dataset of any size in PoseTrack's files, for timing the evaluation."""
+"""Makes up a dataset of any size in PoseTrack's files, for timing the evaluation."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,16 +12,22 @@ from tips.progress import track
 
 
 class Crowd(NamedTuple):
-    """Sizes of a made-up dataset."""
+    """The size of a made-up dataset."""
 
     sequences: int
     frames: int
     people: float  # mean per frame
-    vary: bool  # numbers of people differ, every 4th frame and the middle 30 are labelled
+    vary: bool  # numbers of people differ; only every 4th frame and the middle 30 are labelled
 
 
 def write_crowd(crowd: Crowd, folder: Path, style: Style) -> None:
-    """Writes truth into `gt` and predictions into `pred`, the same for equal sizes."""
+    """Writes truth into `gt` and predictions into `pred`; equal sizes give equal files.
+
+    Args:
+        crowd: the size of the dataset.
+        folder: the folder that gets both.
+        style: the form of the files, 17 or 18.
+    """
     draw = np.random.default_rng(0)
     for index in track(range(crowd.sequences), f"writing {crowd.sequences} sequences"):
         sequence, found = _sequence(crowd, index, draw)
@@ -36,7 +42,11 @@ def write_crowd(crowd: Crowd, folder: Path, style: Style) -> None:
 def _sequence(
     crowd: Crowd, index: int, draw: np.random.Generator
 ) -> tuple[records.Sequence, records.SequencePredictions]:
-    """Noisy people in a 1280 x 720 frame, half as many false ones, every second frame a region."""
+    """Draws one sequence of 1280 x 720 px.
+
+    Predictions are the people with noise, and half as many false ones. Every second frame has an
+    ignore region.
+    """
     name, middle = f"{index:06d}_mpii_test", crowd.frames // 2
     frames, poses = [], []
     for f in range(crowd.frames):

@@ -1,4 +1,4 @@
-"""The windows of a study's splits, with the frame stores that they are cut out of."""
+"""Builds the windows of a study's splits from the stores of its frames."""
 
 from tips.config import Variant
 from tips.data.frames import open_frames, open_interim
@@ -8,7 +8,13 @@ from tips.records import Annotations
 
 
 def open_windows(opened: Opened, variant: Variant, splits: list[Annotations]) -> WindowSet:
-    """Opens the frame stores that a variant's windows need."""
+    """Opens the frame stores that a variant's windows are cut out of.
+
+    Args:
+        opened: the study.
+        variant: the variant, which tells window, crop and interim frames.
+        splits: the annotations of every split that is used.
+    """
     study, paths = opened
     experiment = variant.experiment
     interim = experiment.interim_frames

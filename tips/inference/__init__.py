@@ -1,1 +1,1 @@
-"""Trained models at work: loading them, and poses of people in boxes."""
+"""Loads trained models, and predicts the poses of people in boxes."""

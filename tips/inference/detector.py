@@ -39,7 +39,17 @@ def load_detector(path: Path) -> nn.Module:
 def find_people(
     model: nn.Module, annotations: Annotations, frames: FrameStore, device: torch.device
 ) -> Detections:
-    """Runs a torchvision detector over every labelled frame and keeps its people."""
+    """Finds the people of every labelled frame with a torchvision detector.
+
+    Args:
+        model: the detector, in evaluation mode, on `device`.
+        annotations: the sequences; frames without labels are skipped.
+        frames: gives a frame (H, W, 3) in RGB by its sequence and number.
+        device: the device of the model.
+
+    Returns:
+        Boxes in image px, with their scores.
+    """
     places = [
         (sequence.name, position)
         for sequence in annotations.sequences
@@ -57,7 +67,16 @@ def find_people(
 
 @torch.inference_mode()
 def detect(model: nn.Module, image: Image, device: torch.device) -> list[tuple[Box, float]]:
-    """Finds the people of one frame (H, W, 3) RGB: boxes with scores, the best first."""
+    """Finds the people of one frame.
+
+    Args:
+        model: the detector, in evaluation mode, on `device`.
+        image: the frame (H, W, 3) in RGB.
+        device: the device of the model.
+
+    Returns:
+        Boxes in image px with their scores, the best first.
+    """
     pixels = torch.from_numpy(image.copy()).to(device)
     answer: dict[str, Tensor] = model([pixels.permute(2, 0, 1).float() / 255])[0]
     rows = zip(*(answer[key].tolist() for key in ("boxes", "labels", "scores")), strict=True)

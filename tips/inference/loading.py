@@ -1,4 +1,4 @@
-"""A finished run's model, ready to predict."""
+"""Loads the model of a finished run, ready to predict."""
 
 from pathlib import Path
 
@@ -14,7 +14,17 @@ from tips.ops.compile import prepare_kernels
 
 
 def trained_model(opened: Opened, variant: Variant, seed: int, device: torch.device) -> PoseModel:
-    """Loads a finished run's model, ready to predict."""
+    """Loads the model of a finished run of this study, ready to predict.
+
+    Args:
+        opened: the study.
+        variant: the variant whose model is loaded.
+        seed: the seed of its training.
+        device: the device that the model is put on.
+
+    Raises:
+        RecordError: the checkpoint is missing, truncated or of another network.
+    """
     path = opened.paths.checkpoint(variant.name, str(seed))
     return load_trained(variant.experiment, part_groups(opened, variant), path, device)
 
@@ -23,6 +33,12 @@ def load_trained(
     experiment: Experiment, groups: Parts, checkpoint: Path, device: torch.device
 ) -> PoseModel:
     """Builds a model and loads a finished run's weights into it, ready to predict.
+
+    Args:
+        experiment: the configuration of the model.
+        groups: the part groups of the joints.
+        checkpoint: the file of the weights.
+        device: the device that the model is put on.
 
     Raises:
         RecordError: the checkpoint is missing, truncated or of another network.

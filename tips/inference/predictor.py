@@ -1,4 +1,4 @@
-"""Runs a model over boxes: crops, flip test, decoding, back to image px."""
+"""Predicts the poses of boxes: crops, runs the model, and maps joints back to image px."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -22,7 +22,15 @@ Points = tuple[tuple[float, float], ...]
 
 
 class Predictor:
-    """Runs a model over boxes and carries its poses back to image px."""
+    """Runs a model on boxes and maps its poses back to image px.
+
+    Args:
+        model: the model, in evaluation mode, on `device`.
+        windows: cuts the window of frames around a box.
+        settings: how poses are decoded and scored, and the number of boxes per batch.
+        variant: the variant of the model, for the times of its synthesized poses.
+        device: the device of the model.
+    """
 
     def __init__(
         self,
@@ -39,7 +47,7 @@ class Predictor:
         self.device = device
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[list[Found]]:
-        """Yields one list per batch."""
+        """Yields the poses of the boxes, one list per batch."""
         for first in range(0, len(keys), self.settings.batch):
             chunk = keys[first : first + self.settings.batch]
             stacked = collate([self.windows(key) for key in chunk])
@@ -66,7 +74,7 @@ class Predictor:
         ]
 
     def _with_mirrored(self, output: PoseOutput, batch: Batch) -> PoseOutput:
-        """Averages what is predicted with that of the mirrored crops (flip test)."""
+        """Averages the prediction with that for the mirrored crops (flip test)."""
         stride = self.windows.stride
         mirrored = self.model(*(mirrored_crops(part, stride) for part in batch.window))
         back = mirrored_back(mirrored, self.windows.mirror)
@@ -86,7 +94,7 @@ class Predictor:
         R, R_interim = coordinates.R.cpu().numpy(), coordinates.R_interim.cpu().numpy()
         rows: list[tuple[Between, ...]] = []
         for i, key in enumerate(keys):
-            if key.track < 0:  # a detected box belongs to nobody whose true motion is known
+            if key.track < 0:  # the true motion in a detected box is unknown
                 rows.append(())
                 continue
             frames = positions(key.frame, key.length, self.windows.window)
@@ -109,21 +117,22 @@ class Predictor:
 
 
 def mirrored_crops(images: Tensor, stride: int) -> Tensor:
-    """Mirrors crops (..., W) so that their maps are the mirror images of the maps.
+    """Mirrors crops (..., W) so that the model's maps become mirror images, too.
 
-    A map px lies at `stride` times its index (`crop.to_map`), so that the middle of a map is not
-    the middle of its crop: mirrored crops are shifted by stride - 1 px to the left. HRNet's code
-    mirrors the pixels alone and then moves the maps by one px, which leaves 1 / stride px.
+    The map px of index i lies at the crop px of index `stride` * i (`crop.to_map`), so that the
+    middle of a map is not the middle of its crop. So mirrored crops are shifted to the left by
+    stride - 1 px. HRNet's code mirrors the pixels alone and then moves the maps by one px, which
+    leaves an error of 1 / stride map px.
     """
     return nnf.pad(images.flip(-1)[..., stride - 1 :], (0, stride - 1))
 
 
 def mirrored_back(output: PoseOutput, mirror: Sequence[int]) -> PoseOutput:
-    """Undoes mirrored crops in what is predicted: map px w becomes W - 1 - w, sides swap.
+    """Mirrors predictions for mirrored crops back: map px w becomes W - 1 - w, sides swap.
 
     Args:
-        output: of a model that saw `mirrored_crops`.
-        mirror: id of each joint's partner.
+        output: the output of a model for `mirrored_crops`.
+        mirror: for every joint the index of its partner on the other side of the body.
     """
     partner = list(mirror)
     found = output._replace(maps=output.maps.flip(-1)[:, partner])

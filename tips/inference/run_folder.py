@@ -1,4 +1,4 @@
-"""A finished run by its folder alone, wherever that lies: model, configuration, decoding."""
+"""Opens a finished run by its folder alone, wherever that is: model, configuration, decoding."""
 
 import logging
 from pathlib import Path
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class TrainedRun(NamedTuple):
-    """What predicting needs of a run."""
+    """What is needed of a run for predicting."""
 
     variant: Variant
     model: PoseModel
@@ -52,7 +52,8 @@ def open_run(folder: Path, device: torch.device) -> TrainedRun:
     """Loads a run of PoseTrack's joints from its checkpoint.pt and provenance.json.
 
     Raises:
-        RecordError: the folder is no run's, or of another kind, or one of its files is damaged.
+        RecordError: the folder is not that of a run, or its run has other joints, or one of its
+            files is damaged.
     """
     for name in (CHECKPOINT, RECORD):
         if not (folder / name).is_file():

@@ -1,4 +1,4 @@
-"""Predicts the validation split with a model at hand."""
+"""Predicts the validation split with a model that is already loaded."""
 
 import torch
 
@@ -22,16 +22,16 @@ def predict(
     device: torch.device,
     limit: int | None = None,
 ) -> Predictions:
-    """Predicts the validation split; the stage `predict` records it.
+    """Predicts the validation split.
 
     Args:
         opened: the study.
-        variant: whose model it is.
-        seed: of the run.
-        boxes: `gt` or `detected`.
-        model: in evaluation mode, on `device`.
-        device: where it runs.
-        limit: predicts for the first boxes only; None: for all.
+        variant: the variant of the model.
+        seed: the seed of its training.
+        boxes: the kind of boxes, `gt` or `detected`.
+        model: the model, in evaluation mode, on `device`.
+        device: the device of the model.
+        limit: the number of boxes, from the first, that are predicted; None for all.
     """
     annotations = read_annotations(opened.paths, "val")
     found = records.read(Detections, opened.paths.boxes(boxes))

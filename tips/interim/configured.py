@@ -1,11 +1,11 @@
-"""The interim generator as a study configures it."""
+"""Gives the interim generator that a study configures."""
 
 from tips.interim.vfit.settings import Settings as Vfit
 from tips.opened import Opened
 
 
 def interpolator(opened: Opened) -> Vfit | None:
-    """What the interim generator `vfit` is in a study: its own training's, or a published one."""
+    """Gives the network of the interim generator `vfit`: trained in this study, or published."""
     settings: Vfit | None = opened.study.scale.vfit
     if settings is None or settings.training is None:
         return settings
@@ -13,5 +13,5 @@ def interpolator(opened: Opened) -> Vfit | None:
 
 
 def generator_settings(opened: Opened, generator: str) -> Vfit | None:
-    """The settings of an interim generator; None where its kind has none."""
+    """Gives the settings of an interim generator; None if its kind has none."""
     return interpolator(opened) if generator == "vfit" else None

@@ -1,4 +1,4 @@
-"""Predictions over frames, beside the annotation (Fig. 5)."""
+"""Draws predictions over frames, beside the annotation (Fig. 5)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,16 @@ from tips.records import points_array
 
 
 def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
-    """Draws predictions of the full model and of the backbone beside the annotation."""
+    """Draws predictions of the full model and of the backbone beside the annotation.
+
+    Args:
+        opened: the study, whose runs of seed 0 have predicted.
+        folder: the folder of the pictures.
+        count: the number of frames that are drawn.
+
+    Returns:
+        The caption of every picture, by file name.
+    """
     annotations = read_annotations(opened.paths, "val")
     names: list[str] = [name for name in (BACKBONE, FULL) if name in opened.study.variants]
     boxes = opened.study.scale.evaluation.boxes
@@ -55,7 +64,7 @@ def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
 
 
 def _labelled_joints(annotations: records.Annotations) -> NDArray[np.bool_]:
-    """Joints that the split labels anywhere; a network says nothing about the others."""
+    """Tells which joints (15,) the split labels anywhere; no network has learned the others."""
     points = [
         points_array(key.joints) for key in labelled_keys(annotations) if key.joints is not None
     ]
@@ -63,7 +72,7 @@ def _labelled_joints(annotations: records.Annotations) -> NDArray[np.bool_]:
 
 
 def _around(frame: records.Frame, image: Image) -> View:
-    """The part of a frame that holds its people, with a margin: left, top, right, bottom."""
+    """Gives the part of a frame that holds its people, with a margin."""
     boxes = np.array([person.box for person in frame.people])
     low, high = boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
     margin = 0.15 * (high - low).max()

@@ -1,4 +1,4 @@
-"""Fig. 6's counterpart: windows where the full model and the best of its rivals differ most."""
+"""Draws windows where the full model and its best rival differ most, in the place of Fig. 6."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,14 +19,14 @@ from tips.pictures.canvas import View, bones, save, show
 from tips.tables.published import load_tables
 
 FILE = "contrast.jpg"
-COUNT = 2  # of wins, and of losses
-MARGIN = 0.75  # of a view's half side, in the longer side of the person's box
+COUNT = 2  # wins that are drawn, and losses
+MARGIN = 0.75  # half the side of a view, as a share of the longer side of the person's box
 WRONG = "#ff2d2d"
 Methods = Mapping[str, Mapping[Place, Judged]]
 
 
 class Measure(NamedTuple):
-    """What a distance is measured in, and from where on a joint is wrong."""
+    """The unit of distances, and the distance from which on a joint is wrong."""
 
     unit: Unit
     words: str
@@ -39,11 +39,11 @@ BOX = Measure("box", "sides of the person's box", pck.THRESHOLD, "PCK")
 
 
 def draw_contrast(opened: Opened, folder: Path) -> dict[str, str]:
-    """Draws contrast.jpg and returns its caption by file; nothing where no rival has predictions.
+    """Draws contrast.jpg; returns its caption by file name, or nothing if no rival has predictions.
 
-    Rows are people of the validation split, columns the true pose, the backbone, every rival that
-    was trained, and the full model. Predictions are those of seed 0 on the scale's usual boxes.
-    A sheet of an earlier study is removed first.
+    Rows are people of the validation split. Columns are the true pose, the backbone, every rival
+    that was trained, and the full model. Predictions are those of seed 0 on the scale's usual
+    boxes. A picture that an earlier call left is removed first.
     """
     study, paths = opened
     (folder / FILE).unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def _sheet(
 
 
 def _around(box: records.Box, image: Image) -> View:
-    """A square view around a person, inside the frame."""
+    """Gives a square view around a person, inside the frame."""
     x, y, width, height = box
     frame = np.array(image.shape[1::-1])
     half = min(MARGIN * max(width, height), frame.min() / 2)

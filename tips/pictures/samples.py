@@ -1,4 +1,4 @@
-"""Sample windows of a split, with the annotated skeleton."""
+"""Draws sample windows of a split, with the annotated skeleton."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,18 @@ from tips.pictures.canvas import bones, save, show
 
 
 def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int) -> dict[str, str]:
-    """Draws sample windows with the annotated skeleton on frame t; returns captions by file."""
+    """Draws sample windows, with the annotated skeleton on frame t.
+
+    Args:
+        opened: the study.
+        folder: the folder of the pictures.
+        split: the split that the windows are taken from.
+        count: the number of windows.
+        seed: chooses the windows.
+
+    Returns:
+        The caption of every picture, by file name.
+    """
     annotations = read_annotations(opened.paths, split)
     variant = opened.study.variants.get(FULL)
     if variant is None:
@@ -45,7 +56,13 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
 
 
 def spread(items: Sequence, count: int, seed: int) -> list:  # type: ignore[type-arg]
-    """A seeded choice without repetition."""
+    """Chooses some items at random, without repetition, and keeps their order.
+
+    Args:
+        items: the items to choose from.
+        count: the number of items to choose; all are taken if there are fewer.
+        seed: the seed of the choice.
+    """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(items))[:count]
     return [items[i] for i in sorted(order)]

@@ -1,4 +1,4 @@
-"""Synthesized poses between their neighbours, as heat maps (Fig. 1)."""
+"""Draws synthesized poses between the poses of both frames, as heat maps (Fig. 1)."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from tips.pictures.samples import spread
 
 
 class Interval(NamedTuple):
-    """One person's interval between two frames, as the model sees it."""
+    """One person's interval between frames w and w + 1, with one joint as the model sees it."""
 
     key: Key
     sample: Sample
@@ -33,7 +33,16 @@ class Interval(NamedTuple):
 
 
 def draw_synthesis(opened: Opened, folder: Path, count: int) -> dict[str, str]:
-    """Draws Fig. 1's triples: neighbours and the synthesized pose between them, one joint."""
+    """Draws Fig. 1's triples: one joint in two frames, and its synthesized pose between them.
+
+    Args:
+        opened: the study, whose full model was trained with seed 0.
+        folder: the folder of the pictures.
+        count: the number of triples.
+
+    Returns:
+        The caption of every picture, by file name.
+    """
     annotations = read_annotations(opened.paths, "val")
     variant = opened.study.variant(FULL)
     windows = open_windows(opened, variant, [annotations])
@@ -49,7 +58,7 @@ def draw_synthesis(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         titles = ("frame w", "synthesized pose", "frame w + 1")
         for axis, image, maps, title in zip(axes, images, row.maps, titles, strict=True):
             show(axis, image, title)
-            # A map px lies at stride times its index, the centre of a crop px.
+            # The map px of index i lies at the centre of the crop px of index stride * i.
             height, width = (size - stride / 2 for size in image.shape[:2])
             place = (-stride / 2, width, height, -stride / 2)
             axis.imshow(maps, cmap="jet", alpha=0.45, extent=place)
@@ -73,7 +82,7 @@ def draw_synthesis(opened: Opened, folder: Path, count: int) -> dict[str, str]:
 
 @torch.inference_mode()
 def _fastest(model: PoseModel, windows: WindowSet, key: Key) -> Interval:
-    """Finds the interval and joint of a window that moves most in the model's eyes."""
+    """Finds the interval and joint of a window with the largest motion, by the model's poses."""
     sample = windows(key)
     batch = to_device(collate([sample]), torch.device("cpu"))
     output = model(*batch.window)

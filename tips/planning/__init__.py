@@ -1,1 +1,1 @@
-"""What a study will take, before it is run: hours, memory, multiply-adds."""
+"""Tells what a study will take before it is run: hours, memory, multiply-adds."""

@@ -1,11 +1,12 @@
-"""How large a training batch a card holds, from the sizes of weights and activations."""
+"""Computes how large a training batch a card holds, from sizes of weights and activations."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-EFFECTIVE = 32  # the paper's batch: what accumulation keeps
+EFFECTIVE = 32  # the paper's batch; smaller batches are accumulated to it
 GIB = 2**30
-# What the CUDA context, its libraries and the allocator's gaps take beside tensors: an allowance.
+# An allowance for what is held beside tensors: the CUDA context, its libraries, and gaps that the
+# allocator leaves.
 CONTEXT = GIB
 BASIS = (
     "Estimate from tensor sizes at batch 8 and 16 on the meta device, pure torch; cuDNN workspace "
@@ -22,29 +23,42 @@ BASIS = (
 
 
 class Footprint(NamedTuple):
-    """Bytes of one network's training step."""
+    """The memory of one network's training step, in bytes."""
 
     variant: str
     weights: int  # parameters and buffers, frozen ones too
-    trained: int  # parameters with a gradient, the criterion's too; one gradient's bytes
-    base: int  # of activations, whatever the batch
-    window: int  # of activations, per window
-    base_checkpointed: int
+    trained: int  # parameters with a gradient, the criterion's too; gradients take as much again
+    base: int  # peak of a step beside the weights, extrapolated to batch 0
+    window: int  # what each window of the batch adds to it
+    base_checkpointed: int  # both with activation checkpointing
     window_checkpointed: int
     backbone_trained: bool
     batch: int  # as configured
     accumulation: int
 
     def needed(self, batch: int, *, checkpointed: bool, amp: bool) -> int:
-        """Bytes of a step with a batch; gradients are held through it, as accumulation does."""
+        """Estimates the bytes of a training step.
+
+        Args:
+            batch: the number of windows.
+            checkpointed: whether activations are checkpointed.
+            amp: whether the backbone computes in 16 bits.
+        """
         base, window = self._activations(checkpointed)
         held = window / 2 if amp and self.backbone_trained else window
-        # What does not grow with the batch are mostly gradients; Adam holds two moments more.
+        # `trained` counts three times: the two moments of Adam, and the gradients, which are held
+        # from step to step because they are accumulated. `base` is mostly these gradients, too.
         fixed = CONTEXT + self.weights + 2 * self.trained + max(self.trained, base)
         return round(fixed + batch * held)
 
     def largest(self, card: int, *, checkpointed: bool, amp: bool) -> int:
-        """The largest batch that a card holds, 0 if none."""
+        """Gives the largest batch that a card holds, 0 if none.
+
+        Args:
+            card: the memory of the card, in bytes.
+            checkpointed: whether activations are checkpointed.
+            amp: whether the backbone computes in 16 bits.
+        """
         empty = self.needed(0, checkpointed=checkpointed, amp=amp)
         one = self.needed(1, checkpointed=checkpointed, amp=amp) - empty
         return max(0, (card - empty) // one)
@@ -56,7 +70,7 @@ class Footprint(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """The largest batch of one network in one mode, and what keeps the effective batch."""
+    """The largest batch of one network in one mode, and the batch that can be accumulated to 32."""
 
     variant: str
     checkpointed: bool
@@ -68,12 +82,12 @@ class Fit(NamedTuple):
 
     @property
     def accumulation(self) -> str:
-        """Batch times steps."""
+        """The batch times the steps that are accumulated."""
         return f"{self.batch} x {EFFECTIVE // self.batch}" if self.batch else "none"
 
 
 def fits(found: Iterable[Footprint], card: int) -> list[Fit]:
-    """Every network with and without checkpointing, in fp32 and with AMP."""
+    """Finds the largest batch of every network with and without checkpointing, in fp32 and AMP."""
     rows = []
     for one in found:
         for checkpointed in (False, True):
@@ -88,7 +102,16 @@ def fits(found: Iterable[Footprint], card: int) -> list[Fit]:
 
 
 def verdicts(found: Sequence[Footprint], card: int, *, checkpointing: bool) -> list[str]:
-    """Whether each network's configured batch fits with the scale's checkpointing, in fp32."""
+    """Tells whether each network's configured batch fits on a card, in fp32.
+
+    Args:
+        found: the memory of every network.
+        card: the memory of the card, in bytes.
+        checkpointing: whether the scale checkpoints activations.
+
+    Returns:
+        One sentence per network.
+    """
     lines = []
     for one in found:
         needed = one.needed(one.batch, checkpointed=checkpointing, amp=False)
@@ -101,7 +124,13 @@ def verdicts(found: Sequence[Footprint], card: int, *, checkpointing: bool) -> l
 
 
 def as_json(found: Sequence[Footprint], card: int, *, checkpointing: bool) -> dict[str, Any]:
-    """The memory plan as plain data, bytes."""
+    """Gives the memory plan as plain data, in bytes.
+
+    Args:
+        found: the memory of every network.
+        card: the memory of the card, in bytes.
+        checkpointing: whether the scale checkpoints activations.
+    """
     return {
         "card": card,
         "context": CONTEXT,

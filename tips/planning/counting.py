@@ -1,4 +1,4 @@
-"""Parameters, multiply-adds and memory of a network at the paper's size, and its speed."""
+"""Counts parameters, multiply-adds and memory of networks at the paper's size; measures speed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from tips.training.memory import checkpoint_activations
 
 INTERPOLATORS = {"vfit-b": "base", "vfit-s": "small"}
 
-HUGE = "vitpose"  # a backbone that is not timed: its weights alone are 2.5 GB
+HUGE = "vitpose"  # this backbone is not timed, because its weights alone are 2.5 GB
 
 Row = dict[str, Any]
 
@@ -31,7 +31,7 @@ def cost(counted: Subject, interpolator: Row) -> Row:
 
     Args:
         counted: the model.
-        interpolator: the row of what makes its interim frames.
+        interpolator: the counts of the network that makes the model's interim frames.
     """
     model, window = counted.model, counted.window
     frames, rough = window.images.shape[1], window.rough.shape[1]
@@ -55,7 +55,10 @@ def cost(counted: Subject, interpolator: Row) -> Row:
 
 
 def _head(experiment: Experiment) -> Row:
-    """Parameters beside the backbone of a released rival: the row's, and with COCO's joints."""
+    """Counts the parameters beside the backbone of a rival whose code is public.
+
+    They are counted for the dataset's joints and for COCO's; other models give an empty row.
+    """
     network = kinds.load(kinds.MODEL, experiment.model, "network")
     if not hasattr(network, "released"):
         return {}
@@ -68,7 +71,7 @@ def _head(experiment: Experiment) -> Row:
 
 
 def interpolator_cost(name: str) -> Row:
-    """Counts one of `INTERPOLATORS` at one middle frame."""
+    """Counts one of the networks `INTERPOLATORS` for one interim frame."""
     with torch.device("meta"):
         network = VFIT(SIZES[INTERPOLATORS[name]]).eval()
         frames = torch.rand(1, 4, 3, 384, 288)
@@ -89,10 +92,12 @@ def _row(parts: dict[str, int], macs: dict[str, int]) -> Row:
 
 
 def memory(counted: Subject) -> Row:
-    """Follows one window's activations, interim frames given, and checkpoints the model's.
+    """Measures the activations of one window, with interim frames given, on the meta device.
+
+    Afterwards the model checkpoints its activations.
 
     Returns:
-        Peaks in MiB: of inference, of a training step, of one with activation checkpointing.
+        Peaks in MiB: of inference, of a training step, and of one with activation checkpointing.
     """
     with torch.no_grad():
         inference = peak_bytes(lambda: counted.model(*counted.window))
@@ -105,7 +110,16 @@ def memory(counted: Subject) -> Row:
 
 
 def speeds(rows: Sequence[Row], networks: Networks, repeats: int) -> list[Row]:
-    """Windows per second over those of the single-frame HRNet, interim frames given or made."""
+    """Measures windows per second over those of the single-frame HRNet.
+
+    Args:
+        rows: the counted networks, which tell how many interim frames a window needs.
+        networks: the study at the paper's size, and the variants that are timed.
+        repeats: the number of timed rounds.
+
+    Returns:
+        For each network the speed with interim frames given, and with VFIT-B making them.
+    """
     device = choose_device("auto")
     prepare_kernels(device)
     variants = [networks.study.variant(name) for name in networks.timed]

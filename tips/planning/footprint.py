@@ -1,4 +1,4 @@
-"""What a training step of a network holds, followed on the meta device (`tips plan`)."""
+"""Measures what a training step of a network holds, on the meta device (`tips plan`)."""
 
 from itertools import chain
 
@@ -10,12 +10,13 @@ from tips.planning.card_memory import Footprint
 from tips.planning.subject import Subject, subject, training_step
 from tips.training.memory import checkpoint_activations
 
-# A smaller batch's peak may lie where gradients are held and activations are gone.
+# With smaller batches the peak may come late in the backward pass, when gradients are held and
+# activations are freed. Then it would not grow with the batch.
 BATCHES = (8, 16)
 
 
 def footprint(variant: str, experiment: Experiment) -> Footprint:
-    """Follows steps of two batches, plain and with activation checkpointing."""
+    """Measures steps of two batches, with and without activation checkpointing."""
     few, many = (subject(experiment, "meta", batch) for batch in BATCHES)
     base, window = _line(few, many)
     for counted in (few, many):
@@ -41,7 +42,7 @@ def footprint(variant: str, experiment: Experiment) -> Footprint:
 
 
 def _line(few: Subject, many: Subject) -> tuple[int, int]:
-    """Peak bytes as a line over the batch: what is always held, and what each window adds."""
+    """Fits a line to the peak bytes of two batches: those at batch 0, and those per window."""
     least, most = (peak_bytes(training_step(counted)[1]) for counted in (few, many))
     window = (most - least) // (BATCHES[1] - BATCHES[0])
     return max(0, least - BATCHES[0] * window), window

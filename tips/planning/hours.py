@@ -1,4 +1,4 @@
-"""What a study will cost: every training once, and which tables need it."""
+"""Computes what a study will cost: every training once, and which tables need it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,39 +16,39 @@ HOUR = 3600.0
 
 
 class UnknownHoursError(ConfigError):
-    """What hours follow from is known from nowhere; the message says how to give it."""
+    """Hours cannot be computed, because something is unknown; the message says how to give it."""
 
 
 class Windows(NamedTuple):
-    """How many windows the train split has, and who says so."""
+    """The number of windows of the train split, and where it is known from."""
 
     number: int
     source: str
 
 
 class StepTime(NamedTuple):
-    """Seconds of one training step, and where they come from."""
+    """The seconds of one training step, and where they are known from."""
 
     seconds: float
     source: str
 
 
 class Training(NamedTuple):
-    """All seeds of one variant."""
+    """The trainings of one variant with all its seeds."""
 
     variant: str
     seeds: int
-    steps: int  # of one seed
+    steps: int  # of the training of one seed
     step: StepTime
 
     @property
     def hours(self) -> float:
-        """Of all seeds."""
+        """The hours of all seeds."""
         return self.seeds * self.steps * self.step.seconds / HOUR
 
 
 class Needs(NamedTuple):
-    """The trainings that one table needs, each once."""
+    """The trainings that one table needs, each listed once."""
 
     name: str
     title: str
@@ -56,17 +56,17 @@ class Needs(NamedTuple):
 
     @property
     def runs(self) -> int:
-        """Seeds of all variants."""
+        """The number of trainings, counting every seed."""
         return sum(training.seeds for training in self.trainings)
 
     @property
     def hours(self) -> float:
-        """Of all trainings."""
+        """The hours of all trainings."""
         return sum(training.hours for training in self.trainings)
 
 
 class _Finished(sources.Source):
-    """Of provenance.json: how long a training took."""
+    """The part of provenance.json that tells how long a training took."""
 
     config_digest: str
     device: str
@@ -77,9 +77,17 @@ class _Finished(sources.Source):
 def tables_needs(
     study: Study, tables: Tables, trainings: Mapping[str, Training]
 ) -> tuple[Needs, ...]:
-    """What each table needs, the paper's own first; then these together, then everything.
+    """Lists the trainings that each table needs.
 
-    Every second stage needs its backbone's training, which is stage one.
+    Every second stage also needs the training of its backbone, which is stage one.
+
+    Args:
+        study: the scale with its variants.
+        tables: the published tables.
+        trainings: every training, by variant.
+
+    Returns:
+        The tables in order, then the paper's tables together, then everything.
     """
     rows = []
     for table in (*tables.tables, your_variants(tables, study)):
@@ -98,7 +106,7 @@ def tables_needs(
 
 
 def depends_on_windows(study: Study) -> bool:
-    """Whether some training sees every window once an epoch, so that their number counts."""
+    """Tells whether a training sees every window once an epoch, so that their number matters."""
     settings = [variant.experiment.training for variant in study.variants.values()]
     return any(one.windows_per_epoch is None for one in settings)
 
@@ -106,15 +114,15 @@ def depends_on_windows(study: Study) -> bool:
 def trainings(
     study: Study, windows: Windows | None, step_time: Callable[[str], StepTime]
 ) -> dict[str, Training]:
-    """Every training of a study by variant.
+    """Lists every training of a study by variant.
 
     Args:
         study: the scale with its variants.
-        windows: of the train split; None where nothing depends on them.
-        step_time: of a variant.
+        windows: the number of windows of the train split; None if nothing depends on it.
+        step_time: gives the time of a variant's step.
     """
     seeds = {name: variant.seeds for name, variant in study.variants.items()}
-    if BACKBONE in seeds:  # every seed of a second stage may want a backbone of its own
+    if BACKBONE in seeds:  # the seeds of a second stage may use backbones of several seeds
         seeds[BACKBONE] = 1 + max(study.backbone_seed(count - 1) for count in seeds.values())
     return {
         name: Training(
@@ -125,7 +133,13 @@ def trainings(
 
 
 def steps(experiment: Experiment, study: Study, windows: Windows | None) -> int:
-    """Steps of one training, as the training itself counts them."""
+    """Counts the steps of one training, as the training itself does.
+
+    Args:
+        experiment: the configuration of the training.
+        study: the scale, which tells the number of stills.
+        windows: the number of windows of the train split; None if the training does not use it.
+    """
     settings, embedded = experiment.training, study.scale.dataset.embedded
     number = settings.windows_per_epoch
     if number is None:
@@ -138,10 +152,10 @@ def steps(experiment: Experiment, study: Study, windows: Windows | None) -> int:
 
 
 def published_windows(study: Study) -> Windows:
-    """Estimates the train split's windows from what is published of the set.
+    """Estimates the windows of the train split from what is published of the dataset.
 
     Raises:
-        UnknownHoursError: the scale is of no published set, or nobody published a count of people.
+        UnknownHoursError: the dataset is not a published one, or no number of people is published.
     """
     scale = study.scale
     release = RELEASES[scale.dataset.release] if scale.dataset.release else None
@@ -169,10 +183,13 @@ def _of_train(people: Published, train: Published | None, val: Published | None)
 
 
 def parse_times(text: str) -> dict[str, float]:
-    """Reads `1.2` (every training's step), `hrnet=0.4,1.2` and so on; seconds by variant or "".
+    """Reads texts such as `1.2` (the step of every training) or `hrnet=0.4,1.2`.
+
+    Returns:
+        Seconds by variant; the key of those for every other variant is "".
 
     Raises:
-        ConfigError: a part is no positive number.
+        ConfigError: a part is not a positive number.
     """
     found: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -190,7 +207,7 @@ def parse_times(text: str) -> dict[str, float]:
 
 
 def measured_times(study: Study, paths: Paths) -> dict[str, StepTime]:
-    """Seconds per step of the variants with a finished run of this very configuration."""
+    """Reads seconds per step from finished runs, if their configuration is the present one."""
     found: dict[str, StepTime] = {}
     for name, variant in study.variants.items():
         config = training_digest(variant.experiment, study.scale)
@@ -206,11 +223,21 @@ def measured_times(study: Study, paths: Paths) -> dict[str, StepTime]:
 def step_times(
     study: Study, given: Mapping[str, float], measured: Mapping[str, StepTime]
 ) -> Callable[[str], StepTime]:
-    """How long a step of each variant takes: as given, else measured, else as the full model's.
+    """Finds how long a step of each variant takes.
+
+    Given times come first, then measured ones, then those of the full model.
+
+    Args:
+        study: the scale with its variants.
+        given: seconds of a step by variant, as `parse_times` reads them.
+        measured: seconds of a step by variant, from finished runs or measured now.
+
+    Returns:
+        A function that gives the time of a variant's step. It raises UnknownHoursError if
+        nothing is known of it.
 
     Raises:
         ConfigError: an unknown variant is given.
-        UnknownHoursError: from the result, for a variant of whose step's time nothing is known.
     """
     for name in filter(None, given):
         study.variant(name)
@@ -235,7 +262,13 @@ def step_times(
 
 
 def as_json(scale: str, windows: Windows | None, needs: Sequence[Needs]) -> dict[str, Any]:
-    """The plan as plain data; hours are of one device that trains one model at a time."""
+    """Gives the plan as plain data. Hours are those of one device that trains one model at a time.
+
+    Args:
+        scale: the name of the scale.
+        windows: the number of windows of the train split, if it is used.
+        needs: what `tables_needs` found.
+    """
     everything = needs[-1].trainings
     return {
         "scale": scale,

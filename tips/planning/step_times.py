@@ -22,24 +22,24 @@ from tips.training.memory import checkpoint_activations
 
 
 class Step(NamedTuple):
-    """One network's step of a batch, its share of the optimiser's step included."""
+    """One training step, with its share of the optimiser's step."""
 
     seconds: float
-    gib: float | None  # most memory that tensors held; of a card
+    gib: float | None  # the most memory that tensors held on a card
 
 
 def measured_steps(study: Study, repeats: int = 3) -> tuple[dict[str, StepTime], list[str]]:
     """Times the step of every network of a study, as a training on this machine would take it.
 
-    Reading and cropping frames are left out: workers do that meanwhile, if they are fast enough.
+    Reading and cropping frames is left out: workers do it meanwhile, if they are fast enough.
 
     Returns:
         Times by variant, and the variants whose batch does not fit the card.
 
     Raises:
-        ConfigError: a variant cannot be built; with its name.
+        ConfigError: a variant cannot be built; the message names it.
     """
-    set_up_training(threads=1)  # as the rule `train`
+    set_up_training(threads=1)  # as the rule `train` does
     device = choose_device("auto")
     prepare_kernels(device)
     cuda = device.type == "cuda"
@@ -68,8 +68,8 @@ def measured_steps(study: Study, repeats: int = 3) -> tuple[dict[str, StepTime],
 def _fitting(
     name: str, experiment: Experiment, device: torch.device, checkpointing: bool, repeats: int
 ) -> Step | None:
-    """Measures a step; None where the card cannot hold it."""
-    gc.collect()  # a layer with activation checkpointing holds itself, and so its memory
+    """Measures a step; gives None if the card cannot hold it."""
+    gc.collect()  # frees layers with activation checkpointing, which refer to themselves
     try:
         return measure(experiment, device, checkpointing, repeats)
     except torch.OutOfMemoryError:
@@ -81,7 +81,16 @@ def _fitting(
 def measure(
     experiment: Experiment, device: torch.device, checkpointing: bool, repeats: int
 ) -> Step:
-    """Median over `repeats` cycles of accumulation, after one of warm-up."""
+    """Measures a training step, as a median over some cycles after one of warm-up.
+
+    A cycle is as many steps as the gradient is accumulated over, and one step of the optimiser.
+
+    Args:
+        experiment: the configuration of the training.
+        device: the device to train on.
+        checkpointing: whether activations are checkpointed.
+        repeats: the number of timed cycles.
+    """
     autocast = use_bfloat16(experiment.training.precision, device)
     counted = subject(experiment, device.type, experiment.training.batch, autocast)
     if checkpointing:
@@ -102,7 +111,7 @@ def measure(
 
 
 def _cycle(counted: Subject) -> Callable[[], None]:
-    """As many steps as a gradient is gathered over, then the optimiser's."""
+    """Prepares the steps that a gradient is accumulated over, and the optimiser's step."""
     criterion, step = training_step(counted)
     settings = counted.experiment.training
     optimizer = build_optimizer(counted.model, criterion, settings)

@@ -1,4 +1,4 @@
-"""A network on any device, with random windows and a training step: what is counted and timed."""
+"""Builds a network on any device, with random windows and a training step, to count or time it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from tips.tensors import Target, Window
 
 
 class Subject(NamedTuple):
-    """A model and what it is called with."""
+    """A model, and the window that it is called with."""
 
     experiment: Experiment
     model: PoseModel
@@ -23,9 +23,15 @@ class Subject(NamedTuple):
 
 
 def subject(experiment: Experiment, device: str, batch: int = 1, autocast: bool = False) -> Subject:
-    """Builds a model and windows of `batch` people on a device; `autocast`: see `build_model`.
+    """Builds a model and random windows.
 
-    The single-frame HRNet gets COCO's 17 joints: as published, as the tables count it.
+    The single-frame HRNet gets COCO's 17 joints, as published and as the tables count it.
+
+    Args:
+        experiment: the configuration of the model.
+        device: the name of the device, such as cpu, cuda or meta.
+        batch: the number of windows.
+        autocast: whether the backbone computes in bfloat16, see `build_model`.
     """
     e = experiment
     with torch.device(device):
@@ -40,7 +46,7 @@ def subject(experiment: Experiment, device: str, batch: int = 1, autocast: bool 
 
 
 def training_step(counted: Subject) -> tuple[Criterion, Callable[[], None]]:
-    """The losses of a model, on its device, and a step: forward, losses, backward."""
+    """Builds a model's losses, and a function that makes a step: forward, losses, backward."""
     experiment, model, window = counted
     batch, frames = window.images.shape[:2]
     height, width = experiment.map_size

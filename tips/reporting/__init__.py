@@ -1,1 +1,1 @@
-"""Tables and run folders -> figures and the report; no torch."""
+"""Writes figures and pages of the report from the tables of a study, without torch."""

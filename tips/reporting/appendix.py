@@ -1,4 +1,4 @@
-"""The report's sections on where the results come from: groups, pictures, losses, code, time."""
+"""Writes the report's sections on its sources: groups, pictures, losses, deviations, time, runs."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -15,18 +15,18 @@ from tips.tables import markdown, sources
 from tips.tables.sheet import Page, Section
 from tips.tables.sources import Provenance, Step
 
-FALL_ASKED = 10.0  # percent, of the single-frame control's training loss
+FALL_ASKED = 10.0  # percent by which the single-frame control's training loss must fall
 
 
 class RunRecord(NamedTuple):
-    """One run's provenance and the folder its files lie in."""
+    """One run's provenance, and its folder."""
 
     provenance: Provenance
     folder: Path
 
 
 def grouping(page: Page) -> Section:
-    """What spectral clustering finds, and how far it agrees with Table V."""
+    """Shows what spectral clustering finds, and how far it agrees with Table V."""
     counts, paths = page.study.scale.group_counts, page.paths
     pictures = charts.groups(counts, paths)
     body = (
@@ -49,7 +49,7 @@ def grouping(page: Page) -> Section:
 
 
 def pictures(page: Page) -> Section:
-    """Synthesized poses, dataset samples and overlays, as the stage `pictures` left them."""
+    """Shows synthesized poses, dataset samples and overlays, which the stage `pictures` drew."""
     found = charts.left(page.paths.reports)
     if not found:
         return Section("Pictures", "missing: no picture was made yet.\n")
@@ -58,7 +58,7 @@ def pictures(page: Page) -> Section:
 
 
 def training(page: Page) -> Section:
-    """Loss curves, and how far the total loss of every run fell."""
+    """Shows loss curves, and how far the total loss of every run fell."""
     curves = _curves(page.study, page.paths)
     if not curves:
         return Section("Training", "missing: no run has a training log yet.\n")
@@ -75,7 +75,7 @@ def training(page: Page) -> Section:
 
 
 def _control(curves: Mapping[str, Sequence[Step]]) -> str:
-    """Whether the schedule trains a head: one from nothing, and one as the scale starts heads."""
+    """Tells whether this schedule can train a head, with a random start and with the scale's."""
     first, scratch = _falls(curves, BACKBONE), _falls(curves, SCRATCH)
     second = _falls(curves, SINGLE_FRAME)
     if not (first and scratch and second):
@@ -101,7 +101,7 @@ def _falls(curves: Mapping[str, Sequence[Step]], variant: str) -> list[float]:
 
 
 def fallen(steps: Sequence[Step]) -> float:
-    """Percent by which the mean total of the last tenth lies below that of the first tenth."""
+    """Computes the fall in percent of the mean total from the first tenth of steps to the last."""
     first, last = _tenths(steps)
     return 100 * (first - last) / first if first else 0.0
 
@@ -117,7 +117,7 @@ def _tenths(steps: Sequence[Step]) -> tuple[float, float]:
 
 
 def deviations(page: Page) -> Section:
-    """Departures from the papers, with links from the page to the code."""
+    """Lists the departures from the papers, with links to the code."""
     found = collect(Path(tips.__file__).parents[1])
     root = os.path.relpath(Path(), page.paths.reports)
     rows = [
@@ -140,7 +140,7 @@ def _source(one: Deviation, root: str) -> str:
 
 
 def time(page: Page) -> Section:
-    """The time job_times."""
+    """Shows how long the jobs of the study took."""
     spent = job_times.read(page.paths.results / "benchmarks")
     if not spent:
         return Section("Time", "missing: Snakemake's benchmark files were not found.\n")
@@ -169,7 +169,7 @@ def _minutes(seconds: float) -> str:
 
 
 def provenance(page: Page) -> Section:
-    """Data, code, config and machine of every number."""
+    """Lists data, code, configuration and machine of every number."""
     runs, proofs = _records(page.study, page.paths), read_proofs(page.paths.proofs)
     folder = page.paths.reports
     if not runs:
@@ -230,7 +230,7 @@ def _versions(one: Provenance) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(one.versions.items()))
 
 
-# What a run is made of and by, beside its own configuration.
+# What a run was made from and by, beside its own configuration.
 FACTS: dict[str, Callable[[Provenance], str]] = {
     "commit": _commit,
     "training code": lambda one: markdown.code(one.code_digest[:8]),

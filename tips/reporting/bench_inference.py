@@ -1,4 +1,4 @@
-"""The page of `make bench` on inference, and what the report shows of it."""
+"""Writes the page of `make bench` on inference, whose body the report shows as well."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from tips.tables import markdown
 from tips.tables.published import Tables
 
-# Of the fastest single pass in any precision, at most: networks with a promise, by precision.
+# The time of a window is promised to be at most this multiple of the fastest single pass in any
+# precision. Networks and precisions that are not listed have no promise.
 PROMISES = {("tips-without-vfit", "fp32"): 6.5, ("tips-without-vfit", "bf16"): 4.8}
 PASS, SPEED = "hrnet", "Speed (FPS)"
 HEADER = (
@@ -22,7 +23,7 @@ def page(result: Mapping[str, Any], tables: Tables) -> str:
 
 
 def body(result: Mapping[str, Any], tables: Tables) -> str:
-    """The tables and what they say, without a heading."""
+    """Writes the tables and their explanation, without a heading."""
     height, width = result["crop"]
     passes = markdown.table(
         ("one HRNet-W48 pass", "threads", "CPU s", "quartiles"),
@@ -80,7 +81,7 @@ def _kept(found: Mapping[str, Any], promised: float | None) -> str:
 
 
 def _amx(result: Mapping[str, Any]) -> str:
-    """What an fp32 window would be in bf16 passes by multiply-adds, beside what is promised."""
+    """Tells what an fp32 window would cost in bf16 passes by multiply-adds, beside the promise."""
     passes = result["passes"]
     gain = min(
         _fastest(passes, "fp32", threads) / _fastest(passes, "bf16", threads)
@@ -104,7 +105,7 @@ def _row(result: Mapping[str, Any], name: str, precision: str) -> Mapping[str, A
 
 
 def _fastest(passes: Sequence[Mapping[str, Any]], precision: str, threads: int) -> float:
-    """CPU seconds of the fastest pass in one precision."""
+    """Finds the CPU seconds of the fastest pass in one precision."""
     return min(
         float(row["seconds"])
         for row in passes

@@ -1,4 +1,4 @@
-"""Which pictures the report shows: those it draws from the tables, and those that others left."""
+"""Gathers the pictures of the report: those drawn from tables, and those that stages left."""
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from tips.tables.sources import Step
 FOLDER = "figures"
 CAPTIONS = "pictures.json"
 MARKS = {"re-implemented": " (re-impl.)", "re-implemented, MI surrogate": " (surrogate)"}
-# What the torch-side stages leave in reports/figures, in the order of the page.
+# Pictures that the stage `pictures` leaves in reports/figures, in the order of the page.
 LEFT = ("contrast.jpg", "windows-*.png", "synthesis-*.png", "overlay-*.png")
 Picture = tuple[str, str]  # caption, file relative to the page
 
@@ -31,12 +31,12 @@ def figure_4(rows: Sequence[PartRow], folder: Path) -> str:
 
 
 def gains(rows: Sequence[Line], metric: str, folder: Path) -> list[Picture]:
-    """Draws the gains over the backbone and over the capacity control, where there are any.
+    """Draws the gains over the backbone and over the capacity control, if there are any.
 
     Args:
-        rows: of all tables that compare.
-        metric: of the dataset.
-        folder: of the page.
+        rows: the rows of all tables that compare.
+        metric: the metric of the dataset.
+        folder: the folder of the page.
     """
     over_backbone = _bars((row, row.gain) for row in rows if row.baseline == BACKBONE)
     over_wide = _bars(((row, row.wide) for row in rows), paper=False)
@@ -59,8 +59,8 @@ def losses(curves: Mapping[str, Sequence[Step]], folder: Path) -> list[Picture]:
     """Draws every term of the full model, and the total of every variant.
 
     Args:
-        curves: "variant / seed" -> logging steps.
-        folder: of the page.
+        curves: the logged steps of every run, by "variant / seed".
+        folder: the folder of the page.
     """
     drawn = []
     full = next((steps for name, steps in curves.items() if name.startswith("tips /")), None)
@@ -81,9 +81,9 @@ def losses(curves: Mapping[str, Sequence[Step]], folder: Path) -> list[Picture]:
 
 
 def left(folder: Path) -> list[Picture]:
-    """Pictures that the stage `pictures` lists beside the page, with its captions (by file name).
+    """Lists the pictures that the stage `pictures` left beside the page, with their captions.
 
-    What it does not list is an older study's.
+    Files that pictures.json does not name are left out, because an older study left them.
     """
     listed = folder / FOLDER / CAPTIONS
     captions = read_json(listed) if listed.is_file() else {}
@@ -109,9 +109,10 @@ def groups(counts: Sequence[int], paths: Paths) -> dict[int, str]:
 
 
 def _bars(rows: Iterable[tuple[Line, Gain]], paper: bool = True) -> list[Bar]:
-    bars: dict[str, Bar] = {}  # a variant of several tables is drawn once
+    bars: dict[str, Bar] = {}  # a variant that several tables have is drawn once
     for row, gain in rows:
-        # Detected boxes have a backbone row of their own; a mean pose would set the scale.
+        # Rows on detected boxes have another baseline. The mean pose is so far off that the other
+        # bars would become too short to read.
         if row.row.endswith("detected") or row.variant == MEAN_POSE:
             continue
         if not (known(gain.value) and known(gain.low) and known(gain.high)):

@@ -1,4 +1,4 @@
-"""The answer in short: sentences made from the tables, never beyond their intervals."""
+"""Writes the answer in short: sentences from the tables that say no more than the intervals."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ WORDS = {
     NOT_SEPARABLE: "not separable from no difference",
     OPPOSITE: "with the opposite sign",
 }
-# What a control's interval against the backbone says.
+# Sentences on a control, by the verdict of its interval against the backbone.
 LOOKS = {
     "below": "below the backbone: the backbone looks at the image",
     "not separable": "not separable from the backbone: whether the backbone looks at the image "
@@ -38,7 +38,7 @@ FROM_SCRATCH = SECOND_STAGE | {
 
 
 def answer(page: Page) -> str:
-    """The section's text."""
+    """Writes the text of the section."""
     items = _headline(page) + _rivals(page.of(METHODS)) + _checks(page)
     parts = [markdown.bullets(items), _verdicts(page.of(CLAIMS)), _caution(page)]
     return "\n".join(part for part in parts if part)
@@ -68,7 +68,7 @@ def _headline(page: Page) -> list[str]:
 
 
 def _rivals(methods: Sequence[MethodLine]) -> list[str]:
-    """How the full model stands to the networks of other papers, trained here (Table M)."""
+    """Compares the full model with the networks of other papers, trained here (Table M)."""
     met = [row for row in methods if row.origin != "ours" and row.variant != BACKBONE]
     compared = [row for row in met if row.tips_verdict]
     if not compared and any(row.measured for row in met):
@@ -92,7 +92,10 @@ def _rivals(methods: Sequence[MethodLine]) -> list[str]:
 
 
 def _weak(rivals: Sequence[MethodLine]) -> str:
-    """Names the rivals that a gain over says no more of than a gain over the backbone."""
+    """Names rivals that are not better than the backbone.
+
+    A gain over them says no more than a gain over the backbone does.
+    """
     names = [row.label for row in rivals if row.verdict in (NOT_SEPARABLE, "below")]
     if not names:
         return ""
@@ -119,7 +122,7 @@ def _checks(page: Page) -> list[str]:
 
 
 def _control(row: Line, name: str, words: Mapping[str, str]) -> list[str]:
-    """What a control's interval against the backbone says, `words` by verdict."""
+    """Says what a control's interval against the backbone means; `words` are given by verdict."""
     if not (row.measured and row.verdict):
         return []
     return [f"{name}, {row.gain.text}, is {words[row.verdict]}."]

@@ -1,4 +1,4 @@
-"""The page of `tips cost`: what every network costs, beside the paper's numbers."""
+"""Writes the page of `tips cost`: what every network costs, beside the paper's numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +19,12 @@ from tips.tables.sources import Cost, Inference, Timed, read_if_present
 
 TABLES: Final = Path("experiments/tables.yaml")
 SPEEDS = ("speed", "speed_given_frames")
-# Columns of Table VIII, and the speed's in Tables VI and VIII.
+# Names of columns in Table VIII; the speed has a column in Tables VI and VIII.
 PARAMS, FLOPS = "Params", "GFLOPs"
 FPS = {"6": "Speed(FPS)", "8": "Speed (FPS)"}
-# What cannot agree, and why. Figures in braces are the record's own (`_figures`); the rest is
-# printed in the paper or counted of the published networks at other sizes.
+# Numbers that cannot agree with the paper's, and why. Words in braces stand for numbers of the
+# record, which `_figures` fills in. The other numbers are printed in the paper, or counted for the
+# published networks at other sizes.
 NOTES = {
     "hrnet": "with COCO's 17 joints, as published (15 joints: 98 parameters fewer). The paper's "
     "32.9 are multiply-adds / 2^30; the 35.4 and 35.7 of other rows of its column are / 10^9.",
@@ -47,12 +48,12 @@ SHARES = ("backbone", "vfit", "rest")
 
 
 def page(rows: Sequence[Cost], tables: Tables, timed: Sequence[Timed]) -> str:
-    """Renders the record of `tips cost` as Markdown.
+    """Writes the record of `tips cost` as Markdown.
 
     Args:
-        rows: one entry per network.
-        tables: the paper's, with the variants of Table VIII.
-        timed: times of some of them.
+        rows: the counts, one entry per network.
+        tables: the paper's tables, which name the variants of Table VIII.
+        timed: the times of the networks that were timed.
     """
     return "\n".join(
         [
@@ -74,7 +75,7 @@ def page(rows: Sequence[Cost], tables: Tables, timed: Sequence[Timed]) -> str:
 
 
 def section(page: Page) -> Section:
-    """The report's section: what is counted, and what was measured where it was.
+    """Writes the report's section: what is counted, and times if they were measured.
 
     Raises:
         RecordError: a file is malformed.
@@ -83,7 +84,7 @@ def section(page: Page) -> Section:
     rows, bench = read_costs(page.paths.cost), page.paths.bench
     if not rows:
         return Section(title, "Not counted: `tips cost` does it.\n")
-    tables = load_tables(TABLES, RELEASE)  # with the variants of the paper's size
+    tables = load_tables(TABLES, RELEASE)  # they name the variants of the paper's size
     inference = read_if_present(Inference, bench / "inference.json")
     parts = [
         INTRODUCTION,
@@ -126,7 +127,7 @@ def _notes(rows: Sequence[Cost], tables: Tables) -> str:
 
 
 def _figures(rows: Sequence[Cost], tables: Tables) -> dict[str, float]:
-    """What NOTES takes from the record: GiMAC of passes of HRNet, GMAC of what others add."""
+    """Gives the numbers that NOTES mentions: GiMAC of passes of HRNet, and GMAC of other parts."""
     known = {row.variant: row for row in rows}
     try:
         one = known[BACKBONE].gimac
@@ -146,14 +147,14 @@ def _figures(rows: Sequence[Cost], tables: Tables) -> dict[str, float]:
 
 
 def _origin(row: Cost, tables: Tables) -> str:
-    """Whose network a row is; the interpolators are VFIT as published, in no table."""
+    """Tells whose network a row is; no table has the interpolators, which are VFIT as published."""
     if row.interim_frames is None:
         return "re-implemented"
     return tables.origins.get(row.variant, "ours")
 
 
 def _printed(table: Table, variant: str) -> Printed | None:
-    """The table's row that a variant fills."""
+    """Finds the row of the table that a variant fills."""
     return next((row for row in table.rows if row.variant == variant), None)
 
 
@@ -202,7 +203,7 @@ def _arithmetic(rows: Sequence[Cost], tables: Tables) -> str:
 
 
 def _heads(rows: Sequence[Cost], tables: Tables) -> str:
-    """Rivals whose code is public: their heads as trained here, and as that code counts them."""
+    """Compares heads of rivals with public code: as trained here, and as that code counts them."""
     table = tables.table("8")
     backbone = _printed(table, BACKBONE)
     cells = []
@@ -280,7 +281,7 @@ MEMORY = ("inference", "training", "checkpointed")
 
 
 def _paper_speed(tables: Tables, variant: str) -> str:
-    """FPS over the single-frame HRNet's, of the first table that prints one."""
+    """Gives the printed FPS over the single-frame HRNet's, from the first table that has it."""
     for name, column in FPS.items():
         table = tables.table(name)
         printed, one = _printed(table, variant), _printed(table, "hrnet")

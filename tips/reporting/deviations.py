@@ -15,7 +15,7 @@ _START = re.compile(r"#\s*Paper:\s")
 
 
 class Deviation(NamedTuple):
-    """One marked departure. `here` is empty where the comment only quotes the paper."""
+    """One marked departure. `here` is empty if the comment only quotes the paper."""
 
     file: str  # relative to the repository
     line: int
@@ -44,13 +44,13 @@ def in_source(source: str, file: str) -> list[Deviation]:
 
 
 def _comments(source: str) -> dict[int, str]:
-    """Comment of every line that has one; lines of docstrings that look like one as well."""
+    """Finds the comment of every line that has one; lines of docstrings may look like one, too."""
     comments: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         first = token.start[0]
         if token.type == tokenize.COMMENT:
             whole_line = token.line.lstrip().startswith("#")
-            if whole_line or _START.match(token.string):  # a block never goes on behind code
+            if whole_line or _START.match(token.string):  # behind code a block may only start
                 comments[first] = token.string
         elif token.type == tokenize.STRING and token.string.startswith('"""'):
             lines = enumerate(token.string.splitlines(), start=first)

@@ -1,6 +1,7 @@
-"""Fig. 4, the gains with their intervals, and loss curves, as SVG and PNG.
+"""Draws Fig. 4, the gains with their intervals, and loss curves, as SVG and PNG.
 
-The bytes depend on the data alone: no date, fixed element ids, text as paths.
+The bytes of the files depend only on the data: they have no date, element ids are fixed, and text
+is drawn as paths.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ PALE = "#9ca3af"
 
 
 class Point(NamedTuple):
-    """One value of Fig. 4: a part ("Mean" for the mean of the seven) at N groups, percent."""
+    """One value of Fig. 4, in percent: a part, or "Mean" for the mean of the seven, at N groups."""
 
     groups: int
     part: str
@@ -58,7 +59,7 @@ class Bar(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One named loss over training steps."""
+    """One named loss over the training steps."""
 
     name: str
     steps: Sequence[int]
@@ -66,7 +67,7 @@ class Curve(NamedTuple):
 
 
 def figure_4(points: Sequence[Point], stem: Path) -> None:
-    """Draws Fig. 4: seven parts and their mean over the number of groups, OKS and AP."""
+    """Draws Fig. 4: OKS and AP of the seven parts and their mean, over the number of groups."""
     numbers = sorted({point.groups for point in points})
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.2), sharex=True)
@@ -93,7 +94,14 @@ def figure_4(points: Sequence[Point], stem: Path) -> None:
 
 
 def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
-    """Draws gains with their 95 % intervals, the paper's gain as a hollow diamond beside them."""
+    """Draws gains with their 95 % intervals, and the paper's gain as a hollow diamond beside them.
+
+    Args:
+        bars: one row per variant.
+        title: the title of the figure.
+        metric: the metric of the gains.
+        stem: the path of the figure, without its suffix.
+    """
     with plt.rc_context(STYLE):
         height = 1.0 + 0.27 * max(len(bars), 1)
         figure, axis = plt.subplots(figsize=(8.2, height))
@@ -117,7 +125,7 @@ def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
 
 
 def losses(panels: Mapping[str, Sequence[Curve]], stem: Path) -> None:
-    """Draws one panel of loss curves per name, each with its own scale."""
+    """Draws one panel of loss curves per name, each with a scale of its own."""
     columns = 3 if len(panels) < 13 else 5
     rows = max(1, -(-len(panels) // columns))
     with plt.rc_context(STYLE):

@@ -1,4 +1,4 @@
-"""Time ledger: where a study's time went, from the benchmark files that Snakemake writes."""
+"""Sums where the time of a study went, from the benchmark files that Snakemake writes."""
 
 import csv
 from pathlib import Path
@@ -8,7 +8,7 @@ from tips.records import RecordError
 
 
 class Spent(NamedTuple):
-    """One kind of rule: its jobs, their summed wall time and CPU time, and the longest one, s."""
+    """One kind of rule: number of jobs, their wall and CPU time in all, and the longest, in s."""
 
     rule: str
     jobs: int
@@ -18,11 +18,11 @@ class Spent(NamedTuple):
 
 
 def read(benchmarks: Path, installed: Path = Path(".venv/installed")) -> list[Spent]:
-    """Sums every {rule}/**/*.tsv (or {rule}.tsv) below a folder by rule, longest in sum first.
+    """Sums the files {rule}/**/*.tsv and {rule}.tsv of a folder by rule; the longest sum is first.
 
     Args:
         benchmarks: the folder.
-        installed: file in which `make` left the seconds of the installation, if it made one.
+        installed: the file with the seconds of the installation, which `make` may have written.
 
     Raises:
         RecordError: a file lacks the columns `s` and `cpu_time`.
@@ -61,5 +61,5 @@ def _rows(path: Path) -> list[tuple[float, float]]:
 
 
 def _seconds(cell: str) -> float:
-    """A benchmark cell; Snakemake writes "-" or "NA" for jobs too short to be sampled."""
+    """Reads a cell; Snakemake writes "-" or "NA" if a job was too short to be sampled."""
     return 0.0 if cell in {"-", "NA", ""} else float(cell)

@@ -1,4 +1,4 @@
-"""report.md -> index.html: one self-contained file."""
+"""Renders report.md as index.html, one file that needs no other."""
 
 import base64
 import html
@@ -15,7 +15,7 @@ from tips.tables.sheet import Section
 TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg"}
 _CELL = re.compile(r"<td([^>]*)>(.*?)</td>", re.DOTALL)
 _ANY = "|".join(sorted(map(re.escape, WORDS), key=len, reverse=True))
-# A verdict or status stands alone or behind a number, and may be followed by its reason.
+# A verdict or a status is a cell of its own or follows a number; its reason may follow.
 _WORD = re.compile(rf"(?:^|(?<=[\])] ))(?:{_ANY})(?=$|:)")
 _NUMBER = re.compile(r"[+-]?\d[\d.]*( ± [\d.]+)?( \(\d+\))?( \[[^\]]*\])?")
 _INTERVAL = re.compile(r"[+-]\d[\d.]* \[[^\]]*\]")
@@ -24,7 +24,7 @@ _IMAGE = re.compile(r'<img src="([^"]+)"')
 
 
 def source(title: str, sections: Sequence[Section]) -> str:
-    """The report as Markdown; `title` is the first line."""
+    """Writes the report as Markdown; `title` is its first line."""
     parts = [f"# {title}\n", *(f"## {one.title}\n\n{one.body.strip()}\n" for one in sections)]
     return "\n".join(parts)
 
@@ -33,8 +33,8 @@ def render(text: str, folder: Path) -> str:
     """Renders Markdown to one HTML file with its pictures inside.
 
     Args:
-        text: the report.
-        folder: that picture names are relative to.
+        text: the report in Markdown.
+        folder: the folder that the names of pictures are relative to.
 
     Raises:
         RecordError: a picture does not exist.
@@ -53,7 +53,7 @@ def render(text: str, folder: Path) -> str:
 
 
 def anchor(title: str) -> str:
-    """A heading's id."""
+    """Gives the id of a heading."""
     return re.sub(r"[^a-z0-9]+", "-", html.unescape(title).lower()).strip("-")
 
 

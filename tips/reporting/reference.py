@@ -1,4 +1,4 @@
-"""The reference copy of a report: Markdown and small pictures that a repository can hold."""
+"""Writes the reference copy of a report, which is small enough for a repository."""
 
 import io
 import os
@@ -15,27 +15,27 @@ from tips.reporting import page, report
 from tips.tables import markdown, sources
 from tips.tables.sheet import Section
 
-LIMIT = 500_000  # bytes in all
-WIDTH = 760  # px of a picture at most
+LIMIT = 500_000  # bytes of all files together
+WIDTH = 760  # px; wider pictures are scaled down
 QUALITY = 80
-LEFT_OUT = ("Provenance",)  # one line per run, of files that a visitor does not have
+LEFT_OUT = ("Provenance",)  # it describes files that a visitor does not have, one line per run
 _IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/[^)]+)\)")
 _SOURCE = re.compile(r"\]\([^)]*?(tips/[^)]*\.py#L\d+)\)")
 
 
 def write_reference(study: Study, paths: Paths, sections: Sequence[Section], folder: Path) -> None:
-    """Writes a small copy of a report, its commit and machine in the second line.
+    """Writes a small copy of a report; its second line names commit and machine.
 
-    Pictures come first come first served: one that does not fit any more is named as left out.
+    Pictures are added in order while they fit; one that does not fit is named as left out.
 
     Args:
         study: the scale with its variants.
-        paths: of the study.
-        sections: of the report.
-        folder: of the copy.
+        paths: the paths of the study.
+        sections: the sections of the report.
+        folder: the folder of the copy.
 
     Raises:
-        ValueError: the text alone is over the limit.
+        ValueError: the text alone is larger than the limit.
     """
     kept = [one for one in sections if one.title not in LEFT_OUT]
     text = page.source(report.title(study, paths), kept)
@@ -62,7 +62,7 @@ def write_reference(study: Study, paths: Paths, sections: Sequence[Section], fol
 
 
 def _origin(study: Study, paths: Paths) -> str:
-    """Commit and machine of the runs, as their provenance files say."""
+    """Tells commit and machine of the runs, from their provenance files."""
     found = [
         record
         for name, variant in study.variants.items()
@@ -83,9 +83,9 @@ def _provenance(paths: Paths, name: str, seed: int) -> sources.Provenance | None
 
 
 def _small(path: Path) -> tuple[bytes, str]:
-    """A picture's bytes, the smallest of its forms: as it is, or narrower with fewer colours.
+    """Gives the smallest form of a picture: as it is, or narrower and with fewer colours.
 
-    A drawing may have 64 colours; a photograph would turn into patches, so it becomes a JPEG.
+    A drawing gets 64 colours. A photograph would look patchy with 64, so it becomes a JPEG.
     """
     drawn = path.with_suffix(".png")
     drawing = path.suffix == ".svg" and drawn.is_file()

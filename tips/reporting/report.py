@@ -1,4 +1,4 @@
-"""The report of one study: its tables are read, its pictures drawn, its sections written."""
+"""Makes the report of one study: reads its tables, draws its pictures, writes its sections."""
 
 from tips.config import Study
 from tips.paths import Paths
@@ -12,7 +12,7 @@ from tips.tables.sheet import Page, Section, Sheet
 
 
 def title(study: Study, paths: Paths) -> str:
-    """The first line of every page."""
+    """Gives the first line of every page."""
     return f"TIPS reproduced: scale {study.scale.name}, dataset {paths.dataset}"
 
 
@@ -21,11 +21,11 @@ def build(study: Study, paths: Paths, tables: Tables) -> list[Section]:
 
     Args:
         study: the scale with its variants.
-        paths: of the study.
-        tables: the published tables, as they name this study's variants.
+        paths: the paths of the study.
+        tables: the published tables, whose rows name this study's variants.
 
     Raises:
-        RecordError: a table is missing, or a side file is malformed.
+        RecordError: a table is missing, or another file is malformed.
     """
     rows = {sheet.stem: sheet.read(paths) for sheet in SHEETS if sheet.fill is not None}
     page = Page(study, paths, tables, rows, {})
@@ -35,7 +35,7 @@ def build(study: Study, paths: Paths, tables: Tables) -> list[Section]:
 
 
 def _pictures(page: Page) -> dict[str, str]:
-    """What is drawn from the tables, as Markdown by the stem of the table that it belongs to."""
+    """Draws the tables' pictures; gives Markdown by the stem of the table that they belong to."""
     folder, metric = page.paths.reports, page.study.scale.dataset.metric
     compared = [row for sheet in SHEETS if sheet.compares for row in page.of(sheet)]
     forest = charts.gains(compared, metric, folder)

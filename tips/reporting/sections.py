@@ -1,4 +1,4 @@
-"""The report's first two sections: what it is, and the answer in short."""
+"""Writes the report's first two sections: what it is, and the answer in short."""
 
 from tips.reporting.conclusions import answer
 from tips.tables import markdown
@@ -9,7 +9,7 @@ LISTED = "\n### The conclusions one by one\n\n"
 
 
 def introduction(page: Page) -> Section:
-    """What the page is, and what it does not claim."""
+    """Says what the page is, and what it does not claim."""
     body = (
         f"{page.study.scale.note}\n\n"
         "TIPS estimates a person's pose in a video frame from a window of frames: it synthesizes "
@@ -35,7 +35,7 @@ def introduction(page: Page) -> Section:
 
 
 def short_answer(page: Page) -> Section:
-    """Generated sentences in the dataset's metric, the gains drawn, and every conclusion."""
+    """Writes the answer from the tables: sentences, the gains drawn, and every conclusion."""
     rows = [
         [row.table_roman, row.said, row.pair, row.paper, row.gain.text, row.verdict]
         for row in page.of(CLAIMS)

@@ -1,4 +1,4 @@
-"""The page's frame: one file, no script, no font or picture from elsewhere."""
+"""The frame of the page. It loads no script, font or picture from elsewhere."""
 
 CSS = """
 :root { --ink: #111827; --soft: #4b5563; --line: #e5e7eb; --paper: #ffffff; --tint: #f8fafc;
@@ -85,7 +85,7 @@ PAGE = """<!doctype html>
 </html>
 """
 
-# Words that a reader looks for in a cell, and how they look.
+# Words that a reader looks for in a cell, and the style that marks each.
 WORDS = {
     "same sign": "good",
     "shows": "good",

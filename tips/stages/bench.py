@@ -1,4 +1,4 @@
-"""Times the compiled kernels against pure torch and torchvision, interleaved in one process."""
+"""Times the compiled kernels against pure torch and torchvision, in turn in one process."""
 
 import statistics
 from pathlib import Path
@@ -16,7 +16,7 @@ from tips.progress import track
 from tips.records import atomic_path, write_json
 
 PYRAMID = [(96, 72), (48, 36), (24, 18)]
-# The paper's map, its batch of frame pairs, a pyramid, a small map.
+# The paper's map; the same for a batch of four frame pairs; three maps at once; a small map.
 ATTENTION = {
     "b1-96x72": Shape(1, PYRAMID[:1], 8, 16),
     "b4-96x72": Shape(4, PYRAMID[:1], 8, 16),
@@ -31,12 +31,14 @@ def run(
     report: Path = Path("reports/bench/deform_attn.md"),
     pairs: int = 30,
 ) -> None:
-    """Writes ratios reference / ours of process CPU time: medians, quartiles, both times.
+    """Writes how many times faster our kernels are than the references, by process CPU time.
+
+    Every ratio, reference / ours, is the median over pairs, with quartiles and both times.
 
     Args:
-        out: one record per shape and number of threads.
-        report: the same as a page.
-        pairs: interleaved pairs of calls per figure.
+        out: Writes one record per shape and number of threads to this json file.
+        report: Writes the same as a page to this Markdown file.
+        pairs: Times this number of pairs of calls, one of each side in turn, for every ratio.
 
     Raises:
         ConfigError: no compiled kernel, or no pairs.
@@ -63,7 +65,18 @@ def run(
 
 
 def record(name: str, threads: int, duel: Duel, pairs: int, bandwidth: float) -> dict[str, Any]:
-    """Times one duel; see `run`."""
+    """Times one kernel against its reference, forward alone and with gradients.
+
+    Args:
+        name: the name of the shape.
+        threads: the number of torch's threads that are set now.
+        duel: both ways to compute it.
+        pairs: the number of timed pairs of calls.
+        bandwidth: bytes that a large copy reads and writes per second, from `copy_bandwidth`.
+
+    Returns:
+        The record of the shape, as `run` writes it.
+    """
     with torch.inference_mode():
         forward = timed(duel.theirs[0], duel.ours[0], pairs)
     both = timed(duel.theirs[1], duel.ours[1], pairs)
@@ -81,7 +94,8 @@ def record(name: str, threads: int, duel: Duel, pairs: int, bandwidth: float) ->
         "milliseconds": {
             "forward": _medians(forward),
             "forward_backward": _medians(both),
-            # Every input read and every output written once, at the speed of a large copy.
+            # The least time that is possible: every input is read once and every output written
+            # once, as fast as a large copy does it.
             "roofline_forward": round(1e3 * duel.traffic / bandwidth, 4),
         },
     }
@@ -95,7 +109,7 @@ def _medians(found: list[tuple[float, float]]) -> dict[str, float]:
 
 
 def copy_bandwidth() -> float:
-    """Bytes read and written per second by copying 64 MB."""
+    """Measures how many bytes a copy of 64 MB reads and writes per second."""
     source = torch.zeros(16 * 2**20)
     target = torch.empty_like(source)
     fastest = min(seconds(lambda: target.copy_(source)) for _ in range(5))

@@ -1,4 +1,4 @@
-"""Times the evaluation against `json.load` of its files, and one of PoseTrack18-val's size."""
+"""Times the evaluation against `json.load`, and one evaluation of PoseTrack18-val's size."""
 
 import json
 import os
@@ -24,7 +24,8 @@ from tips.records import atomic_path, write_json
 STYLES: tuple[Style, ...] = (17, 18)
 
 
-# The size that the ratio is promised for, and about that of PoseTrack18's validation split.
+# PROMISED is the size that the promised ratio holds for. VALIDATION is about the size of
+# PoseTrack18's validation split.
 PROMISED = Crowd(50, 30, 6, vary=False)
 VALIDATION = Crowd(170, 100, 6, vary=True)
 
@@ -34,14 +35,15 @@ def run(
     report: Path = Path("reports/bench/evaluation.md"),
     pairs: int = 15,
 ) -> None:
-    """Writes ratios evaluation / json.load of process CPU time, and time and memory of a large one.
+    """Writes the time of an evaluation over that of json.load, and time and memory of a large one.
 
-    The evaluation is what follows on reading: ignore regions, assignment, average precision.
+    Times are process CPU times. The evaluation is what follows after reading the files: ignore
+    regions, assignment of predictions to people, and average precision.
 
     Args:
-        out: the numbers.
-        report: the same as a page.
-        pairs: interleaved pairs of measurements.
+        out: Writes the numbers to this json file.
+        report: Writes the same as a page to this Markdown file.
+        pairs: Takes this number of pairs of measurements, one of each side in turn.
 
     Raises:
         ConfigError: no pairs.
@@ -60,7 +62,17 @@ def run(
 
 
 def ratio(crowd: Crowd, style: Style, folder: Path, pairs: int) -> dict[str, Any]:
-    """Times json.load of all files, and the evaluation of what was read, in turn."""
+    """Times json.load of all files and the evaluation of what was read, both in turn.
+
+    Args:
+        crowd: the size of the made-up dataset.
+        style: the form of its files, 17 or 18.
+        folder: the folder that the dataset is written into.
+        pairs: the number of timed pairs.
+
+    Returns:
+        The record of this size and form, as `run` writes it.
+    """
     write_crowd(crowd, folder, style)
     files = [file for pair in file_pairs(folder / "gt", folder / "pred") for file in pair]
     clips = read_folders(folder / "gt", folder / "pred")
@@ -89,13 +101,14 @@ def ratio(crowd: Crowd, style: Style, folder: Path, pairs: int) -> dict[str, Any
 
 
 def whole(crowd: Crowd, folder: Path) -> dict[str, Any]:
-    """Time and peak memory of `tips evaluate` in a process of its own."""
+    """Measures time and peak memory of `tips evaluate` in a process of its own."""
     write_crowd(crowd, folder, 18)
     files = [folder / "gt", folder / "pred", "--json", folder / "out.json"]
     command = [sys.executable, "-m", "tips", "evaluate", *map(str, files)]
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    # Tells one child's memory, or this process's where that is larger (it starts as our copy).
+    # wait4 tells the memory of this one child. The child starts as a copy of this process, so it
+    # never tells less than this process held.
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - began

@@ -28,7 +28,7 @@ from tips.tables.published import load_tables
 
 NETWORKS = ("tips-without-vfit", "tips")
 AMX = "amx_bf16"
-ALONE = ", backbone"  # ends the name of a call that runs a window's frames through it, no more
+ALONE = ", backbone"  # ends the names of calls that run only the backbone on a window's frames
 THREADS = (1, 2)
 Record = dict[str, Any]
 
@@ -38,16 +38,16 @@ def run(
     report: Path = Path("reports/bench/inference.md"),
     runs: int = 7,
 ) -> None:
-    """Writes what a window costs in single passes of HRNet-W48, CPU time of one and two threads.
+    """Writes how many single passes of HRNet-W48 a window costs, by CPU time of 1 and 2 threads.
 
-    The pass is timed in both precisions and memory formats; a ratio is to the fastest. Interim
-    frames are given. Windows run in fp32, and with a bf16 backbone where the CPU has AMX; their
-    frames run through the backbone alone as well.
+    The pass is timed in both precisions and memory formats, and the fastest one counts. Interim
+    frames are given. Windows run in fp32, and also with a bf16 backbone if the CPU has AMX. Their
+    frames are also timed through the backbone alone.
 
     Args:
-        out: the record.
-        report: the same as a page.
-        runs: interleaved rounds after one of warm-up.
+        out: Writes the record to this json file.
+        report: Writes the same as a page to this Markdown file.
+        runs: Times every call in this number of rounds, after one round of warm-up.
 
     Raises:
         ConfigError: no compiled kernel, or no runs.
@@ -88,7 +88,7 @@ def run(
 
 
 def rounds(calls: Mapping[str, Call], count: int) -> dict[str, list[float]]:
-    """CPU seconds of every call in every round, all calls in turn; the first round is dropped."""
+    """Times every call once per round, in CPU seconds; the first round only warms up."""
     found: dict[str, list[float]] = {key: [] for key in calls}
     for turn in track(range(count + 1), "inference"):
         for key, call in calls.items():
@@ -99,7 +99,7 @@ def rounds(calls: Mapping[str, Call], count: int) -> dict[str, list[float]]:
 
 
 def single_passes(experiment: Experiment) -> dict[str, Call]:
-    """One frame through the backbone and its head: two precisions, two memory formats."""
+    """Prepares one frame through backbone and head, in two precisions and two memory formats."""
     model = _model(experiment, autocast=False)
     lean, usual = model.backbone, copy.deepcopy(model.backbone)
     assert isinstance(lean, TimmHRNet)
@@ -130,7 +130,7 @@ def _pass(network: TimmHRNet, image: Tensor, dtype: torch.dtype) -> Call:
 def _windows(
     experiments: Mapping[str, Experiment], precisions: tuple[str, ...]
 ) -> tuple[dict[str, Call], dict[str, Call]]:
-    """Calls of whole windows, and of their frames through the backbone alone."""
+    """Prepares calls of whole windows, and of their frames through the backbone alone."""
     calls: dict[str, Call] = {}
     backbones: dict[str, Call] = {}
     for name in NETWORKS:
@@ -147,7 +147,7 @@ def _windows(
 
 
 def _backbone(model: PoseModel, images: Tensor, interim: Tensor) -> Callable[[], object]:
-    """The window's frames and its interim frames through the backbone, in one batch."""
+    """Prepares the backbone's call on a window's frames and interim frames, in one batch."""
     frames = torch.cat([images, interim], dim=1).flatten(0, 1)
     return lambda: model.backbone(frames)
 
@@ -158,7 +158,7 @@ def _model(experiment: Experiment, *, autocast: bool) -> PoseModel:
 
 
 def _arithmetic(experiments: Mapping[str, Experiment]) -> dict[str, Macs]:
-    """Multiply-adds of one window."""
+    """Counts the multiply-adds of one window of every network."""
     found = {}
     for name, experiment in experiments.items():
         counted = subject(experiment, "meta")

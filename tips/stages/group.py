@@ -1,4 +1,4 @@
-"""Data-driven part groups of the train split: partition, agreement with Table V, heat map."""
+"""Groups the joints by the train split's data, and compares the groups with Table V's."""
 
 import logging
 from pathlib import Path
@@ -19,13 +19,14 @@ log = logging.getLogger(__name__)
 def run(count: int, scale: str = "desk", root: str = "") -> None:
     """Groups the 15 joints by the mutual information of their locations.
 
-    Writes groups/{dataset}/{count}.json (count, groups, names, ari with Table V's grouping of that
-    count or null, samples, matrix) and a heat map of the matrix beside it.
+    Writes groups/{dataset}/{count}.json, with a heat map of its matrix beside it. The file's `ari`
+    is the agreement (adjusted Rand index) with Table V's grouping of the same count, or null if
+    Table V has none.
 
     Args:
-        count: N, number of groups.
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
+        count: Sets N, the number of groups.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
 
     Raises:
         ConfigError: the dataset has other joints than PoseTrack's.
@@ -64,7 +65,7 @@ def run(count: int, scale: str = "desk", root: str = "") -> None:
 def _people(
     annotations: records.Annotations,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Joints (n, 15, 2) and boxes (n, 4) of all labelled people with a box."""
+    """Collects joints (n, 15, 2) and boxes (n, 4), image px, of all labelled people with a box."""
     people = [
         person
         for sequence in annotations.sequences
@@ -83,7 +84,7 @@ def _number(value: float) -> float | None:
 
 
 def _draw(matrix: NDArray[np.float64], groups: tuple[tuple[int, ...], ...], path: Path) -> None:
-    """Heat map of the information, joints in the order of the groups, groups framed."""
+    """Draws the matrix as a heat map, with joints in the order of the groups and groups framed."""
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 

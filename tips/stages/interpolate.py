@@ -1,4 +1,4 @@
-"""Writes one generator's interim frames of every clip, and measures them."""
+"""Writes one generator's interim frames of every clip, and measures their quality."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from tips.ops.compile import prepare_kernels
 from tips.ops.image import NumberedImages, psnr, write_jpeg
 from tips.progress import track
 
-TRUE: Final = "true"  # read, not generated
+TRUE: Final = "true"  # these frames are read from the dataset, not generated
 
 
 def run(
@@ -35,17 +35,19 @@ def run(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Interpolates train and val with one generator; writes psnr.json last, goes on after a stop.
+    """Interpolates train and val with one generator; after a stop it continues where it was.
 
-    A clip of T frames gives T - 1 interim frames, frame w between w and w + 1. The PSNR is the mean
-    over frames of each frame's, against the true in-between frames where the dataset has them.
+    A clip of T frames gives T - 1 interim frames; frame w lies between frames w and w + 1. If the
+    dataset has true in-between frames, psnr.json, which is written last, holds the mean PSNR of all
+    interim frames against them.
 
     Args:
-        generator: average, flow, vfit or true.
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        device: auto, cpu or cuda; of vfit.
-        threads: of torch on the CPU; 0: one per core.
+        generator: Makes the frames with this generator: average, flow or vfit; true copies the true
+            in-between frames of a rendered dataset.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        device: Runs vfit on this device: cpu, cuda, or auto to choose.
+        threads: Sets the number of threads on the CPU; 0 is one per core.
 
     Raises:
         ConfigError: unknown generator or device.
@@ -56,7 +58,7 @@ def run(
         raise ConfigError(
             f"unknown interim generator '{generator}'{kinds.nearest(generator, known)}"
         )
-    cv2.setNumThreads(1)  # one process per core; equal frames on every machine
+    cv2.setNumThreads(1)  # jobs fill the cores, and frames become equal on every machine
     use_threads(threads)
     keep_freed_memory()
     opened = open_study(scale, root)
@@ -81,7 +83,7 @@ def run(
 
 
 def _continue(generator: str, opened: Opened) -> None:
-    """Keeps the frames of a stopped run where they are still right; removes them otherwise."""
+    """Keeps a stopped run's frames if code, data and weights are the same; else removes them."""
     folder = opened.paths.interim(generator)
     made_by = code.summary(interim_code(generator))
     key = {"code": made_by, "data": _file_digest(opened.paths.manifest)}
@@ -100,7 +102,7 @@ def _file_digest(path: Path) -> str:
 
 
 def _whole(sequence: records.Sequence, dataset: Dataset, folder: Path) -> bool:
-    """Whether all frames of a clip are there; each file appears complete or not at all."""
+    """Tells whether all interim frames of a clip are there; no file is ever written in part."""
     if dataset.frames == "packed":
         return (folder / f"{sequence.name}.npy").is_file()
     files = NumberedImages(folder)
@@ -110,7 +112,7 @@ def _whole(sequence: records.Sequence, dataset: Dataset, folder: Path) -> bool:
 def _sources(
     generator: str, opened: Opened, annotations: records.Annotations, device: torch.device
 ) -> Callable[[records.Sequence], Iterator[NDArray[np.uint8]]]:
-    """How the interim frames of one sequence come about."""
+    """Gives a function that yields the interim frames (H, W, 3) of a sequence."""
     if not can_generate(generator):
         truth = true_frames(opened.paths.root, annotations.split)
         return lambda sequence: (truth(sequence.name, w) for w in range(len(sequence.frames) - 1))
@@ -133,12 +135,13 @@ def _write(images: Iterator[NDArray[np.uint8]], dataset: Dataset, folder: Path, 
 def _measure(
     made: FrameStore, truth: FrameStore, annotations: records.Annotations
 ) -> dict[str, float | int]:
-    """Mean PSNR, dB, of all interim frames of a split, as they are stored."""
+    """Computes the mean PSNR, in dB, of all interim frames of a split, as they are stored."""
     values = [
         psnr(made(sequence.name, w), truth(sequence.name, w))
         for sequence in annotations.sequences
         for w in range(len(sequence.frames) - 1)
     ]
-    # A still scene can be met exactly; 8-bit images differ by 48 dB at one level everywhere.
+    # In a still scene an interim frame can be exactly right, and its PSNR infinite. It counts as
+    # 100 dB; an error of one grey level everywhere gives 48 dB.
     finite = [min(value, 100.0) for value in values]
     return {"mean": round(float(np.mean(finite)), 3), "n": len(values)}

@@ -1,4 +1,4 @@
-"""Compiles csrc/ before anything waits for it, and notes what serves which device."""
+"""Compiles csrc/ before other jobs need it, and notes which devices have compiled kernels."""
 
 import torch
 
@@ -12,12 +12,12 @@ WISHES = ("auto", "yes", "no")
 
 
 def run(scale: str = "desk", root: str = "", cuda: str = "auto") -> None:
-    """Builds the libraries that are not there yet, and notes what serves which device.
+    """Builds the libraries that are not there yet, and notes which device has compiled kernels.
 
     Args:
-        scale: name of a file of experiments/scales; its results folder gets kernels.json.
-        root: dataset folder, where the scale leaves it open.
-        cuda: auto (where torch finds a card), yes (where nvcc is found) or no.
+        scale: Takes the study of this scale; its results folder gets kernels.json.
+        root: Sets the dataset folder if the scale has none.
+        cuda: Compiles for a card too: yes, no, or auto if torch finds one.
 
     Raises:
         ConfigError: an unknown scale, or cuda is none of these.

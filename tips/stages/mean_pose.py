@@ -1,4 +1,4 @@
-"""The predictor without a network: the mean training pose, placed in each validation box."""
+"""Predicts without a network: puts the mean training pose into each validation box."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,11 @@ from tips.records import (
 
 
 def run(scale: str = "desk", root: str = "") -> None:
-    """Writes the predictions of `mean-pose`, scored like any row.
+    """Writes the predictions of `mean-pose`, which are then scored like those of any row.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
     """
     opened = open_study(scale, root)
     mean = mean_pose(read_annotations(opened.paths, "train"))
@@ -47,9 +47,11 @@ def run(scale: str = "desk", root: str = "") -> None:
 
 
 def mean_pose(annotations: Annotations) -> NDArray[np.float64]:
-    """Averages joints in box coordinates over all labelled people; (15, 2) in [0, 1].
+    """Averages the joints of all labelled people in coordinates of their boxes.
 
-    A joint that is never labelled is put at the box's centre.
+    Returns:
+        The mean pose (15, 2), x then y, as shares of the box's width and height. A joint that is
+        never labelled is put at the box's centre.
 
     Raises:
         RecordError: nobody is labelled.

@@ -10,17 +10,17 @@ from tips.progress import track
 
 
 def run(scale: str = "desk", root: str = "") -> None:
-    """Packs train, val and, of the embedded dataset, the stills; writes packed.json last.
+    """Packs train, val and the stills of the embedded dataset; writes packed.json last.
 
-    A scale that reads its frames from files has nothing to pack and gets an empty packed.json.
+    If a scale reads its frames from files, nothing is packed and packed.json is empty.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
 
     Raises:
         ConfigError: the study cannot be used.
-        RecordError: naming an image that is missing or unreadable.
+        RecordError: an image is missing or unreadable; names it.
     """
     study = load_study(scale, Path("experiments"), root or None)
     dataset, paths = study.scale.dataset, study_paths(study.scale)

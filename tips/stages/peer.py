@@ -20,10 +20,10 @@ def run(peer: str, scale: str = "desk", root: str = "", threads: int = 1) -> Non
     """Writes the predictions of one peer, on the boxes that every row of the study gets.
 
     Args:
-        peer: movenet-thunder, movenet-lightning or blazepose.
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        threads: of torch; 0: one per core.
+        peer: Names the network: movenet-thunder, movenet-lightning or blazepose.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        threads: Sets the number of threads; 0 is one per core.
 
     Raises:
         ConfigError: no such peer.
@@ -51,14 +51,14 @@ def run(peer: str, scale: str = "desk", root: str = "", threads: int = 1) -> Non
 
 
 def as_pose(answer: Answer, peer: Peer, body: Skeleton, key: Key, factor: float) -> Pose:
-    """Sorts a peer's joints into the dataset's fifteen; those it does not know are absent.
+    """Sorts a peer's joints into the dataset's fifteen; those that it does not know are absent.
 
     Args:
-        answer: all joints that the peer knows.
-        peer: which of them is which.
+        answer: all joints that the peer knows, in image px.
+        peer: tells which of these joints is which of the dataset's.
         body: the dataset's joints.
-        key: the box that was asked about.
-        factor: on every score.
+        key: the box in which the peer looked for a person.
+        factor: the number that every joint's score is multiplied by.
     """
     rows = [peer.places.get(name) for name in body.joints]
     points, scores = np.round(answer.joints, 3).tolist(), answer.scores.tolist()

@@ -1,4 +1,4 @@
-"""Pictures for a person to look at: windows, predictions, synthesized poses (Fig. 1, 5, 6)."""
+"""Draws windows, predictions and synthesized poses for a person to look at (Fig. 1, 5, 6)."""
 
 import torch
 
@@ -11,11 +11,11 @@ from tips.pictures.synthesized import draw_synthesis
 
 
 def run(scale: str = "desk", root: str = "") -> None:
-    """Draws windows-, overlay-, synthesis-*.png, contrast.jpg and, last, pictures.json (captions).
+    """Draws windows-, overlay- and synthesis-*.png, contrast.jpg, and pictures.json with captions.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
     """
     torch.set_num_threads(1)
     opened = open_study(scale, root)

@@ -1,4 +1,4 @@
-"""Hours of training that a study will take, per table and in all (`tips plan`)."""
+"""Tells the hours of training that a study will take, per table and in all (`tips plan`)."""
 
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from tips.records import Annotations
 from tips.tables.published import load_tables
 
 EXPERIMENTS = Path("experiments")
-# Networks whose training steps differ in size. The largest steps are among them: `conv-conv` of all
-# with checkpointing, `groups-15` without; the rest lie between `hrnet` and these (`tips cost`).
+# Networks whose training steps differ in size. `conv-conv` has the largest step of all variants
+# with activation checkpointing, `groups-15` without it. The steps of the variants that are not
+# listed lie between that of `hrnet` and these (see `tips cost`).
 DISTINCT = (
     *("hrnet", "vitpose", "tips", "tips-without-vfit", "tips-ms", "tips-vit"),
     *("window-9", "points-all", "groups-15", "conv-conv"),
@@ -36,24 +37,26 @@ def run(
 ) -> None:
     """Prints how long the trainings of a scale take, on one device, one after the other.
 
-    Only trainings count: rendering, prediction and evaluation are small beside them. A training
-    that several tables need is in each of their rows and once in the sums.
+    Only trainings count, because rendering, prediction and evaluation are short beside them. A
+    training that several tables need is listed with each of them, and counted once in the sums.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        seconds_per_step: measured seconds, `1.2`, or by variant, `hrnet=0.4,1.2`; without, those
-            of finished runs of this scale.
-        windows: of the train split, where neither the dataset nor a publication says it.
-        seeds: of every variant, 0: as the scale says.
-        card_gib: memory of the card, for a second plan: the largest batch of each network; takes
-            two minutes, and is printed alone where hours are unknown. 0: hours alone.
-        measure: times a step of every network here, on random windows; minutes on a card.
-        json: file for the numbers.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        seconds_per_step: Gives measured seconds of a step, as 1.2 or hrnet=0.4,1.2; without it,
+            those of finished runs of this scale are taken.
+        windows: Gives the number of windows of the train split, if neither the dataset nor a
+            publication tells it.
+        seeds: Sets the number of seeds of every variant; 0 takes the scale's.
+        card_gib: Also tells the largest batch of each network on a card with this memory, in GiB,
+            which takes two minutes. If hours are unknown, only this is told. 0 tells hours alone.
+        measure: Times a step of every network on this machine, with random windows, which takes
+            minutes on a card.
+        json: Writes all results to this file.
 
     Raises:
-        ConfigError: a value cannot be used, or, without `card_gib`, a step's time or the number
-            of windows is known from nowhere.
+        ConfigError: a value cannot be used. Also if the time of a step or the number of windows
+            is unknown and `card_gib` is 0.
         RecordError: a run's record or the annotations are malformed.
     """
     if not 0 <= card_gib < float("inf"):
@@ -95,7 +98,7 @@ def _hours(
 
 
 def _measured(study: Study) -> dict[str, hours.StepTime]:
-    from tips.planning.step_times import measured_steps  # as below
+    from tips.planning.step_times import measured_steps  # imports torch, as in _footprints
 
     times, misfits = measured_steps(study)
     if FULL in misfits:
@@ -112,7 +115,7 @@ def _footprints(study: Study) -> list[card_memory.Footprint]:
     from tips.device import make_repeatable  # torch is slow to import, and hours need none
     from tips.planning.footprint import footprint
 
-    make_repeatable()  # as in a training: what torch repeats by copies holds more
+    make_repeatable()  # as in a training, where sums that repeat exactly hold more memory
 
     names = [name for name in DISTINCT if name in study.variants]
     return [footprint(name, study.variant(name).experiment) for name in track(names, "memory")]

@@ -21,16 +21,17 @@ def run(
 ) -> None:
     """Writes predictions.json: poses of every labelled frame, and the synthesized poses.
 
-    Beside it, predicted.json records what made them: code file by file, inputs, settings, machine.
+    Beside it, predicted.json records what they were made from and by: the digest of every code
+    file, the inputs, the settings and the machine.
 
     Args:
-        variant: name of a file of experiments/.
-        seed: of the run.
-        boxes: `gt` or `detected`.
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        device: auto, cpu or cuda.
-        threads: of torch on the CPU; 0: one per core.
+        variant: Names the variant, a file of experiments/.
+        seed: Names the run of the variant by its seed.
+        boxes: Takes people's boxes from the annotations (gt) or from a detector (detected).
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        device: Runs on this device: cpu, cuda, or auto to choose.
+        threads: Sets the number of threads on the CPU; 0 is one per core.
     """
     use_threads(threads)
     keep_freed_memory()

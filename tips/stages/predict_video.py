@@ -1,4 +1,4 @@
-"""Poses of a user's own video: PoseTrack json and an overlay (`tips predict`)."""
+"""Finds poses in a user's own video: writes json and an overlay video (`tips predict`)."""
 
 import logging
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from tips.video.sliding import SlidingFrames
 log = logging.getLogger(__name__)
 
 People = list[tuple[Pose, Box]]
-VIDEO = "video"  # the one sequence that there is
+VIDEO = "video"  # the name of the only sequence
 
 
 def run(
@@ -45,17 +45,19 @@ def run(
 ) -> None:
     """Writes OUT/NAME.json, which `tips evaluate` reads, and OUT/NAME-overlay.mp4.
 
-    Frame for frame it does what the study's own predictions do, with a few frames in memory.
+    Every frame is treated as in the study's own predictions. Only a few frames are in memory.
 
     Args:
-        video: a video file, or a folder of frames in the order of their names.
-        checkpoint: a run's folder, with checkpoint.pt and provenance.json.
-        boxes: json of person boxes: PoseWarper's, mmpose's, COCO's or PoseTrack18's form.
-        detector: weights of torchvision's fasterrcnn_resnet50_fpn_v2, to find people with.
-        threshold: least score of a box.
-        out: folder of the outputs.
-        device: auto, cpu or cuda.
-        threads: of torch on the CPU; 0: one per core.
+        video: Names a video file, or a folder of frames in the order of their names.
+        checkpoint: Takes the model of the run in this folder, which holds checkpoint.pt and
+            provenance.json.
+        boxes: Takes people's boxes from this json file, in the form of PoseWarper, mmpose, COCO or
+            PoseTrack18.
+        detector: Finds people by torchvision's fasterrcnn_resnet50_fpn_v2 with these weights.
+        threshold: Leaves out boxes whose score is lower than this.
+        out: Writes into this folder.
+        device: Runs on this device: cpu, cuda, or auto to choose.
+        threads: Sets the number of threads on the CPU; 0 is one per core.
 
     Raises:
         ConfigError: boxes and a detector are given, or a switch has no such value.
@@ -65,7 +67,7 @@ def run(
         raise ConfigError("give --boxes or --detector, not both: each says where people are")
     use_threads(threads)
     keep_freed_memory()
-    cv2.setNumThreads(1)  # as the study's own interim frames are made
+    cv2.setNumThreads(1)  # the study's own interim frames are made with one thread, too
     clip = open_clip(video)
     target = choose_device(device)
     trained = open_run(checkpoint, target)
@@ -112,7 +114,17 @@ def _finder(
 def predicted(
     sliding: SlidingFrames, trained: TrainedRun, people: Finder, device: torch.device
 ) -> Iterator[tuple[Image, People]]:
-    """Yields every frame (H, W, 3) RGB of a video with its people's poses and boxes, in order."""
+    """Yields every frame of a video, in order, with the poses and boxes of its people.
+
+    Args:
+        sliding: the frames around the present one, and their interim frames.
+        trained: the run whose model predicts.
+        people: finds the people of a frame.
+        device: the device of the model.
+
+    Yields:
+        A frame (H, W, 3) in RGB, and each person's pose and box in image px.
+    """
     experiment, settings = trained.variant.experiment, trained.evaluation
     windows = WindowSet(
         {"val": Stores(sliding.frame, sliding.interim)},
@@ -144,7 +156,7 @@ def predicted(
 
 
 def _generator(trained: TrainedRun, device: torch.device) -> InterimGenerator | None:
-    """The run's own maker of interim frames; None where the model looks at none."""
+    """Builds the generator of the run's interim frames; gives None if the model looks at none."""
     experiment = trained.variant.experiment
     kind = experiment.interim_frames
     if kind is None:

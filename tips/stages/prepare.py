@@ -1,4 +1,4 @@
-"""Reads the dataset once: annotations per split, true boxes, and a manifest of the data."""
+"""Reads the dataset once: writes annotations per split, true boxes, and a data manifest."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -18,21 +18,22 @@ from tips.provenance import file_digest
 from tips.records import Annotations, Sequence
 
 log = logging.getLogger(__name__)
-GAPS = (1, 2, 4)  # frames to either side
+GAPS = (1, 2, 4)  # frames; a joint at t is compared with the line from t - gap to t + gap
 
 
 def run(scale: str = "desk", root: str = "") -> None:
     """Writes annotations-{split}.json, boxes-gt.json and, last, manifest.json.
 
-    A published set's counts are compared with the published ones. A difference is printed and
-    noted in the manifest and stops nothing: part of a set, or a newer version, is still data.
+    The counts of a published set are compared with the published counts. A difference is printed
+    and noted in the manifest. It does not stop the stage, because a part or a newer version of a
+    set can be used as well.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
 
     Raises:
-        RecordError: a folder or file is missing or malformed; names it.
+        RecordError: a folder or file is missing or malformed; the message names it.
     """
     opened = open_study(scale, root)
     paths = opened.paths
@@ -51,7 +52,7 @@ def _read(opened: Opened, split: Split) -> Annotations:
 
 
 def _with_motion(paths: Paths, split: str, sequence: Sequence) -> Sequence:
-    """Takes the stratum of the bootstrap from the truth file, where the dataset has one."""
+    """Adds the kind of motion, by which the bootstrap draws sequences, if the dataset tells it."""
     truth = paths.root / "truth" / split / f"{sequence.name}.json"
     if not truth.is_file():
         return sequence
@@ -82,7 +83,7 @@ def _manifest(opened: Opened, splits: Mapping[Split, Annotations]) -> dict[str, 
 def _published(
     opened: Opened, splits: Mapping[Split, Annotations], counts: Mapping[Split, Mapping[str, int]]
 ) -> dict[str, Any]:
-    """What a published set is, where its counts are others, how straight its joints move."""
+    """Describes a published set: licence, differing counts, and how straight its joints move."""
     name = opened.study.scale.dataset.release
     if name is None:
         return {}
@@ -103,7 +104,7 @@ def _published(
 
 
 def _frames(paths: Paths, splits: Mapping[Split, Annotations]) -> Iterator[Path]:
-    """The frames that the annotations name; of a rendered set its shard records instead."""
+    """Lists the frames that the annotations name, or the records of a rendered set's shards."""
     shards = list((paths.root / "shards").glob("*.json"))
     if shards:
         yield from shards

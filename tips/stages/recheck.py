@@ -41,16 +41,20 @@ log = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
-    """One finished run whose code changed."""
+    """A finished run whose code changed."""
 
-    seconds: float  # of its training
+    seconds: float  # that its training took
     run: Run
     training: Link
     predictions: Link
 
 
 class Group(NamedTuple):
-    """Runs of the same parts that the same change reaches, and that pass the same lines of it."""
+    """Runs that an edit changes alike, so that one of them proves it harmless for all.
+
+    They are built of the same parts, the edit changes the same files for them, and they run the
+    same lines of these files.
+    """
 
     runs: tuple[Run, ...]  # the cheapest first
     training: Mapping[str, Pair]
@@ -63,18 +67,18 @@ class Group(NamedTuple):
 
 
 def run(scale: str = "desk", root: str = "") -> None:
-    """Marks runs current whose code was edited, where training again proves the edit harmless.
+    """Marks runs of edited code current if training one of them again proves the edit harmless.
 
-    Training repeats itself bit by bit. So the runs whose code an edit reaches are sorted into
-    groups that are built of the same parts and pass the same lines of the edited files in their
-    first step and their first predictions. Of each group the cheapest is trained again; where every
-    tensor of its weights and every pose that it predicts is equal, the runs of its group are marked
-    current, with the proof beside them. Where anything differs in any group, the command names it,
-    changes nothing and ends with code 1.
+    A training that is repeated with the same code gives the same bits. So the runs whose code was
+    edited are sorted into groups. The runs of a group are built of the same parts, and they run the
+    same lines of the edited files in their first training step and their first predictions. The
+    cheapest run of each group is trained again. If every tensor of its weights and every pose that
+    it predicts is equal, all runs of its group are marked current, and the proof is recorded. If
+    anything differs in any group, the command names it, changes nothing and ends with code 1.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
 
     Raises:
         ConfigError, RecordError, TrainingError: one line with the remedy.
@@ -104,7 +108,7 @@ def run(scale: str = "desk", root: str = "") -> None:
 
 
 def stale_interpolator(judge: Judge, opened: Opened) -> Link | None:
-    """VFIT's training, where the study has one whose code alone changed."""
+    """Gives VFIT's training if only its code changed since; None otherwise."""
     settings = opened.study.scale.vfit
     if settings is None or settings.training is None:
         return None
@@ -115,8 +119,8 @@ def stale_interpolator(judge: Judge, opened: Opened) -> Link | None:
 def affected(judge: Judge, opened: Opened) -> list[Row]:
     """Lists the finished runs whose code changed, the cheapest first.
 
-    A run whose configuration or inputs changed as well is left out, because it must be trained or
-    predict again anyway; the log says so.
+    If the configuration or the inputs of a run changed as well, it is left out, and the log says
+    so: it must be trained or must predict again anyway.
     """
     found = []
     boxes = opened.study.scale.evaluation.boxes
@@ -127,7 +131,8 @@ def affected(judge: Judge, opened: Opened) -> list[Row]:
                 continue
             if not (training.code or predictions.code):
                 continue
-            # Another checkpoint is compared weight by weight; all else would predict other poses.
+            # Another checkpoint is no reason to leave the run out: its weights are compared one by
+            # one. A change of any other input would give other poses anyway.
             others = {*predictions.inputs} - {"checkpoint"}
             again = training if training.keys or training.inputs else predictions
             if again is training or predictions.keys or others:
@@ -139,7 +144,7 @@ def affected(judge: Judge, opened: Opened) -> list[Row]:
 
 
 def sorted_into_groups(opened: Opened, rows: Sequence[Row]) -> list[Group]:
-    """Puts runs of the same parts together that the same change reaches, by the same lines."""
+    """Sorts runs into groups: same parts, same changed files, same lines of these files run."""
     passed: dict[str, Lines] = {}
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in track(rows, "which lines each run passes"):
@@ -158,7 +163,7 @@ def sorted_into_groups(opened: Opened, rows: Sequence[Row]) -> list[Group]:
 
 
 def _first_step(opened: Opened, row: Row) -> None:
-    """Runs a training's first step, and predicts one batch."""
+    """Runs the first step of a training and predicts one batch, to see which lines are run."""
     (name, seed), boxes = row.run, opened.study.scale.evaluation.boxes
     device = _as_then(name, seed, row.training)
     variant = _in_this_process(opened.study.variant(name))
@@ -174,16 +179,24 @@ def _first_step(opened: Opened, row: Row) -> None:
 
 
 def _in_this_process(variant: Variant) -> Variant:
-    """The same variant, its samples read by this process, whose lines are seen."""
+    """Lets this process read the samples: only the lines that it runs itself are seen."""
     training = variant.experiment.training.model_copy(update={"workers": 0})
     return variant._replace(experiment=variant.experiment.model_copy(update={"training": training}))
 
 
 def prove(opened: Opened, judge: Judge, group: Group) -> Proof:
-    """Makes the cheapest run of a group again. Ends the command where anything differs.
+    """Makes the cheapest run of a group again. Ends the command if anything differs.
+
+    Args:
+        opened: the study.
+        judge: tells what each run was made from.
+        group: runs that the edit changes alike; the first is the cheapest.
+
+    Returns:
+        The proof that the edit is harmless for every run of the group.
 
     Raises:
-        RecordError: the run cannot be repeated here, as on another device.
+        RecordError: the run cannot be repeated here, for example because it needs another device.
     """
     name, seed = group.runs[0]
     began = time.monotonic()
@@ -207,7 +220,7 @@ def prove(opened: Opened, judge: Judge, group: Group) -> Proof:
 
 
 def prove_interpolator(opened: Opened, link: Link) -> Proof:
-    """Trains VFIT again. Ends the command where a tensor differs."""
+    """Trains VFIT again. Ends the command if a tensor differs."""
     began = time.monotonic()
     log.info("VFIT, %s: it is trained again", ", ".join(link.code))
     device = _as_then(*INTERPOLATOR, link)
@@ -231,7 +244,7 @@ def _proof(
     checkpoint: Path,
     began: float,
 ) -> Proof:
-    """A proof with where and when it was made."""
+    """Records a proof, with the place and time at which it was made."""
     commit, _ = provenance.commit()
     return Proof(
         run=run,
@@ -247,7 +260,11 @@ def _proof(
 
 
 def _as_then(name: str, seed: int, link: Link) -> torch.device:
-    """Sets this process up as the one that trained a run. Raises RecordError where it cannot be."""
+    """Sets this process up as the one that trained a run, and gives the device.
+
+    Raises:
+        RecordError: this machine lacks the kernels that the run was trained with.
+    """
     record = link.record
     set_up_training(int(record.get("threads", 1)))
     device = choose_device(str(record["device"]))
@@ -261,12 +278,12 @@ def _as_then(name: str, seed: int, link: Link) -> torch.device:
 
 
 def _predicted_boxes(opened: Opened, name: str) -> list[str]:
-    """The kinds of boxes that a variant's poses are predicted on."""
+    """Lists the kinds of boxes on which a variant's poses are predicted."""
     return list(dict.fromkeys(boxes for one, _, boxes in scored(opened.study) if one == name))
 
 
 def _trained_again(opened: Opened, name: str, seed: int, device: torch.device) -> PoseModel:
-    """Trains a run in a folder of its own; continues after any kill."""
+    """Trains a run again, in a folder of its own; after any kill it continues."""
     folder = opened.paths.rechecked(name, str(seed))
     variant = opened.study.variant(name)
     made_by = training_code(variant.experiment, opened.study.scale, kernels_of(device))
@@ -281,7 +298,14 @@ def _trained_again(opened: Opened, name: str, seed: int, device: torch.device) -
 
 
 def compare(run: str, then: Mapping[str, Tensor], now: Mapping[str, Tensor], link: Link) -> None:
-    """Compares every tensor of two trainings. Ends the command where one differs."""
+    """Compares every tensor of two trainings. Ends the command if one differs.
+
+    Args:
+        run: the name of the run, for messages.
+        then: the tensors of the recorded training, by name.
+        now: those of the training that was made now.
+        link: the record of the former training.
+    """
     apart = [
         key
         for key in sorted(then.keys() | now.keys())

@@ -28,17 +28,18 @@ def run(
 ) -> None:
     """Renders the sequences i of a split with i % shards == shard.
 
-    The record OUT is written last, so a killed shard is simply rendered again. A sequence depends
-    on (seed, split, i) alone: neither the number of shards nor their order changes a byte.
+    The record OUT is written last; a shard that was killed is rendered again. A sequence depends
+    only on (seed, split, i), so that neither the number of shards nor their order changes a byte.
 
     Args:
-        split: train, val or stills.
-        shard: number of this shard, from 0.
-        out: record of the shard: name, sha256 and counts of each sequence.
-        root: the data set's folder.
-        bodies: the body bank.
-        motions: folder of the motion clips.
-        settings: YAML or JSON of `Embedded` fields; default: the desk contract.
+        split: Renders sequences of this split: train, val or stills.
+        shard: Renders the shard of this number, counted from 0.
+        out: Writes the record of the shard here: name, sha256 and counts of each sequence.
+        root: Writes the sequences into this dataset folder.
+        bodies: Reads the bodies from this file, which `tips stage bodies` wrote.
+        motions: Reads the motion clips from this folder.
+        settings: Reads the dataset's settings from this YAML or JSON file; without it, those of the
+            desk scale are taken.
 
     Raises:
         ValueError: settings, clips or bank that cannot be used, or no such shard.
@@ -47,7 +48,7 @@ def run(
     shards = chosen.shards[split]
     if not 0 <= shard < shards:
         raise ValueError(f"shard must lie in 0..{shards - 1} (shards.{split} = {shards})")
-    cv2.setNumThreads(1)  # one thread a process: shards run side by side
+    cv2.setNumThreads(1)  # the shards run side by side, each in one thread
     clips = read_clips(motions, chosen.motions(split))
     world = World(chosen, clips, Renderer(chosen, load_bank(bodies)))
     _drop_stale(chosen, split, shard, root)

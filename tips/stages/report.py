@@ -1,4 +1,4 @@
-"""Tables and run folders -> reports/report.md, index.html and figures."""
+"""Writes the report from tables and run folders: report.md, index.html and figures."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from tips.tables.published import load_tables
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: str = "") -> None:
-    """Writes the report; report.md is the source and index.html its rendering.
+    """Writes the report as report.md, and the same rendered as index.html.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        seeds: seeds of every variant, 0: as the scale says.
-        reference: a folder that also gets a small copy (Markdown and small pictures, under
-            500 kB, naming commit and machine); empty: none.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        seeds: Sets the number of seeds of every variant; 0 takes the scale's.
+        reference: Also writes a small copy into this folder: Markdown and small pictures, under
+            500 kB, naming commit and machine. Empty writes none.
 
     Raises:
         RecordError: a table is missing (run tabulate first), or a side file is malformed.

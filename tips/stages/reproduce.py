@@ -1,4 +1,4 @@
-"""Runs the whole workflow for `make reproduce`, after mending what a killed earlier run left."""
+"""Runs the whole workflow for `make reproduce`; first it mends what a killed run left behind."""
 
 import logging
 import os
@@ -20,24 +20,25 @@ from tips.records import RecordError
 log = logging.getLogger(__name__)
 
 LOCKS: Final = Path(".snakemake/locks")
-SERVERS: Final = ("reproduce", "ui")  # stages that write nothing of the workflow's
-PAUSE = 2.0  # seconds between looks at an orphan
+SERVERS: Final = ("reproduce", "ui")  # stages that write no file of the workflow
+PAUSE = 2.0  # seconds between checks whether a left-over process has ended
 
 
 def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
-    """Makes everything up to the report and says where it lies; goes on after any stop.
+    """Makes everything up to the report and says where it is; after any stop it continues.
 
-    It ends with success only where the report and the metrics of every row, seed and kind of boxes
-    are there and Snakemake finds nothing left to do.
+    It ends with success only if the report and the metrics of every row, seed and kind of boxes
+    exist and Snakemake finds nothing left to do.
 
-    After a SIGKILL of snakemake its folder stays locked and the training it had started runs on.
-    If a snakemake still works here, this refuses; a process that outlived its snakemake is waited
-    for, since it writes complete files or nothing; then the lock is taken off.
+    After a SIGKILL of snakemake its folder stays locked, and a training that it had started goes
+    on. If a snakemake still works in this folder, the stage refuses to start. If only a job of a
+    killed one still runs, the stage waits for it, because a job writes complete files or none, and
+    then removes the lock.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        peers: puts public networks beside our rows, too.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        peers: Also puts public networks beside our rows.
 
     Raises:
         ConfigError: the study cannot be used.
@@ -62,7 +63,7 @@ def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
 
 
 def _undone(wanted: list[Path], config: list[str]) -> str:
-    """Says what is not there or not current although Snakemake ended well; empty: all is."""
+    """Names what is missing or not current although Snakemake reported success; "" if none is."""
     missing = [file for file in wanted if not file.is_file()]
     if missing:
         return f"{missing[0]} is missing{_others(missing)}, though snakemake reported success"
@@ -82,7 +83,7 @@ def _others(files: list[Any]) -> str:
 
 
 def _partial_report(scale: str, root: str) -> None:
-    """Writes tables and report from what is there; unfinished cells say missing or failed."""
+    """Writes tables and report of the finished runs; other cells say missing or failed."""
     for stage in ("tabulate", "report"):
         command = [sys.executable, "-m", "tips", "stage", stage, "--scale", scale, "--root", root]
         if subprocess.run(command, check=False).returncode:
@@ -91,7 +92,7 @@ def _partial_report(scale: str, root: str) -> None:
 
 
 def recover(config: list[str]) -> None:
-    """Waits for orphans and takes a dead snakemake's lock off; refuses beside a live one.
+    """Waits for jobs of a killed snakemake and removes its lock; refuses if a snakemake still runs.
 
     Args:
         config: the arguments of snakemake's --config.
@@ -121,7 +122,7 @@ def recover(config: list[str]) -> None:
 
 
 def _here(kind: str) -> Iterator[psutil.Process]:
-    """Other live processes of this folder: snakemake itself, or a stage of ours."""
+    """Finds other live processes of this folder: snakemake itself, or stages of this package."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
         try:
@@ -142,7 +143,7 @@ def _is_kind(kind: str, words: list[str]) -> bool:
 
 
 def _snakemake(arguments: list[str]) -> int:
-    """Runs snakemake to its end; Ctrl-C reaches it directly and is not this process's matter."""
+    """Runs snakemake to its end. Ctrl-C reaches snakemake directly, so this process ignores it."""
     command = [sys.executable, "-m", "snakemake", *arguments]
     with subprocess.Popen(command) as child:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)

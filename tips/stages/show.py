@@ -17,19 +17,19 @@ def run(
     seed: int = 0,
     out: Path | None = None,
 ) -> None:
-    """Writes windows-*.png and prints their names: frames, interim frames, joints on frame t.
+    """Draws frames, interim frames and the joints of frame t into windows-*.png; prints the names.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        split: train or val.
-        count: windows to draw.
-        seed: another seed draws other windows.
-        out: folder of the pictures; default: `show` below the scale's reports folder.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        split: Takes windows of this split, train or val.
+        count: Draws this number of windows.
+        seed: Chooses which windows are drawn.
+        out: Writes into this folder; without it, into `show` below the scale's reports folder.
 
     Raises:
         ConfigError: an unknown split or scale, no windows, or a negative seed.
-        RecordError: the dataset, its packed or its interim frames are not there yet.
+        RecordError: the dataset, its packed frames or its interim frames are not there yet.
     """
     if split not in SPLITS:
         raise ConfigError(f"split must be {' or '.join(SPLITS)}; got '{split}'")

@@ -1,6 +1,6 @@
 """Times every variant's inference against the single-frame HRNet in the same process.
 
-Models take turns, so that a drift of the machine meets all of them alike.
+The models take turns. If the machine becomes slower or faster meanwhile, this affects all alike.
 """
 
 from collections.abc import Callable
@@ -21,13 +21,13 @@ from tips.tensors import Window
 
 
 def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int = 2) -> None:
-    """Writes speed.json: ratios of time per window to the single-frame HRNet, Table VI.
+    """Writes speed.json: every variant's time per window over the single-frame HRNet's (Table VI).
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        device: auto, cpu or cuda.
-        threads: of torch on the CPU; 0: one per core.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        device: Runs on this device: cpu, cuda, or auto to choose.
+        threads: Sets the number of threads on the CPU; 0 is one per core.
     """
     use_threads(threads)
     opened = open_study(scale, root)
@@ -63,7 +63,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
 
 
 def _call(opened: Opened, variant: Variant, device: torch.device) -> Callable[[], object]:
-    """One person window through a trained model, interim frames at hand."""
+    """Prepares a trained model's call on one random person window with its interim frames."""
     model = trained_model(opened, variant, 0, device)
     experiment = variant.experiment
     frames = len(experiment.window)
@@ -85,7 +85,7 @@ def _call(opened: Opened, variant: Variant, device: torch.device) -> Callable[[]
 
 
 def _generators(opened: Opened, crop: Crop, device: torch.device) -> dict[str, float]:
-    """Seconds per interim frame of crop size, for the generators that compute one."""
+    """Measures seconds per interim frame of crop size, of all generators that compute frames."""
     pixels = torch.randint(0, 256, (4, crop.height, crop.width, 3), dtype=torch.uint8).numpy()
     known = {
         name: build_generator(name, generator_settings(opened, name), device)

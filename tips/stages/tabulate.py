@@ -1,4 +1,4 @@
-"""What `evaluate` wrote of all runs -> every CSV and its LaTeX twin."""
+"""Writes every table, as CSV and as LaTeX, from what `evaluate` wrote of all runs."""
 
 from functools import partial
 from pathlib import Path
@@ -14,23 +14,25 @@ from tips.tables.collect import collect
 from tips.tables.published import load_tables
 from tips.tables.results import Points
 
-MEMORY = "seed-scores.json"  # below results/; no table is made from it while all runs exist
+MEMORY = "seed-scores.json"  # below results/; not read while all runs exist
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     """Writes every table of the report: results/tables/*.csv, figures/figure-4.csv, and .tex twins.
 
-    Everything comes from the metrics and evidence of the runs, the annotations and the few side
-    files (groups, speed, cost, PSNR); runs that do not exist are `missing`, runs whose training
-    used other code or configuration than the present one are `stale`, with what changed.
-    results/seed-scores.json remembers the scores that the seed variance was pooled from, so that a
-    deleted run changes no interval but those it is part of; it is read only where a run is gone,
-    and dropped when any run scores something else now.
+    Tables are made from the metrics and evidence of the runs, the annotations, and the files of
+    groups, speed, cost and PSNR. A run that does not exist is `missing`. A run whose training used
+    other code or another configuration than the present one is `stale`, and the table says what
+    changed.
+
+    The seed variance is pooled over runs. results/seed-scores.json remembers the scores that it
+    was pooled from, so that a deleted run changes no interval but its own. The file is read only
+    if a run is gone, and dropped if any run that exists scores differently now.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        seeds: seeds of every variant, 0: as the scale says.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        seeds: Sets the number of seeds of every variant; 0 takes the scale's.
 
     Raises:
         ConfigError: the scale or tables.yaml cannot be used.

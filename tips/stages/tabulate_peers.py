@@ -1,4 +1,4 @@
-"""Predictions of the peers and of our rows -> results/tables/table-peers.csv."""
+"""Writes results/tables/table-peers.csv from the predictions of the peers and of our rows."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from tips.tables.published import load_tables
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
-    """Writes table-peers.csv and its LaTeX twin; rows without predictions are `missing`.
+    """Writes table-peers.csv and its LaTeX twin; a row without predictions is `missing`.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        seeds: seeds of every variant, 0: as the scale says.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        seeds: Sets the number of seeds of every variant; 0 takes the scale's.
 
     Raises:
         RecordError: annotations or predictions are missing or malformed.

@@ -1,4 +1,4 @@
-"""Brings the MLflow database up to date with the run folders, and says where to look."""
+"""Brings the MLflow database up to date with the run folders."""
 
 import logging
 from pathlib import Path
@@ -14,14 +14,14 @@ log = logging.getLogger(__name__)
 
 
 def run(scale: str = "desk", root: str = "") -> None:
-    """Syncs results/runs to results/mlflow.db: a parent run per variant, a child per seed.
+    """Copies results/runs to results/mlflow.db: a parent run per variant, a child per seed.
 
-    Gains and their intervals are those of the tables, where `tabulate` has made them. Running it
-    again writes nothing twice; deleting the database and running it loses nothing.
+    Gains and their intervals are those of the tables that `tabulate` has made. A second call
+    writes nothing twice. The database can be deleted: the next call makes it again.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
 
     Raises:
         ConfigError, RecordError: a file of a run, the scale or tables.yaml cannot be used.

@@ -1,4 +1,4 @@
-"""Trains one variant with one seed; continues after any kill."""
+"""Trains one variant with one seed; after any kill it continues where it stopped."""
 
 import logging
 from pathlib import Path
@@ -41,13 +41,14 @@ def run(
     train it again.
 
     Args:
-        variant: name of a file of experiments/.
-        seed: of weights, sample order and augmentation.
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        device: auto, cpu or cuda.
-        threads: of torch on the CPU; 0: one per core.
-        trigger: noted in provenance.json for the workflow; empty: as noted before.
+        variant: Names the variant, a file of experiments/.
+        seed: Seeds the weights, the order of the samples and the augmentation.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        device: Runs on this device: cpu, cuda, or auto to choose.
+        threads: Sets the number of threads on the CPU; 0 is one per core.
+        trigger: Notes this text in provenance.json, by which the workflow knows what the training
+            was started for; empty keeps what was noted before.
 
     Raises:
         ConfigError, RecordError, TrainingError: one line with the remedy.
@@ -87,7 +88,7 @@ def run(
 
 
 def _fitted(job: Job, state: StateFolder, failure: Path) -> Outcome:
-    """Trains to the end, or writes down why that cannot be. Raises TrainingError."""
+    """Trains to the end. If training fails, it records why and raises TrainingError."""
     try:
         return fit(job, state)
     except TrainingError as error:

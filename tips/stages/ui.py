@@ -11,12 +11,12 @@ from tips.tracking.mlflow_sync import ARTIFACTS, experiment_name, links
 
 
 def run(scale: str = "desk", root: str = "", port: int = 5000) -> None:
-    """Starts the MLflow server on this machine until Ctrl-C.
+    """Runs the MLflow server on this machine until Ctrl-C ends it.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        port: of the pages, on the loopback address only.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        port: Serves the pages at this port, to this machine only.
 
     Raises:
         RecordError: there is no database yet.
@@ -34,7 +34,7 @@ def run(scale: str = "desk", root: str = "", port: int = 5000) -> None:
 
 
 def command(database: Path, port: int) -> list[str]:
-    """The server's command line; it answers mlflow-artifacts:/ from the folder beside it."""
+    """Gives the server's command line; artifacts are served from the folder beside the database."""
     return [
         *(sys.executable, "-m", "mlflow", "server"),
         *("--backend-store-uri", f"sqlite:///{database.resolve()}"),

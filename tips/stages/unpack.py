@@ -1,4 +1,4 @@
-"""Unpacks a published dataset's archives, or says how to come by them."""
+"""Unpacks a published dataset's archives, or says how to get them."""
 
 import logging
 from pathlib import Path
@@ -19,12 +19,13 @@ FOLDER = "unpacked"
 def run(scale: str = "desk", root: str = "") -> None:
     """Unpacks into ROOT/unpacked what is not there yet; writes unpacked.json last.
 
-    Each of the set's archives may be there as published, or unpacked by hand. Archives that may be
-    downloaded are; for the others the stage stops and says what to request, and where to put it.
+    Each archive of the set may be in the folder as published, or unpacked by hand. A missing
+    archive is downloaded if its publisher allows that. Otherwise the stage stops and says what to
+    request, and where to put it.
 
     Args:
-        scale: name of a file of experiments/scales.
-        root: folder of the archives or of the unpacked dataset.
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Names the folder of the archives or of the unpacked dataset.
 
     Raises:
         ConfigError: the scale names no published dataset.
@@ -48,7 +49,7 @@ def run(scale: str = "desk", root: str = "") -> None:
 
 
 def _by_hand(bundle: Bundle, root: Path) -> bool:
-    """Whether the root holds the bundle's content where this stage did not put it."""
+    """Tells whether the bundle's content is in the folder, but was not put there by this stage."""
     found = layout.find(root, bundle.holds)
     return found is not None and not found.is_relative_to(root / FOLDER)
 

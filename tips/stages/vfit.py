@@ -1,4 +1,4 @@
-"""Trains the interim generator `vfit` on the dataset's own true middle frames."""
+"""Trains the interim generator `vfit` to make the dataset's own middle frames."""
 
 import logging
 
@@ -19,14 +19,15 @@ from tips.training.state import StateFolder, save_tensors
 def run(
     scale: str = "desk", root: str = "", device: str = "auto", threads: int = 1, trigger: str = ""
 ) -> None:
-    """Writes checkpoint.pt, train.jsonl and provenance.json of VFIT; continues after any kill.
+    """Writes checkpoint.pt, train.jsonl and provenance.json of VFIT; after any kill it continues.
 
     Args:
-        scale: name of a file of experiments/scales; its `vfit.training` says how.
-        root: dataset folder, where the scale leaves it open.
-        device: auto, cpu or cuda.
-        threads: of torch on the CPU; 0: one per core.
-        trigger: noted in provenance.json for the workflow.
+        scale: Takes the settings `vfit.training` of this file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        device: Runs on this device: cpu, cuda, or auto to choose.
+        threads: Sets the number of threads on the CPU; 0 is one per core.
+        trigger: Notes this text in provenance.json, by which the workflow knows what the training
+            was started for.
 
     Raises:
         ConfigError: the scale does not train VFIT.

@@ -1,4 +1,4 @@
-"""Says what stands behind a number, and whether each part of it is still what it was."""
+"""Tells what a number was computed from, and which parts of that have changed since."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ EXPERIMENTS = Path("experiments")
 
 
 class Asked(NamedTuple):
-    """What a question is about: runs of one variant, and the cell that shows them."""
+    """What a question is about: runs of one variant, and the cell of a table that shows them."""
 
     variant: str
     seeds: tuple[int, ...]
@@ -30,7 +30,7 @@ class Asked(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One run: its value and the links behind it."""
+    """One run: its value, and the links of the chain that the value was computed through."""
 
     seed: int
     value: float | None
@@ -41,18 +41,18 @@ class Run(NamedTuple):
 def run(what: str, scale: str = "desk", root: str = "", json: Path | None = None) -> None:
     """Shows the value of a variant, a run or a table's cell, and the chain behind it.
 
-    For each link the command says whether it is current, and otherwise which file of the code,
-    which key of the configuration or which input changed since it was made; then the command that
-    makes it again.
+    A link of the chain is a training, predictions or metrics. For each link the stage says whether
+    it is current, or else which file of the code, which key of the configuration or which input
+    changed since it was made. It ends with the command that makes everything current again.
 
     Args:
-        what: a variant (`tips`), a run (`tips/seed-0`) or a cell of a table (`II (e)`).
-        scale: name of a file of experiments/scales.
-        root: dataset folder, where the scale leaves it open.
-        json: a file that gets everything as JSON; none without it.
+        what: Names a variant (`tips`), a run (`tips/seed-0`) or a cell of a table (`II (e)`).
+        scale: Takes the study of this scale, a file of experiments/scales.
+        root: Sets the dataset folder if the scale has none.
+        json: Also writes the answer to this file, as json.
 
     Raises:
-        ConfigError: nothing of that name.
+        ConfigError: nothing has that name.
         RecordError: a record of a run is malformed.
     """
     study = load_study(scale, EXPERIMENTS, root or None)
@@ -69,7 +69,16 @@ def run(what: str, scale: str = "desk", root: str = "", json: Path | None = None
 
 
 def question(what: str, study: Study, tables: Tables) -> Asked:
-    """Finds out what is asked about. Raises ConfigError naming what is near."""
+    """Finds out what is asked about.
+
+    Args:
+        what: a variant, a run or a cell, as the user wrote it.
+        study: the scale with its variants.
+        tables: the published tables, whose rows name variants.
+
+    Raises:
+        ConfigError: nothing has that name; the message names what is similar.
+    """
     boxes = study.scale.evaluation.boxes
     head, _, rest = what.strip().partition(" ")
     cell = _cell(head, rest.strip(" ()"), tables) if rest else None
@@ -90,7 +99,7 @@ def question(what: str, study: Study, tables: Tables) -> Asked:
 
 
 def _cell(roman: str, key: str, tables: Tables) -> tuple[Table, Row] | None:
-    """The row of a table by its printed number; None where no table is called so."""
+    """Finds the row of a table by its printed number; gives None if no table is called so."""
     table = next((t for t in tables.tables if roman in (t.roman, t.name)), None)
     if table is None:
         return None
@@ -121,7 +130,7 @@ def _run(judge: Judge, asked: Asked, seed: int) -> Run:
 
 
 def _whole(links: Sequence[Link]) -> State:
-    """A run without a value is missing or failed; one with a value is current only as a whole."""
+    """Gives the state of a run. It is current only if every link behind its value is current."""
     if links[0].state == "missing":
         return "failed" if any(link.state == "failed" for link in links) else "missing"
     return "current" if all(link.state == "current" for link in links) else "stale"
@@ -130,7 +139,7 @@ def _whole(links: Sequence[Link]) -> State:
 def _answer(
     what: str, asked: Asked, study: Study, paths: Paths, found: Sequence[Run]
 ) -> dict[str, Any]:
-    """Everything that is known, as JSON holds it."""
+    """Gathers everything that is known, in the form of the JSON file."""
     values = [run.value for run in found if run.value is not None]
     links = [link for run in found for link in run.links]
     shown = None
@@ -156,7 +165,7 @@ def _answer(
 
 
 def _shown(cell: tuple[Table, Row], paths: Paths) -> str | None:
-    """The cell as the table's file has it; None where there is no such file or row."""
+    """Reads the cell from the table's file; gives None if there is no such file or row."""
     table, row = cell
     sheet = next(sheet for sheet in SHEETS if sheet.stem == f"table-{table.name}")
     if not sheet.file(paths).is_file():
@@ -165,7 +174,7 @@ def _shown(cell: tuple[Table, Row], paths: Paths) -> str | None:
 
 
 def _state(found: Sequence[Run]) -> State:
-    """Partial where some runs have a value and others have none."""
+    """Gives the state of all runs: partial if some have a value and others have none."""
     states = [run.state for run in found]
     absent = [state for state in states if state in ("missing", "failed")]
     if absent and len(absent) < len(states):
@@ -174,7 +183,7 @@ def _state(found: Sequence[Run]) -> State:
 
 
 def parent_difference(study: Study, name: str) -> list[str]:
-    """What a variant changes in the experiment that its file extends, key by key."""
+    """Lists what a variant changes in the experiment that its file extends, key by key."""
     if name not in study.variants or not study.variants[name].parent:
         return []
     parent = study.variants.get(study.variants[name].parent)
@@ -208,7 +217,8 @@ def _as_json(run: Run) -> dict[str, Any]:
     }
 
 
-# Of a link's record, beside the code that is compared.
+# Keys of a link's record that the JSON file repeats. The code is left out: what changed in it is
+# listed already.
 RECORDED = (
     *("seed", "commit", "dirty", "config_digest", "data_digest", "inputs", "input_digests"),
     *("code_digest", "device", "kernels", "precision", "machine", "vector_extensions"),
@@ -217,13 +227,13 @@ RECORDED = (
 
 
 def _command(state: State, found: Sequence[Run], scale: str, root: str) -> str:
-    """What makes it current again; "" where it is."""
+    """Gives the command that makes everything current again; empty if it is current."""
     if state == "current":
         return ""
     trained = [link for run in found for link in run.links if link.name.startswith(("tr", "b"))]
     keys = [f"scale={scale}"] if scale != "desk" else []
     keys += [f"root={shlex.quote(root)}"] if root else []
-    # A training of other code is made again only where that is asked for.
+    # The workflow trains again for newer code only if it is told so.
     keys += (
         ["stale=retrain"] if any(link.state == "stale" and link.code for link in trained) else []
     )
@@ -258,7 +268,7 @@ def _show(answer: Mapping[str, Any], asked: Asked, found: Sequence[Run]) -> None
 
 
 def _lines(link: Link) -> list[str]:
-    """A link in words."""
+    """Describes a link in lines of text."""
     found = [f"{link.name}: {link.state}{f': {link.words}' if link.words else ''} ({link.file})"]
     found += [f"  {key}" for key in link.keys]
     if link.proof is not None:

@@ -1,1 +1,1 @@
-"""Measured runs beside the printed numbers, as typed tables; no torch."""
+"""Makes the tables of a study from tables.yaml and from its runs, without torch."""

@@ -1,4 +1,4 @@
-"""Tables II, III, IV and VII: the paper's ablations, row for row."""
+"""Makes Tables II, III, IV and VII, the paper's ablations, row for row."""
 
 from tips.tables import markdown
 from tips.tables.compared import Line, comparison, lines, table_sheet
@@ -9,7 +9,7 @@ NOTED = "\nWhere the paper contradicts itself or leaves something open:\n\n"
 
 
 def heading(table: Table) -> str:
-    """What a reader needs before the rows: the dataset of the printed ones, and the baseline."""
+    """Says what a reader needs before the rows: the dataset of printed ones, and the baseline."""
     parts = [f"Published on {table.dataset}."] if table.dataset else []
     if table.baseline:
         parts.append(f"Gains are over `{table.baseline}`, intervals are 95 %.")
@@ -17,12 +17,12 @@ def heading(table: Table) -> str:
 
 
 def noted(table: Table) -> str:
-    """The notes of tables.yaml under their heading; "" where there are none."""
+    """Gives the notes of tables.yaml under their heading; "" if there are none."""
     return NOTED + markdown.bullets(table.notes) if table.notes else ""
 
 
 def title(table: Table) -> str:
-    """Of the table's section."""
+    """Gives the title of the table's section."""
     return f"Table {table.roman}: {table.title.lower()}"
 
 

@@ -1,4 +1,7 @@
-"""Typed cells: what a number is where there is none, and how cells become text and come back."""
+"""Cells with types: a number, or the reason why there is none.
+
+Cells are written as text into CSV files, and read back from them.
+"""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,13 +11,13 @@ from typing import Annotated, Any, Final, NamedTuple, TypeGuard
 
 
 class Absent(StrEnum):
-    """Why a cell holds no number."""
+    """The reason why a cell holds no number."""
 
-    NONE = ""  # none is due
-    MISSING = "missing"  # it should exist, and was not made yet
-    FAILED = "failed"  # what makes it ended with an error
-    UNKNOWN = "unknown"  # nothing fixes it
-    UNDEFINED = "-"  # the dataset does not say what it would be
+    NONE = ""  # no number belongs there
+    MISSING = "missing"  # the number was not made yet
+    FAILED = "failed"  # the run that makes it ended with an error
+    UNKNOWN = "unknown"  # it cannot be computed from the runs that exist
+    UNDEFINED = "-"  # the dataset lacks the annotations that it needs
 
 
 Value = float | Absent
@@ -22,17 +25,17 @@ NUMBERLESS: Final = (Absent.MISSING, Absent.FAILED, Absent.UNKNOWN)
 
 
 class Codec(NamedTuple):
-    """How a column's values are written, and read back."""
+    """How a column's values are written as text and read back."""
 
     write: Callable[[Any], str]
     read: Callable[[str], Any]
 
 
 class Spread(NamedTuple):
-    """How a mapping is written: every key is a column of its own, behind a prefix.
+    """How a mapping is written: every key is a column of its own, whose name starts with `prefix`.
 
-    `keys` are those that are read back; None: the columns differ from table to table, and nobody
-    reads them.
+    `keys` are the columns that are read back. With None nothing is read back, because the columns
+    differ from table to table.
     """
 
     prefix: str
@@ -41,29 +44,35 @@ class Spread(NamedTuple):
 
 
 def known(value: Value) -> TypeGuard[float]:
-    """Whether a cell holds a number."""
+    """Tells whether a cell holds a number."""
     return not isinstance(value, Absent)
 
 
 def value_of(number: float | None, absent: Absent = Absent.NONE) -> Value:
-    """A number, or why there is none; NaN is none."""
+    """Gives the number, or the reason why there is none; NaN counts as none."""
     return absent if number is None or math.isnan(number) else number
 
 
 def rounded(value: Value, digits: int = 2, sign: str = "") -> str:
-    """A value as cells show it: a fixed number of decimals, never "-0.00"."""
+    """Writes a value as cells show it, never as "-0.00".
+
+    Args:
+        value: a number, or the reason why there is none.
+        digits: the number of decimals.
+        sign: "+" to write the sign of positive numbers as well.
+    """
     if not known(value):
         return str(value)
     return f"{round(value, digits) + 0.0:{sign}.{digits}f}"
 
 
 def plain(value: Value) -> str:
-    """A level with two decimals."""
+    """Writes a level with two decimals."""
     return rounded(value)
 
 
 def signed(value: Value) -> str:
-    """A difference with its sign and two decimals."""
+    """Writes a difference with its sign and two decimals."""
     return rounded(value, sign="+")
 
 
@@ -84,7 +93,7 @@ def _optional(value: int | None) -> str:
 
 
 def number(printed: str) -> Decimal | None:
-    """A printed cell as an exact number; None for "-", "" and words."""
+    """Reads a printed cell as an exact number; gives None for "-", "" and words."""
     try:
         return Decimal(printed)
     except InvalidOperation:
@@ -92,7 +101,7 @@ def number(printed: str) -> Decimal | None:
 
 
 def digits(count: int) -> Codec:
-    """Numbers with a fixed count of decimals."""
+    """Gives the codec of numbers with this many decimals."""
     return Codec(lambda value: rounded(value, count), _value)
 
 

@@ -1,4 +1,4 @@
-"""What the paper concludes, row against row: its difference, ours, and whether it shows."""
+"""Compares pairs of rows as the paper does: its difference, ours, and whether ours agrees."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class ClaimRow(Row):
 
     @property
     def said(self) -> str:
-        """The conclusion; whose the other network is, where it is none of ours."""
+        """The conclusion; it names the origin of the other network if that is not ours."""
         written_again = self.than_origin.startswith("re-implemented,")
         return f"{self.claim} ({self.than_origin})" if written_again else self.claim
 
@@ -75,7 +75,7 @@ def _fill(found: Collected) -> list[ClaimRow]:
 
 
 def _difference(ours: str, other: str) -> str:
-    """Of two printed numbers, with one decimal; "" where either is none."""
+    """Subtracts two printed numbers, with one decimal; gives "" if one of them is missing."""
     first, second = number(ours), number(other)
     return "" if first is None or second is None else f"{first - second:+.1f}"
 

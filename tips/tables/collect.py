@@ -1,4 +1,4 @@
-"""Everything that the tables are made from, read run by run from what `evaluate` wrote."""
+"""Collects everything that tables are made from, run by run, as `evaluate` wrote it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -22,10 +22,7 @@ Progress = Callable[[Iterable[RunFile]], Iterable[RunFile]]
 
 
 class Collected(NamedTuple):
-    """A measured study. The lists hold one entry per seed that exists.
-
-    `between` holds the errors of synthesized poses by their time, all seeds under each other.
-    """
+    """A measured study."""
 
     study: Study
     paths: Paths
@@ -36,11 +33,11 @@ class Collected(NamedTuple):
     scored: Mapping[tuple[Group, int], Scored]
 
     def metrics(self, group: Group) -> list[Metrics]:
-        """The metrics of every seed of a group that exists."""
+        """Gives the metrics of a group, one entry per seed that was measured."""
         return [one.metrics for (owner, _), one in self.scored.items() if owner == group]
 
     def between(self, group: Group) -> dict[float, InBetween]:
-        """Errors of a group's synthesized poses by time, those of all its seeds together."""
+        """Gives the errors of a group's synthesized poses by their time, of all seeds together."""
         seeds = [one.between for (owner, _), one in self.scored.items() if owner == group]
         times = sorted({time for seed in seeds for time in seed})
         return {time: _together([seed[time] for seed in seeds if time in seed]) for time in times}
@@ -54,15 +51,15 @@ def collect(
     remembered: Points,
     progress: Progress = iter,
 ) -> Collected:
-    """Reads every run that was measured; one whose files are damaged is a failed run.
+    """Reads every run that was measured; one whose files are damaged counts as failed.
 
     Args:
         study: the scale with its variants.
-        paths: of the study.
-        tables: which predictors without a network there are.
-        judge: says which runs are stale; None: none is called so.
-        remembered: scores that an earlier seed variance was pooled from.
-        progress: wraps the loop over runs.
+        paths: the paths of the study.
+        tables: the published tables, which name the predictors without a network.
+        judge: tells which runs are stale; None calls no run stale.
+        remembered: the scores that an earlier seed variance was pooled from.
+        progress: wraps the loop over runs, to show progress.
     """
     annotations = records.read(Annotations, paths.annotations("val"))
     files, scored = [], {}
@@ -81,7 +78,7 @@ def collect(
 
 
 def _open(file: RunFile) -> RunFile | Scored:
-    """Reads one run; a run that cannot be read comes back as its (failed) file."""
+    """Reads one run; a run that cannot be read is given back as failed."""
     if file.state in ("missing", "failed"):
         return file
     try:

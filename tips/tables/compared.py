@@ -1,4 +1,4 @@
-"""Rows that stand beside a printed number: ours, with its gain over a baseline and its interval."""
+"""Makes rows beside printed ones: our number, its gain over a baseline, and the interval."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -43,20 +43,20 @@ COMPARED = (
     "over concat-wide",
 )
 COMPARED_ALIGN = "llrrrll"
-ORIGIN = "network"  # head of the column that says whose a row's network is
+ORIGIN = "network"  # the column that tells whose network a row shows
 
 
 class Gain(NamedTuple):
-    """A difference with its interval, and what the interval says."""
+    """A difference with its interval, and the verdict that follows from the interval."""
 
     value: Value
     low: Value
     high: Value
-    verdict: str  # above, below, not separable; "" where there is no difference
+    verdict: str  # above, below, not separable; "" if there is no difference
 
     @property
     def text(self) -> str:
-        """As pages print it; the word that stands for it where there is none."""
+        """The gain as pages print it, or the word that stands for it if there is none."""
         if not known(self.value):
             return str(self.value)
         if not known(self.low):
@@ -77,7 +77,7 @@ class Line(Row):
 
     row: str
     label: str
-    variant: str  # "" where the row is quoted only
+    variant: str  # "" if the row is only quoted
     paper: str  # as printed
     ours: Level
     sd: Level
@@ -99,22 +99,22 @@ class Line(Row):
 
     @property
     def gain(self) -> Gain:
-        """Over the row's baseline."""
+        """The gain over the row's baseline."""
         return Gain(self.gain_ours, self.low, self.high, self.verdict)
 
     @property
     def wide(self) -> Gain:
-        """Over the capacity control, inside the temporal family."""
+        """The gain over the capacity control, for variants that see several frames."""
         return Gain(self.gain_wide, self.low_wide, self.high_wide, self.verdict_wide)
 
     @property
     def measured(self) -> bool:
-        """Whether there is a number of ours."""
+        """Whether the row has a number of ours."""
         return known(self.ours)
 
     @property
     def shown(self) -> str:
-        """Our number with its deviation and seeds, and its status where that is not `done`."""
+        """Our number with its deviation and seeds, and its status unless that is `done`."""
         if self.status == "published":
             return "published only"
         score = shown_score(self.ours, self.sd, self.n_seeds, self.status)
@@ -122,14 +122,14 @@ class Line(Row):
 
     @property
     def reading(self) -> str:
-        """What the interval says about the paper's gain, or about the sign where it has none."""
+        """What the interval says about the paper's gain, or about the sign if none is printed."""
         if self.verdict not in ("above", "below") or self.gain_paper is None:
             return self.verdict
         return READINGS[self.verdict, self.gain_paper > 0]
 
     @property
     def read_gain(self) -> str:
-        """The gain with that reading."""
+        """The gain, with what its interval says about the paper's."""
         return f"{self.gain.text} {self.reading}".strip()
 
     @property
@@ -139,7 +139,7 @@ class Line(Row):
 
     @property
     def printed_gain(self) -> str:
-        """The paper's own gain; "" where it prints none."""
+        """The paper's own gain; "" if it prints none."""
         return self.cells()["gain_paper"]
 
 
@@ -147,18 +147,18 @@ L = TypeVar("L", bound=Line)
 
 
 def key(name: str) -> str:
-    """A row's key as the paper prints it: single letters in brackets."""
+    """Writes a row's key as the paper prints it: single letters are in brackets."""
     return f"({name})" if len(name) == 1 and name.isalpha() else name
 
 
 def shown_score(value: Value, sd: Value, seeds: int | None, status: Status) -> str:
-    """A number with its deviation and seeds, and its status where that is not `done`.
+    """Writes a number with its deviation and seeds, and its status unless that is `done`.
 
     Args:
-        value: mean over seeds.
-        sd: deviation between them.
-        seeds: how many there are.
-        status: of the row.
+        value: the mean over seeds.
+        sd: the standard deviation between seeds.
+        seeds: the number of seeds.
+        status: the status of the row.
     """
     if not known(value):
         return str(value)
@@ -167,7 +167,7 @@ def shown_score(value: Value, sd: Value, seeds: int | None, status: Status) -> s
 
 
 def verdict(gain: Interval) -> str:
-    """What an interval says: "above", "below" or "not separable"."""
+    """Tells what an interval means: "above", "below" or "not separable"."""
     if not gain.separable:
         return "not separable"
     return "above" if gain.difference > 0 else "below"
@@ -176,13 +176,13 @@ def verdict(gain: Interval) -> str:
 def gain_of(
     results: Results, group: Group | None, baseline: Group | None, failed: bool = True
 ) -> Gain:
-    """A gain over another group; a word where it should exist and does not.
+    """Computes the gain of one group over another; gives a word if a run for it is missing.
 
     Args:
-        results: of the study.
-        group: whose gain; None: no gain is due.
-        baseline: over which; None: no gain is due.
-        failed: whether a failed run is told from a missing one.
+        results: the results of the study.
+        group: the group whose gain is computed; with None no gain is due.
+        baseline: the group that it is compared with; with None no gain is due.
+        failed: whether failed runs get another word than missing ones.
     """
     if group is None or baseline is None:
         return Gain(Absent.NONE, Absent.NONE, Absent.NONE, "")
@@ -203,7 +203,7 @@ def lines(table: Table, found: Collected) -> list[Line]:
 
 
 def extended(kind: type[L], line: Line, **more: Any) -> L:
-    """A line with the columns that only one table has."""
+    """Makes a line of a kind with more columns, which only one table has."""
     return kind(**{field.name: getattr(line, field.name) for field in fields(line)}, **more)
 
 
@@ -246,7 +246,7 @@ def _line(table: Table, row: Printed, found: Collected) -> Line:
 
 
 def group_of(row: Printed, study: Study) -> Group | None:
-    """The runs that a printed row stands beside; None where it is quoted only."""
+    """Finds the runs that belong beside a printed row; gives None if the row is only quoted."""
     if row.variant is None:
         return None
     usual = study.scale.evaluation.boxes
@@ -258,14 +258,14 @@ def _word(status: Status) -> Absent:
 
 
 def _temporal(variant: str, study: Study) -> bool:
-    """Whether a variant sees more than one frame and is not the capacity control itself."""
+    """Tells whether a variant sees more than one frame and is not the capacity control itself."""
     if variant == CAPACITY_CONTROL or variant not in study.variants:
         return False
     return len(study.variants[variant].experiment.window) > 1
 
 
 def _note(group: Group | None, results: Results) -> str:
-    """What a reader must know about the cell beside its status."""
+    """Says what a reader must know about the cell beside its status."""
     if group is None:
         return ""
     if group not in results.groups:
@@ -277,7 +277,7 @@ def _note(group: Group | None, results: Results) -> str:
 
 
 def comparison(rows: Sequence[Line]) -> Shown:
-    """Rows under the heads COMPARED, and whose network each is where they are not all ours."""
+    """Writes rows under the heads COMPARED; origins are a column unless all networks are ours."""
     cells = [compared(row) for row in rows]
     if all(row.origin == "ours" or row.variant == BACKBONE for row in rows):
         return Shown(COMPARED, cells, COMPARED_ALIGN)
@@ -287,7 +287,7 @@ def comparison(rows: Sequence[Line]) -> Shown:
 
 
 def compared(row: Line) -> list[str]:
-    """One row under the heads COMPARED."""
+    """Writes one row under the heads COMPARED."""
     return [
         row.key,
         row.label,
@@ -300,7 +300,7 @@ def compared(row: Line) -> list[str]:
 
 
 def caption(name: str) -> Callable[[Collected], str]:
-    """The caption of a table of tables.yaml."""
+    """Gives a function that writes the caption of a table of tables.yaml."""
 
     def of(found: Collected) -> str:
         table = found.tables.table(name)
@@ -315,13 +315,13 @@ def table_sheet(
     fill: Callable[[Table, Collected], Sequence[L]],
     section: Callable[[Page], Section] | None,
 ) -> Sheet[L]:
-    """A table of tables.yaml whose rows are compared.
+    """Makes the sheet of a table of tables.yaml whose rows are compared.
 
     Args:
-        name: of the table, as tables.yaml has it.
-        kind: of its rows.
-        fill: makes them from the printed table and the measured study.
-        section: its part of the report.
+        name: the name of the table in tables.yaml.
+        kind: the type of its rows.
+        fill: makes the rows from the printed table and the measured study.
+        section: writes its part of the report; None if another table's section shows it.
     """
     return Sheet(
         f"table-{name}",

@@ -1,4 +1,4 @@
-"""Our controls (Table C), and the variants of the study that no table names."""
+"""Makes Table C, our controls, and a table of the variants that no other table names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ NAME = "C"
 
 
 def your_variants(tables: Tables, study: Study) -> Table:
-    """A table of every variant of the study that the project's own tables have no use for.
+    """Makes a table of every variant of the study that the project's own tables do not need.
 
-    They use what they name, and the stage one of what they name.
+    A table needs the variants that it names, and the stages one of these.
     """
     named = tables.named & study.variants.keys()
     seconds = [name for name in named if not study.variants[name].experiment.first_stage]
@@ -80,7 +80,7 @@ def _section(page: Page) -> Section:
 
 
 def _own(rows: Sequence[Line]) -> str:
-    """Rows that the paper does not have: without its columns."""
+    """Writes rows that the paper does not have, without the paper's columns."""
     header, cells, align = comparison(rows)
     kept = [index for index, head in enumerate(header) if "paper" not in head]
     return markdown.table(

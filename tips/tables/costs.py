@@ -1,4 +1,4 @@
-"""The records of `tips cost`: what every network costs, and how fast some were."""
+"""Reads the records of `tips cost`: what every network costs, and the times that were measured."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -12,12 +12,12 @@ S = TypeVar("S", bound=Source)
 
 
 def read_costs(path: Path) -> list[Cost]:
-    """Reads the record of `tips cost`; empty where there is none. Raises RecordError."""
+    """Reads the record of `tips cost`; it is empty without a file. Raises RecordError."""
     return _read(Cost, path, "run `tips cost` again")
 
 
 def read_timed(path: Path) -> list[Timed]:
-    """Reads the times of `tips cost --measure`; empty where there are none. Raises RecordError."""
+    """Reads the times of `tips cost --measure`; empty without a file. Raises RecordError."""
     return _read(Timed, path, "delete it, or run `tips cost --measure`")
 
 

@@ -1,4 +1,4 @@
-"""Table V and Fig. 4: the number of part groups, and what it does to every part."""
+"""Makes Table V and Fig. 4: the number of part groups, and its effect on every part."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class GroupsLine(Line):
     """A row of Table V."""
 
     groups: int
-    joints: str  # of every group
-    ARI: Level  # agreement of the data-driven groups of that count
+    joints: str  # the joints of every group
+    ARI: Level  # adjusted Rand index of these groups and the data-driven ones
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class PartRow(Row):
     """One part at one number of groups, mean over seeds, percent."""
 
     groups: int
-    part: str  # "Mean": the mean of the seven
+    part: str  # "Mean" is the mean of the seven parts
     oks: Level
     ap: Level
-    n: int  # seeds
+    n: int  # number of seeds
     status: Status
 
 
@@ -61,7 +61,7 @@ def _parts(found: Collected) -> list[PartRow]:
         group = Group(str(row.variant), found.study.scale.evaluation.boxes)
         status = found.results.status(group)
         seeds = [one for one in found.metrics(group) if one.oks is not None]
-        word = Absent.FAILED if status == "failed" else Absent.MISSING  # JHMDB's have no OKS
+        word = Absent.FAILED if status == "failed" else Absent.MISSING  # runs on JHMDB have no OKS
         for part in (*skeleton.COLUMNS, MEAN):
             oks, ap = (value_of(_mean(values), word) for values in _of_part(seeds, part))
             made.append(PartRow(int(row.printed[0]), part, oks, ap, len(seeds), status))
@@ -69,7 +69,7 @@ def _parts(found: Collected) -> list[PartRow]:
 
 
 def _of_part(seeds: Sequence[Metrics], part: str) -> tuple[Scores, Scores]:
-    """OKS and AP of one part in every seed."""
+    """Gives OKS and AP of one part in every seed."""
     if part == MEAN:
         oks = [one.oks.mean if one.oks else None for one in seeds]
         return oks, [_mean(list(one.columns.values())) for one in seeds]
@@ -78,7 +78,7 @@ def _of_part(seeds: Sequence[Metrics], part: str) -> tuple[Scores, Scores]:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """None where any is."""
+    """Gives the mean, or None if any value is None."""
     present = [value for value in values if value is not None]
     return sum(present) / len(present) if present and len(present) == len(values) else None
 
@@ -96,7 +96,7 @@ def _section(page: Page) -> Section:
 
 
 def numbers(rows: Sequence[PartRow]) -> str:
-    """Fig. 4's numbers as a table: OKS / AP per part and N."""
+    """Writes Fig. 4's numbers as a table: OKS / AP per part and N."""
     counts = list(dict.fromkeys(row.groups for row in rows))
     value = {(row.groups, row.part): row for row in rows}
     cells = []

@@ -1,4 +1,4 @@
-"""PSNR of the interim frames of every generator, and what they are worth to the model."""
+"""Shows the PSNR of every generator's interim frames, and their effect on the model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def _section(page: Page) -> Section:
 
 
 def surpassed(rows: Sequence[PsnrRow], study: Study) -> str:
-    """A warning where another generator comes nearer to the true frames than the study's own."""
+    """Warns if another generator comes nearer to the true frames than the study's own."""
     full = study.variants.get(FULL)
     own = full.experiment.interim_frames if full else ""
     reached = {row.generator: row.psnr for row in rows if row.split == "val" and known(row.psnr)}

@@ -1,4 +1,4 @@
-"""Table I, ours: the full model on interim frames of every quality, beside their PSNR."""
+"""Makes our Table I: the full model on interim frames of every quality, beside their PSNR."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,15 @@ from tips.tables.published import Table
 from tips.tables.sheet import Page
 
 NAME = "I"
-TRUE = "true"  # the generator that is the truth itself
+TRUE = "true"  # the generator that gives true in-between frames
 
 
 @dataclass(frozen=True)
 class WorthLine(OverLine):
     """A row of Table I."""
 
-    generator: str  # that its experiment asks for; "" for none
-    psnr: Level  # of its frames of the validation split, dB
+    generator: str  # the generator of the row's experiment; "" for none
+    psnr: Level  # dB, of the generator's frames of the validation split
 
 
 def _fill(table: Table, found: Collected) -> list[WorthLine]:
@@ -35,7 +35,7 @@ def _fill(table: Table, found: Collected) -> list[WorthLine]:
 
 
 def _psnr(generator: str, paths: Paths) -> Value:
-    """Absent where there are no frames, or none to compare them with."""
+    """Gives the PSNR; absent if there are no frames, or no true ones to compare them with."""
     if not generator:
         return Absent.NONE
     found = sources.read_if_present(sources.Psnr, paths.interim(generator) / "psnr.json")
@@ -45,7 +45,7 @@ def _psnr(generator: str, paths: Paths) -> Value:
 
 
 def part(page: Page) -> str:
-    """The table under its heading, inside the section on interim frames."""
+    """Writes the table under its heading, for the section on interim frames."""
     table, rows = page.tables.table(NAME), page.of(INTERIM_WORTH)
     header = (
         *("interim frame", "generator", "PSNR, dB", "paper", "ours ± sd (seeds)"),

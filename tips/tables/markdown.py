@@ -1,4 +1,4 @@
-"""Small pieces of Markdown."""
+"""Writes small pieces of Markdown."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,12 +6,13 @@ ALIGN = {"l": ":---", "r": "---:", "c": ":---:"}
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:
-    """A Markdown table.
+    """Writes a Markdown table.
 
     Args:
-        header: column heads.
-        rows: cells, as text.
-        align: one letter of l, r, c per column; the last one goes on. Left when empty.
+        header: the heads of the columns.
+        rows: the cells, as text.
+        align: one letter of l, r, c per column; the last one holds for all further columns. Empty
+            aligns all to the left.
     """
     letters = (align or "l").ljust(len(header), (align or "l")[-1])[: len(header)]
     lines = [_row(header), _row([ALIGN[letter] for letter in letters])]
@@ -20,28 +21,28 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "")
 
 
 def bullets(items: Iterable[str]) -> str:
-    """A bulleted list."""
+    """Writes a bulleted list."""
     return "".join(f"- {item}\n" for item in items)
 
 
 def folded(summary: str, body: str) -> str:
-    """A part that opens on a click."""
+    """Writes a part that opens on a click."""
     return f"<details><summary>{summary}</summary>\n\n{body}\n</details>\n"
 
 
 def image(caption: str, file: str) -> str:
-    """A picture with its caption under it."""
+    """Writes a picture with its caption under it."""
     words = caption.replace("[", "(").replace("]", ")")
     return f"![{words}]({file})\n\n*{words}*\n"
 
 
 def code(text: str) -> str:
-    """Inline code."""
+    """Writes inline code."""
     return f"`{text}`"
 
 
 def link(text: str, target: str) -> str:
-    """A link."""
+    """Writes a link."""
     return f"[{text}]({target})"
 
 

@@ -1,4 +1,4 @@
-"""Table M: every method under the same conditions, beside what its printed number suggests."""
+"""Makes Table M: every method trained under the same conditions, beside its printed number."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -26,7 +26,7 @@ from tips.tables.sheet import Page, Section
 
 NAME = "M"
 BOXES = {"gt": "annotated", "detected": "detected"}
-# Parts of an experiment that no row may have to itself, but the backbone's own training.
+# Parts of an experiment that are the same in all rows. Only the backbone's training differs.
 # Paper: DSTA trains with AdamW 5e-5 for 20 epochs at 256 x 192; here: the schedule and the crop of
 # every second stage, because the table compares models under the same conditions.
 SHARED = ("crop", "backbone", "augmentation", "training")
@@ -34,7 +34,7 @@ SHARED = ("crop", "backbone", "augmentation", "training")
 
 @dataclass(frozen=True)
 class OverLine(Line):
-    """A row that the full model's gain over it stands beside."""
+    """A row, with the full model's gain over it."""
 
     last: ClassVar = ("tips_gain", "tips_low", "tips_high", "tips_verdict", *Line.last)
 
@@ -45,7 +45,7 @@ class OverLine(Line):
 
     @property
     def tips(self) -> Gain:
-        """The full model over this row."""
+        """The gain of the full model over this row."""
         return Gain(self.tips_gain, self.tips_low, self.tips_high, self.tips_verdict)
 
 
@@ -53,15 +53,15 @@ class OverLine(Line):
 class MethodLine(OverLine):
     """A row of Table M."""
 
-    frames: Count  # of the window
+    frames: Count  # number of frames of the window
     parameters: Parameters
-    head_parameters: Parameters  # beside the backbone's
-    gain_on_boxes: PrintedGain  # over what others print of the baseline on their boxes
-    tips_paper: PrintedGain  # the printed full model over the printed row
+    head_parameters: Parameters  # those beside the backbone's
+    gain_on_boxes: PrintedGain  # over the baseline as others print it, on the boxes of this row
+    tips_paper: PrintedGain  # gain of the printed full model over the printed row
 
 
 def full_over(row: Printed, found: Collected) -> dict[str, object]:
-    """The full model's gain over a row, under the names of OverLine's columns."""
+    """Gives the full model's gain over a row, by the names of OverLine's columns."""
     group = group_of(row, found.study)
     full = None
     if group is not None and group.variant != FULL:
@@ -102,14 +102,14 @@ def _fill(table: Table, found: Collected) -> list[MethodLine]:
 
 
 def _parameters(variant: str, paths: Paths) -> int | Absent:
-    """Of a whole network with its backbone, from the record of its first run."""
+    """Counts a whole network with its backbone, from the record of its first run."""
     file = paths.run(variant, "0") / "provenance.json"
     found = sources.read_if_present(sources.Provenance, file)
     return Absent.MISSING if found is None else found.parameters
 
 
 def _section(page: Page) -> Section:
-    """The table as a reader wants it, and what equal conditions are."""
+    """Writes the table, and which conditions are equal."""
     table, rows = page.tables.table(NAME), page.of(METHODS)
     baseline = next(table.paper(row) for row in table.rows if row.variant == table.baseline)
     header = (
@@ -152,12 +152,12 @@ def _joined(*parts: str) -> str:
 
 
 def learned_middles(study: Study) -> bool:
-    """Whether the generator `vfit` was trained on this study's own middle frames."""
+    """Tells whether the generator `vfit` was trained on this study's own middle frames."""
     return study.scale.vfit is not None and study.scale.vfit.training is not None
 
 
 def conditions(table: Table, study: Study) -> list[str]:
-    """What is equal for all rows, read from their configuration, and every row that departs."""
+    """Says what is equal for all rows, by their configuration, and names every row that departs."""
     if FULL not in study.variants:
         return [f"`{FULL}` is none of this scale's rows, so no setting was compared with its own."]
     scale = study.scale
@@ -179,7 +179,7 @@ def conditions(table: Table, study: Study) -> list[str]:
 
 
 def _interim(study: Study) -> list[str]:
-    """What the full model's interim frames are made by, and what that has learned from."""
+    """Says what makes the full model's interim frames, and from what that has learned."""
     full = study.variant(FULL).experiment
     if full.interim_frames is None:
         return []
@@ -197,7 +197,7 @@ def _interim(study: Study) -> list[str]:
 
 
 def departures(table: Table, study: Study) -> dict[str, list[str]]:
-    """Rows whose configuration is not the full model's in a part that all share, and the parts."""
+    """Names rows whose configuration is not the full model's in a SHARED part, and the parts."""
     full = study.variant(FULL).experiment
     found = {}
     for row in table.rows:
@@ -210,7 +210,7 @@ def departures(table: Table, study: Study) -> dict[str, list[str]]:
 
 
 def _difference(part: str, own: Experiment, full: Experiment) -> str:
-    """A part with the values of its own that it has, such as `training (epochs 99)`; "" if none."""
+    """Names a part with its own values, such as `training (epochs 99)`; "" if none differs."""
     mine, common = (dict(getattr(one, part)) for one in (own, full))
     apart = [f"{key} {value}" for key, value in mine.items() if value != common[key]]
     return f"{part} ({', '.join(apart)})" if apart else ""

@@ -1,4 +1,4 @@
-"""Which networks are counted at the paper's size: those that a table names."""
+"""Chooses the networks that are counted at the paper's size: those that a table names."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,29 +8,29 @@ from tips.config.scale import Release
 from tips.tables.published import Tables, load_tables
 
 SCALE = "paper"
-RELEASE: Release = "posetrack17"  # Table VIII's set: with it the table's rows name their variants
-ADDED = "full-size"  # folder of the variants of Tables VIII-X: their stages one are counted too
-TIMED = ("6", "8")  # tables with a speed
-# What neither a network nor the memory of its training step depends on.
+RELEASE: Release = "posetrack17"  # Table VIII's dataset; only with it do its rows name variants
+ADDED = "full-size"  # folder of the variants of Tables VIII-X; their stages one are counted too
+TIMED = ("6", "8")  # tables that print a speed
+# Parts of an experiment that change neither the network nor the memory of its training step.
 FREE = {"augmentation", "training"}
 
 
 class Networks(NamedTuple):
-    """The study at the paper's size, and what is counted of it."""
+    """The study at the paper's size, and which of its networks are counted."""
 
     study: Study
     tables: Tables
-    names: tuple[str, ...]  # of all variants that are counted
-    timed: tuple[str, ...]  # those whose time may be taken
+    names: tuple[str, ...]  # the variants that are counted
+    timed: tuple[str, ...]  # the variants that may be timed
 
     @property
     def meaning(self) -> str:
-        """Changes with any network or its losses, and with nothing else."""
+        """A text that changes if any network or its losses change, and only then."""
         return digest({name: network(self.study.variant(name).experiment) for name in self.names})
 
     @property
     def modules(self) -> list[str]:
-        """The modules that the networks' own parts are in."""
+        """Lists the modules that hold the networks' own parts."""
         variants = [self.study.variant(name) for name in self.names]
         return sorted({part for one in variants for part in one.experiment.modules()})
 
@@ -45,13 +45,13 @@ def open_networks(experiments: Path) -> Networks:
 
 
 def _timed(tables: Tables) -> tuple[str, ...]:
-    """Variants of the tables with a speed."""
+    """Lists the variants of the tables that print a speed."""
     rows = [row for name in TIMED for row in tables.table(name).rows]
     return tuple(dict.fromkeys(row.variant for row in rows if row.variant))
 
 
 def network(experiment: Experiment) -> str:
-    """What a network's costs depend on; where points of a trajectory lie is no part of it."""
+    """Gives a text of all that a network's costs depend on; the times of its poses are left out."""
     found = {k: v for k, v in experiment.meaning().items() if k not in FREE}
     if experiment.points:
         found["synthesis"] = found["synthesis"] | {"points": len(experiment.points)}

@@ -1,4 +1,4 @@
-"""Peers from outside: networks that others trained on other data, beside our rows.
+"""Compares our rows with peers: networks that others trained on other data.
 
 A peer lacks some of the dataset's joints. So every row of this table, also ours, is matched and
 averaged over the joints that all peers have, as if nobody had annotated the others.
@@ -43,7 +43,7 @@ HOW = (
 
 @dataclass(frozen=True)
 class PeerRow(Row):
-    """A network of others or a row of ours, over the joints that all have, percent."""
+    """A peer or a row of ours, in percent, over the joints that all peers have."""
 
     last: ClassVar = ("mean", "sd", "n_seeds", "status", "scale")
 
@@ -70,13 +70,13 @@ class _Asked(NamedTuple):
 
 
 def fill(study: Study, paths: Paths, controls: Table, judge: Judge | None) -> list[PeerRow]:
-    """The peers and the rows of Table C, joint columns and their mean in percent.
+    """Makes the rows of the peers and of Table C: joint columns and their mean in percent.
 
     Args:
         study: the scale with its variants.
-        paths: of the study.
-        controls: Table C, whose rows on the usual boxes stand beside the peers.
-        judge: says which runs are stale; None: none is called so.
+        paths: the paths of the study.
+        controls: Table C, whose rows on the usual boxes are compared with the peers.
+        judge: tells which runs are stale; None calls no run stale.
 
     Raises:
         RecordError: annotations or predictions are malformed.
@@ -110,7 +110,16 @@ def _asked(study: Study, controls: Table) -> list[_Asked]:
 
 
 def common_ap(annotations: Annotations, predictions: Predictions, study: Study) -> Floats:
-    """AP (or PCK) of every joint that all peers have, (15,), percent; NaN for the other joints."""
+    """Computes AP (or PCK) of every joint that all peers have.
+
+    Args:
+        annotations: the annotated people.
+        predictions: the predictions of one network with one seed.
+        study: the scale, which tells the dataset's joints and its metric.
+
+    Returns:
+        Percent per joint (15,); NaN for the joints that a peer lacks.
+    """
     body = study.scale.dataset.body
     common = np.array([name in JOINTS for name in body.joints])
     of_boxes = study.scale.dataset.metric == "PCK"
@@ -124,7 +133,7 @@ def common_ap(annotations: Annotations, predictions: Predictions, study: Study) 
 
 
 def on_joints(clip: Clip, kept: Bools) -> Clip:
-    """A clip whose people, annotated and predicted, have the kept joints alone."""
+    """Gives a clip whose people, annotated and predicted, have only the joints `kept` (15,)."""
 
     def only(joints: Floats) -> Floats:
         return np.where(kept[:, None], joints, np.nan)
@@ -169,7 +178,7 @@ def _row(
 
 
 def _section(page: Page) -> Section:
-    """The words and the table; how to get it where the peers were not asked."""
+    """Writes the section; without a table it says how to get one."""
     asked = PEER_ROWS.file(page.paths).is_file()
     return Section("Peers from outside", _body(page) if asked else HOW)
 

@@ -1,4 +1,4 @@
-"""experiments/tables.yaml: every published row of Tables II-XI and the variant beside it."""
+"""Reads experiments/tables.yaml: every published row of Tables II-XI, and its variant here."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -15,26 +15,26 @@ from tips.tables.cells import number
 PARTS = tuple(skeleton.COLUMNS)
 TOTAL = "Total"
 Origin = Literal["published", "ours", "re-implemented", "re-implemented, MI surrogate"]
-ROUNDING = Decimal("0.1")  # of a total printed with one decimal, from columns with one decimal
+ROUNDING = Decimal("0.1")  # largest error of a total that is computed from rounded columns
 
 
 class Part(BaseModel):
-    """Base of every part of the file: frozen, unknown keys refused."""
+    """Base of every part of the file. Parts are frozen, and unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Row(Part):
-    """One row: what is printed in the paper, and what of ours fills it (null: quoted only)."""
+    """One row: what the paper prints, and the variant that fills it (null: only quoted)."""
 
     row: str
     label: str
     variant: str | None
     printed: tuple[str, ...]
     boxes: Literal["gt", "detected"] = "gt"
-    baseline: str | None = None  # overrides the table's
-    network: bool = True  # False: a predictor without training, no experiment file
-    elsewhere: str | None = None  # the variant of a row that this study's dataset leaves quoted
+    baseline: str | None = None  # replaces the table's
+    network: bool = True  # False for a predictor without training, which has no experiment file
+    elsewhere: str | None = None  # the row's variant, if it is only quoted for this study's dataset
 
 
 class Claim(Part):
@@ -46,17 +46,17 @@ class Claim(Part):
 
 
 class Table(Part):
-    """One table as printed."""
+    """One table as the paper prints it."""
 
     name: str
     roman: str
     title: str
     dataset: str | None
-    release: Release | None = None  # the set that rows of ours must be measured on; None: any
+    release: Release | None = None  # the dataset that our rows must be measured on; None: any
     columns: tuple[str, ...]
-    value: str | None  # the printed column that is compared
-    baseline: str | None  # variant
-    baseline_on_boxes: str = ""  # what others report of the baseline, on the other rows' boxes
+    value: str | None  # the printed column that is compared with ours
+    baseline: str | None  # the variant that gains are computed over
+    baseline_on_boxes: str = ""  # the baseline in other papers, on the other rows' boxes
     notes: tuple[str, ...]
     claims: tuple[Claim, ...]
     rows: tuple[Row, ...]
@@ -84,24 +84,24 @@ class Table(Part):
         return self
 
     def row(self, key: str) -> Row:
-        """Looks a row up by its key."""
+        """Finds a row by its key."""
         return next(row for row in self.rows if row.row == key)
 
     def printed(self, row: Row, column: str) -> str:
-        """One printed cell, "" where the paper prints none."""
+        """Gives one printed cell, "" if the paper prints none."""
         return row.printed[self.columns.index(column)] if column in self.columns else ""
 
     def paper(self, row: Row) -> str:
-        """The printed number of the compared column, with the paper's precision; "" if none."""
+        """Gives the row's printed number in the compared column, as text; "" if there is none."""
         return self.printed(row, self.value) if self.value is not None else ""
 
     def baseline_of(self, row: Row) -> str | None:
-        """The variant that a row's gain is taken against; None for the baseline itself."""
+        """Gives the variant that a row's gain is computed over; None for the baseline itself."""
         baseline = row.baseline or self.baseline
         return None if baseline == row.variant else baseline
 
     def paper_gain(self, row: Row) -> str:
-        """The printed gain over the baseline's row, exact; "" where either number is missing."""
+        """Gives the exact printed gain over the baseline's row; "" if a number is missing."""
         baseline = self.baseline_of(row)
         for other in self.rows:
             if baseline is not None and other.variant == baseline:
@@ -113,7 +113,7 @@ class Tables(Part):
     """The whole file."""
 
     tables: tuple[Table, ...]
-    origins: dict[str, Origin] = {}  # of variants that are not ours
+    origins: dict[str, Origin] = {}  # origins of the variants that are not ours
 
     @model_validator(mode="after")
     def _known(self) -> "Tables":
@@ -124,16 +124,16 @@ class Tables(Part):
 
     @property
     def named(self) -> frozenset[str]:
-        """Every variant that the file names, whatever dataset its row asks for."""
+        """Every variant that the file names, for whatever dataset."""
         rows = (row for table in self.tables for row in table.rows)
         return frozenset(name for row in rows if (name := row.variant or row.elsewhere))
 
     def origin(self, row: Row) -> Origin:
-        """Whose network a row shows: quoted only, another paper's written again, or ours."""
+        """Tells whose network a row shows: only quoted, another paper's written again, or ours."""
         return "published" if row.variant is None else self.origins.get(row.variant, "ours")
 
     def table(self, name: str) -> Table:
-        """Looks a table up by its number. Raises ConfigError."""
+        """Finds a table by its number. Raises ConfigError."""
         for table in self.tables:
             if table.name == name:
                 return table
@@ -147,14 +147,14 @@ class Tables(Part):
         return tuple(table for table in self.tables if table.name.isdigit())
 
     def trainings(self, own: bool = False) -> tuple[str, ...]:
-        """Distinct variants that need a training, in print order; `own` adds our controls."""
+        """Lists the variants that need a training, each once; `own` adds our controls."""
         tables = self.tables if own else self.paper
         rows = [row for table in tables for row in table.rows if row.variant and row.network]
         return tuple(dict.fromkeys(str(row.variant) for row in rows))
 
 
 class Check(NamedTuple):
-    """Total = (3 Head + 2 (the six others)) / 15 for one printed row (AP of 15 joints)."""
+    """Checks a printed row: Total = (3 Head + 2 (the six others)) / 15, the AP of 15 joints."""
 
     table: str
     row: str
@@ -167,12 +167,12 @@ def load_tables(path: Path, release: Release | None = None) -> Tables:
     """Reads tables.yaml for a study of one dataset.
 
     Args:
-        path: of the file.
-        release: the published set that the study was measured on, None for another dataset. Rows
-            of tables that ask for another set are quoted only.
+        path: the path of the file.
+        release: the published dataset that the study was measured on; None for another dataset.
+            Rows of tables that ask for another dataset are only quoted.
 
     Raises:
-        ConfigError: naming file and record.
+        ConfigError: a record is malformed; the message names file and record.
     """
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
@@ -199,7 +199,7 @@ def _measured_on(table: Table, release: Release | None) -> Table:
 
 
 def printed_difference(ours: str, other: str) -> str:
-    """Exact difference of two printed numbers with a sign; "" where either is none."""
+    """Gives the exact difference of two printed numbers with a sign; "" if one is missing."""
     first, second = number(ours), number(other)
     return "" if first is None or second is None else f"{first - second:+}"
 
@@ -207,7 +207,7 @@ def printed_difference(ours: str, other: str) -> str:
 def check_totals(table: Table) -> list[Check]:
     """Checks the printed total of every complete row of Tables VIII-X against its seven columns.
 
-    Table XI has other joints and prints "Avg": its average has other weights and is not checked.
+    Table XI is not checked: it has other joints, and its average "Avg" weights them differently.
     """
     if TOTAL not in table.columns:
         return []

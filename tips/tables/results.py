@@ -1,4 +1,4 @@
-"""Measured rows of a study: state, mean, deviation, and gains with their intervals."""
+"""Gives the measured groups of a study: state, mean, deviation, and gains with intervals."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ Points = Mapping[str, Mapping[int, float]]  # variant -> seed -> AP, percent
 
 
 class Seeded(NamedTuple):
-    """One group's state: its runs, and what those that exist score."""
+    """One group: its runs, and the scores of those that exist."""
 
     files: tuple[RunFile, ...]
     row: Row | None
@@ -36,27 +36,28 @@ class Seeded(NamedTuple):
 
     @property
     def mean(self) -> float | None:
-        """Mean over the seeds that exist, percent."""
+        """The mean over the seeds that exist, in percent."""
         return None if self.row is None else float(self.row.points.mean())
 
     @property
     def sd(self) -> float | None:
-        """Standard deviation between seeds; None for fewer than two."""
+        """The standard deviation between seeds; None for fewer than two."""
         if self.row is None or len(self.row.points) < 2:
             return None
         return float(self.row.points.std(ddof=1))
 
     @property
     def n(self) -> int:
-        """Seeds that exist."""
+        """The number of seeds that exist."""
         return 0 if self.row is None else len(self.row.seeds)
 
 
 class SeedVariance(NamedTuple):
-    """s^2 of a paired difference, against a network that all seeds share and against another.
+    """The variance s^2 of the difference of two networks trained with the same seed.
 
-    `points` are the scores that it is pooled from, `remembered` how many of them belong to runs
-    that are gone.
+    `shared` holds if all seeds share the other network, `seeded` if it has seeds of its own.
+    `points` are the scores that both are pooled from. `remembered` of these scores belong to runs
+    that were deleted.
     """
 
     shared: float
@@ -66,19 +67,19 @@ class SeedVariance(NamedTuple):
 
 
 class Results(NamedTuple):
-    """All groups of a study and the two seed variances that their intervals use."""
+    """All groups of a study, and the two seed variances that their intervals use."""
 
     groups: Mapping[Group, Seeded]
     variance: SeedVariance
 
     def status(self, group: Group) -> Status:
-        """State of a group; one that the scale does not have is missing."""
+        """Gives the state of a group; a group that the scale does not have is missing."""
         return self.groups[group].status if group in self.groups else "missing"
 
     def gain(self, group: Group, baseline: Group) -> Interval | None:
-        """Gain of one group over another with its interval; None where either has no run.
+        """Computes the gain of one group over another with its interval.
 
-        Also None where the two have no seed in common.
+        It gives None if one of them has no run, or if they have no seed in common.
         """
         ours, other = self.groups.get(group), self.groups.get(baseline)
         if ours is None or other is None or ours.row is None or other.row is None:
@@ -90,7 +91,7 @@ class Results(NamedTuple):
         return intervals.interval(ours.row, other.row, variance)
 
     def same_variant(self) -> SameVariant:
-        """A/A check over every pair of seeds of every variant."""
+        """Makes the A/A check over every pair of seeds of every variant."""
         rows = [seeded.row for seeded in self.groups.values() if seeded.row is not None]
         return intervals.same_variant(rows, self.variance.seeded)
 
@@ -102,19 +103,18 @@ def score(
     evaluation: Evaluation,
     remembered: Points = MappingProxyType({}),
 ) -> Results:
-    """Scores every group on all sequences and on one set of resamples.
+    """Scores every group on all sequences, and on resamples that all groups share.
 
-    What one row says must not depend on whether the runs of another exist. So the resamples depend
-    on the annotated sequences alone; and the seed variance, which is pooled over rows, goes on
-    using the scores of a run that was deleted, as long as every run that exists still scores what
-    it did then.
+    What a row says must not depend on which other runs exist. So the resamples depend only on the
+    annotated sequences. The seed variance is pooled over rows; it continues to use the score of a
+    deleted run as long as every run that exists scores the same as it did then.
 
     Args:
-        files: every wanted run.
-        evidence: of the runs that could be read.
-        shared: variants that all seeds have in common (stage one, predictors without training).
-        evaluation: number of resamples, and the boxes of the ablation tables.
-        remembered: scores that an earlier seed variance was pooled from.
+        files: every run that the study should have.
+        evidence: the matched people of the runs that could be read.
+        shared: variants that all seeds have in common: stage one, and predictors without training.
+        evaluation: the number of resamples, and the boxes of the ablation tables.
+        remembered: the scores that an earlier seed variance was pooled from.
     """
     runs: dict[Group, list[RunFile]] = {}
     for file in files:
@@ -133,7 +133,7 @@ def score(
 
 
 def _variance(groups: Mapping[Group, Seeded], boxes: str, remembered: Points) -> SeedVariance:
-    """Pools s^2 over all groups with three seeds or more, on the usual boxes."""
+    """Pools s^2 over all groups with three or more seeds, on the usual boxes."""
     points: dict[str, dict[int, float]] = {}
     wanted: set[tuple[str, int]] = set()
     for group, seeded in groups.items():
@@ -162,7 +162,7 @@ def _variance(groups: Mapping[Group, Seeded], boxes: str, remembered: Points) ->
 
 
 def _still_holds(points: Points, remembered: Points) -> bool:
-    """Whether every run that exists scores what is remembered of it."""
+    """Tells whether every run that exists scores what is remembered of it."""
     return all(
         math.isclose(point, remembered[variant][seed], abs_tol=1e-9)
         for variant, seeds in points.items()

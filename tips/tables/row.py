@@ -1,4 +1,4 @@
-"""Rows of tables: typed in memory, text in CSV files, and typed again when they are read."""
+"""Rows of tables: they have types in memory, and are written to CSV files and read back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -9,17 +9,17 @@ from tips.tables.cells import INTEGER, TEXT, Codec, Spread
 
 @dataclass(frozen=True)
 class Row:
-    """Base of the rows of one table: a field is a column, or several where it is spread.
+    """Base of the rows of a table: a field is a column, or several columns if it has a Spread.
 
-    Fields of type `Annotated[..., Codec or Spread]` are written and read by that; integers and text
-    as they are.
+    Fields of type `Annotated[..., Codec or Spread]` are written and read by that. Integers and text
+    are written as they are.
     """
 
-    last: ClassVar[tuple[str, ...]] = ()  # fields that stand behind those of a derived row
+    last: ClassVar[tuple[str, ...]] = ()  # fields that come after those of a derived class
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:
-        """Names of the columns in the order of the file, without those that only a row knows."""
+        """Lists the columns in the order of the file, without those that differ from row to row."""
         found: list[str] = []
         for name, codec in codecs(cls).items():
             if isinstance(codec, Spread):
@@ -29,7 +29,7 @@ class Row:
         return tuple(found)
 
     def cells(self) -> dict[str, str]:
-        """The row as text, column -> cell."""
+        """Gives the row as text, by column."""
         found: dict[str, str] = {}
         for name, codec in codecs(type(self)).items():
             value = getattr(self, name)
@@ -42,7 +42,7 @@ class Row:
 
     @classmethod
     def read(cls, cells: Mapping[str, str]) -> Self:
-        """Reads a row back. Raises KeyError for a column that is not there, else ValueError."""
+        """Reads a row back. Raises KeyError for a missing column, ValueError for a bad cell."""
         values: dict[str, Any] = {}
         for name, codec in codecs(cls).items():
             if isinstance(codec, Spread):
@@ -54,7 +54,7 @@ class Row:
 
 
 def codecs(kind: type[Row]) -> dict[str, Codec | Spread]:
-    """How every field of a kind of row is written, in the order of the file."""
+    """Gives the codec of every field of a type of row, in the order of the file."""
     hints = get_type_hints(kind, include_extras=True)
     names = [field.name for field in fields(kind)]
     ordered = [*(name for name in names if name not in kind.last), *kind.last]

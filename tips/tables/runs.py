@@ -1,4 +1,4 @@
-"""Which runs a study has, and in what state each of them is."""
+"""Lists the runs that a study should have, and the state of each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,12 +23,12 @@ class Group(NamedTuple):
     boxes: str
 
     def __str__(self) -> str:
-        """The name on pages."""
+        """Gives the name that pages show."""
         return self.variant if self.boxes == "gt" else f"{self.variant} ({self.boxes} boxes)"
 
 
 class RunFile(NamedTuple):
-    """One run's folder, and what was measured of it."""
+    """One run: its folder, and the files with what was measured of it."""
 
     group: Group
     seed: int
@@ -37,15 +37,15 @@ class RunFile(NamedTuple):
     metrics: Path
     evidence: Path
     state: Literal["present", "failed", "missing", "stale"]
-    reason: str  # of a failure, or what changed since a stale run was made
+    reason: str  # why it failed, or what changed since a stale run was made
 
 
 def wanted(study: Study, tables: Tables) -> dict[Group, int]:
-    """Every group that the study should have, with its number of seeds, in a stable order.
+    """Lists every group that the study should have, with its number of seeds, in a stable order.
 
     Args:
         study: the scale with its variants.
-        tables: adds predictors without a network, which have no experiment file.
+        tables: the published tables, which name predictors without a network or experiment file.
     """
     evaluation = study.scale.evaluation
     default = evaluation.boxes
@@ -63,14 +63,14 @@ def wanted(study: Study, tables: Tables) -> dict[Group, int]:
 def find(
     groups: dict[Group, int], paths: Paths, judge: Judge | None, needed: Needed = "metrics"
 ) -> list[RunFile]:
-    """Looks every wanted run up.
+    """Finds every run that the study should have, and its state.
 
     Args:
-        groups: from `wanted`.
-        paths: of the study.
-        judge: says which trainings are of other code or configuration than the present ones; None:
-            no run is called stale.
-        needed: the file of a run without which it is missing, beside its predictions.
+        groups: the groups and their numbers of seeds, from `wanted`.
+        paths: the paths of the study.
+        judge: tells which trainings used other code or another configuration than the present one;
+            None calls no run stale.
+        needed: the file that a run needs beside its predictions; without it the run is missing.
     """
     return [
         _find(group, seed, paths, judge, needed)
@@ -101,7 +101,7 @@ def _find(group: Group, seed: int, paths: Paths, judge: Judge | None, needed: Ne
 
 
 def _stale(judge: Judge, group: Group, seed: int) -> Iterator[str]:
-    """Why a run is not current: its own training's reason first, then those of the others."""
+    """Tells why a run is not current: the reasons of its own training first, then the others."""
     if group.variant not in judge.study.variants:
         return
     own, *others = judge.trainings(group.variant, seed)

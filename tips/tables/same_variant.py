@@ -1,4 +1,4 @@
-"""The A/A check: seeds of one and the same variant through the rule that compares variants."""
+"""The A/A check: seeds of one variant are compared as if they were two variants."""
 
 import math
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class CheckRow(Row):
     pairs: int
     separable: int
     share: Share
-    s_shared: Level  # of a difference from a network that all seeds share
-    s_seeded: Level  # of one from another trained network
+    s_shared: Level  # deviation of a difference from a network that all seeds share
+    s_seeded: Level  # deviation of a difference from a network with seeds of its own
     remembered: int  # scores of deleted runs that still count
 
 

@@ -1,4 +1,4 @@
-"""One table of the report as an object: what fills it, its files, and what a page shows of it."""
+"""A table of the report as one object: what fills it, its files, and how pages show it."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ TEX = {
 
 
 class Shown(NamedTuple):
-    """A table as a reader sees it: heads, cells, and one letter of alignment a column."""
+    """A table as a reader sees it: heads, cells, and one letter of alignment per column."""
 
     header: Sequence[str]
     cells: Sequence[Sequence[str]]
@@ -47,12 +47,12 @@ class Page(NamedTuple):
 
     study: Study
     paths: Paths
-    tables: Tables  # as they name this study's variants
-    rows: Mapping[str, Sequence[Any]]  # of every table, by its stem
-    pictures: Mapping[str, str]  # drawn from tables: Markdown by the stem of the table
+    tables: Tables  # the published tables, whose rows name this study's variants
+    rows: Mapping[str, Sequence[Any]]  # the rows of every table, by its stem
+    pictures: Mapping[str, str]  # Markdown of the drawn tables, by stem
 
     def of(self, sheet: "Sheet[R]") -> Sequence[R]:
-        """The rows of a table."""
+        """Gives the rows of a table."""
         return self.rows[sheet.stem]
 
 
@@ -61,14 +61,14 @@ class Sheet(Generic[R]):
     """One table.
 
     Attributes:
-        stem: of its files, results/{folder}/{stem}.csv and .tex.
-        title: its caption; a function where it depends on the study.
+        stem: the name of its files, results/{folder}/{stem}.csv and .tex.
+        title: its caption; a function if it depends on the study.
         row: the type of its rows, whose fields are its columns.
-        fill: makes the rows of a study that was measured; None: a rule of its own makes them.
-        shown: what a reader sees of the rows, in LaTeX; None: all columns that are not empty.
-        section: its part of the report; None where another table's section shows it.
+        fill: makes the rows of a measured study; None if another rule of the workflow makes them.
+        shown: what a reader sees of the rows in LaTeX; None for all columns that are not empty.
+        section: writes its part of the report; None if another table's section shows it.
         compares: whether its rows have gains that the report draws.
-        folder: of its files.
+        folder: the folder of its files.
     """
 
     stem: str
@@ -81,19 +81,19 @@ class Sheet(Generic[R]):
     folder: str = "tables"
 
     def file(self, paths: Paths) -> Path:
-        """Its CSV file."""
+        """Gives the path of its CSV file."""
         return paths.results / self.folder / f"{self.stem}.csv"
 
     def save(
         self, paths: Paths, rows: Sequence[R], title: str = "", shown: Shown | None = None
     ) -> None:
-        """Writes the CSV file and its LaTeX twin.
+        """Writes the CSV file and the same table in LaTeX.
 
         Args:
-            paths: of the study.
-            rows: of the table.
-            title: its caption, where it depends on the study.
-            shown: what the LaTeX form has; None: all columns that are not empty.
+            paths: the paths of the study.
+            rows: the rows of the table.
+            title: its caption, if it depends on the study.
+            shown: what the LaTeX form has; None for all columns that are not empty.
         """
         cells = [row.cells() for row in rows]
         header = tuple(cells[0]) if cells else self.row.columns()
@@ -113,7 +113,7 @@ class Sheet(Generic[R]):
         self.save(found.paths, rows, title, shown)
 
     def read(self, paths: Paths) -> list[R]:
-        """Reads the rows back. Raises RecordError for a file that is missing or another table's."""
+        """Reads the rows back. Raises RecordError if the file is missing or another table's."""
         file = self.file(paths)
         try:
             with file.open(encoding="utf-8", newline="") as stream:
@@ -131,7 +131,7 @@ class Sheet(Generic[R]):
 
 
 def latex(title: str, shown: Shown) -> str:
-    """The table as a LaTeX tabular, columns that are empty in every row left out."""
+    """Writes the table as a LaTeX tabular; columns that are empty in every row are left out."""
     header, cells = shown.header, shown.cells
     keep = [index for index in range(len(header)) if any(row[index] for row in cells) or not cells]
     body = [_tex_row([row[index] for index in keep]) for row in cells]

@@ -1,6 +1,6 @@
-"""The small files that other stages leave for the report, as frozen rows.
+"""Reads the small files that stages leave for the report, as frozen rows.
 
-Keys that a page does not print are ignored, so that a writer may add some.
+Keys that no page prints are ignored, so that a stage may write more of them.
 """
 
 import json
@@ -14,27 +14,27 @@ from tips.records import RecordError, read
 
 
 class Source(BaseModel):
-    """Base of every file: frozen, additional keys ignored."""
+    """Base of every file. Rows are frozen, and additional keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Ratio(Source):
-    """Time of one variant over that of the single-frame reference, in one process."""
+    """The time of one variant over that of the single-frame reference, in one process."""
 
     wall_ratio: float
     cpu_ratio: float
 
 
 class Speed(Source):
-    """speed.json."""
+    """The file speed.json."""
 
     reference: str
     rows: dict[str, Ratio]
     device: str = "cpu"
     threads: int = 1
     kernels: str = "torch"
-    interim: dict[str, float] = {}  # one interim frame, over one window of the reference
+    interim: dict[str, float] = {}  # time of one interim frame over that of one reference window
 
 
 class Cost(Source):
@@ -49,7 +49,7 @@ class Cost(Source):
     macs: dict[str, int]
     head: int = 0  # parameters beside the backbone, of rivals whose code is public
     head_coco: int = 0  # the same with the 17 joints of that code
-    interim_frames: int | None = None  # an interpolator alone has none
+    interim_frames: int | None = None  # None for an interpolator
     gmac_by_part: dict[str, float] = {}
     inference_mib: float | None = None  # peaks of one window's activations, interim frames given
     training_mib: float = 0.0
@@ -99,7 +99,7 @@ class Window(Source):
 
 
 class Inference(Source):
-    """bench/inference.json."""
+    """The file bench/inference.json."""
 
     crop: tuple[int, int]
     runs: int
@@ -111,14 +111,14 @@ class Inference(Source):
 
 
 class Quality(Source):
-    """Mean PSNR in dB over n in-between frames; None where there are no true ones to compare."""
+    """The mean PSNR in dB over n interim frames; None if there are no true ones to compare with."""
 
     mean: float | None
     n: int
 
 
 class Psnr(Source):
-    """interim/{generator}/psnr.json."""
+    """The file interim/{generator}/psnr.json."""
 
     generator: str
     train: Quality | None = None
@@ -126,7 +126,7 @@ class Psnr(Source):
 
 
 class Grouping(Source):
-    """groups/{dataset}/{count}.json: what spectral clustering finds, its ARI with Table V."""
+    """The file groups/{dataset}/{count}.json: spectral groups, and their ARI with Table V."""
 
     count: int
     names: tuple[tuple[str, ...], ...]
@@ -135,7 +135,7 @@ class Grouping(Source):
 
 
 class Provenance(Source):
-    """runs/.../provenance.json: data, code, config and machine of one run."""
+    """The file runs/.../provenance.json: data, code, configuration and machine of one run."""
 
     scale: str
     dataset: str
@@ -170,7 +170,7 @@ class Step(Source):
 
 
 class Failure(Source):
-    """runs/.../failed.json: why a run has no predictions."""
+    """The file runs/.../failed.json: why a run has no predictions."""
 
     reason: str
 
@@ -179,7 +179,7 @@ S = TypeVar("S", bound=Source)
 
 
 def read_if_present(kind: type[S], path: Path) -> S | None:
-    """Reads one file, None where there is none. Raises RecordError as `read`."""
+    """Reads a file; gives None if there is none. Raises RecordError as `read` does."""
     return read(kind, path) if path.is_file() else None
 
 

@@ -1,4 +1,4 @@
-"""Table VI: window lengths, the time of a window, and its network's size as the paper has it."""
+"""Makes Table VI: window lengths, the time of a window, and its network's size in the paper."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ SIZES = (
 
 @dataclass(frozen=True)
 class SpeedLine(Line):
-    """A row of Table VI. Times are over those of the single-frame reference."""
+    """A row of Table VI. Times are divided by those of the single-frame reference."""
 
     fps_paper: str  # as printed
     speed_ours: Level  # wall time of a window whose interim frames are at hand
-    speed_interim_made: Level  # the same with the time of making them
+    speed_interim_made: Level  # the same, with the time that making these frames takes
     cpu_ours: Level
     params_paper_size: Parameters
     gmac_paper_size: Tenths
@@ -63,7 +63,7 @@ def fill(table: Table, found: Collected) -> list[SpeedLine]:
 
 
 def _times(name: str | None, study: Study, speed: Speed | None) -> tuple[Value, Value, Value]:
-    """Over the single-frame reference: wall time without and with interim frames, CPU time."""
+    """Gives wall time without and with making interim frames, and CPU time, as ratios."""
     if name is None:
         return (Absent.NONE,) * 3
     if speed is None or name not in speed.rows or name not in study.variants:
@@ -76,7 +76,7 @@ def _times(name: str | None, study: Study, speed: Speed | None) -> tuple[Value, 
 def _with_interim(
     window: float, experiment: Experiment, interim: Mapping[str, float]
 ) -> float | None:
-    """A window's time with all its interim frames made; None if their generator was not timed."""
+    """Adds the time of making all interim frames of a window; None if it was not measured."""
     if not experiment.interim_frames:
         return window
     one = interim.get(experiment.interim_frames)
@@ -84,7 +84,7 @@ def _with_interim(
 
 
 def _sizes(name: str | None, costs: Mapping[str, Cost]) -> tuple[int | Absent, Value]:
-    """Parameters and GMAC of one window, VFIT-B with them."""
+    """Gives parameters and GMAC of one window, those of VFIT-B included."""
     if name is None:
         return Absent.NONE, Absent.NONE
     if name not in costs:
@@ -102,7 +102,7 @@ def _section(page: Page) -> Section:
 
 
 def _cells(row: SpeedLine) -> list[str]:
-    """The cells of a row under HEADS."""
+    """Writes the cells of a row under HEADS."""
     params = row.params_paper_size
     return [
         row.fps_paper,

@@ -1,4 +1,4 @@
-"""Tables VIII-XI as printed, with our rows on that dataset beside them."""
+"""Makes Tables VIII-XI as printed, with our rows on that dataset beside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def _fill(table: Table, found: Collected) -> list[QuotedLine]:
 
 
 def _parts(row: Printed, found: Collected) -> dict[str, Value]:
-    """Our seven columns, mean over seeds; empty where the row is quoted only."""
+    """Gives our seven columns as means over seeds; empty if the row is only quoted."""
     group = group_of(row, found.study)
     if group is None:
         return dict.fromkeys(PARTS, Absent.NONE)
@@ -68,7 +68,7 @@ def _sheet(name: str) -> Sheet[QuotedLine]:
 
 
 def _section(page: Page) -> Section:
-    """All four tables, and the check of their totals."""
+    """Writes all four tables, and the check of their totals."""
     shown = [(page.tables.table(name), sheet) for name, sheet in STATE_OF_THE_ART.items()]
     checks = [check for table, _ in shown for check in check_totals(table)]
     failing = [check for check in checks if not check.holds]
@@ -101,7 +101,7 @@ def _section(page: Page) -> Section:
 
 
 def _with_ours(table: Table, rows: Sequence[QuotedLine]) -> list[Sequence[str]]:
-    """The printed rows, each with our own below it where a variant fills it."""
+    """Lists the printed rows; below each comes our own if a variant fills it."""
     cells: list[Sequence[str]] = []
     for printed, row in zip(table.rows, rows, strict=True):
         cells.append(printed.printed)
@@ -116,5 +116,5 @@ def _with_ours(table: Table, rows: Sequence[QuotedLine]) -> list[Sequence[str]]:
     return cells
 
 
-FIRST = "8"  # holds the section of all four
+FIRST = "8"  # its section shows all four tables
 STATE_OF_THE_ART = {name: _sheet(name) for name in (FIRST, "9", "10", "11")}

@@ -1,4 +1,4 @@
-"""AP on clean frames, on degraded frames and on hidden joints, for every row of the study."""
+"""Shows AP on clean frames, on degraded frames and on hidden joints, for every row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from tips.tables.sheet import Page, Section, Sheet
 
 @dataclass(frozen=True)
 class SubsetRow(Row):
-    """One variant, mean over seeds, percent.
+    """One variant, as means over seeds, in percent.
 
-    A measured row has `-` where the dataset does not say what is clean, degraded or hidden.
+    A measured row has `-` if the dataset does not say what is clean, degraded or hidden.
     """
 
     variant: str
@@ -53,7 +53,7 @@ def _fill(found: Collected) -> list[SubsetRow]:
 
 
 def _mean(values: Sequence[float | Absent | None], word: Absent) -> Value:
-    """Over seeds; the word where a seed has none, nothing where one could not be computed."""
+    """Averages over seeds; gives the word if a seed has none, "" if one could not be computed."""
     if not values or any(isinstance(value, Absent) for value in values):
         return word
     known_values = [value for value in values if isinstance(value, float)]

@@ -1,4 +1,4 @@
-"""Table S, ours: error of synthesized poses at the true in-between joints."""
+"""Makes our Table S: the error of synthesized poses at the true in-between joints."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from tips.tables.row import Row
 from tips.tables.runs import Group, Status
 from tips.tables.sheet import Page, Section, Sheet
 
-TABLES = ("2", "7")  # whose variants it shows
+TABLES = ("2", "7")  # the tables whose variants are shown
 ALL = "all"
 
 
 @dataclass(frozen=True)
 class ErrorRow(Row):
-    """One source of a pose at one time, on all joints or a quartile of their speed."""
+    """The error of one source of poses at one time, on all joints or a quartile of their speed."""
 
-    rows: str  # of the paper's tables
+    rows: str  # the rows of the paper's tables that have this variant
     label: str
     variant: str
-    time: str  # s = beta / 2; "" where nothing was measured
+    time: str  # s = beta / 2; "" if nothing was measured
     source: str
     quartile: str  # "all", or 1 (slowest) to 4
-    n: int  # joints
+    n: int  # number of joints
     error: Share  # mean, px of a 96-high map
-    pckh: Level  # percent within half a head size
+    pckh: Level  # percent of joints within half a head size
     status: Status
 
 
@@ -78,7 +78,7 @@ def _row(
 
 
 def _untrained(variant: str, study: Study) -> str:
-    """A remark where no loss reaches the head that reads the synthesized poses."""
+    """Remarks that no loss reaches the head that reads the synthesized poses, if this is so."""
     weights = study.variants[variant].experiment.weights
     return "" if "trajectory" in weights else " (no loss trains this reading)"
 

@@ -1,1 +1,1 @@
-"""The run folders as MLflow shows them."""
+"""Copies the run folders into an MLflow database."""

@@ -1,7 +1,8 @@
-"""Run folders -> MLflow database. The folders are the truth; the database is a view of them.
+"""Writes run folders into an MLflow database, which only shows what the folders hold.
 
-One writer at a time, idempotent by the tag `tips.run_key`; training never imports mlflow. Artifacts
-have the address mlflow-artifacts:/, which holds no path: the database and its folder can be moved.
+Training never imports mlflow. One process writes at a time. A run has the tag `tips.run_key`, which
+changes with its files, so that nothing is written twice. Artifacts have the address
+mlflow-artifacts:/ without a path: the database and its folder can be moved.
 """
 
 import fcntl
@@ -21,15 +22,15 @@ from tips.tracking.run_files import ORIGIN, RunFiles
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-ARTIFACTS: Final = "mlflow-artifacts"  # folder beside the database, and the scheme of the address
+ARTIFACTS: Final = "mlflow-artifacts"  # a folder beside the database, and the scheme of addresses
 KEY: Final = "tips.run_key"
 PARENT: Final = "mlflow.parentRunId"
-BATCH: Final = 1000  # metrics of one call, MLflow's limit; of parameters and tags it is 100
+BATCH: Final = 1000  # MLflow takes this many metrics in one call, and 100 parameters or tags
 LIMITS: Final = {"params": 100, "tags": 100, "metrics": BATCH}
 
 
 class Counts(NamedTuple):
-    """What a sync did to the children."""
+    """How many children a sync wrote, kept and removed."""
 
     written: int
     kept: int
@@ -53,16 +54,16 @@ def sync(
 ) -> Counts:
     """Brings one experiment of the database up to date with the run folders.
 
-    A parent run per variant (means over seeds, deviations between them, gains of the tables), a
-    child per seed. A child whose files changed is replaced; a run whose folder is gone is removed;
-    nothing is ever written twice.
+    A parent run per variant has the means over seeds, the deviations between them, and the gains of
+    the tables. A child per seed has its numbers. A child whose files changed is replaced, and a run
+    whose folder is gone is removed.
 
     Args:
-        database: sqlite file; made if absent.
-        experiment: its name, one per scale and dataset.
+        database: the sqlite file; it is made if it does not exist.
+        experiment: the name of the experiment, one per scale and dataset.
         runs: every evaluated run, from `read_runs`.
-        tags: variant -> tags of its parent and children, from `table_tags`.
-        gains: variant -> metrics of its parent, from `table_gains`.
+        tags: the tags of each variant's parent and children, from `table_tags`.
+        gains: the metrics of each variant's parent, from `table_gains`.
 
     Returns:
         How many children were written, kept and removed.
@@ -89,7 +90,7 @@ def sync(
 
 @contextmanager
 def opened(database: Path, experiment: str) -> Iterator[Store]:
-    """Opens the database for this process alone, and makes the experiment if it is not there."""
+    """Opens the database for this process alone, and makes the experiment if it does not exist."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow.tracking import MlflowClient
 
@@ -99,7 +100,7 @@ def opened(database: Path, experiment: str) -> Iterator[Store]:
     database.parent.mkdir(parents=True, exist_ok=True)
     with database.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # The registry has no use here, but without an address of its own MLflow makes ./mlflow.db.
+        # The model registry is not used. Without this address MLflow would make ./mlflow.db for it.
         address = f"sqlite:///{database.resolve()}"
         client = MlflowClient(tracking_uri=address, registry_uri=address)
         found = client.get_experiment_by_name(experiment)
@@ -114,14 +115,14 @@ def opened(database: Path, experiment: str) -> Iterator[Store]:
 
 
 def _known(store: Store) -> dict[tuple[str, str], Any]:
-    """Active runs by (variant, seed); the seed of a parent is ""."""
+    """Gives the active runs by (variant, seed); the seed of a parent is ""."""
     found: dict[tuple[str, str], Any] = {}
     token = None
     while True:
         page = store.client.search_runs([store.experiment], max_results=500, page_token=token)
         for run in page:
             name = run.data.tags.get("tips.variant", ""), run.data.tags.get("tips.seed", "")
-            if name in found:  # a writer was killed between a new run and the old one's end
+            if name in found:  # a writer was killed before it ended the replaced run
                 _remove(store, run)
             else:
                 found[name] = run
@@ -137,7 +138,7 @@ def _parent(
     tags: dict[str, str],
     gains: Mapping[str, float],
 ) -> str:
-    """Writes the parent of a variant's runs unless it is there; returns its id."""
+    """Writes the parent of a variant's runs unless it exists; returns its id."""
     variant = runs[0].variant
     key = " ".join([*(run.key for run in runs), json.dumps(gains, sort_keys=True)])
     old = known.get((variant, ""))
@@ -160,7 +161,7 @@ def _parent(
 
 
 def _child(store: Store, old: Any, run: RunFiles, parent: str, tags: dict[str, str]) -> bool:
-    """Writes one seed unless it is there; says whether it did."""
+    """Writes one seed unless it exists; tells whether it was written."""
     tags = tags | {PARENT: parent}
     if old is not None and old.data.tags.get(KEY) == run.key:
         _retag(store, old, tags)
@@ -187,7 +188,7 @@ def _start(store: Store, name: str, time: int, tags: dict[str, str]) -> str:
 
 
 def _name_data(store: Store, run: str, name: str, digest: str) -> None:
-    """Fills the Dataset column of the pages."""
+    """Names the dataset of a run, for the column Dataset of the pages."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     if name and digest:
@@ -197,7 +198,7 @@ def _name_data(store: Store, run: str, name: str, digest: str) -> None:
 
 
 def _finish(store: Store, run: str, time: int, key: str, old: Any) -> None:
-    """Marks a run complete, last of all, and ends the one that it replaces."""
+    """Marks a run complete, as the last step, and removes the one that it replaces."""
     store.client.set_tag(run, KEY, key)
     store.client.set_terminated(run, "FINISHED", end_time=time)
     if old is not None:
@@ -205,7 +206,7 @@ def _finish(store: Store, run: str, time: int, key: str, old: Any) -> None:
 
 
 def _retag(store: Store, run: Any, tags: dict[str, str]) -> None:
-    """Brings tables' tags and the parent up to date: a table may name a variant only now."""
+    """Updates a kept run's parent and tables: a table may name its variant only since now."""
     have = run.data.tags
     ours = [name for name in have if name == ORIGIN or name.startswith("table.")]
     for name in [name for name in ours if name not in tags]:
@@ -221,7 +222,7 @@ def _remove(store: Store, run: Any) -> None:
 
 
 def _artifacts(store: Store, run: str) -> Path:
-    """Where the server looks for mlflow-artifacts:/{run}/artifacts."""
+    """Gives the folder where the server looks for mlflow-artifacts:/{run}/artifacts."""
     return store.artifacts / run / "artifacts"
 
 
@@ -246,14 +247,15 @@ def _log(
 
 
 def links(database: Path, experiment: str) -> list[tuple[str, str]]:
-    """Pages worth opening, as (what, address below the server's).
+    """Lists pages worth opening.
 
     Args:
-        database: sqlite file.
-        experiment: its name.
+        database: the sqlite file.
+        experiment: the name of the experiment.
 
     Returns:
-        The list of runs, and a comparison of all variants that fill a row of a table.
+        For the list of runs, and for a comparison of all variants that fill a row of a table: what
+        it is, and its address below the server's.
     """
     with opened(database, experiment) as store:
         parents = [
@@ -274,5 +276,5 @@ def links(database: Path, experiment: str) -> list[tuple[str, str]]:
 
 
 def experiment_name(scale: str, dataset: str) -> str:
-    """Name of the MLflow experiment of one scale and dataset."""
+    """Gives the name of the MLflow experiment of one scale and dataset."""
     return f"{scale} {dataset}"

@@ -1,4 +1,4 @@
-"""What MLflow shows of a run folder: parameters, numbers, curves, small files."""
+"""Reads what MLflow shows of a run folder: parameters, numbers, curves, small files."""
 
 import hashlib
 import json
@@ -15,13 +15,13 @@ from tips.tables.cells import known
 from tips.tables.compared import Line
 from tips.tables.published import Tables
 
-LARGEST: Final = 1_000_000  # bytes of an artifact; weights and predictions stay where they are
+LARGEST: Final = 1_000_000  # bytes; larger files, such as weights and predictions, are no artifacts
 DETAILS: Final = (
     *("seed", "joints", "mean_by_joint", "area_factor"),
     *("code", "inputs", "settings"),
-)  # of metrics.json
+)  # parts of metrics.json that are not copied into the database
 IGNORED: Final = ("commit", "dirty", "config", "meaning", "code", "variant", "seed")
-ORIGIN: Final = "tips.origin"  # tag: whose network a table's row shows
+ORIGIN: Final = "tips.origin"  # this tag tells whose network a table's row shows
 
 
 class Point(NamedTuple):
@@ -43,17 +43,17 @@ class RunFiles(NamedTuple):
     metrics: dict[str, float]
     curves: tuple[Point, ...]
     artifacts: tuple[Path, ...]
-    data: tuple[str, str]  # dataset's name and digest
+    data: tuple[str, str]  # name and digest of the dataset
     time: int  # ms; when metrics.json was written
     duration: int  # ms of training
     key: str  # changes when any of the above does
 
 
 def read_runs(runs: Path) -> list[RunFiles]:
-    """Reads every evaluated run below a folder; those still on their way are left out.
+    """Reads every evaluated run below a folder; runs without metrics are left out.
 
     Args:
-        runs: results/runs/{dataset}, which holds {variant}/seed-{n}/.
+        runs: the folder results/runs/{dataset}, which holds {variant}/seed-{n}/.
 
     Raises:
         RecordError: a file is malformed.
@@ -106,7 +106,7 @@ def read_run(folder: Path) -> RunFiles:
 
 
 def table_tags(tables: Tables) -> dict[str, dict[str, str]]:
-    """Which rows of which tables a variant fills, and whose network it is.
+    """Tells which rows of which tables a variant fills, and whose network it is.
 
     Returns:
         Variant -> {"tips.origin": "ours", "table.II": "e", ...}.
@@ -123,11 +123,11 @@ def table_tags(tables: Tables) -> dict[str, dict[str, str]]:
 
 
 def table_gains(tables: Tables, rows: Mapping[str, Sequence[Line]]) -> dict[str, dict[str, float]]:
-    """The gains that the tables show, with the ends of their intervals.
+    """Gives the gains that the tables show, with the ends of their intervals.
 
     Args:
-        tables: which rows are measured on other boxes than the usual ones; theirs are left out.
-        rows: of every table that compares, by its stem.
+        tables: the published tables; rows that they measure on unusual boxes are left out.
+        rows: the rows of every table that compares, by its stem.
 
     Returns:
         Variant -> {"gain/hrnet": 1.2, "gain/hrnet/low": 0.4, "gain/hrnet/high": 2.0, ...}.
@@ -151,7 +151,7 @@ def table_gains(tables: Tables, rows: Mapping[str, Sequence[Line]]) -> dict[str,
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested mappings as dotted names; anything else as JSON, text as it is."""
+    """Turns nested mappings into one with dotted names. Text stays; other values become JSON."""
     flat: dict[str, str] = {}
     for key, part in value.items():
         name = f"{prefix}{key}"
@@ -163,10 +163,10 @@ def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _numbers(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Finite numbers of a nested file as names with slashes, which MLflow's pages group by.
+    """Lists the finite numbers of a nested file, named with slashes, by which MLflow groups them.
 
-    Lists and the 15 joints' details stay in the artifact metrics.json: hundreds of numbers hide
-    the ones that are compared.
+    Lists and the details of the 15 joints are left out: hundreds of numbers would hide those that
+    are compared. They can be read in the artifact metrics.json.
     """
     for key, part in value.items():
         if key in DETAILS:
@@ -187,5 +187,5 @@ def _curves(journal: Path) -> Iterator[Point]:
 
 
 def _legal(name: str) -> str:
-    """MLflow takes letters, digits, underscores, dashes, dots, spaces and slashes."""
+    """Replaces characters that MLflow refuses in names."""
     return re.sub(r"[^\w\-. /]", "_", name)

@@ -1,4 +1,4 @@
-"""The job of training VFIT on the dataset's own true middle frames."""
+"""Builds the job of training VFIT on the dataset's own middle frames."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,11 @@ SEED = 0
 
 
 def build_interpolator_job(opened: Opened, device: torch.device) -> Job:
-    """Builds network, losses and data of the training. Raises RecordError without long clips."""
+    """Builds network, losses and data of the training.
+
+    Raises:
+        RecordError: no clip is long enough.
+    """
     scale, paths = opened.study.scale, opened.paths
     assert scale.vfit is not None
     assert scale.vfit.training is not None

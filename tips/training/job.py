@@ -1,4 +1,4 @@
-"""A variant with a seed -> the training's job: model, losses and data."""
+"""Builds the job of training a variant with a seed: model, losses and data."""
 
 import importlib
 from pathlib import Path
@@ -20,7 +20,14 @@ from tips.training.schedule import Draws
 
 
 def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device) -> Job:
-    """Builds model, losses and data of one training."""
+    """Builds model, losses and data of one training.
+
+    Args:
+        opened: the study.
+        variant: the variant to train.
+        seed: seeds the weights, the order of the samples and the augmentation.
+        device: the device to train on.
+    """
     experiment = variant.experiment
     autocast = use_bfloat16(experiment.training.precision, device)
     torch.manual_seed(seed)
@@ -51,7 +58,11 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
 def training_keys(
     opened: Opened, variant: Variant
 ) -> tuple[list[Key], list[Draws], list[Annotations]]:
-    """Lists the samples: windows of the train split, then stills where the variant takes them."""
+    """Lists the samples: people of the train split, then stills if the variant uses them.
+
+    Returns:
+        The people, how many of each split an epoch draws, and the annotations of the splits.
+    """
     settings = variant.experiment.training
     splits = [read_annotations(opened.paths, "train")]
     takes = [settings.windows_per_epoch]
@@ -68,6 +79,14 @@ def training_keys(
 def state_key(
     opened: Opened, variant: Variant, seed: int, made_by: dict[str, str], inputs: dict[str, str]
 ) -> str:
-    """What an unfinished training's state belongs to."""
+    """Identifies an unfinished training: its saved state is used only if nothing of this changed.
+
+    Args:
+        opened: the study.
+        variant: the variant to train.
+        seed: the seed of the training.
+        made_by: digests of the code, by file.
+        inputs: digests of the files that the training reads, by name.
+    """
     config = training_digest(variant.experiment, opened.study.scale)
     return digest({"config": config, "seed": seed, "code": code.summary(made_by), **inputs})

@@ -1,4 +1,4 @@
-"""What is recorded of a training: nothing here has a say in its weights."""
+"""Records how a training was made; nothing here affects its weights."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,15 @@ INTERPOLATOR = "vfit.pt"
 def circumstances(
     opened: Opened, variant: Variant, seed: int, job: Job, outcome: Outcome
 ) -> dict[str, Any]:
-    """What was trained, how, on what, and how long it took."""
+    """Describes what was trained, how, on what machine, and how long it took.
+
+    Args:
+        opened: the study.
+        variant: the variant that was trained.
+        seed: the seed of the training.
+        job: model, losses and data of the training.
+        outcome: its steps and seconds.
+    """
     autocast = use_bfloat16(job.settings.precision, job.device)
     return {
         "variant": variant.name,
@@ -49,7 +57,14 @@ def circumstances(
 def origin(
     opened: Opened, variant: Variant, made_by: dict[str, str], inputs: dict[str, str]
 ) -> dict[str, Any]:
-    """What decided the weights: code file by file, what was told, what was read."""
+    """Describes what decided the weights: code, configuration and inputs.
+
+    Args:
+        opened: the study.
+        variant: the variant that was trained.
+        made_by: digests of the code, by file.
+        inputs: digests of the files that the training read, by name.
+    """
     told = training_meaning(variant.experiment, opened.study.scale)
     return {
         "code": made_by,
@@ -62,9 +77,17 @@ def origin(
 
 
 def keep_interpolator(opened: Opened, variant: Variant, folder: Path) -> dict[str, Any] | None:
-    """Copies the network that makes a run's interim frames into its folder, and describes it.
+    """Copies the network that makes a run's interim frames into the run's folder.
 
-    `tips predict` needs it for a new video, wherever the folder lies by then.
+    `tips predict` needs it for a new video, wherever the folder is then.
+
+    Args:
+        opened: the study.
+        variant: the variant that was trained.
+        folder: the folder of the run.
+
+    Returns:
+        The size, file name and digest of the network; None if no network makes the frames.
     """
     reads = variant.experiment.interim_frames == "vfit"
     found = interpolator(opened) if reads else None
@@ -80,12 +103,18 @@ def keep_interpolator(opened: Opened, variant: Variant, folder: Path) -> dict[st
 
 
 def noted_trigger(folder: Path) -> dict[str, str]:
-    """What the workflow had noted about a run that is now made again by hand."""
+    """Reads what the workflow had noted about a run that is now trained again by hand."""
     before = records.read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
     return {"trigger": before["trigger"]} if "trigger" in before else {}
 
 
 def note_trigger(folder: Path, record: dict[str, Any], trigger: str) -> None:
-    """Notes with a run that is kept what the workflow asks for it with now."""
+    """Notes why the workflow asks for a run that already exists and is kept.
+
+    Args:
+        folder: the folder of the run.
+        record: the content of its provenance.json.
+        trigger: the text to note; empty changes nothing.
+    """
     if trigger and record.get("trigger") != trigger:
         records.write_json(record | {"trigger": trigger}, folder / RECORD)

@@ -1,4 +1,4 @@
-"""VFIT's training: its loss compares the interim frame, at three sizes, with the target."""
+"""Compares the interim frame that VFIT makes with the true one, at three sizes."""
 
 import torch.nn.functional as nnf
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from tips.training.loop import Job
 
 
 class MiddleLoss(nn.Module):
-    """Mean absolute difference to the target, at full, half and quarter size."""
+    """The mean absolute difference to the target, at full, half and quarter size."""
 
     # Paper: VFIT is taken as published; here: trained by this loss where a dataset has middle
     # frames of its own, because no published weights are on a package registry.

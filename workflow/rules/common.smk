@@ -1,4 +1,5 @@
-# Names that every rule uses. Everything here comes from the package; nothing is computed twice.
+# Names that every rule uses. Paths and settings come from the package, so that the workflow and the
+# stages cannot disagree on them.
 import functools
 import shlex
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-# The console script does not put the repository on the path.
+# Snakemake's console script does not add the repository to the path, from which `tips` is imported.
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
 from tips import code, freshness
@@ -40,7 +41,7 @@ from tips.tables.published import load_tables
 
 
 def refuse(message):
-    """A user's mistake: one line and exit code 2, as `tips` itself ends."""
+    """Ends on a user's mistake with one line and exit code 2, as `tips` itself does."""
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
 
@@ -57,7 +58,8 @@ except WorkflowError as error:
 STARTED = time.time()
 ROOT, EXPERIMENTS = config["root"], Path("experiments")
 try:
-    # Lists the jobs of a dataset and a card that are elsewhere; `onstart` lets none of them run.
+    # A scale that needs a dataset folder, but got none, can only be planned: a dry run lists the
+    # jobs as on a machine with the dataset and a card, and `onstart` lets none of them run.
     PLAN = not ROOT and needs_root(config["scale"], EXPERIMENTS)
     root = NOWHERE if PLAN else ROOT or None
     STUDY = load_study(config["scale"], EXPERIMENTS, root, config["seeds"] or None)
@@ -76,7 +78,7 @@ SCALE = STUDY.scale
 PATHS = study_paths(SCALE)
 RECORDS = Keeper(workflow, PATHS.made, PATHS.root)
 EMBEDDED = SCALE.dataset.embedded
-# One card trains one model at a time; on CPUs every core does.
+# On a card one model is trained at a time; on CPUs each core trains one.
 GPU = int(
     config["device"] == "cuda"
     or (config["device"] == "auto" and (PLAN or has_nvidia_driver()))
@@ -86,7 +88,7 @@ if PLAN:
 
 
 def refuse_plan():
-    """Ends a run that could only be a plan, with what the scale needs."""
+    """Ends a run if the scale can only be planned, and says what it needs."""
     try:
         load_study(config["scale"], EXPERIMENTS, ROOT or None)
     except ConfigError as error:
@@ -115,8 +117,8 @@ wildcard_constraints:
     shard=r"\d+",
 
 
-# All jobs run one stage of the package with the Python that runs Snakemake, `stage NAME ...`,
-# or `study NAME ...` where the stage wants to know which study it works for.
+# Every job runs one stage of the package with the Python that runs Snakemake. `stage NAME ...` runs
+# it as it is; `study NAME ...` also tells it the scale and the dataset folder of this study.
 STAGE = f'stage() {{ {shlex.quote(sys.executable)} -m tips stage "$@"; }}; '
 OF_STUDY = f"--scale {shlex.quote(config['scale'])} --root {shlex.quote(ROOT)}"
 STUDY_STAGE = f'study() {{ stage "$@" {OF_STUDY}; }}; '
@@ -125,7 +127,7 @@ shell.prefix((DEVICE + STAGE + STUDY_STAGE).replace("{", "{{").replace("}", "}}"
 
 
 def shards():
-    """Records of all rendered shards; a dataset of the user's has none."""
+    """Lists the records of all rendered shards; a user's own dataset has none."""
     if EMBEDDED is None:
         return []
     return [
@@ -137,17 +139,17 @@ def shards():
 
 @functools.cache
 def contents(*files):
-    """Digest of files that no rule makes; as a parameter it shows any change in them.
+    """Gives a digest of files that no rule makes, as a parameter that changes with their content.
 
-    Snakemake compares an input's content only where its time is newer than the outputs', which
-    that of a restored file need not be.
+    Snakemake compares the content of an input only if it is newer than the outputs. A file that was
+    restored from a copy may be older, although its content is another one.
     """
     present = [Path(file) for file in files if Path(file).is_file()]
     return digest({str(file): file_digest(file) for file in present})
 
 
 def given_annotations():
-    """The user's own annotation files, so that a change in them is seen; or what unpacks them."""
+    """Lists the user's own annotation files, or the record of unpacking a published dataset."""
     if EMBEDDED is not None or (PLAN and SCALE.dataset.release is None):
         return []
     if SCALE.dataset.release is not None:
@@ -161,14 +163,14 @@ def given_annotations():
 
 
 def given_dataset(wildcards):
-    """What `prepare` reads, wherever it lies: settings, and the content of the user's own files."""
+    """Digests what `prepare` reads, wherever it is: settings and content of the user's files."""
     settings = digest(SCALE.dataset.model_copy(update={"root": None}))
     own = EMBEDDED is None and SCALE.dataset.release is None
     return f"{settings} {contents(*given_annotations())}" if own else settings
 
 
 def given_boxes():
-    """The file that detected boxes come from, where the scale names one."""
+    """Gives the file that detected boxes come from, if the scale names one."""
     evaluation = SCALE.evaluation
     names = (evaluation.detections, evaluation.checkpoint)
     return [
@@ -177,14 +179,14 @@ def given_boxes():
 
 
 def weights(file, key):
-    """A checkpoint that a YAML names: the user's own, or one that a rule makes."""
+    """Checks that a checkpoint which a YAML names exists, or is one that a rule makes."""
     if not (Path(file).exists() or Path(file).is_relative_to(PATHS.results)):
         refuse(f"{file}: no such file; {key} names it, relative to this folder")
     return file
 
 
 def training_inputs(wildcards):
-    """What a variant's training reads besides the dataset."""
+    """Lists what a variant's training reads besides the dataset."""
     files = freshness.training_files(
         STUDY, PATHS, wildcards.variant, int(wildcards.seed)
     )
@@ -199,12 +201,12 @@ def prediction_inputs(wildcards):
 
 
 def interpolator(wildcards):
-    """The checkpoint of an interim generator that has one."""
+    """Gives the checkpoint of an interim generator, if it has one."""
     return vfit_weights() if wildcards.generator == "vfit" else []
 
 
 def vfit_weights():
-    """The checkpoint of VFIT: what a rule trains, or the user's own."""
+    """Gives the checkpoint of VFIT, which a rule trains or the user has."""
     vfit = SCALE.vfit
     if vfit is None:
         return []
@@ -214,64 +216,64 @@ def vfit_weights():
 
 
 def light_code(stage, *modules):
-    """Digest of the code that a stage uses, which its rule takes as a parameter."""
+    """Gives a digest of the code that a stage uses, as a parameter of its rule."""
     return code.summary(freshness.code_of(stage, *modules))
 
 
 def study_code(stage, *modules):
-    """The same of a stage that reads the whole study, and so the settings of its kinds."""
+    """Does the same for a stage that reads the whole study, with the settings of all kinds."""
     return light_code(stage, *modules, *freshness.settings_modules(STUDY))
 
 
 def heavy_code(stage, *modules):
-    """The same where the configuration that the stage reads is a parameter of its rule."""
+    """Does the same if the configuration that the stage reads is a parameter of its rule."""
     return code.summary(freshness.computing_code(stage, *modules))
 
 
 def settings(stage):
-    """Digest of what a stage reads of the evaluation's settings."""
+    """Gives a digest of the settings of the evaluation that a stage reads."""
     return digest(freshness.settings_of(SCALE.evaluation, stage))
 
 
 def interim_code(wildcards):
-    """The code of a generator of interim frames, and weights of it that no rule makes."""
+    """Digests the code of an interim generator, and its weights if no rule makes them."""
     made_by = code.summary(freshness.interim_code(wildcards.generator))
     return f"{made_by} {own_vfit()}" if wildcards.generator == "vfit" else made_by
 
 
 def prediction_code(wildcards):
-    """The code of a run's predictions, but for edits that are proved harmless for them."""
+    """Digests the code of a run's predictions, without edits that are proved harmless for them."""
     run = wildcards.variant, int(wildcards.seed)
     now = freshness.prediction_code(STUDY.variant(run[0]).experiment)
     return code.summary(undone(JUDGE.proofs, "predictions", run, now))
 
 
 def parts_of(*names):
-    """Modules that networks of some variants are made of, all of them without names."""
+    """Lists the modules that the networks of some variants use; without names, of all variants."""
     variants = [STUDY.variants[name] for name in names or STUDY.variants]
     return sorted({part for one in variants for part in one.experiment.modules()})
 
 
 def own_vfit():
-    """The content of the user's own checkpoint of VFIT; empty where there is none."""
+    """Digests the user's own checkpoint of VFIT; empty if there is none."""
     vfit = SCALE.vfit
     given = vfit is not None and vfit.training is None and vfit.weights
     return contents(vfit.weights) if given else ""
 
 
 def own_titles(wildcards):
-    """Titles that the tables print as they are: of variants that no table of the project names."""
+    """Lists the titles of variants that no table of the project names; the tables print them."""
     tables = load_tables(EXPERIMENTS / "tables.yaml", SCALE.dataset.release)
     return [row.label for row in your_variants(tables, STUDY).rows]
 
 
 def benched():
-    """What `make bench` and `tips cost --measure` leave and the report shows."""
+    """Lists the files that `make bench` and `tips cost --measure` write and the report shows."""
     return [PATHS.bench / name for name in ("inference.json", "cost.json")]
 
 
 def meaning(wildcards):
-    """What a variant is told, and the content of a checkpoint that it starts from and no rule makes."""
+    """Digests a variant's configuration, and a checkpoint of the user's that it starts from."""
     experiment = STUDY.variant(wildcards.variant).experiment
     told = freshness.training_digest(experiment, SCALE)
     file = experiment.backbone.weights
@@ -280,10 +282,12 @@ def meaning(wildcards):
 
 
 def trigger(wildcards):
-    """What a finished run was started with, so that newer code marks it stale and no more.
+    """Gives the digest of the code that a finished run was started with.
 
-    Snakemake compares it with what it noted then, and the run's own record repeats that. The
-    record's digest of the code would not do: a run made anew for another reason has the newer one.
+    Snakemake trains again if this parameter changes. So a finished run keeps the digest that its
+    own record notes: newer code then marks the run stale in the tables, and does not delete and
+    repeat its training. The digest is noted as the trigger, apart from the record's digest of the
+    code. If the run is made again for another reason, that one becomes newer, but not the trigger.
     """
     experiment = STUDY.variant(wildcards.variant).experiment
     record = PATHS.run(wildcards.variant, wildcards.seed) / "provenance.json"
@@ -294,13 +298,17 @@ def trigger(wildcards):
 
 
 def vfit_trigger(wildcards):
-    """The same of VFIT's training."""
+    """Does the same for VFIT's training."""
     record = PATHS.vfit.with_name("provenance.json")
     return noted(record, freshness.computing_code("vfit"), JUDGE.interpolator)
 
 
 def noted(record, now, judged):
-    """What a record notes; else the present code, also where stale training is made again."""
+    """Gives the digest that a record notes.
+
+    Without a record it is that of the present code. If stale runs shall be trained again, it is a
+    new text, by which Snakemake sees a change.
+    """
     if not record.is_file():
         return code.summary(now)
     before = read_json(record).get("trigger", "")
@@ -310,6 +318,6 @@ def noted(record, now, judged):
 
 
 def marks():
-    """Changes with anything that may mark a run stale, or current again."""
+    """Gives parameters that change with all that may mark a run stale or current again."""
     proofs = [str(proof) for proof in JUDGE.proofs]
     return [freshness.trainings_code(STUDY), heavy_code("vfit"), proofs]

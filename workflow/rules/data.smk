@@ -1,4 +1,5 @@
-# Data: motion capture, bodies, rendered shards; annotations, packed frames, interim frames, groups.
+# These rules make the data: motion capture, bodies and rendered shards; then annotations, packed
+# frames, interim frames and groups.
 rule fetch:
     output:
         PATHS.motions,
@@ -79,7 +80,7 @@ rule detect:
         packed=PATHS.packed / "packed.json",
     output:
         PATHS.boxes("detected"),
-    priority: 20  # a missing file is better known before the trainings
+    priority: 20  # so that a missing file is noticed before the trainings
     resources:
         gpu=GPU if SCALE.evaluation.checkpoint else 0,
     params:
@@ -110,7 +111,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
             packed=PATHS.packed / "packed.json",
         output:
             PATHS.vfit,
-        priority: 15  # fills the cores that stage one leaves idle
+        priority: 15  # uses cores that are idle during stage one
         resources:
             gpu=GPU,
         params:

@@ -1,5 +1,6 @@
-# Public networks beside our rows: `make peers`, or --config peers=all. Nothing else needs them, so
-# they run only where they are asked for; once there, their table is kept up to date.
+# These rules compare public networks with our rows: `make peers`, or --config peers=all. Nothing
+# else needs them, so they run only if they are asked for. Once their table exists, it is kept up to
+# date.
 PEER_TABLE = PEER_ROWS.file(PATHS)
 PEER_TABLES = [PEER_TABLE] if config["peers"] == "all" or PEER_TABLE.is_file() else []
 

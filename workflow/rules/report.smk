@@ -1,4 +1,5 @@
-# Metrics, tables, pictures, report, MLflow. Only `speed`, `pictures` and `cost` import torch.
+# These rules make metrics, tables, pictures, report and the MLflow database. Only `speed`,
+# `pictures` and `cost` import torch.
 rule evaluate:
     input:
         predictions=PATHS.predictions("{variant}", "{seed}", "gt"),

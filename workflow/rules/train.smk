@@ -1,4 +1,5 @@
-# Training and prediction. A variant's YAML is a parameter (its meaning), never an input.
+# These rules train and predict. The meaning of a variant's YAML is a parameter; the file is no
+# input, so that an edit which changes no value repeats no training.
 SOURCES = sorted(Path("csrc").glob("[a-z]*.*"))
 
 
@@ -7,7 +8,7 @@ rule kernels:
         SOURCES,
     output:
         PATHS.kernels,
-    priority: 20  # before the stages, each of which would build them itself
+    priority: 20  # before the stages, which would each build them
     params:
         source=contents(*SOURCES),
     shell:
