@@ -268,8 +268,9 @@ def stage(
     """
     known = {file.stem: file for file in sorted(STAGES.glob("[!_]*.py"))}
     if name == "--help":
+        width = max(map(len, known))
         for stem, file in known.items():
-            typer.echo(f"{stem:14} {_first_line(file)}")
+            typer.echo(f"{stem:{width}} {_first_line(file)}")
         return
     name = name.replace("-", "_")
     if name not in known:

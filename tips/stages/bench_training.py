@@ -61,8 +61,9 @@ def run(
     """
     if not native.serves("cpu"):
         raise ConfigError("no kernel is built; run `make kernels`")
-    if min(pairs, paper_pairs) < 1:
-        raise ConfigError(f"--pairs must be at least 1; got {min(pairs, paper_pairs)}")
+    for option, value in (("--pairs", pairs), ("--paper-pairs", paper_pairs)):
+        if value < 1:
+            raise ConfigError(f"{option} must be at least 1; got {value}")
     desk = load_study("desk", EXPERIMENTS).variant(FULL).experiment
     cases = {
         "desk full model": (desk, desk.training.batch, pairs),
