@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tips.evaluation.average_precision import Subset, subset
 from tips.evaluation.matching import Evidence, match
 from tips.evaluation.measure import Measured
 from tips.evaluation.metrics import read_scored, write_evidence
-from tips.evaluation.people import from_records
+from tips.evaluation.people import from_records, truth_alone
 from tips.evaluation.synthesis import InBetween
 from tips.records import RecordError, write_json
 
@@ -83,3 +84,21 @@ def test_metrics_that_are_none_are_refused(files: tuple[Path, Path]) -> None:
     files[0].write_text('{"metric": "AP"}')
     with pytest.raises(RecordError, match=r"metrics\.json"):
         read_scored(*files)
+
+
+def test_a_part_of_the_people_is_cut_out_of_what_was_kept(scenes, files: tuple[Path, Path]) -> None:
+    annotations, _ = scenes.random_records(np.random.default_rng(5))
+    clips = truth_alone(annotations)
+    first = Subset(
+        tuple(
+            tuple(np.arange(len(f.joints))[:, None].repeat(15, axis=1) == 0 for f in one.truth)
+            for one in clips
+        ),
+        None,
+    )
+    evidence = read_scored(*files).evidence
+    part = subset(evidence, first)
+    assert 0 < part.n_truth.sum() < evidence.n_truth.sum()
+    assert set(part.truth[:, 2]) == {0}
+    assert set(part.person) == {0}
+    np.testing.assert_array_equal(match(clips).n_truth, evidence.n_truth)
