@@ -117,9 +117,13 @@ class Judge:
         found = Link("metrics", self.paths.metrics(name, str(seed), boxes), "current")
         files = freshness.evaluation_files(self.paths, name, seed, boxes)
         now = freshness.computing_code("evaluate")
-        return self._judged(
+        found = self._judged(
             found, found.file, lambda _: now, self._settings("evaluate"), files, None
         )
+        evidence = self.paths.evidence(name, str(seed), boxes)
+        if found.state == "missing" or self._digest(evidence) == found.record.get("evidence"):
+            return found
+        return found._replace(state="stale", inputs=(*found.inputs, "evidence"))
 
     def predictions(self, name: str, seed: int, boxes: str) -> Link:
         """Judges what was predicted.

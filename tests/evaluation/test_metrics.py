@@ -5,15 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tips import skeleton
 from tips.evaluation.average_precision import Subset, subset
 from tips.evaluation.matching import Evidence, match
 from tips.evaluation.measure import Measured
 from tips.evaluation.metrics import read_scored, write_evidence
 from tips.evaluation.people import from_records, truth_alone
 from tips.evaluation.synthesis import InBetween
-from tips.records import RecordError, write_json
+from tips.provenance import file_digest
+from tips.records import RecordError, read_json, write_json
 
-METRICS = {"metric": "AP", "total": None, "columns": {"Head": 12.5}, "code": {}}
+COLUMNS = dict.fromkeys(skeleton.COLUMNS, 12.5)
+METRICS = {"metric": "AP", "total": None, "columns": COLUMNS, "code": {}}
+METRICS |= {"variant": "tips", "seed": 0, "boxes": "gt"}
 TIMES = (0.25, 0.5)
 
 
@@ -31,9 +35,14 @@ def measured(scenes) -> Measured:
 @pytest.fixture
 def files(tmp_path: Path, measured: Measured) -> tuple[Path, Path]:
     metrics, evidence = tmp_path / "metrics.json", tmp_path / "evidence.npz"
-    write_json(METRICS, metrics)
     write_evidence(measured, evidence)
+    bind(metrics, evidence)
     return metrics, evidence
+
+
+def bind(metrics: Path, evidence: Path) -> None:
+    """Says in the metrics that they were computed from this evidence."""
+    write_json(METRICS | {"evidence": file_digest(evidence)}, metrics)
 
 
 def test_what_is_read_back_is_what_was_measured(
@@ -50,7 +59,7 @@ def test_what_is_read_back_is_what_was_measured(
     for time in TIMES:
         for own, other in zip(found.between[time], measured.between[time], strict=True):
             np.testing.assert_array_equal(own, other)
-    assert (found.metrics.total, found.metrics.columns) == (None, {"Head": 12.5})
+    assert (found.metrics.total, found.metrics.columns) == (None, COLUMNS)
 
 
 def test_equal_runs_give_equal_bytes(
@@ -75,9 +84,28 @@ def test_a_damaged_file_is_one_line_that_names_it(files: tuple[Path, Path], dama
     else:
         content = {"short": whole[: len(whole) // 2], "empty": b"", "text": b"no archive"}
         evidence.write_bytes(content[damage])
+    if evidence.exists():
+        bind(metrics, evidence)
     with pytest.raises(RecordError, match=r"evidence\.npz: (damaged|no such file)") as caught:
         read_scored(metrics, evidence)
     assert "\n" not in str(caught.value)
+
+
+def test_evidence_of_another_run_is_refused(
+    measured: Measured, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    write_evidence(measured._replace(between={}), tmp_path / "evidence.npz")
+    with pytest.raises(RecordError, match=r"evidence\.npz: not what metrics\.json was"):
+        read_scored(*files)
+
+
+@pytest.mark.parametrize("lost", skeleton.COLUMNS)
+def test_metrics_without_a_column_are_refused(files: tuple[Path, Path], lost: str) -> None:
+    metrics = read_json(files[0])
+    del metrics["columns"][lost]
+    write_json(metrics, files[0])
+    with pytest.raises(RecordError, match=f"no column '{lost}'"):
+        read_scored(*files)
 
 
 def test_metrics_that_are_none_are_refused(files: tuple[Path, Path]) -> None:

@@ -12,7 +12,7 @@ STEM = "table-by-motion"
 # What the workflow's rule `tabulate` lists as its outputs, and the order of the tables.
 LISTED = """
 import json
-from tips.reporting.contents import SHEETS
+from tips.tables.contents import SHEETS
 print(json.dumps([sheet.stem for sheet in SHEETS if sheet.fill is not None]))
 """
 
@@ -64,4 +64,4 @@ def test_the_report_has_its_section_where_the_list_says(copy: Path) -> None:
 def test_the_workflow_and_the_tests_of_tables_know_it(copy: Path) -> None:
     assert STEM in json.loads(python(copy, "-c", LISTED))
     told = python(copy, *commands("A table")[0], "-rA")
-    assert f"test_every_row_comes_back_as_it_was_written[{STEM}]" in told
+    assert f"test_every_row_comes_back_as_its_cells_say[{STEM}]" in told

@@ -93,14 +93,14 @@ def test_the_mean_pose_says_what_its_interval_does(verdict: str, words: str) -> 
     text = said({CONTROLS: controls(**{"mean-pose": mean, "full": FULL})})
     assert "A mean pose put into the box (20.00), +1.00 [+0.50, +1.50], is" in text
     assert words in text
-    assert "The full model (37.00) over a mean pose put into the box (20.00): +17.0 points" in text
+    assert "The full model (37.00) over a mean pose put into the box (20.00): +17.00 points" in text
 
 
 def test_without_a_backbone_nothing_is_said_of_it() -> None:
     mean = {"ours": "20.00", "gain_ours": "missing", "low": "missing", "high": "missing"}
     text = said({CONTROLS: controls(**{"mean-pose": mean, "full": FULL})})
     assert "looks at the image" not in text
-    assert "over a mean pose put into the box (20.00): +17.0 points, without an interval" in text
+    assert "over a mean pose put into the box (20.00): +17.00 points, without an interval" in text
 
 
 def test_controls_claim_nothing_of_other_rows() -> None:

@@ -1,4 +1,5 @@
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def test_the_record_and_the_page(
     large = result["validation"]
     assert large["frames"] == 80
     assert large["joints"] > 2 * 30 * 15  # the labelled ones only: at least one person in each
-    assert 20 < large["peak_memory_mb"] < 2000
+    # The child starts as a copy of this process, which other tests may have made large.
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    assert 20 < large["peak_memory_mb"] < 2000 + own
     assert 0 < large["seconds"]["cpu"]
     text = report.read_text()
     assert text.count("\n| ") == 4

@@ -10,10 +10,10 @@ import pytest
 from tips.config import Study, load_study
 from tips.paths import Paths, study_paths
 from tips.records import read_json
-from tips.reporting.contents import SHEETS
 from tips.stages import report, tabulate, track
 from tips.tables.cells import known, plain
 from tips.tables.compared import Line
+from tips.tables.contents import SHEETS
 from tips.tables.published import Tables, load_tables
 from tips.tables.sheet import Sheet
 from tips.tables.subsets import SUBSETS_TABLE

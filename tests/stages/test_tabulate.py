@@ -10,9 +10,9 @@ from spoiled import work_on_copy
 
 from tips import records
 from tips.paths import Paths
-from tips.reporting.contents import SHEETS
 from tips.stages import tabulate
 from tips.tables.compared import Line
+from tips.tables.contents import SHEETS
 
 REQUIRED = (
     "row,label,variant,paper,ours,sd,n_seeds,status,scale,baseline,gain_paper,gain_ours,low,high"

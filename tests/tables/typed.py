@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from tips.config import Study
 from tips.paths import study_paths
-from tips.reporting.contents import SHEETS
 from tips.tables.compared import Line
+from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
 from tips.tables.row import Row
 from tips.tables.sheet import Page, Sheet

@@ -5,13 +5,15 @@ nothing again.
 """
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from tips import skeleton
 from tips.config import Evaluation
 from tips.evaluation import pck
 from tips.evaluation.average_precision import average_precision, labelled_columns, total
@@ -20,6 +22,7 @@ from tips.evaluation.measure import Measured, Truth
 from tips.evaluation.oks import Matching, part_oks
 from tips.evaluation.people import from_records
 from tips.evaluation.synthesis import InBetween, synthesis_table
+from tips.provenance import file_digest
 from tips.records import Predictions, RecordError, atomic_path, read, without_nan
 
 BETWEEN = "between"  # starts the names of arrays of synthesized poses, such as between/0.5/error
@@ -52,7 +55,19 @@ class Metrics(_Part):
     columns: dict[str, float | None]
     subsets: dict[str, float | None] = {}
     oks: Oks | None = None
+    variant: str
+    seed: int
+    boxes: str
     inputs: dict[str, str] = {}  # digests of what was measured
+    evidence: str  # digest of the file with the evidence
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Metrics":
+        parts = [self.columns] + ([self.oks.parts] if self.oks else [])
+        lost = [name for name in skeleton.COLUMNS for part in parts if name not in part]
+        if lost:
+            raise ValueError(f"no column '{lost[0]}'")
+        return self
 
 
 class Scored(NamedTuple):
@@ -122,21 +137,15 @@ def write_evidence(measured: Measured, file: Path) -> None:
 def read_scored(metrics: Path, evidence: Path) -> Scored:
     """Reads a measured run. Raises RecordError if either file is missing or damaged."""
     found = read(Metrics, metrics)
+    if file_digest(evidence, "run the rule that makes it") != found.evidence:
+        raise RecordError(f"{evidence}: not what {metrics.name} was computed from; run again")
     try:
         with evidence.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         return Scored(found, _evidence(arrays), _between(arrays))
-    except FileNotFoundError as error:
-        raise RecordError(f"{evidence}: no such file; run the rule that makes it") from error
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-    ) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+        raise RecordError(f"{evidence}: damaged ({error}); delete it and run again") from error
+    except (zipfile.BadZipFile, zlib.error) as error:
         raise RecordError(f"{evidence}: damaged ({error}); delete it and run again") from error
 
 

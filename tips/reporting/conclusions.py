@@ -6,7 +6,7 @@ from tips.config import BACKBONE, CAPACITY_CONTROL, FULL, MEAN_POSE, SCRATCH, SI
 from tips.evaluation.intervals import ENOUGH_SEQUENCES
 from tips.tables import markdown
 from tips.tables.ablations import COMPONENTS
-from tips.tables.cells import known, plain, rounded
+from tips.tables.cells import known, plain, signed
 from tips.tables.claims import CLAIMS, MISSING, NOT_SEPARABLE, OPPOSITE, SHOWS, ClaimRow
 from tips.tables.compared import Line
 from tips.tables.controls import CONTROLS
@@ -112,7 +112,7 @@ def _checks(page: Page) -> list[str]:
     if known(full.over_mean_pose):
         items.append(
             f"The full model ({plain(full.ours)}) over a mean pose put into the box "
-            f"({plain(mean.ours)}): {rounded(full.over_mean_pose, 1, '+')} points, without an "
+            f"({plain(mean.ours)}): {signed(full.over_mean_pose)} points, without an "
             "interval."
         )
     items += _control(controls[SINGLE_FRAME], "The single-frame control", SECOND_STAGE)

@@ -3,12 +3,13 @@
 from tips.config import Study
 from tips.paths import Paths
 from tips.reporting import charts
-from tips.reporting.contents import CONTENTS, SHEETS
+from tips.reporting.page_order import CONTENTS
 from tips.tables import markdown
 from tips.tables.claims import CLAIMS
+from tips.tables.contents import SHEETS
 from tips.tables.groups import FIGURE_4
 from tips.tables.published import Tables
-from tips.tables.sheet import Page, Section, Sheet
+from tips.tables.sheet import Page, Section
 
 
 def title(study: Study, paths: Paths) -> str:
@@ -30,8 +31,7 @@ def build(study: Study, paths: Paths, tables: Tables) -> list[Section]:
     rows = {sheet.stem: sheet.read(paths) for sheet in SHEETS if sheet.fill is not None}
     page = Page(study, paths, tables, rows, {})
     page = page._replace(pictures=_pictures(page))
-    writers = (one.section if isinstance(one, Sheet) else one for one in CONTENTS)
-    return [write(page) for write in writers if write is not None]
+    return [write(page) for write in CONTENTS]
 
 
 def _pictures(page: Page) -> dict[str, str]:

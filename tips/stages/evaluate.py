@@ -8,6 +8,7 @@ from tips.evaluation.measure import load_truth, measure
 from tips.evaluation.metrics import summarize, write_evidence
 from tips.freshness import computing_code, digests, evaluation_files, settings_of
 from tips.paths import study_paths
+from tips.provenance import file_digest
 from tips.records import Predictions
 
 
@@ -48,5 +49,7 @@ def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: s
         "inputs": digests(evaluation_files(paths, variant, seed, boxes)),
         "settings": settings_of(study.scale.evaluation, "evaluate"),
     }
-    write_evidence(measured, paths.evidence(variant, str(seed), boxes))
+    evidence = paths.evidence(variant, str(seed), boxes)
+    write_evidence(measured, evidence)
+    made_by["evidence"] = file_digest(evidence, "evaluate again")
     records.write_json(metrics | made_by, paths.metrics(variant, str(seed), boxes))

@@ -1,5 +1,6 @@
 """Writes every table, as CSV and as LaTeX, from what `evaluate` wrote of all runs."""
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -9,11 +10,12 @@ from tips.config import load_study
 from tips.paths import study_paths
 from tips.progress import track
 from tips.proofs import read_proofs
-from tips.reporting.contents import SHEETS
 from tips.tables.collect import collect
+from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
 from tips.tables.results import Points
 
+log = logging.getLogger(__name__)
 MEMORY = "seed-scores.json"  # below results/; not read while all runs exist
 
 
@@ -46,8 +48,10 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     memory = paths.results / MEMORY
     judge = Judge(study, paths, read_proofs(paths.proofs), contents=False)
     found = collect(study, paths, published, judge, _remembered(memory), progress)
-    for sheet in SHEETS:
-        sheet.write(found)
+    # All tables are filled before the first is written, so that an error leaves none half new.
+    filled = [(sheet, sheet.fill(found)) for sheet in SHEETS if sheet.fill is not None]
+    for sheet, rows in filled:
+        sheet.write(found, rows)
     records.write_json(found.results.variance.points, memory)
 
 
@@ -55,7 +59,11 @@ def _remembered(memory: Path) -> Points:
     if not memory.is_file():
         return {}
     stored = records.read_json(memory)
-    return {
-        variant: {int(seed): float(point) for seed, point in seeds.items()}
-        for variant, seeds in stored.items()
-    }
+    try:
+        return {
+            variant: {int(seed): float(point) for seed, point in seeds.items()}
+            for variant, seeds in stored.items()
+        }
+    except (AttributeError, TypeError, ValueError):
+        log.warning("%s holds no scores, so it is written anew", memory)
+        return {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tips.config import load_study
 from tips.paths import study_paths
-from tips.reporting.contents import SHEETS
+from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
 from tips.tracking.mlflow_sync import experiment_name, sync
 from tips.tracking.run_files import read_runs, table_gains, table_tags

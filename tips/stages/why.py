@@ -11,10 +11,11 @@ from rich.console import Console
 from tips import kinds, records
 from tips.chain import Judge, Link, State, differences, worst
 from tips.config import FULL, MEAN_POSE, ConfigError, Study, load_study
+from tips.evaluation.metrics import Metrics
 from tips.paths import Paths, study_paths
 from tips.proofs import read_proofs
-from tips.reporting.contents import SHEETS
 from tips.tables.cells import plain
+from tips.tables.contents import SHEETS
 from tips.tables.published import Row, Table, Tables, load_tables
 
 EXPERIMENTS = Path("experiments")
@@ -125,7 +126,7 @@ def _run(judge: Judge, asked: Asked, seed: int) -> Run:
     links = judge.chain(asked.variant, seed, asked.boxes)
     value = None
     if links[0].state != "missing":
-        value = float(records.read_json(links[0].file)["total"])
+        value = records.read(Metrics, links[0].file).total
     return Run(seed, value, _whole(links), links)
 
 
@@ -167,8 +168,8 @@ def _answer(
 def _shown(cell: tuple[Table, Row], paths: Paths) -> str | None:
     """Reads the cell from the table's file; gives None if there is no such file or row."""
     table, row = cell
-    sheet = next(sheet for sheet in SHEETS if sheet.stem == f"table-{table.name}")
-    if not sheet.file(paths).is_file():
+    sheet = next((sheet for sheet in SHEETS if sheet.stem == f"table-{table.name}"), None)
+    if sheet is None or not sheet.file(paths).is_file():
         return None
     return next((plain(one.ours) for one in sheet.read(paths) if one.row == row.row), None)
 

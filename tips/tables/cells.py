@@ -4,7 +4,7 @@ Cells are written as text into CSV files, and read back from them.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Any, Final, NamedTuple, TypeGuard
@@ -21,7 +21,6 @@ class Absent(StrEnum):
 
 
 Value = float | Absent
-NUMBERLESS: Final = (Absent.MISSING, Absent.FAILED, Absent.UNKNOWN)
 
 
 class Codec(NamedTuple):
@@ -76,8 +75,23 @@ def signed(value: Value) -> str:
     return rounded(value, sign="+")
 
 
+def absent(status: str, other: Absent = Absent.MISSING) -> Absent:
+    """Gives the word for a number that a row lacks: by its status, else the other word."""
+    return {"failed": Absent.FAILED, "missing": Absent.MISSING}.get(status, other)
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Averages over seeds; there is no mean where a seed has nothing to compute it from."""
+    present = [value for value in values if value is not None]
+    return sum(present) / len(present) if present and len(present) == len(values) else None
+
+
 def _value(text: str) -> Value:
-    return Absent(text) if text in set(Absent) else float(text)
+    if text in set(Absent):
+        return Absent(text)
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"'{text}' is no number")
+    return number
 
 
 def _whole(text: str) -> int | Absent:
@@ -100,6 +114,13 @@ def number(printed: str) -> Decimal | None:
         return None
 
 
+def _printed(text: str) -> Decimal | None:
+    found = number(text)
+    if text and (found is None or not found.is_finite()):
+        raise ValueError(f"'{text}' is no number")
+    return found
+
+
 def digits(count: int) -> Codec:
     """Gives the codec of numbers with this many decimals."""
     return Codec(lambda value: rounded(value, count), _value)
@@ -114,4 +135,4 @@ Tenths = Annotated[Value, digits(1)]
 Parameters = Annotated[int | Absent, Codec(str, _whole)]
 Count = Annotated[int | None, Codec(_optional, lambda text: int(text) if text else None)]
 Quoted = Annotated[Mapping[str, str], Spread("", None, TEXT)]
-PrintedGain = Annotated[Decimal | None, Codec(_decimal, number)]
+PrintedGain = Annotated[Decimal | None, Codec(_decimal, _printed)]

@@ -13,6 +13,7 @@ from tips.tables.cells import (
     Level,
     PrintedGain,
     Value,
+    absent,
     known,
     number,
     plain,
@@ -219,7 +220,7 @@ def _line(table: Table, row: Printed, found: Collected) -> Line:
         wide = Group(CAPACITY_CONTROL, group.boxes)
     over_wide = gain_of(results, group if wide else None, wide)
     status: Status = results.status(group) if group else "published"
-    word = Absent.NONE if status == "published" else _word(status)
+    word = Absent.NONE if status == "published" else absent(status, Absent.UNKNOWN)
     return Line(
         row=row.row,
         label=row.label,
@@ -251,10 +252,6 @@ def group_of(row: Printed, study: Study) -> Group | None:
         return None
     usual = study.scale.evaluation.boxes
     return Group(row.variant, usual if row.boxes == "gt" else row.boxes)
-
-
-def _word(status: Status) -> Absent:
-    return Absent.FAILED if status == "failed" else Absent.MISSING
 
 
 def _temporal(variant: str, study: Study) -> bool:

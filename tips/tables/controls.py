@@ -7,7 +7,7 @@ from tips.config import BACKBONE, MEAN_POSE, Study
 from tips.tables import markdown
 from tips.tables.cells import Absent, Difference, Value, known
 from tips.tables.collect import Collected
-from tips.tables.compared import Line, comparison, extended, lines, table_sheet
+from tips.tables.compared import Line, comparison, extended, group_of, lines, table_sheet
 from tips.tables.published import Row as Printed
 from tips.tables.published import Table, Tables
 from tips.tables.sheet import Page, Section, Sheet
@@ -34,7 +34,9 @@ def your_variants(tables: Tables, study: Study) -> Table:
         notes=(),
         claims=(),
         rows=tuple(
-            Printed(row=name, label=variant.experiment.title, variant=name, printed=())
+            Printed(
+                row=name, label=" ".join(variant.experiment.title.split()), variant=name, printed=()
+            )
             for name, variant in study.variants.items()
             if name not in used
         ),
@@ -42,6 +44,10 @@ def your_variants(tables: Tables, study: Study) -> Table:
 
 
 YOURS = "Your variants"
+
+
+def _one_line(title: str) -> str:
+    return " ".join(title.split())
 
 
 @dataclass(frozen=True)
@@ -53,14 +59,20 @@ class ControlLine(Line):
 
 def _fill(table: Table, found: Collected) -> list[ControlLine]:
     rows = lines(table, found)
-    mean = next((row.ours for row in rows if row.variant == MEAN_POSE), Absent.MISSING)
-    return [extended(ControlLine, row, over_mean_pose=_over(row, mean)) for row in rows]
+    boxes = [getattr(group_of(row, found.study), "boxes", "") for row in table.rows]
+    pairs = list(zip(rows, boxes, strict=True))
+    mean = next((pair for pair in pairs if pair[0].variant == MEAN_POSE), None)
+    return [extended(ControlLine, pair[0], over_mean_pose=_over(pair, mean)) for pair in pairs]
 
 
-def _over(row: Line, mean: Value) -> Value:
-    if row.variant == MEAN_POSE:
+def _over(own: tuple[Line, str], mean: tuple[Line, str] | None) -> Value:
+    """Gives the difference of a row to the mean pose on the same boxes."""
+    if mean is None or own == mean or own[1] != mean[1]:
         return Absent.NONE
-    return row.ours - mean if known(row.ours) and known(mean) else Absent.MISSING
+    ours, other = own[0].ours, mean[0].ours
+    if not known(ours):
+        return ours
+    return ours - other if known(other) else other
 
 
 def _section(page: Page) -> Section:

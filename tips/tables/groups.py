@@ -7,7 +7,7 @@ from tips import skeleton
 from tips.evaluation.metrics import Metrics
 from tips.tables import markdown, sources
 from tips.tables.ablations import heading, noted
-from tips.tables.cells import Absent, Level, known, plain, value_of
+from tips.tables.cells import Absent, Level, absent, known, mean, plain, value_of
 from tips.tables.collect import Collected
 from tips.tables.compared import Line, comparison, extended, lines, table_sheet
 from tips.tables.published import Table
@@ -61,9 +61,9 @@ def _parts(found: Collected) -> list[PartRow]:
         group = Group(str(row.variant), found.study.scale.evaluation.boxes)
         status = found.results.status(group)
         seeds = [one for one in found.metrics(group) if one.oks is not None]
-        word = Absent.FAILED if status == "failed" else Absent.MISSING  # runs on JHMDB have no OKS
+        word = Absent.NONE if seeds else absent(status)  # runs on JHMDB have no OKS
         for part in (*skeleton.COLUMNS, MEAN):
-            oks, ap = (value_of(_mean(values), word) for values in _of_part(seeds, part))
+            oks, ap = (value_of(mean(values), word) for values in _of_part(seeds, part))
             made.append(PartRow(int(row.printed[0]), part, oks, ap, len(seeds), status))
     return made
 
@@ -72,15 +72,9 @@ def _of_part(seeds: Sequence[Metrics], part: str) -> tuple[Scores, Scores]:
     """Gives OKS and AP of one part in every seed."""
     if part == MEAN:
         oks = [one.oks.mean if one.oks else None for one in seeds]
-        return oks, [_mean(list(one.columns.values())) for one in seeds]
+        return oks, [mean(list(one.columns.values())) for one in seeds]
     oks = [one.oks.parts[part].score if one.oks else None for one in seeds]
     return oks, [one.columns[part] for one in seeds]
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Gives the mean, or None if any value is None."""
-    present = [value for value in values if value is not None]
-    return sum(present) / len(present) if present and len(present) == len(values) else None
 
 
 def _section(page: Page) -> Section:

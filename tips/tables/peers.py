@@ -206,4 +206,11 @@ def _body(page: Page) -> str:
     )
 
 
-PEER_ROWS = Sheet("table-peers", "Peers from outside", PeerRow, None, section=_section)
+PEER_ROWS = Sheet(
+    "table-peers",
+    "Peers from outside",
+    PeerRow,
+    None,
+    section=_section,
+    maker="tabulate-peers",
+)

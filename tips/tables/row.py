@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 from tips.tables.cells import INTEGER, TEXT, Codec, Spread
 
@@ -64,4 +65,12 @@ def codecs(kind: type[Row]) -> dict[str, Codec | Spread]:
 def _codec(hint: Any) -> Codec | Spread:
     if get_origin(hint) is Annotated:
         return next(one for one in get_args(hint)[1:] if isinstance(one, Codec | Spread))
+    if get_origin(hint) is Literal:
+        return Codec(str, partial(_word, get_args(hint)))
     return INTEGER if hint is int else TEXT
+
+
+def _word(known: tuple[str, ...], text: str) -> str:
+    if text not in known:
+        raise ValueError(f"'{text}' is none of {', '.join(known)}")
+    return text

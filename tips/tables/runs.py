@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tips.chain import Judge
-from tips.config import Study
+from tips.config import MEAN_POSE, Study
+from tips.evaluation.metrics import Metrics
 from tips.paths import Paths
+from tips.provenance import file_digest
+from tips.records import RecordError, read
 from tips.tables import sources
 from tips.tables.published import Tables
 
@@ -72,16 +75,17 @@ def find(
             None calls no run stale.
         needed: the file that a run needs beside its predictions; without it the run is missing.
     """
+    truth = file_digest(paths.annotations("val"))
     return [
-        _find(group, seed, paths, judge, needed)
+        _find(_run_file(group, seed, paths), truth, judge, needed)
         for group, seeds in groups.items()
         for seed in range(seeds)
     ]
 
 
-def _find(group: Group, seed: int, paths: Paths, judge: Judge | None, needed: Needed) -> RunFile:
+def _run_file(group: Group, seed: int, paths: Paths) -> RunFile:
     run = group.variant, str(seed), group.boxes
-    file = RunFile(
+    return RunFile(
         group,
         seed,
         paths.run(group.variant, str(seed)),
@@ -91,22 +95,49 @@ def _find(group: Group, seed: int, paths: Paths, judge: Judge | None, needed: Ne
         state="present",
         reason="",
     )
+
+
+def _find(file: RunFile, truth: str, judge: Judge | None, needed: Needed) -> RunFile:
+    """Fills in the state; `truth` is the digest of the annotations."""
     if not all(getattr(file, name).is_file() for name in ("predictions", needed)):
         failure = sources.read_if_present(sources.Failure, file.folder / "failed.json")
         if failure is not None:
             return file._replace(state="failed", reason=failure.reason)
         return file._replace(state="missing")
-    why = [] if judge is None else list(_stale(judge, group, seed))
+    if needed == "metrics":
+        try:
+            _check(file, truth)
+        except RecordError as error:
+            reason = str(error).replace(f"{file.folder}/", "")
+            return file._replace(state="failed", reason=reason)
+    why = [] if judge is None else list(_stale(judge, file, needed))
     return file._replace(state="stale", reason="; ".join(why)) if why else file
 
 
-def _stale(judge: Judge, group: Group, seed: int) -> Iterator[str]:
+def _check(file: RunFile, truth: str) -> None:
+    """Raises RecordError if the metrics are not those of this run, as its files are now."""
+    found = read(Metrics, file.metrics)
+    own = file.group.variant, file.seed, file.group.boxes
+    if (found.variant, found.seed, found.boxes) != own:
+        raise RecordError(
+            f"{file.metrics}: of {found.variant}, seed {found.seed}, {found.boxes} boxes"
+        )
+    if found.inputs.get("predictions") != file_digest(file.predictions):
+        raise RecordError(f"{file.predictions} changed since it was measured")
+    if found.inputs.get("annotations") != truth:
+        raise RecordError("the annotations changed since it was measured")
+
+
+def _stale(judge: Judge, file: RunFile, needed: Needed) -> Iterator[str]:
     """Tells why a run is not current: the reasons of its own training first, then the others."""
-    if group.variant not in judge.study.variants:
+    name, seed, boxes = file.group.variant, file.seed, file.group.boxes
+    if name not in (*judge.study.variants, MEAN_POSE):
         return
-    own, *others = judge.trainings(group.variant, seed)
-    if own.state == "stale":
-        yield own.words
+    measured, predicted, *trained = judge.chain(name, seed, boxes)
+    others = [*trained[1:], predicted, *([measured] if needed == "metrics" else [])]
+    for link in trained[:1]:
+        if link.state == "stale":
+            yield link.words
     for link in others:
         if link.state == "stale":
             yield f"{link.name}: {link.words}"

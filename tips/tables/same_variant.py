@@ -42,7 +42,7 @@ def _fill(found: Collected) -> list[CheckRow]:
 
 def _section(page: Page) -> Section:
     row = page.of(SAME_VARIANT)[0]
-    share = f" ({100 * row.share:.0f} %)" if known(row.share) else ""
+    share = f" ({100 * row.separable / row.pairs:.0f} %)" if row.pairs else ""
     pairs = (
         f"{row.separable} of {row.pairs} pairs{share} are called separable"
         if row.pairs

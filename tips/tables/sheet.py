@@ -68,6 +68,7 @@ class Sheet(Generic[R]):
         shown: what a reader sees of the rows in LaTeX; None for all columns that are not empty.
         section: writes its part of the report; None if another table's section shows it.
         compares: whether its rows have gains that the report draws.
+        maker: the stage that makes it.
         folder: the folder of its files.
     """
 
@@ -79,6 +80,7 @@ class Sheet(Generic[R]):
     section: Callable[[Page], Section] | None = None
     compares: bool = False
     folder: str = "tables"
+    maker: str = "tabulate"
 
     def file(self, paths: Paths) -> Path:
         """Gives the path of its CSV file."""
@@ -103,14 +105,16 @@ class Sheet(Generic[R]):
         with atomic(self.file(paths).with_suffix(".tex")) as stream:
             stream.write(latex(title or str(self.title), shown or Shown(header, values)))
 
-    def write(self, found: Collected) -> None:
-        """Fills the table and writes its files."""
-        if self.fill is None:
-            return
-        rows = self.fill(found)
+    def write(self, found: Collected, rows: Sequence[R]) -> None:
+        """Writes the files of a table of a measured study."""
         title = self.title if isinstance(self.title, str) else self.title(found)
         shown = None if self.shown is None else self.shown(found, rows)
         self.save(found.paths, rows, title, shown)
+
+    def _row(self, cells: Mapping[str, Any]) -> R:
+        if None in cells or None in cells.values():
+            raise ValueError("a row has another number of cells than the header")
+        return self.row.read(cells)
 
     def read(self, paths: Paths) -> list[R]:
         """Reads the rows back. Raises RecordError if the file is missing or another table's."""
@@ -121,12 +125,12 @@ class Sheet(Generic[R]):
                 absent = set(self.row.columns()) - set(reader.fieldnames or ())
                 if absent:
                     raise ValueError(f"no column {', '.join(sorted(absent))}")
-                return [self.row.read(cells) for cells in reader]
+                return [self._row(cells) for cells in reader]
         except FileNotFoundError as error:
-            raise RecordError(f"{file}: no such file; run the stage tabulate first") from error
-        except (ValueError, TypeError, csv.Error) as error:
+            raise RecordError(f"{file}: no such file; run the stage {self.maker} first") from error
+        except (OSError, ValueError, TypeError, csv.Error) as error:
             raise RecordError(
-                f"{file}: not a table of this version ({error}); run the stage tabulate again"
+                f"{file}: not a table of this version ({error}); run the stage {self.maker} again"
             ) from error
 
 

@@ -6,7 +6,17 @@ from typing import Annotated, ClassVar
 
 from tips import skeleton
 from tips.tables import markdown
-from tips.tables.cells import Absent, Quoted, Spread, Value, digits, plain, value_of
+from tips.tables.cells import (
+    Absent,
+    Quoted,
+    Spread,
+    Value,
+    absent,
+    digits,
+    mean,
+    plain,
+    value_of,
+)
 from tips.tables.collect import Collected
 from tips.tables.compared import Line, caption, extended, group_of, lines
 from tips.tables.published import Row as Printed
@@ -42,14 +52,8 @@ def _parts(row: Printed, found: Collected) -> dict[str, Value]:
         return dict.fromkeys(PARTS, Absent.NONE)
     seeds = [one.columns for one in found.metrics(group)]
     if not seeds:
-        failed = found.results.status(group) == "failed"
-        return dict.fromkeys(PARTS, Absent.FAILED if failed else Absent.MISSING)
-    return {part: value_of(_mean([seed[part] for seed in seeds])) for part in PARTS}
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    present = [value for value in values if value is not None]
-    return sum(present) / len(present) if present and len(present) == len(values) else None
+        return dict.fromkeys(PARTS, absent(found.results.status(group)))
+    return {part: value_of(mean([seed[part] for seed in seeds])) for part in PARTS}
 
 
 def _sheet(name: str) -> Sheet[QuotedLine]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tips.evaluation.measure import SUBSETS
 from tips.tables import markdown
-from tips.tables.cells import Absent, Level, Value, known, plain, value_of
+from tips.tables.cells import Absent, Level, Value, absent, known, plain, value_of
 from tips.tables.collect import Collected
 from tips.tables.row import Row
 from tips.tables.runs import Status
@@ -35,7 +35,7 @@ def _fill(found: Collected) -> list[SubsetRow]:
     for group, seeded in found.results.groups.items():
         word = Absent.UNDEFINED
         if seeded.row is None:
-            word = Absent.FAILED if seeded.status == "failed" else Absent.MISSING
+            word = absent(seeded.status)
         seeds = [one.subsets for one in found.metrics(group)]
         parts = {name: _mean([seed.get(name, word) for seed in seeds], word) for name in SUBSETS}
         made.append(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tips.config import Study
 from tips.evaluation.synthesis import SOURCES, SynthesisRow, synthesis_table
 from tips.tables import markdown
-from tips.tables.cells import Absent, Level, Share, plain, rounded, value_of
+from tips.tables.cells import Level, Share, absent, plain, rounded, value_of
 from tips.tables.collect import Collected
 from tips.tables.row import Row
 from tips.tables.runs import Group, Status
@@ -52,7 +52,7 @@ def _rows(where: str, label: str, variant: str, found: Collected) -> Iterator[Er
     status = found.results.status(group)
     by_time = found.between(group)
     if not by_time:
-        word = Absent.FAILED if status == "failed" else Absent.MISSING
+        word = absent(status)
         shown: Status = "failed" if status == "failed" else "missing"
         yield ErrorRow(where, label, variant, "", "", "", 0, word, word, shown)
     for time, samples in by_time.items():

@@ -33,7 +33,7 @@ from tips.peers.known import PEERS
 from tips.proofs import read_proofs, undone
 from tips.provenance import file_digest, has_nvidia_driver
 from tips.records import RecordError, read_json
-from tips.reporting.contents import SHEETS
+from tips.tables.contents import SHEETS
 from tips.tables.controls import your_variants
 from tips.tables.paper_size import open_networks
 from tips.tables.peers import PEER_ROWS

@@ -1,13 +1,11 @@
-"""The table of contents: every table and every part of the report, in the order of the page.
+"""The list of all tables, in the order of the report.
 
-This is the one list of tables. The workflow's outputs, `tabulate`, the report, its drawings and the
-tests read it; a further table is one file in tips/tables and one line here.
+This is the only such list. The workflow's outputs, `tabulate`, `tips why`, MLflow, the report with
+its drawings and the tests read it. A further table is one file of this folder and one line here.
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
-from tips.reporting import appendix, cost, sections
 from tips.tables.ablations import ARCHITECTURE, COMPONENTS, OBJECTIVES, POINTS
 from tips.tables.claims import CLAIMS
 from tips.tables.controls import CONTROLS, VARIANTS
@@ -17,16 +15,13 @@ from tips.tables.interim_quality import INTERIM_WORTH
 from tips.tables.methods import METHODS
 from tips.tables.peers import PEER_ROWS
 from tips.tables.same_variant import SAME_VARIANT
-from tips.tables.sheet import Page, Section, Sheet
+from tips.tables.sheet import Sheet
 from tips.tables.speed import SPEED
 from tips.tables.state_of_the_art import STATE_OF_THE_ART
 from tips.tables.subsets import SUBSETS_TABLE
 from tips.tables.synthesis_error import SYNTHESIS
 
-Part = Callable[[Page], Section]
-CONTENTS: Final[tuple[Sheet[Any] | Part, ...]] = (
-    sections.introduction,
-    sections.short_answer,
+SHEETS: Final[tuple[Sheet[Any], ...]] = (
     CLAIMS,
     COMPONENTS,
     ARCHITECTURE,
@@ -44,13 +39,5 @@ CONTENTS: Final[tuple[Sheet[Any] | Part, ...]] = (
     PEER_ROWS,
     SAME_VARIANT,
     INTERIM,
-    appendix.grouping,
-    appendix.pictures,
-    appendix.training,
     *STATE_OF_THE_ART.values(),
-    cost.section,
-    appendix.deviations,
-    appendix.time,
-    appendix.provenance,
 )
-SHEETS: Final[tuple[Sheet[Any], ...]] = tuple(one for one in CONTENTS if isinstance(one, Sheet))
