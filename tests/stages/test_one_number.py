@@ -1,17 +1,21 @@
 """metrics.json, the tables, the report and MLflow give one number for every cell."""
 
+import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, stdev
 
 import fake_study
 import pytest
+from spoiled import work_on_copy
 
 from tips.config import Study, load_study
 from tips.paths import Paths, study_paths
 from tips.records import read_json
 from tips.stages import report, tabulate, track
-from tips.tables.cells import known, plain
+from tips.tables.ablations import COMPONENTS
+from tips.tables.cells import Absent, known, plain
 from tips.tables.compared import Line
 from tips.tables.contents import SHEETS
 from tips.tables.published import Tables, load_tables
@@ -63,6 +67,10 @@ def tables(study: Study) -> Tables:
 
 @pytest.fixture
 def tracked(paths: Paths) -> Numbers:
+    return in_mlflow(paths)
+
+
+def in_mlflow(paths: Paths) -> Numbers:
     """Metrics of the parents in MLflow, by variant and name."""
     connection = sqlite3.connect(paths.mlflow)
     try:
@@ -133,3 +141,68 @@ def test_the_report_prints_the_same(paths: Paths) -> None:
                 assert line.gain.text in text
     for row in SUBSETS_TABLE.read(paths):
         assert f"| {plain(row.all)} | {plain(row.clean)} | {plain(row.degraded)} |" in text
+
+
+def gone(paths: Paths) -> None:
+    paths.predictions("tips", "1", "gt").unlink()
+
+
+def predicted_anew(paths: Paths) -> None:
+    file = paths.predictions("tips", "1", "gt")
+    file.write_text(file.read_text().replace("tips", "tips "))
+
+
+def of_another_run(paths: Paths) -> None:
+    shutil.copy(paths.evidence("hrnet", "0", "gt"), paths.evidence("tips", "1", "gt"))
+
+
+def all_of_another_run(paths: Paths) -> None:
+    for file in (paths.predictions, paths.metrics, paths.evidence):
+        shutil.copy(file("hrnet", "0", "gt"), file("tips", "1", "gt"))
+
+
+def labelled_anew(paths: Paths) -> None:
+    file = paths.annotations("val")
+    file.write_text(file.read_text() + " ")
+
+
+def a_seed_too_many(paths: Paths) -> None:
+    shutil.copytree(paths.run("tips", "0"), paths.run("tips", "7"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "seeds", "kept"),
+    [
+        (gone, 0, 2),
+        (predicted_anew, 0, 2),
+        (of_another_run, 0, 2),
+        (all_of_another_run, 0, 2),
+        (labelled_anew, 0, 0),
+        (a_seed_too_many, 0, 3),
+        (lambda _: None, 1, 1),
+    ],
+)
+def test_what_the_tables_do_not_count_mlflow_does_not_average(
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Paths], None],
+    seeds: int,
+    kept: int,
+) -> None:
+    work_on_copy(finished, tmp_path, monkeypatch)
+    paths = study_paths(load_study(fake_study.SCALE, Path("experiments")).scale)
+    spoil(paths)
+    tabulate.run(fake_study.SCALE, seeds=seeds)
+    track.run(fake_study.SCALE, seeds=seeds)
+    tracked = in_mlflow(paths)
+    line = next(row for row in COMPONENTS.read(paths) if row.variant == "tips")
+    assert (line.n_seeds, tracked["tips", "seeds"]) == (kept, kept)
+    if not kept:
+        assert ("tips", "total") not in tracked
+        assert (line.status, line.ours) == ("failed", Absent.FAILED)
+        return
+    assert plain(line.ours) == plain(tracked["tips", "total"])
+    assert tracked["tips", "gain/hrnet"] == line.gain_ours
+    if kept > 1:
+        assert plain(line.sd) == plain(tracked["tips", "sd/total"])

@@ -12,6 +12,8 @@ from tips.paths import Paths
 from tips.records import RecordError
 from tips.stages import report, tabulate
 from tips.tables.ablations import OBJECTIVES
+from tips.tables.contents import SHEETS
+from tips.tables.sheet import Sheet
 
 SECTIONS = (
     "What this is",
@@ -223,3 +225,16 @@ def test_reference_copy_is_small_and_names_commit_and_machine(paths: Paths) -> N
     assert len(pictures) > 5
     assert all((folder / picture).is_file() for picture in pictures)
     assert "../../tips/skeleton.py#L" in text
+
+
+@pytest.mark.parametrize("sheet", [one for one in SHEETS if one.fill], ids=lambda one: one.stem)
+def test_a_table_that_was_cut_is_one_line_or_shown_as_it_is(paths: Paths, sheet: Sheet) -> None:
+    header, *rows = sheet.file(paths).read_text().splitlines(keepends=True)
+    sheet.file(paths).write_text("".join([header, *rows[:-1]]))
+    said = f"{sheet.file(paths)}: run the stage tabulate again"
+    try:
+        report.run(fake_study.SCALE)
+    except RecordError as error:
+        said = str(error)
+    assert said.startswith(f"{sheet.file(paths)}: ")
+    assert said.endswith("run the stage tabulate again")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import fake_study
 import pytest
-from spoiled import work_on_copy
+from spoiled import alter_code, work_on_copy
 
 from tips import records
 from tips.paths import Paths
@@ -112,6 +112,42 @@ def test_methods_under_the_same_conditions(paths: Paths) -> None:
     assert (beats["paper"], beats["ours"]) == ("+3.4", rival["tips_gain"])
     assert beats["verdict"] in ("shows", "not separable")
     assert claims["ours-3", "TDMI-3"]["than_origin"] == "re-implemented, MI surrogate"
+
+
+def test_the_mean_pose_is_compared_on_the_same_boxes(paths: Paths) -> None:
+    rows = table(paths, "C")
+    full, mean = rows["full"], rows["mean-pose"]
+    gap = float(full["ours"]) - float(mean["ours"])
+    assert float(full["over_mean_pose"]) == pytest.approx(gap, abs=0.011)
+    assert mean["over_mean_pose"] == rows["hrnet-detected"]["over_mean_pose"] == ""
+    paths.predictions("mean-pose", "0", "gt").write_text("{}")
+    tabulate.run(fake_study.SCALE)
+    assert table(paths, "C")["full"]["over_mean_pose"] == "failed"
+
+
+def test_measured_by_other_code_is_stale(paths: Paths) -> None:
+    file = paths.metrics("groups-1", "0", "gt")
+    alter_code(file, "evaluation/matching.py")
+    tabulate.run(fake_study.SCALE)
+    row = table(paths, "5")["1"]
+    assert (row["status"], row["note"]) == ("stale", "metrics: evaluation/matching.py changed")
+
+
+def test_an_error_leaves_no_table_half_new(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = outputs(paths)
+    paths.predictions("tips", "0", "gt").unlink()
+    (paths.interim("flow") / "psnr.json").write_text("[]")
+    with pytest.raises(records.RecordError, match="psnr"):
+        tabulate.run(fake_study.SCALE)
+    assert outputs(paths) == before
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"tips": 3}', '{"tips": {"0": null}}'])
+def test_remembered_scores_that_are_none_are_written_anew(paths: Paths, text: str) -> None:
+    before = outputs(paths)
+    (paths.results / tabulate.MEMORY).write_text(text)
+    tabulate.run(fake_study.SCALE)
+    assert outputs(paths) == before
 
 
 def test_interim_rows_name_their_generator_and_its_psnr(paths: Paths) -> None:

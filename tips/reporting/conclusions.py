@@ -46,8 +46,7 @@ def answer(page: Page) -> str:
 
 def _headline(page: Page) -> list[str]:
     metric = page.study.scale.dataset.metric
-    by_variant = {row.variant: row for row in page.of(COMPONENTS)}
-    base, full = by_variant[BACKBONE], by_variant[FULL]
+    base, full = (page.row(COMPONENTS, variant=name) for name in (BACKBONE, FULL))
     items = [
         f"Single-frame backbone: {_value(base, metric)}. Full model: {_value(full, metric)}.",
         f"Full model over the single-frame backbone: {_gain(full, metric)}; the paper's gain is "
@@ -106,8 +105,9 @@ def _weak(rivals: Sequence[MethodLine]) -> str:
 
 
 def _checks(page: Page) -> list[str]:
-    controls = {row.row: row for row in page.of(CONTROLS)}
-    mean, full = controls[MEAN_POSE], controls["full"]
+    mean, full, single, scratch = (
+        page.row(CONTROLS, row=key) for key in (MEAN_POSE, "full", SINGLE_FRAME, SCRATCH)
+    )
     items = _control(mean, f"A mean pose put into the box ({plain(mean.ours)})", LOOKS)
     if known(full.over_mean_pose):
         items.append(
@@ -115,8 +115,7 @@ def _checks(page: Page) -> list[str]:
             f"({plain(mean.ours)}): {signed(full.over_mean_pose)} points, without an "
             "interval."
         )
-    items += _control(controls[SINGLE_FRAME], "The single-frame control", SECOND_STAGE)
-    scratch = controls[SCRATCH]
+    items += _control(single, "The single-frame control", SECOND_STAGE)
     items += _control(scratch, "The same control with its head from scratch", FROM_SCRATCH)
     return items
 
@@ -152,7 +151,7 @@ def _claim(row: ClaimRow) -> str:
 
 
 def _caution(page: Page) -> str:
-    check = page.of(SAME_VARIANT)[0]
+    check = page.row(SAME_VARIANT)
     intervals = sum(row.verdict != MISSING for row in page.of(CLAIMS))
     if known(check.s_shared) or known(check.s_seeded):
         items = [

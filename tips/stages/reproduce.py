@@ -84,11 +84,15 @@ def _others(files: list[Any]) -> str:
 
 def _partial_report(scale: str, root: str) -> None:
     """Writes tables and report of the finished runs; other cells say missing or failed."""
-    for stage in ("tabulate", "report"):
-        command = [sys.executable, "-m", "tips", "stage", stage, "--scale", scale, "--root", root]
-        if subprocess.run(command, check=False).returncode:
-            return
-    print("a report of what is finished was written; its other cells say missing or failed")
+    if _stage("tabulate", scale, root) and _stage("report", scale, root):
+        print("a report of what is finished was written; its other cells say missing or failed")
+        _stage("track", scale, root)
+
+
+def _stage(name: str, scale: str, root: str) -> bool:
+    """Runs a stage; tells whether it succeeded."""
+    command = [sys.executable, "-m", "tips", "stage", name, "--scale", scale, "--root", root]
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def recover(config: list[str]) -> None:

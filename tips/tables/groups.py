@@ -85,18 +85,17 @@ def _section(page: Page) -> Section:
     ]
     listed = markdown.table(("N", "groups", "ARI of the data-driven groups"), parts, "llr")
     body += "\n" + markdown.folded("The groups, resolved to 15 joints", listed)
-    body += "\n### Fig. 4\n\n" + page.pictures[FIGURE_4.stem] + numbers(page.of(FIGURE_4))
+    body += "\n### Fig. 4\n\n" + page.pictures[FIGURE_4.stem] + numbers(page)
     return Section("Table V and Fig. 4: part groups", body + noted(table))
 
 
-def numbers(rows: Sequence[PartRow]) -> str:
+def numbers(page: Page) -> str:
     """Writes Fig. 4's numbers as a table: OKS / AP per part and N."""
-    counts = list(dict.fromkeys(row.groups for row in rows))
-    value = {(row.groups, row.part): row for row in rows}
-    cells = []
-    for part in (*skeleton.COLUMNS, MEAN):
-        found = [value[count, part] for count in counts]
-        cells.append([part, *map(_both, found)])
+    counts = list(dict.fromkeys(row.groups for row in page.of(FIGURE_4)))
+    cells = [
+        [part, *(_both(page.row(FIGURE_4, groups=count, part=part)) for count in counts)]
+        for part in (*skeleton.COLUMNS, MEAN)
+    ]
     return markdown.table(("OKS / AP", *(f"N = {n}" for n in counts)), cells, "lr")
 
 

@@ -124,6 +124,8 @@ def _check(file: RunFile, truth: str) -> None:
         )
     if found.inputs.get("predictions") != file_digest(file.predictions):
         raise RecordError(f"{file.predictions} changed since it was measured")
+    if found.evidence != file_digest(file.evidence):
+        raise RecordError(f"{file.evidence}: not what the metrics were computed from")
     if found.inputs.get("annotations") != truth:
         raise RecordError("the annotations changed since it was measured")
 

@@ -41,7 +41,7 @@ def _fill(found: Collected) -> list[CheckRow]:
 
 
 def _section(page: Page) -> Section:
-    row = page.of(SAME_VARIANT)[0]
+    row = page.row(SAME_VARIANT)
     share = f" ({100 * row.separable / row.pairs:.0f} %)" if row.pairs else ""
     pairs = (
         f"{row.separable} of {row.pairs} pairs{share} are called separable"

@@ -55,6 +55,14 @@ class Page(NamedTuple):
         """Gives the rows of a table."""
         return self.rows[sheet.stem]
 
+    def row(self, sheet: "Sheet[R]", **values: object) -> R:
+        """Gives the first row of a table with these values. Raises RecordError if there is none."""
+        for row in self.of(sheet):
+            if all(getattr(row, name) == value for name, value in values.items()):
+                return row
+        wanted = " ".join(map(str, values.values())) or "any"
+        raise RecordError(sheet.incomplete(self.paths, f"no row '{wanted}'"))
+
 
 @dataclass(frozen=True, eq=False)
 class Sheet(Generic[R]):
@@ -85,6 +93,10 @@ class Sheet(Generic[R]):
     def file(self, paths: Paths) -> Path:
         """Gives the path of its CSV file."""
         return paths.results / self.folder / f"{self.stem}.csv"
+
+    def incomplete(self, paths: Paths, what: str) -> str:
+        """Words that the table's file lacks something, and what to do."""
+        return f"{self.file(paths)}: {what}; run the stage {self.maker} again"
 
     def save(
         self, paths: Paths, rows: Sequence[R], title: str = "", shown: Shown | None = None

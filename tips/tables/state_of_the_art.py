@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from tips import skeleton
+from tips.records import RecordError
 from tips.tables import markdown
 from tips.tables.cells import (
     Absent,
@@ -97,7 +98,10 @@ def _section(page: Page) -> Section:
         body += f", these do not: {listed}"
     body += ". Table XI has other joints.\n"
     for table, sheet in shown:
-        rows = markdown.table(table.columns, _with_ours(table, page.of(sheet)), "l" + "r")
+        found = page.of(sheet)
+        if len(found) != len(table.rows):
+            raise RecordError(sheet.incomplete(page.paths, f"{len(found)} rows"))
+        rows = markdown.table(table.columns, _with_ours(table, found), "l" + "r")
         if table.notes:
             rows += "\n" + markdown.bullets(table.notes)
         body += "\n" + markdown.folded(f"Table {table.roman}: {table.dataset}", rows)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tips.config import Study
 from tips.evaluation.synthesis import SOURCES, SynthesisRow, synthesis_table
+from tips.records import RecordError
 from tips.tables import markdown
 from tips.tables.cells import Level, Share, absent, plain, rounded, value_of
 from tips.tables.collect import Collected
@@ -14,6 +15,7 @@ from tips.tables.sheet import Page, Section, Sheet
 
 TABLES = ("2", "7")  # the tables whose variants are shown
 ALL = "all"
+QUARTILES = (ALL, "1", "2", "3", "4")
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,15 @@ def _section(page: Page) -> Section:
         if ("", "") in cells:
             main.append([where, label, "", cells["", ""].status])
             continue
+        lost = {(one, q) for one in SOURCES for q in QUARTILES} - cells.keys()
+        if lost:
+            raise RecordError(SYNTHESIS.incomplete(page.paths, f"no row {lost.pop()} of {where}"))
         everything = [cells[source, ALL] for source in SOURCES]
         both = [f"{rounded(one.error, 3)} / {plain(one.pckh)}" for one in everything]
         main.append([where, label, time, *both, str(everything[0].n)])
         quarters += [
             [where, time, q, *(rounded(cells[source, q].error, 3) for source in SOURCES)]
-            for q in ("1", "2", "3", "4")
+            for q in QUARTILES[1:]
         ]
     title = "Table S: the synthesized poses"
     if not main:

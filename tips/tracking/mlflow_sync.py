@@ -6,6 +6,7 @@ mlflow-artifacts:/ without a path: the database and its folder can be moved.
 """
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -140,16 +141,18 @@ def _parent(
 ) -> str:
     """Writes the parent of a variant's runs unless it exists; returns its id."""
     variant = runs[0].variant
-    key = " ".join([*(run.key for run in runs), json.dumps(gains, sort_keys=True)])
+    counted = [run.counted for run in runs]
+    key = " ".join([*(run.key for run in runs), json.dumps([counted, gains], sort_keys=True)])
+    key = hashlib.sha256(key.encode()).hexdigest()
     old = known.get((variant, ""))
     if old is not None and old.data.tags.get(KEY) == key:
         _retag(store, old, tags)
         return str(old.info.run_id)
-    names = {name for run in runs for name in run.metrics}
-    values = {name: [run.metrics[name] for run in runs if name in run.metrics] for name in names}
+    names = {name for one in counted for name in one}
+    values = {name: [one[name] for one in counted if name in one] for name in names}
     metrics = {name: fmean(found) for name, found in values.items()}
     metrics |= {f"sd/{name}": stdev(found) for name, found in values.items() if len(found) > 1}
-    metrics |= {"seeds": float(len(runs))} | dict(gains)
+    metrics |= {"seeds": float(sum("total" in one for one in counted))} | dict(gains)
     time = max(run.time for run in runs)
     own = {"tips.variant": variant, "tips.kind": "variant"} | tags
     new = _start(store, variant, time, own)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +41,7 @@ class RunFiles(NamedTuple):
     params: dict[str, str]
     tags: dict[str, str]
     metrics: dict[str, float]
+    counted: dict[str, float]  # those of them that the tables count
     curves: tuple[Point, ...]
     artifacts: tuple[Path, ...]
     data: tuple[str, str]  # name and digest of the dataset
@@ -49,34 +50,40 @@ class RunFiles(NamedTuple):
     key: str  # changes when any of the above does
 
 
-def read_runs(runs: Path) -> list[RunFiles]:
+def read_runs(runs: Path, counted: Collection[Path] | None = None) -> list[RunFiles]:
     """Reads every evaluated run below a folder; runs without metrics are left out.
 
     Args:
         runs: the folder results/runs/{dataset}, which holds {variant}/seed-{n}/.
+        counted: the metrics files that the tables count; None: all of them.
 
     Raises:
         RecordError: a file is malformed.
     """
     found = [*runs.glob("*/seed-*/metrics.json"), *runs.glob("*/seed-*/detected/metrics.json")]
     own = {runs.joinpath(*path.relative_to(runs).parts[:2]) for path in found}
-    return [read_run(folder) for folder in sorted(own)]
+    return [read_run(folder, found if counted is None else counted) for folder in sorted(own)]
 
 
-def read_run(folder: Path) -> RunFiles:
-    """Reads one run folder. Raises RecordError naming a malformed file."""
+def read_run(folder: Path, counted: Collection[Path]) -> RunFiles:
+    """Reads one run folder; `counted` as in `read_runs`. Raises RecordError for a bad file."""
     scores = [*folder.glob("detected/metrics.json"), *folder.glob("metrics.json")]
     metrics: dict[str, float] = {}
+    in_tables: dict[str, float] = {}
     for path in scores:
         other = "" if path.parent == folder else path.parent.name
-        metrics |= dict(_numbers(read_json(path), other))
+        numbers = dict(_numbers(read_json(path), other))
+        metrics |= numbers
+        in_tables |= numbers if path in counted else {}
     provenance: dict[str, Any] = {}
     if (folder / "provenance.json").is_file():
         provenance = read_json(folder / "provenance.json")
     journal = folder / "train.jsonl"
     curves = tuple(_curves(journal)) if journal.is_file() else ()
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    artifacts = tuple(path for path in files if path.stat().st_size <= LARGEST)
+    artifacts = tuple(
+        path for path in files if path.stat().st_size <= LARGEST and path.suffix != ".npz"
+    )
     digest = hashlib.sha256()
     for path in artifacts:
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
@@ -96,6 +103,7 @@ def read_run(folder: Path) -> RunFiles:
             for name in ("commit", "dirty") & provenance.keys()
         },
         metrics=metrics,
+        counted=in_tables,
         curves=curves,
         artifacts=artifacts,
         data=(str(provenance.get("dataset", "")), str(provenance.get("data_digest", ""))[:12]),

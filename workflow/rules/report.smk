@@ -141,5 +141,6 @@ rule track:
     params:
         published=contents("experiments/tables.yaml"),
         code=study_code("track"),
+        seeds=config["seeds"],
     shell:
-        "study track 2> >(tee {log:q} >&2)"
+        "study track --seeds {params.seeds} 2> >(tee {log:q} >&2)"
