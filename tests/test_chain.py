@@ -26,9 +26,7 @@ HEADS = "models/heads.py"
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        fake_study.build(folder)
+    with fake_study.inside(folder):
         for name in ("tips", "hrnet", "dcpose", MEAN_POSE):
             evaluate.run(name, 0, scale=fake_study.SCALE)
     return folder

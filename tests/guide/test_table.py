@@ -21,9 +21,7 @@ print(json.dumps([sheet.stem for sheet in SHEETS if sheet.fill is not None]))
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with the example, and a study in it whose tables and report were made."""
     folder = tmp_path_factory.mktemp("guide")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        fake_study.build(folder)
+    with fake_study.inside(folder):
         fake_study.measure()
     copy_to(folder)
     put("A table", folder)

@@ -5,6 +5,8 @@ The weights are a few bytes each; every record says what the stages would have s
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,13 @@ def build(folder: Path) -> Paths:
             if variant in ("hrnet", "tips"):
                 write_run(study, paths, annotations, variant, seed, noise * 1.3, "detected")
     return paths
+
+
+@contextmanager
+def inside(folder: Path) -> Iterator[Paths]:
+    """Builds the study below a folder, which is the working folder until the block ends."""
+    with chdir(folder):
+        yield build(folder)
 
 
 def measure(*runs: tuple[str, int, str]) -> None:

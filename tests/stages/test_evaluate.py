@@ -12,9 +12,8 @@ from tips.stages import evaluate
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        return fake_study.build(folder)
+    with fake_study.inside(folder) as paths:
+        return paths
 
 
 @pytest.fixture(autouse=True)

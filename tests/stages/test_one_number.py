@@ -39,9 +39,7 @@ Numbers = dict[tuple[str, str], float]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        fake_study.build(folder)
+    with fake_study.inside(folder):
         fake_study.measure()
         tabulate.run(fake_study.SCALE)
         report.run(fake_study.SCALE)

@@ -208,10 +208,8 @@ def test_a_scale_that_does_not_exist_is_a_line(capsys: pytest.CaptureFixture[str
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        fake_study.build(folder)
-    return folder
+    with fake_study.inside(folder):
+        return folder
 
 
 LINES: dict[str, frozenset[tuple[str, int]]] = {}  # that a variant passes; none where not given

@@ -49,9 +49,7 @@ SECTIONS = (
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        paths = fake_study.build(folder)
+    with fake_study.inside(folder) as paths:
         fake_study.measure()
         pictures = paths.reports / "figures"
         pictures.mkdir(parents=True)

@@ -26,9 +26,7 @@ LINES = [sheet for sheet in WRITTEN if issubclass(sheet.row, Line)]
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study with all runs and tables, made once."""
     folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        fake_study.build(folder)
+    with fake_study.inside(folder):
         fake_study.measure()
         tabulate.run(fake_study.SCALE)
     return folder

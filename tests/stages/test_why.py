@@ -24,9 +24,7 @@ LINKS = ["metrics", "predictions", "training", "backbone hrnet", "interpolator"]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        fake_study.build(folder)
+    with fake_study.inside(folder):
         runs = [("tips", 0), ("tips", 1), ("tips", 2), ("hrnet", 0), ("interim-average", 0)]
         for name, seed in (*runs, (MEAN_POSE, 0)):
             evaluate.run(name, seed, scale=fake_study.SCALE)
