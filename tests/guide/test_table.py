@@ -21,9 +21,8 @@ print(json.dumps([sheet.stem for sheet in SHEETS if sheet.fill is not None]))
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with the example, and a study in it whose tables and report were made."""
     folder = tmp_path_factory.mktemp("guide")
-    with fake_study.inside(folder):
-        fake_study.measure()
-    copy_to(folder)
+    with fake_study.inside(folder, measured=True):
+        copy_to(folder)
     put("A table", folder)
     _, *made = commands("A table")
     for words in made:
@@ -61,5 +60,5 @@ def test_the_report_has_its_section_where_the_list_says(copy: Path) -> None:
 @pytest.mark.slow
 def test_the_workflow_and_the_tests_of_tables_know_it(copy: Path) -> None:
     assert STEM in json.loads(python(copy, "-c", LISTED))
-    told = python(copy, *commands("A table")[0], "-rA")
+    told = python(copy, *commands("A table")[0], "-rA", "-k", STEM)
     assert f"test_every_row_comes_back_as_its_cells_say[{STEM}]" in told

@@ -25,6 +25,7 @@ def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing runs, not even on the meta device."""
     monkeypatch.setattr(cost, "EXPERIMENTS", EXPERIMENTS)
     monkeypatch.setattr(counting, "multiply_adds", lambda network, *_: FREE)
+    monkeypatch.setattr(cost, "network", lambda experiment: experiment.model)  # one of each kind
     monkeypatch.setattr(cost, "memory", lambda _: dict.fromkeys(MEMORY, 1.0))
 
 

@@ -39,8 +39,7 @@ Numbers = dict[tuple[str, str], float]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    with fake_study.inside(folder):
-        fake_study.measure()
+    with fake_study.inside(folder, measured=True):
         tabulate.run(fake_study.SCALE)
         report.run(fake_study.SCALE)
         track.run(fake_study.SCALE)

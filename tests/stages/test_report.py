@@ -49,8 +49,7 @@ SECTIONS = (
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    with fake_study.inside(folder) as paths:
-        fake_study.measure()
+    with fake_study.inside(folder, measured=True) as paths:
         pictures = paths.reports / "figures"
         pictures.mkdir(parents=True)
         for name, colour in (("synthesis-1", "red"), ("windows-1", "blue"), ("overlay-1", "green")):

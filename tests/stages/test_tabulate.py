@@ -26,8 +26,7 @@ LINES = [sheet for sheet in WRITTEN if issubclass(sheet.row, Line)]
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study with all runs and tables, made once."""
     folder = tmp_path_factory.mktemp("study")
-    with fake_study.inside(folder):
-        fake_study.measure()
+    with fake_study.inside(folder, measured=True):
         tabulate.run(fake_study.SCALE)
     return folder
 
