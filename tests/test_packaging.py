@@ -1,7 +1,6 @@
 """requirements.lock, environment.yml, pyproject.toml, Makefile and hooks say the same."""
 
 import re
-import shutil
 import subprocess
 import tomllib
 from importlib.metadata import entry_points
@@ -99,7 +98,6 @@ def test_makefile_has_its_targets_in_two_lines_each() -> None:
     assert max(recipes.values()) <= 2
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
 @pytest.mark.parametrize("words", [[], ["help"]])
 def test_make_without_a_target_tells_what_every_target_does(words: list[str]) -> None:
     command = ["make", "--no-print-directory", *words]

@@ -10,17 +10,13 @@ import yaml
 
 from tips.opened import open_study
 from tips.records import read_json
-from tips.stages import pack, prepare, train
+from tips.stages import train
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tiny study, packed, as the working folder."""
-    tiny_study.write(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    prepare.run("tiny", "people")
-    pack.run("tiny", "people")
-    return tmp_path
+    return tiny_study.pack_in(tmp_path, monkeypatch)
 
 
 def test_a_finished_run_is_kept_until_its_folder_is_deleted(

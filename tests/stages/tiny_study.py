@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import yaml
 
@@ -66,6 +67,15 @@ def prepared(folder: Path) -> Iterator[None]:
     finally:
         os.chdir(before)
         torch.use_deterministic_algorithms(mode=False)
+
+
+def pack_in(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Makes a folder with the study, its frames packed, the working folder of a test."""
+    write(folder)
+    patch.chdir(folder)
+    prepare.run(SCALE, ROOT)
+    pack.run(SCALE, ROOT)
+    return folder
 
 
 def command(*words: str) -> int:

@@ -13,7 +13,6 @@ from tips.config import ConfigError
 from tips.models.backbones.timm_hrnet import TimmHRNet
 from tips.opened import Opened, open_study
 from tips.records import RecordError
-from tips.stages import pack, prepare
 from tips.training.job import build_job
 
 CPU = torch.device("cpu")
@@ -22,11 +21,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tiny study, packed, as the working folder."""
-    tiny_study.write(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    prepare.run("tiny", "people")
-    pack.run("tiny", "people")
-    return tmp_path
+    return tiny_study.pack_in(tmp_path, monkeypatch)
 
 
 def study(folder: Path, weights: str) -> Opened:

@@ -46,10 +46,6 @@ def your_variants(tables: Tables, study: Study) -> Table:
 YOURS = "Your variants"
 
 
-def _one_line(title: str) -> str:
-    return " ".join(title.split())
-
-
 @dataclass(frozen=True)
 class ControlLine(Line):
     """A row of Table C."""
