@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import timm.models.vision_transformer as timm_vit
 import torch
-from every import awake, built, each, tensors, total
+from every import awake, built, each, each_that_learns, tensors, total
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -54,7 +54,7 @@ def stepped(file: Path) -> tuple[PoseModel, Criterion, dict[str, Tensor]]:
     return model, criterion, before
 
 
-@each
+@each_that_learns
 def test_gradient_reaches_every_trainable_parameter(file: Path) -> None:
     model, criterion, _ = stepped(file)
     named = [*model.named_parameters(), *criterion.named_parameters()]
@@ -65,7 +65,7 @@ def test_gradient_reaches_every_trainable_parameter(file: Path) -> None:
     assert all(p.grad is None or torch.isfinite(p.grad).all() for p in trainable.values())
 
 
-@each
+@each_that_learns
 def test_the_backbone_of_stage_two_is_frozen(file: Path) -> None:
     model, _, before = stepped(file)
     frozen = not built(file).experiment.first_stage
@@ -79,7 +79,7 @@ def test_the_backbone_of_stage_two_is_frozen(file: Path) -> None:
         assert all(module.training for module in model.modules() if module not in inside)
 
 
-@each
+@each_that_learns
 def test_a_batch_without_any_label_is_harmless(file: Path) -> None:
     model, criterion = awake(file)
     target = built(file).target
@@ -98,7 +98,7 @@ def fake(part: Any) -> Any:
     return type(part)(*(torch.empty(one.shape, dtype=one.dtype) for one in part))
 
 
-@each
+@each_that_learns
 def test_forward_and_losses_stay_on_a_gpu(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On fake CUDA tensors, which need no GPU, what is made on the CPU raises as on a real one.
 
@@ -120,7 +120,7 @@ def test_forward_and_losses_stay_on_a_gpu(file: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.gpu
-@each
+@each_that_learns
 def test_a_step_on_a_card_is_the_cpu_s(file: Path, card: torch.device) -> None:
     """Losses and gradients with their numbers, which fake tensors do not have."""
     model, criterion = awake(file)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tips.models.interfaces import PoseModel
-from tips.tensors import Target, Window
+from tips.tensors import PoseOutput, Target, Window
 from tips.terms import Loss, Pass
 
 
@@ -29,6 +29,11 @@ class Criterion(nn.Module):
         self.losses = nn.ModuleDict(dict(terms))
         self.weights = {name: weights[name] for name in terms}
 
+    @property
+    def reads_coordinates(self) -> bool:
+        """Whether a term reads the coordinates of Eq. 2."""
+        return any(getattr(loss, "reads_coordinates", False) for loss in self.losses.values())
+
     def forward(self, one: Pass) -> dict[str, Tensor]:
         """Computes every term by name, unweighted, and `total`, the weighted sum."""
         values = {name: loss(one) for name, loss in self.losses.items()}
@@ -36,13 +41,21 @@ class Criterion(nn.Module):
         return {**values, "total": total}
 
 
-def forward_pass(model: PoseModel, window: Window, target: Target) -> Pass:
+def forward_pass(
+    model: PoseModel, window: Window, target: Target, *, coordinates: bool = True
+) -> Pass:
     """Runs a model on a batch and gathers what its losses read.
 
     Args:
         model: the model.
         window: images and interim frames of the batch.
         target: what the losses compare with.
+        coordinates: whether a loss reads the coordinates of Eq. 2.
     """
-    output = model(*window)
-    return Pass(output, target, model.coordinates(output), model.backbone.maps)
+    return gathered(model, model(*window), target, coordinates=coordinates)
+
+
+def gathered(model: PoseModel, output: PoseOutput, target: Target, *, coordinates: bool) -> Pass:
+    """Gathers what losses read of a model's output; arguments as of `forward_pass`."""
+    found = model.coordinates(output) if coordinates else None
+    return Pass(output, target, found, model.backbone.maps)

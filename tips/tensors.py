@@ -22,6 +22,16 @@ class Window(NamedTuple):
     rough: Float[Tensor, "B _i 3 H W"]  # interim frames; T - 1 of them, or 0 if none is looked at
 
 
+class Seen(NamedTuple):
+    """What a frozen backbone sees in a window: all that a second stage needs of the pictures."""
+
+    F: Float[Tensor, "B T C h w"]  # features of the frames
+    F_rough: Float[Tensor, "B _i C h w"]  # of the interim frames; T - 1 of them, or 0
+    # Finest maps of the backbone's earlier stages, (B, T, C', h, w) each, for a model that reads
+    # them; else there is none.
+    stages: tuple[Tensor, ...] = ()
+
+
 class Target(NamedTuple):
     """The labels of frame t, which the losses compare a prediction with."""
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,7 +15,8 @@ class Pass(NamedTuple):
 
     output: PoseOutput
     target: Target
-    coordinates: Coordinates | None  # None for a model without synthesized poses
+    # None for a model without synthesized poses, or if no term reads coordinates
+    coordinates: Coordinates | None
     backbone_maps: Callable[[Tensor], Tensor]  # F (B, C, h, w) -> heat maps (B, J, h, w)
 
     def frame_maps(self, t: int) -> Tensor:
@@ -29,6 +30,8 @@ class Loss(nn.Module, ABC):
     A term may own heads that only it needs. They are optimised and saved with the criterion, and
     do not count as parameters of the model.
     """
+
+    reads_coordinates: ClassVar[bool] = False  # whether it reads `Pass.coordinates`
 
     @abstractmethod
     def forward(self, one: Pass) -> Float[Tensor, ""]:

@@ -89,9 +89,9 @@ def windows_of(
 
 def decoded(sample: Sample, mode: str = "dark") -> np.ndarray:
     """The target's joints as decoding finds them, image px; NaN where there is no target."""
-    found, _ = decode(torch.from_numpy(sample.maps)[None], mode)  # type: ignore[arg-type]
-    points = np.where(sample.weights[:, None] > 0, found[0].numpy(), np.nan)
-    return crops.transform(points, crops.invert(sample.affine))
+    found, _ = decode(torch.from_numpy(sample.labels.maps)[None], mode)  # type: ignore[arg-type]
+    points = np.where(sample.labels.weights[:, None] > 0, found[0].numpy(), np.nan)
+    return crops.transform(points, crops.invert(sample.labels.affine))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_joints_come_back_through_window_target_and_decoding(
         assert sample.images.shape == (1, 384, 288, 3)
         assert sample.images.std() > 10  # the picture lies under the box
         assert key.joints is not None
-        truth, zoom = points_array(key.joints), np.sqrt(np.linalg.det(sample.affine[:, :2]))
+        truth, zoom = points_array(key.joints), np.sqrt(np.linalg.det(sample.labels.affine[:, :2]))
         away = np.linalg.norm(decoded(sample) - truth, axis=1) * zoom
         total += int(np.isfinite(truth[:, 0]).sum())
         # Targets are drawn on rounded cells.
@@ -138,8 +138,9 @@ def test_a_mirrored_jhmdb_window_swaps_jhmdb_s_sides() -> None:
     names = skeleton.JHMDB.joints
     wrists = [names.index(name) for name in ("left_wrist", "right_wrist")]
     for joint, partner in (wrists, wrists[::-1], [names.index("belly")] * 2):
-        x = (288 - 1) / STRIDE - plain.joints[partner, 0]
-        assert flipped.joints[joint] == pytest.approx((x, plain.joints[partner, 1]), abs=1e-3)
+        x = (288 - 1) / STRIDE - plain.labels.joints[partner, 0]
+        y = plain.labels.joints[partner, 1]
+        assert flipped.labels.joints[joint] == pytest.approx((x, y), abs=1e-3)
 
 
 def test_real_detector_boxes_meet_the_people() -> None:
@@ -154,8 +155,8 @@ def test_real_detector_boxes_meet_the_people() -> None:
     windows = windows_of(annotations, (-1, 0, 1))  # one frame a clip: neighbours repeat it
     box = sure[0]
     sample = windows(Key("val", box.sequence, box.frame, 1, box.box, None, -1, box.score))
-    assert sample.padded.all()
-    assert not sample.weights.any()
+    assert sample.labels.padded.all()
+    assert not sample.labels.weights.any()
 
 
 def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:

@@ -70,7 +70,7 @@ def test_frames_and_interim_frames_are_in_order() -> None:
     assert sample.images.shape == (5, 64, 32, 3)
     assert levels(sample.images) == [10, 50, 90, 130, 170]
     assert levels(sample.rough) == [30, 70, 110, 150]
-    assert not sample.padded.any()
+    assert not sample.labels.padded.any()
 
 
 def test_clip_ends_are_repeated_and_flagged() -> None:
@@ -78,16 +78,16 @@ def test_clip_ends_are_repeated_and_flagged() -> None:
     assert levels(first.images) == [10, 10, 10, 50, 90]
     # Nothing moves inside a padded interval, so its interim frame is the frame itself.
     assert levels(first.rough) == [10, 10, 30, 70]
-    assert first.padded.tolist() == [True, True, False, False]
+    assert first.labels.padded.tolist() == [True, True, False, False]
     last = windows((-1, 0, 1))(KEY._replace(frame=4))
     assert levels(last.images) == [130, 170, 170]
     assert levels(last.rough) == [150, 170]
-    assert last.padded.tolist() == [False, True]
+    assert last.labels.padded.tolist() == [False, True]
 
 
 def test_a_single_still_is_its_own_window() -> None:
     sample = windows()(KEY._replace(frame=0, length=1))
-    assert sample.padded.all()
+    assert sample.labels.padded.all()
     assert levels(sample.images) == [10] * 5
     assert levels(sample.rough) == [10] * 4
 
@@ -105,7 +105,7 @@ def test_the_key_box_cuts_all_frames_alike() -> None:
         np.argwhere(image[..., 0] > 230).mean(axis=0) for image in (*sample.images, *sample.rough)
     ]
     assert np.ptp(spots, axis=0) == pytest.approx([0, 0], abs=0.3)
-    target = sample.joints[skeleton.INDEX["right_wrist"]]  # mirrored
+    target = sample.labels.joints[skeleton.INDEX["right_wrist"]]  # mirrored
     assert np.mean(spots, axis=0)[::-1] == pytest.approx(target * 4, abs=0.5)
 
 
@@ -113,38 +113,40 @@ def test_the_affine_takes_image_px_to_map_px() -> None:
     for chosen in (NONE, Draw(-50.0, 1.3, flip=False), Draw(20.0, 0.9, flip=True)):
         sample = windows()(KEY, chosen)
         wrist = skeleton.INDEX["right_wrist" if chosen.flip else "left_wrist"]
-        moved = crops.transform(np.array(DOT, dtype=float), sample.affine)
-        assert moved == pytest.approx(sample.joints[wrist], abs=1e-4)
+        moved = crops.transform(np.array(DOT, dtype=float), sample.labels.affine)
+        assert moved == pytest.approx(sample.labels.joints[wrist], abs=1e-4)
 
 
 def test_flip_swaps_sides_and_images_together() -> None:
     plain, flipped = windows()(KEY), windows()(KEY, Draw(0.0, 1.0, flip=True))
     assert np.abs(plain.images[:, :, ::-1].astype(int) - flipped.images).max() <= 1
     assert np.abs(plain.rough[:, :, ::-1].astype(int) - flipped.rough).max() <= 1
-    mirrored = plain.joints[list(skeleton.MIRROR)]
-    weights = plain.weights[list(skeleton.MIRROR)]
-    assert np.array_equal(flipped.weights, weights)
+    mirrored = plain.labels.joints[list(skeleton.MIRROR)]
+    weights = plain.labels.weights[list(skeleton.MIRROR)]
+    assert np.array_equal(flipped.labels.weights, weights)
     known = weights > 0
     # The crop's columns 0..31 turn about 15.5, in map px about 15.5 / 4.
-    assert flipped.joints[known, 0] == pytest.approx(31 / 4 - mirrored[known, 0], abs=1e-5)
-    assert flipped.joints[known, 1] == pytest.approx(mirrored[known, 1], abs=1e-5)
+    assert flipped.labels.joints[known, 0] == pytest.approx(31 / 4 - mirrored[known, 0], abs=1e-5)
+    assert flipped.labels.joints[known, 1] == pytest.approx(mirrored[known, 1], abs=1e-5)
     again = windows()(KEY, Draw(0.0, 1.0, flip=True))
-    assert all(np.array_equal(a, b) for a, b in zip(again, flipped, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(again.labels, flipped.labels, strict=True))
+    assert np.array_equal(again.images, flipped.images)
+    assert np.array_equal(again.rough, flipped.rough)
 
 
 def test_joints_outside_the_crop_weigh_nothing() -> None:
     sample = windows()(KEY)
-    known = {skeleton.JOINTS[j] for j in np.flatnonzero(sample.weights)}
+    known = {skeleton.JOINTS[j] for j in np.flatnonzero(sample.labels.weights)}
     assert known == {"left_wrist", "right_wrist", "nose"}  # the ankle is labelled, far outside
-    assert sample.maps.shape == (15, 16, 8)
-    peaks = sample.maps.max(axis=(1, 2))
-    assert np.array_equal(peaks > 0, sample.weights > 0)
+    assert sample.labels.maps.shape == (15, 16, 8)
+    peaks = sample.labels.maps.max(axis=(1, 2))
+    assert np.array_equal(peaks > 0, sample.labels.weights > 0)
     for name in known:
         joint = skeleton.INDEX[name]
-        y, x = np.unravel_index(sample.maps[joint].argmax(), (16, 8))
-        assert (x, y) == pytest.approx(sample.joints[joint], abs=0.5)
+        y, x = np.unravel_index(sample.labels.maps[joint].argmax(), (16, 8))
+        assert (x, y) == pytest.approx(sample.labels.joints[joint], abs=0.5)
         assert peaks[joint] == 1
-    assert np.isfinite(sample.joints).all()
+    assert np.isfinite(sample.labels.joints).all()
 
 
 @pytest.mark.parametrize(
@@ -154,15 +156,15 @@ def test_joints_outside_the_crop_weigh_nothing() -> None:
 def test_the_map_ends_at_the_centres_of_its_outer_cells(
     place: tuple[float, float], inside: bool
 ) -> None:
-    x, y = crops.transform(np.array(place), crops.invert(windows()(KEY).affine))
+    x, y = crops.transform(np.array(place), crops.invert(windows()(KEY).labels.affine))
     sample = windows()(KEY._replace(joints=joints(nose=(float(x), float(y)))))
-    assert bool(sample.weights[skeleton.INDEX["nose"]]) == inside
+    assert bool(sample.labels.weights[skeleton.INDEX["nose"]]) == inside
 
 
 def test_a_box_without_labels_gives_empty_maps() -> None:
     sample = windows()(KEY._replace(joints=None))
-    assert not sample.maps.any()
-    assert not sample.weights.any()
+    assert not sample.labels.maps.any()
+    assert not sample.labels.weights.any()
 
 
 def test_keys_are_the_labelled_people_with_a_joint() -> None:

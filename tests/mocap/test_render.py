@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tips.mocap import motion, render, scene
-from tips.mocap.scene import Damage
+from tips.mocap.damage import Damage
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,8 @@ def test_a_wall_in_front_hides_every_joint_it_covers(renderer, alone, clips):
     assert seen.sum() >= 8
     centre = drawn.people[0].joints[drawn.at(0.0)].mean(axis=0)
     corners = np.array([[-3.0, 0, -3], [3, 0, -3], [3, 0, 3], [-3, 0, 3]])
-    wall = scene.Occluder(corners, centre - [0, 1, 0], np.zeros(3), np.full((4, 3), 128.0))
+    path = np.tile(centre - [0, 1, 0], (len(drawn.times), 1))
+    wall = scene.Occluder(corners, path, np.full((4, 3), 128.0))
     hidden = drawn._replace(occluders=(wall,))
     mesh = renderer.load(hidden)
     assert not render.visibility(renderer, hidden, mesh, 0.0).any()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tips.mocap import motion, scene
+from tips.mocap import damage, motion, scene
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_bad_frames_have_their_share_and_run_length(burst):
     rng = np.random.default_rng(0)
     runs, flags = [], []
     for _ in range(400):
-        bad = scene.bad_frames(0.35, burst, 60, rng)
+        bad = damage.bad_frames(0.35, burst, 60, rng)
         flags += bad
         edges = np.diff(np.concatenate([[0], np.array(bad, int), [0]]))
         runs += list(np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1))
@@ -71,5 +71,40 @@ def test_bad_frames_have_their_share_and_run_length(burst):
 
 def test_no_frame_is_bad_at_share_0_and_all_at_1():
     rng = np.random.default_rng(0)
-    assert not any(scene.bad_frames(0.0, 3.0, 50, rng))
-    assert all(scene.bad_frames(1.0, 3.0, 50, rng))
+    assert not any(damage.bad_frames(0.0, 3.0, 50, rng))
+    assert all(damage.bad_frames(1.0, 3.0, 50, rng))
+
+
+def test_damage_is_graded_between_clean_and_severe(small):
+    """A graded fault is never worse than the severe one of the same kind."""
+    rng = np.random.default_rng(0)
+    settings = small.model_copy(update={"degraded": 1.0, "severity": (0.25, 0.5)})
+    drawn = damage.draw_damage(settings, 300, rng)
+    amounts = {
+        fault: np.array([one.amount for one in drawn if one.fault == fault])
+        for fault in ("defocus", "shake", "exposure")
+    }
+    for fault, (low, high) in (("defocus", settings.defocus), ("shake", settings.shake)):
+        assert 0.25 * low <= amounts[fault].min() < amounts[fault].max() <= 0.5 * high
+    assert amounts["exposure"].min() >= settings.exposure[0] ** 0.5
+    assert amounts["exposure"].max() <= settings.exposure[1] ** 0.25 < 1
+
+
+def test_a_cover_stays_in_front_of_a_joint_for_its_frames(small, clips, bank):
+    """Seen from the camera the joint lies behind the cover's centre as long as it is there."""
+    settings = small.model_copy(
+        update={"covers": 3.0, "occluders": 0.0, "cover_frames": (2.0, 2.0), "bystanders": 0.0}
+    )
+    count = 0
+    for index in range(6):
+        drawn = scene.draw_scene(settings, clips, bank, "train", index, index)
+        limbs = np.concatenate([one.joints for one in drawn.people], axis=1)
+        seen = limbs[..., [0, 2]] / limbs[..., 1:2]
+        for cover in drawn.occluders:
+            there = cover.path[:, 2] < 100
+            assert np.ptp(drawn.times[there]) <= 2.0
+            centre = cover.path[:, None, [0, 2]] / cover.path[:, None, 1:2]
+            apart = np.abs(seen - centre).max(axis=-1)[there].max(axis=0)
+            assert apart.min() < 1e-9
+            count += 1
+    assert count > 10

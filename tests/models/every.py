@@ -26,6 +26,10 @@ BATCH, JOINTS = 2, skeleton.COUNT
 each = pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
 
 
+def learns(file: Path) -> bool:
+    return experiment_of(file).learns
+
+
 class Built(NamedTuple):
     experiment: Experiment
     model: PoseModel  # fresh
@@ -42,6 +46,11 @@ class Built(NamedTuple):
 def experiment_of(file: Path) -> Experiment:
     # Data-driven groups come from a file that a rule writes; any partition does here.
     return load_experiment(file, load_scale("smoke", EXPERIMENTS)).with_any_groups()
+
+
+each_that_learns = pytest.mark.parametrize(
+    "file", list(filter(learns, FILES)), ids=lambda path: path.stem
+)
 
 
 @cache

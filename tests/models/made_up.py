@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tips import skeleton
+from tips.models.complement import AuxiliaryHead
 from tips.models.tips.record import Inside
 from tips.ops.heatmap import encode
 from tips.tensors import Coordinates, PoseOutput, Regressed, Target
@@ -24,7 +25,12 @@ class Case(NamedTuple):
 
     def value(self, loss: Loss) -> Tensor:
         """What a term says of it."""
-        return loss(Pass(self.output, self.target, self.coordinates, self.head))
+        return loss(self.one)
+
+    @property
+    def one(self) -> Pass:
+        """The case as losses read it."""
+        return Pass(self.output, self.target, self.coordinates, self.head)
 
     def having(self, **changes: Any) -> "Case":
         """The same case where the output holds something else."""
@@ -106,6 +112,25 @@ def without_labels(case: Case) -> Case:
     return case._replace(target=make_target(joints, nothing, SIZE, SIZE))
 
 
+def auxiliary(width: int, t: int) -> AuxiliaryHead:
+    """A head h_z that has learnt something: it starts with a correction of zero."""
+    head = AuxiliaryHead(width, t)
+    nn.init.normal_(head.correction.weight, std=0.1)
+    return head
+
+
+class Reads(nn.Module):
+    """A head that reads a map alone, not the whole pass."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, z: Tensor, one: Pass) -> Tensor:
+        found: Tensor = self.head(z)
+        return found
+
+
 class Says(nn.Module):
     """A head that always answers the same maps."""
 
@@ -113,5 +138,5 @@ class Says(nn.Module):
         super().__init__()
         self.maps = maps
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, *read: object) -> Tensor:
         return self.maps

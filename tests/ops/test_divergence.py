@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as nnf
@@ -10,8 +11,10 @@ from tips.ops.divergence import (
     divergence,
     feature_divergence,
     label_divergence,
+    label_temperature,
     released_divergence,
 )
+from tips.ops.heatmap import encode
 
 
 def peak(x: float, y: float = 48.0, height: float = 1.0) -> Tensor:
@@ -37,10 +40,19 @@ def test_divergence_of_displaced_maps(temperature: float, expected: dict[float, 
         assert found == pytest.approx(nats, abs=0.6 * 10**-digits, rel=5e-3)
 
 
-def test_entropy_of_a_label_is_two_nats() -> None:
-    """So one px of error, 0.97 nats, is half of what there is to know."""
-    p = torch.softmax(peak(36).flatten() / LABEL_TEMPERATURE, 0)
-    assert -(p * p.log()).sum().item() == pytest.approx(2.15, abs=0.01)
+@pytest.mark.parametrize("size", [(96, 72), (64, 48), (32, 32), (24, 16), (16, 16), (8, 8)])
+def test_a_label_has_two_nats_on_every_map(size: tuple[int, int]) -> None:
+    """On the paper's map one px of error, 0.97 nats, is half of what there is to know."""
+    height, width = size
+    weights = np.ones(1, np.float32)
+    middle = np.array([[width // 2, height // 2]], np.float32)
+    label = torch.from_numpy(encode(middle, weights, height, width)).double()
+    p = torch.softmax(label.flatten() / label_temperature(height, width), 0)
+    assert -(p * p.log()).sum().item() == pytest.approx(2.15, abs=0.05)
+
+
+def test_the_papers_map_has_the_temperature_of_its_ancestor() -> None:
+    assert label_temperature(96, 72) == LABEL_TEMPERATURE
 
 
 def test_equal_maps_have_none_and_others_some() -> None:
@@ -79,7 +91,7 @@ def test_huge_logits_stay_finite() -> None:
 
 def test_labels_count_by_weight() -> None:
     teacher, student = torch.randn(2, 1, 3, 8, 8)
-    each = divergence(teacher, student, LABEL_TEMPERATURE)[0]
+    each = divergence(teacher, student, label_temperature(8, 8))[0]
     found = label_divergence(teacher, student, torch.tensor([[1.0, 0.0, 1.0]]))
     assert found.item() == pytest.approx((each[0] + each[2]).item() / 2, rel=1e-5)
     assert label_divergence(teacher, student, torch.zeros(1, 3)) == 0

@@ -15,11 +15,15 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 def study(scale: str = "paper-posetrack17", seeds: int | None = None) -> Study:
-    """The project's own variants, without those of whoever works here."""
+    """The project's own variants that are trained, without those of whoever works here."""
     found = load_study(scale, EXPERIMENTS, "anywhere", seeds)
     tables = load_tables(EXPERIMENTS / "tables.yaml", found.scale.dataset.release)
     yours = {row.row for row in your_variants(tables, found).rows}
-    kept = {name: one for name, one in found.variants.items() if name not in yours}
+    kept = {
+        name: one
+        for name, one in found.variants.items()
+        if name not in yours and one.experiment.learns
+    }
     return found._replace(variants=kept)
 
 

@@ -8,12 +8,12 @@ import tiny_study
 import torch
 
 from tips.config import Experiment
+from tips.data.order import steps_per_epoch
 from tips.opened import open_study
 from tips.planning import step_times
 from tips.planning.card_memory import GIB, Footprint
 from tips.stages import plan, prepare
 from tips.training.job import training_keys
-from tips.training.schedule import steps_per_epoch
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from tips import skeleton
 from tips.config import Training
 from tips.criterion import Criterion
-from tips.data.windows import Sample, collate
+from tips.data.order import Draws
+from tips.data.windows import Labels, Sample, collate
 from tips.losses.heatmap import HeatmapLoss
 from tips.models.interfaces import Backbone, PoseModel
 from tips.models.layers import SlowParameters
 from tips.tensors import PoseOutput
 from tips.terms import Loss, Pass
 from tips.training.loop import Job, TrainingError, build_optimizer, fit
-from tips.training.schedule import Draws
 from tips.training.state import StateFolder
 
 SETTINGS = Training(
@@ -95,11 +95,13 @@ def samples(count: int) -> list[Sample]:
             Sample(
                 images=image,
                 rough=np.zeros((0, 8, 8, 3), np.uint8),
-                maps=maps,
-                joints=joints,
-                weights=np.ones(J, np.float32),
-                padded=np.zeros(0, bool),
-                affine=np.eye(2, 3),
+                labels=Labels(
+                    maps=maps,
+                    joints=joints,
+                    weights=np.ones(J, np.float32),
+                    padded=np.zeros(0, bool),
+                    affine=np.eye(2, 3),
+                ),
             )
         )
     return out

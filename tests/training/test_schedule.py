@@ -1,52 +1,40 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tips.training.schedule import Draws, batches, epoch_order, rate_factor, steps_per_epoch
-
-POOLS = [Draws(23, None), Draws(7, 18)]  # windows all once; stills twice and a half
-ALL = list(batches(POOLS, seed=3, epochs=4, batch=5, start=0))
+from tips.config import Training, load_experiment
+from tips.training.schedule import rate_factor
 
 
-def test_an_epoch_holds_whole_batches() -> None:
-    assert steps_per_epoch(POOLS, 5) == 8  # 41 samples
-    assert len(ALL) == 4 * 8
-    assert {len(batch) for batch in ALL} == {5}
-    assert [{epoch for epoch, _ in batch} for batch in ALL[7:9]] == [{0}, {1}]
-
-
-@pytest.mark.parametrize("start", range(33))
-def test_any_start_gives_the_tail_of_the_whole(start: int) -> None:
-    assert list(batches(POOLS, seed=3, epochs=4, batch=5, start=start)) == ALL[start:]
-
-
-def test_pools_are_drawn_as_often_as_they_say() -> None:
-    order = np.array(epoch_order(POOLS, seed=0, epoch=0))
-    assert sorted(order[order < 23]) == list(range(23))
-    counts = np.bincount(order[order >= 23] - 23, minlength=7)
-    assert counts.sum() == 18
-    assert set(counts) == {2, 3}
-    few = np.array(epoch_order([Draws(100, 10)], seed=0, epoch=0))
-    assert len(set(few)) == 10
-
-
-def test_orders_differ_by_seed_and_epoch() -> None:
-    orders = {tuple(epoch_order(POOLS, seed, epoch)) for seed in range(3) for epoch in range(3)}
-    assert len(orders) == 9
-
-
-def test_a_small_or_empty_pool_still_makes_a_step() -> None:
-    assert list(batches([Draws(2, None)], seed=0, epochs=2, batch=8, start=0)) in (
-        [[(0, a), (0, 1 - a)], [(1, b), (1, 1 - b)]] for a in (0, 1) for b in (0, 1)
-    )
-    assert steps_per_epoch([Draws(8, None), Draws(0, 40)], 4) == 2
-    assert len(epoch_order([Draws(8, None), Draws(0, 40)], 0, 0)) == 8
+def training(**changed: object) -> Training:
+    """The paper's settings with some changed."""
+    found = load_experiment(Path("experiments/tips.yaml")).training
+    return found.model_copy(update=changed)
 
 
 def test_the_rate_falls_at_the_milestones() -> None:
     milestones = (0.40, 0.64, 0.80)  # epochs 10, 16 and 20 of 25
-    factors = [rate_factor(step, 25, milestones, 0.1) for step in range(25)]
+    settings = training(milestones=milestones, decay=0.1)
+    factors = [rate_factor(step, 25, settings) for step in range(25)]
     assert factors[:10] == [1.0] * 10
     assert factors[10:16] == pytest.approx([0.1] * 6)
     assert factors[16:20] == pytest.approx([0.01] * 4)
     assert factors[20:] == pytest.approx([0.001] * 5)
-    assert rate_factor(24, 25, (), 0.1) == 1.0
+    assert rate_factor(24, 25, training(milestones=())) == 1.0
+
+
+def test_a_warm_up_rises_linearly_to_the_whole_rate() -> None:
+    settings = training(warmup=0.2, milestones=(0.5,), decay=0.1)
+    factors = [rate_factor(step, 20, settings) for step in range(20)]
+    assert factors[:5] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
+    assert factors[10:] == pytest.approx([0.1] * 10)
+
+
+def test_a_cosine_falls_to_nothing_and_never_rises() -> None:
+    settings = training(warmup=0.1, schedule="cosine")
+    factors = np.array([rate_factor(step, 1000, settings) for step in range(1000)])
+    assert factors[99:101] == pytest.approx([1.0, 1.0])
+    assert factors[550] == pytest.approx(0.5)
+    assert (np.diff(factors[99:]) <= 0).all()
+    assert 0 <= factors[-1] < 1e-4

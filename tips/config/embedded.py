@@ -60,6 +60,9 @@ class Embedded(Part):
     burst: float = Field(
         1, ge=1, le=8, description="mean length of a run of degraded frames; 1 = independent"
     )
+    severity: Range = Field(
+        (1.0, 1.0), description="severity of a degraded frame; 0 = clean, 1 = as below"
+    )
     defocus: Range = Field((3.0, 5.5), description="sd of the defocus blur, px")
     shake: Range = Field((12.0, 22.0), description="length of the camera shake, px")
     exposure: Range = Field((0.04, 0.12), description="factor of an underexposed frame")
@@ -68,6 +71,10 @@ class Embedded(Part):
     )
 
     occluders: float = Field(1, ge=0, le=8, description="flat occluders per person and sequence")
+    covers: float = Field(
+        0, ge=0, le=8, description="hidden limbs per person and sequence; the cover moves with it"
+    )
+    cover_frames: Range = Field((3, 8), description="frames for which a limb stays hidden")
     occluders_moving: Share = Field(0.75, description="share of the occluders that move")
 
     train: int = Field(400, ge=1, description="training sequences")
@@ -119,10 +126,14 @@ class Embedded(Part):
             "shake",
             "exposure",
             "exposure_noise",
+            "severity",
+            "cover_frames",
         ):
             low, high = getattr(self, name)
             if not 0 <= low <= high:
                 raise ValueError(f"{name} must be 0 <= least <= most; got [{low}, {high}]")
+        if self.severity[0] == 0 or self.severity[1] > 1:
+            raise ValueError(f"severity must lie above 0, up to 1; got {list(self.severity)}")
         if self.speed[0] == 0 or self.person_height[0] < 8:
             raise ValueError("speed must be above 0 and person_height at least 8 px")
         if not 1 <= self.people[0] <= self.people[1] <= 6:

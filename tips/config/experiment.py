@@ -81,21 +81,31 @@ class Augmentation(Part):
 
 
 class Training(Part):
-    """Training by Adam with the paper's step schedule."""
+    """Training by Adam; the paper's schedule is `step`."""
 
     epochs: Positive
     batch: Positive  # windows of one step
     accumulation: Positive  # steps between two updates of the weights
     learning_rate: Annotated[float, Field(gt=0)]
     sampling_rate_factor: Annotated[float, Field(gt=0)]  # on the rate of sampling offsets
-    milestones: tuple[float, ...]  # shares of all steps at which the rate is decayed
-    decay: Annotated[float, Field(gt=0, lt=1)]  # factor on the rate at each milestone
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of all steps in which the rate rises
+    schedule: Literal["step", "cosine"] = "step"  # how the rate falls; cosine: to 0
+    milestones: tuple[float, ...]  # of `step`: shares of all steps at which the rate is decayed
+    decay: Annotated[float, Field(gt=0, lt=1)]  # of `step`: factor on the rate at each milestone
     windows_per_epoch: Positive | None  # null: every window once
     stills_per_epoch: Annotated[int, Field(ge=0)]  # scenes of one frame, for stage one only
     checkpoint_every: Positive  # steps between two saved states
     log_every: Positive  # steps between two lines of the journal
     precision: Literal["auto", "fp32", "bf16"]  # of the backbone; everything else is fp32
     workers: Annotated[int, Field(ge=0)]  # processes that load data; 0: none but the training's
+
+    def meaning(self) -> dict[str, Any]:
+        """Leaves out what only the other schedule reads."""
+        found = super().meaning()
+        if self.schedule == "cosine":
+            found.pop("milestones", None)
+            found.pop("decay")
+        return found
 
     @field_validator("milestones")
     @classmethod
@@ -115,6 +125,7 @@ class Experiment(Part):
     """
 
     first_stage: ClassVar[bool] = False  # whether it trains its own backbone
+    learns: ClassVar[bool] = True  # whether there is anything to train
     bodies: ClassVar[tuple[Skeleton, ...]] = (skeleton.POSETRACK, skeleton.JHMDB)  # known joints
 
     title: str

@@ -57,10 +57,11 @@ def load_study(
         if not listed or path.parent.name in chosen.without:
             continue
         kind = "paper" if path.parent == experiments else path.parent.name
-        count = seeds or chosen.seeds.more.get(name, chosen.seeds.default)
-        if name == BACKBONE and chosen.seeds.shared_backbone:
-            count = 1
         experiment = load_experiment(path, chosen)
+        count = seeds or chosen.seeds.more.get(name, chosen.seeds.default)
+        alike = name == BACKBONE or not experiment.learns
+        if alike and chosen.seeds.shared_backbone:
+            count = 1
         variants[name] = Variant(name, kind, experiment, count, _extended(path))
         _check_joints(variants[name], chosen, scale)
         _check_interim(variants[name], chosen, scale)

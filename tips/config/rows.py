@@ -7,8 +7,8 @@ from tips import kinds
 BACKBONE: Final = "hrnet"  # stage one, and the first row of Tables II-IV and VI
 FULL: Final = "tips"  # the full model
 CAPACITY_CONTROL: Final = "concat-wide"  # as many parameters as the full model, none of its parts
-SINGLE_FRAME: Final = "single-frame"  # the second stage on frame t alone
-SCRATCH: Final = "single-frame-scratch"  # the same, but its heat maps start from scratch
+SINGLE_FRAME: Final = "single-frame"  # frame t alone; its head corrects the backbone's maps
+SCRATCH: Final = "single-frame-scratch"  # the same, but its head starts from scratch, as all rows'
 MEAN_POSE: Final = "mean-pose"  # a predictor without a network; it is scored, but not trained
 
 

@@ -37,6 +37,12 @@ class Sample(NamedTuple):
 
     images: NDArray[np.uint8]  # (T, H, W, 3) RGB
     rough: NDArray[np.uint8]  # interim frames (T-1 or 0, H, W, 3) RGB
+    labels: "Labels"
+
+
+class Labels(NamedTuple):
+    """What is known of one window beside its pictures."""
+
     maps: NDArray[np.float32]  # (J, h, w)
     joints: NDArray[np.float32]  # (J, 2) map px
     weights: NDArray[np.float32]  # (J,)
@@ -99,49 +105,55 @@ class WindowSet:
 
     def __call__(self, key: Key, draw: Draw = NONE) -> Sample:
         """Cuts the window of one person, augmented as `draw` says."""
+        rough = self.rough(key, draw) if self.interim else self._none()
+        return Sample(self.images(key, draw), rough, self.labels(key, draw))
+
+    def images(self, key: Key, draw: Draw = NONE) -> NDArray[np.uint8]:
+        """Cuts the crops (T, H, W, 3) of the window's frames."""
+        affine, frames = self._affine(key, draw), self._frames(key)
+        store = self._store(key).frames
+        cut = {frame: self._crop(store, key, frame, affine) for frame in {*frames}}
+        return np.stack([cut[frame] for frame in frames])
+
+    def rough(self, key: Key, draw: Draw = NONE) -> NDArray[np.uint8]:
+        """Cuts the crops (T-1, H, W, 3) of the interim frames."""
+        affine, store = self._affine(key, draw), self._store(key)
+        assert store.interim is not None
+        # Nothing moves in a padded interval, so that the frame itself serves.
+        cut = [
+            self._crop(store.frames if left == right else store.interim, key, left, affine)
+            for left, right in pairwise(self._frames(key))
+        ]
+        return np.stack(cut) if cut else self._none()
+
+    def labels(self, key: Key, draw: Draw = NONE) -> Labels:
+        """Computes what is known of the window beside its pictures."""
+        affine, frames = self._affine(key, draw), self._frames(key)
+        maps, joints, weights = self._target(key, affine, flip=draw.flip)
+        padded = np.array([a == b for a, b in pairwise(frames)], dtype=bool)
+        return Labels(maps, joints, weights, padded, crops.to_map(affine, self.stride))
+
+    def _affine(self, key: Key, draw: Draw) -> NDArray[np.float64]:
+        """Computes the affine from image px to crop px."""
         height, width = self.crop.height, self.crop.width
         affine = crops.box_affine(
             key.box, height, width, self.enlarge, rotation=draw.rotation, scale=draw.scale
         )
-        if draw.flip:
-            affine = crops.mirror(affine, width)
-        frames = positions(key.frame, key.length, self.window)
-        padded = np.array([a == b for a, b in pairwise(frames)], dtype=bool)
-        store = self.stores[key.split]
-        images = {
-            frame: crops.crop(store.frames(key.sequence, frame), affine, height, width)
-            for frame in set(frames)
-        }
-        maps, joints, weights = self._target(key, affine, flip=draw.flip)
-        return Sample(
-            images=np.stack([images[frame] for frame in frames]),
-            rough=self._rough(store, key, frames, affine, images),
-            maps=maps,
-            joints=joints,
-            weights=weights,
-            padded=padded,
-            affine=crops.to_map(affine, self.stride),
-        )
+        return crops.mirror(affine, width) if draw.flip else affine
 
-    def _rough(
-        self,
-        store: Stores,
-        key: Key,
-        frames: list[int],
-        affine: NDArray[np.float64],
-        images: dict[int, NDArray[np.uint8]],
+    def _frames(self, key: Key) -> list[int]:
+        return positions(key.frame, key.length, self.window)
+
+    def _store(self, key: Key) -> Stores:
+        return self.stores[key.split]
+
+    def _crop(
+        self, store: FrameStore, key: Key, frame: int, affine: NDArray[np.float64]
     ) -> NDArray[np.uint8]:
-        height, width = self.crop.height, self.crop.width
-        if not self.interim or len(frames) < 2:
-            return np.zeros((0, height, width, 3), dtype=np.uint8)
-        assert store.interim is not None
-        rough = [
-            images[left]
-            if left == right  # nothing moves in a padded interval, so the frame itself serves
-            else crops.crop(store.interim(key.sequence, left), affine, height, width)
-            for left, right in pairwise(frames)
-        ]
-        return np.stack(rough)
+        return crops.crop(store(key.sequence, frame), affine, self.crop.height, self.crop.width)
+
+    def _none(self) -> NDArray[np.uint8]:
+        return np.zeros((0, self.crop.height, self.crop.width, 3), dtype=np.uint8)
 
     def _target(
         self, key: Key, affine: NDArray[np.float64], *, flip: bool
@@ -166,20 +178,29 @@ class WindowSet:
 
 def collate(samples: Rows[Sample]) -> Sample:
     """Stacks samples to a batch; images stay uint8 until they are on the device."""
-    return Sample(*(np.stack(column) for column in zip(*samples, strict=True)))
+    images, rough, labels = zip(*samples, strict=True)
+    return Sample(np.stack(images), np.stack(rough), stack_labels(labels))
+
+
+def stack_labels(labels: Rows[Labels]) -> Labels:
+    """Stacks the labels of several windows."""
+    return Labels(*(np.stack(column) for column in zip(*labels, strict=True)))
 
 
 def to_device(stacked: Sample, device: torch.device) -> Batch:
     """Moves a stacked batch to the device and normalises its images there."""
+    images, rough = (_moved(pixels, device) for pixels in (stacked.images, stacked.rough))
+    window = Window(normalise(images), normalise(rough))
+    return Batch(window, to_target(stacked.labels, device), stacked.labels.affine)
 
-    def moved(array: NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
-    window = Window(normalise(moved(stacked.images)), normalise(moved(stacked.rough)))
-    target = Target(
-        moved(stacked.maps), moved(stacked.joints), moved(stacked.weights), moved(stacked.padded)
-    )
-    return Batch(window, target, stacked.affine)
+def to_target(labels: Labels, device: torch.device) -> Target:
+    """Moves stacked labels to the device."""
+    return Target(*(_moved(part, device) for part in labels[:-1]))
+
+
+def _moved(array: NDArray[np.generic], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
 
 def normalise(pixels: Tensor) -> Float[Tensor, "B T 3 H W"]:

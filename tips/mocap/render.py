@@ -19,8 +19,9 @@ from tips import skeleton
 from tips.config.embedded import Embedded
 from tips.mocap import textures
 from tips.mocap.body import Bank, skin
+from tips.mocap.damage import Damage
 from tips.mocap.motion import GROUPS, PARENTS
-from tips.mocap.scene import Damage, Scene, project, shutter_times
+from tips.mocap.scene import Scene, project, shutter_times
 
 Array = np.ndarray
 
@@ -219,7 +220,7 @@ class Renderer:
                 place, colour = self._person(scene, number, index)
             else:
                 shard = scene.occluders[number - len(scene.people)]
-                place = shard.shape + shard.start + shard.velocity * (time / scene.fps)
+                place = shard.shape + shard.path[index]
                 colour = shard.colours
             if coded:
                 colour = np.zeros((end - start, 3))

@@ -5,22 +5,29 @@ right, y away from the camera, z up, in metres. The origin of image px is the ce
 top-left pixel.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from tips import skeleton
 from tips.config.embedded import Embedded, Split
 from tips.mocap.body import Bank, joints, scale_of, transforms
+from tips.mocap.damage import Damage, draw_damage
 from tips.mocap.motion import Clip, Motion, disturb, mirror, mix, sample, world_rotations
 
 Array = np.ndarray
-Fault = Literal["none", "defocus", "shake", "exposure"]
 
 QUARTERS: Final = (0.25, 0.5, 0.75)  # times between two frames at which joints are recorded
 STANDARD: Final = 1.7  # m, height of the person whose image height is `person_height`
 _SPLITS: Final[dict[Split, int]] = {"train": 0, "val": 1, "stills": 2}
 _HIP: Final = 0.85  # m, height of the point that the camera looks at
+_AWAY: Final = (0.0, 5.0, 1e4)  # m, a place far above the picture
+_LIMBS: Final = [
+    skeleton.INDEX[f"{side}_{joint}"]
+    for side in ("left", "right")
+    for joint in ("elbow", "wrist", "knee", "ankle")
+]
 
 
 class Person(NamedTuple):
@@ -35,21 +42,11 @@ class Person(NamedTuple):
 
 
 class Occluder(NamedTuple):
-    """A flat polygon that moves in a plane in front of a person."""
+    """A flat polygon in front of a person, parallel to the image."""
 
     shape: Float[Array, "k 3"]  # m, camera axes, about its centre
-    start: Float[Array, "3"]  # m
-    velocity: Float[Array, "3"]  # m/s
+    path: Float[Array, "t 3"]  # its centre at the scene's times, m
     colours: Float[Array, "k 3"]  # RGB 0..255
-
-
-class Damage(NamedTuple):
-    """The degradation of one frame."""
-
-    fault: Fault
-    amount: float  # sd of a defocus, px; length of a shake, px; or factor of an exposure
-    angle: float  # direction of a shake, rad
-    noise: float  # sd of the noise, of 255
 
 
 class Camera(NamedTuple):
@@ -142,6 +139,7 @@ def draw_scene(
     # of one frame gets fewer of them.
     rate = settings.occluders * (0.4 if frames == 1 else 1.0)
     occluders = _occluders(settings, people, rate, times, rng)
+    occluders += _covers(settings, people, frames, times, rng)
     if rng.random() < settings.bystanders:
         spot = _Spot(rng.uniform(0.08, 0.92), distance * rng.uniform(1.7, 2.3), 0.0, False)
         name = str(rng.choice(names))
@@ -151,7 +149,7 @@ def draw_scene(
         camera=camera,
         people=tuple(people),
         occluders=occluders,
-        damage=_damage(settings, frames, rng),
+        damage=draw_damage(settings, frames, rng),
         backdrop=int(rng.integers(2**31)),
         noise=int(rng.integers(2**31)),
         fps=settings.fps,
@@ -320,70 +318,50 @@ def _occluder(
     """Draws an occluder that is in front of a random joint at a random moment."""
     moment = int(rng.integers(len(times)))
     aim = person.joints[moment, int(rng.integers(person.joints.shape[1]))]
-    corners = int(rng.integers(3, 6))
-    angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
-    radius = rng.uniform(0.1, 0.24) * rng.uniform(0.6, 1.0, corners)
-    shape = np.stack([radius * np.cos(angles), np.zeros(corners), radius * np.sin(angles)], axis=1)
+    shape = _shard(rng)
     velocity = np.zeros(3)
     if rng.random() < settings.occluders_moving:
         pace, way = rng.uniform(0.8, 3.0), rng.uniform(0, 2 * np.pi)
         velocity = pace * np.array([np.cos(way), 0.0, np.sin(way)])
     start = aim + np.array([0.0, -rng.uniform(0.45, 0.8), 0.0])
-    start = start - velocity * times[moment] / settings.fps
+    path = start + velocity * (times - times[moment])[:, None] / settings.fps
+    return Occluder(shape, path, _colours(len(shape), rng))
+
+
+def _covers(
+    settings: Embedded, people: list[Person], frames: int, times: Array, rng: np.random.Generator
+) -> tuple[Occluder, ...]:
+    """Draws what hides limbs for several frames."""
+    # A scene of one frame has as many of them as one frame of a sequence.
+    length = float(np.mean(settings.cover_frames))
+    seen = length / (settings.frames + length) if frames == 1 else 1.0
+    return tuple(
+        _cover(settings, person, times, rng)
+        for person in people
+        for _ in range(int(rng.poisson(settings.covers * seen)))
+    )
+
+
+def _cover(settings: Embedded, person: Person, times: Array, rng: np.random.Generator) -> Occluder:
+    """Draws an occluder that stays in front of one joint of a limb for some frames."""
+    limb = person.joints[:, int(rng.choice(_LIMBS))]
+    shape = _shard(rng)
+    # On the line from the camera to the joint, so that the joint is behind it from the start.
+    path = limb * (1 - rng.uniform(0.45, 0.8) / limb[:, 1:2])
+    length = rng.uniform(*settings.cover_frames)
+    first = rng.uniform(times[0] - length, times[-1])
+    path[(times < first) | (times > first + length)] = _AWAY
+    return Occluder(shape, path, _colours(len(shape), rng))
+
+
+def _shard(rng: np.random.Generator) -> Float[Array, "k 3"]:
+    """Draws the outline of an occluder, m, about its centre."""
+    corners = int(rng.integers(3, 6))
+    angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
+    radius = rng.uniform(0.1, 0.24) * rng.uniform(0.6, 1.0, corners)
+    return np.stack([radius * np.cos(angles), np.zeros(corners), radius * np.sin(angles)], axis=1)
+
+
+def _colours(corners: int, rng: np.random.Generator) -> Float[Array, "k 3"]:
     colour = rng.uniform(20, 235, 3)
-    colours = np.clip(colour + rng.normal(0, 18, (corners, 3)), 0, 255)
-    return Occluder(shape, start, velocity, colours)
-
-
-def _damage(settings: Embedded, frames: int, rng: np.random.Generator) -> tuple[Damage, ...]:
-    bad = bad_frames(settings.degraded, settings.burst, frames, rng)
-    result = []
-    previous: Damage | None = None
-    for frame in range(frames):
-        if not bad[frame]:
-            previous = None
-            noise = float(rng.uniform(*settings.frame_noise))
-            result.append(Damage("none", 0.0, 0.0, noise))
-            continue
-        if previous is None or settings.burst == 1:
-            previous = _fault(settings, rng)
-        result.append(previous)
-    return tuple(result)
-
-
-def _fault(settings: Embedded, rng: np.random.Generator) -> Damage:
-    kind = int(rng.integers(3))
-    angle = float(rng.uniform(0, np.pi))
-    noise = float(rng.uniform(*settings.frame_noise))
-    if kind == 0:
-        return Damage("defocus", float(rng.uniform(*settings.defocus)), angle, noise)
-    if kind == 1:
-        return Damage("shake", float(rng.uniform(*settings.shake)), angle, noise)
-    noise = float(rng.uniform(*settings.exposure_noise))
-    return Damage("exposure", float(rng.uniform(*settings.exposure)), angle, noise)
-
-
-def bad_frames(
-    share: float, burst: float, frames: int, rng: np.random.Generator
-) -> tuple[bool, ...]:
-    """Draws which frames are degraded, by a two-state Markov chain in its stationary distribution.
-
-    Args:
-        share: expected share of degraded frames.
-        burst: mean length of a run of degraded frames; 1 draws frames independently.
-        frames: number of frames.
-        rng: source of randomness.
-
-    Returns:
-        One flag per frame.
-    """
-    if burst == 1 or share in (0.0, 1.0):
-        return tuple(bool(bad) for bad in rng.random(frames) < share)
-    leave = 1 / burst
-    enter = min(leave * share / (1 - share), 1.0)
-    state = bool(rng.random() < share)
-    result = []
-    for draw in rng.random(frames):
-        result.append(state)
-        state = bool(draw >= leave) if state else bool(draw < enter)
-    return tuple(result)
+    return np.clip(colour + rng.normal(0, 18, (corners, 3)), 0, 255)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tips.checkpoints import Published, Shapes
 from tips.ops.heatmap import Decoding, decode
-from tips.tensors import Coordinates, PoseOutput
+from tips.tensors import Coordinates, PoseOutput, Seen
 
 
 class Backbone(nn.Module):
@@ -113,14 +113,26 @@ class SecondStage(PoseModel):
         self.backbone = backbone.requires_grad_(False)
         self.t = t
 
+    def forward(
+        self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B _i 3 H W"]
+    ) -> PoseOutput:
+        """Estimates the pose of frame t."""
+        return self.estimate(self.look(images, rough))
+
+    def look(self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B _i 3 H W"]) -> Seen:
+        """Runs the backbone on frames and interim frames together, without gradient (Fig. 2a)."""
+        counts = [images.shape[1], rough.shape[1]]
+        pictures = torch.cat([images, rough], dim=1)
+        with torch.no_grad():
+            seen = self.backbone(pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2])
+        return Seen(*seen.split(counts, dim=1))
+
+    @abstractmethod
+    def estimate(self, seen: Seen) -> PoseOutput:
+        """Estimates the pose of frame t from what the backbone saw."""
+
     def train(self, mode: bool = True) -> "SecondStage":  # not Self: beartype checks shapes
         """Switches everything but the frozen backbone to training mode."""
         super().train(mode)
         self.backbone.eval()
         return self
-
-    def features(self, images: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T C h w"]:
-        """Runs the backbone on all frames of all windows at once, without gradient (Fig. 2a)."""
-        with torch.no_grad():
-            F: Tensor = self.backbone(images.flatten(0, 1))
-            return F.unflatten(0, images.shape[:2])

@@ -1,13 +1,52 @@
 """Kullback-Leibler divergences between maps read as distributions over positions."""
 
+import functools
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# Paper: no temperature; here: FAMI-Pose's 0.05 for heat maps, because at 1 the softmax of a heat
-# map is uniform and the loss vanishes.
+from tips.ops.heatmap import sigma
+
+# Paper: no temperature; here: FAMI-Pose's 0.05 for heat maps of the paper's size, because at 1 the
+# softmax of a heat map is uniform and the loss vanishes. Maps of other sizes have the temperature
+# at which a label has as many nats; see `label_temperature`.
 LABEL_TEMPERATURE = 0.05
+PAPER_SIZE = (96, 72)  # height and width of the paper's maps
 FEATURE_TEMPERATURE = 0.5  # for standardised maps; at 0.05 the teacher would be nearly one-hot
+
+
+@functools.cache
+def label_temperature(height: int, width: int) -> float:
+    """Finds the temperature at which a label says as much as on the paper's map at 0.05.
+
+    There the softmax of a label has an entropy of 2.15 nats. At 0.05 it would have 0.014 on a map
+    of 16 x 16: the teacher would be one-hot.
+
+    Args:
+        height: height of the map, map px.
+        width: width of the map, map px.
+
+    Returns:
+        The divisor of heat maps, 0.05 on a map of 96 x 72.
+    """
+    wanted = _label_entropy(*PAPER_SIZE, LABEL_TEMPERATURE)
+    low, high = 0.01, 10.0  # a label has nearly no entropy at the one, nearly all at the other
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        low, high = (
+            (low, middle) if _label_entropy(height, width, middle) > wanted else (middle, high)
+        )
+    return round(high, 6)
+
+
+def _label_entropy(height: int, width: int, temperature: float) -> float:
+    """Computes the entropy, nats, of the softmax of the label of a joint in the map's middle."""
+    y = torch.arange(height, dtype=torch.float64)[:, None] - height // 2
+    x = torch.arange(width, dtype=torch.float64)[None, :] - width // 2
+    label = torch.exp(-(x**2 + y**2) / (2 * sigma(height) ** 2))
+    log_p = torch.log_softmax(label.flatten() / temperature, dim=0)
+    return -float((log_p.exp() * log_p).sum())
 
 
 def divergence(
@@ -25,6 +64,14 @@ def divergence(
     return (p.exp() * (p - q)).sum(-1)
 
 
+def label_divergences(
+    teacher: Float[Tensor, "B g H W"], student: Float[Tensor, "B g H W"]
+) -> Float[Tensor, "B g"]:
+    """Computes the divergence of each joint's heat maps, nats."""
+    height, width = teacher.shape[-2:]
+    return divergence(teacher, student, label_temperature(height, width))
+
+
 def label_divergence(
     teacher: Float[Tensor, "B g H W"],
     student: Float[Tensor, "B g H W"],
@@ -37,7 +84,7 @@ def label_divergence(
         student: heat maps of the same joints.
         weights: 1 where a joint is annotated, else 0; if none is, the result is 0.
     """
-    apart = divergence(teacher, student, LABEL_TEMPERATURE)
+    apart = label_divergences(teacher, student)
     return (apart * weights).sum() / weights.sum().clamp(min=1.0)
 
 

@@ -42,7 +42,7 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
         for w, image in enumerate(sample.images):
             show(axes[0, w], image, f"t{experiment.window[w]:+d}")
             axes[1, w].axis("off")
-        bones(axes[0, experiment.t], sample.joints * stride, sample.weights, body)
+        bones(axes[0, experiment.t], sample.labels.joints * stride, sample.labels.weights, body)
         for w, image in enumerate(sample.rough):
             show(axes[1, w], image, f"between t{experiment.window[w]:+d} and next")
         name = f"windows-{number}.png"

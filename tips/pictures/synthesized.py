@@ -90,8 +90,8 @@ def _fastest(model: PoseModel, windows: WindowSet, key: Key) -> Interval:
     assert isinstance(heads, CoordinateHeads)
     coordinates = heads(output)
     R, R_interim = coordinates.R[0].numpy(), coordinates.R_interim[0, 0].numpy()
-    moved = np.linalg.norm(np.diff(R, axis=0), axis=-1) * (sample.weights > 0)
-    moved[sample.padded] = 0
+    moved = np.linalg.norm(np.diff(R, axis=0), axis=-1) * (sample.labels.weights > 0)
+    moved[sample.labels.padded] = 0
     # A jump of more than a quarter of the map is a failure of the backbone, not a motion.
     moved[moved > output.maps.shape[-1] / 4] = 0
     w, joint = (int(i) for i in np.unravel_index(np.argmax(moved), moved.shape))

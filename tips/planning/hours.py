@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tips.config import BACKBONE, FULL, ConfigError, Experiment, Study
+from tips.data.order import Draws, steps_per_epoch
 from tips.data.releases import RELEASES, Published
 from tips.freshness import training_digest
 from tips.paths import Paths
 from tips.tables import sources
 from tips.tables.controls import your_variants
 from tips.tables.published import Tables
-from tips.training.schedule import Draws, steps_per_epoch
 
 HOUR = 3600.0
 
@@ -129,6 +129,7 @@ def trainings(
             name, seeds[name], steps(variant.experiment, study, windows), step_time(name)
         )
         for name, variant in study.variants.items()
+        if variant.experiment.learns
     }
 
 

@@ -47,7 +47,8 @@ def measured_steps(study: Study, repeats: int = 3) -> tuple[dict[str, StepTime],
     known: dict[str, Step | None] = {}
     times: dict[str, StepTime] = {}
     misfits: list[str] = []
-    for name, variant in track(study.variants.items(), "steps", len(study.variants)):
+    learning = {name: v for name, v in study.variants.items() if v.experiment.learns}
+    for name, variant in track(learning.items(), "steps", len(learning)):
         experiment = variant.experiment.with_any_groups()
         settings = experiment.training
         kind = (

@@ -61,6 +61,7 @@ def training_step(counted: Subject) -> tuple[Criterion, Callable[[], None]]:
         criterion = build_criterion(experiment, model)
 
     def step() -> None:
-        criterion(forward_pass(model.train(), window, target))["total"].backward()
+        one = forward_pass(model.train(), window, target, coordinates=criterion.reads_coordinates)
+        criterion(one)["total"].backward()
 
     return criterion, step

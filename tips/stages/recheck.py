@@ -18,6 +18,7 @@ from tips.chain import INTERPOLATOR, Judge, Link, served
 from tips.checkpoints import read_checkpoint
 from tips.config import Variant, digest
 from tips.coverage import Lines, lines_run
+from tips.data.order import batches
 from tips.device import choose_device, set_up_training
 from tips.freshness import computing_code, digests, training_code, training_files
 from tips.inference.loading import trained_model
@@ -34,7 +35,6 @@ from tips.records import Predictions, RecordError
 from tips.training.interpolator_job import build_interpolator_job
 from tips.training.job import build_job, state_key
 from tips.training.loop import build_optimizer, fit, pose_terms
-from tips.training.schedule import batches
 from tips.training.state import StateFolder
 
 log = logging.getLogger(__name__)
@@ -169,11 +169,11 @@ def _first_step(opened: Opened, row: Row) -> None:
     variant = _in_this_process(opened.study.variant(name))
     job = build_job(opened, variant, seed, device)
     job.model.train()
-    size = job.settings.batch
-    order = batches(job.pools, seed=seed, epochs=1, batch=size, start=0)
-    optimizer = build_optimizer(job.model, job.criterion, job.settings)
-    pose_terms(job, next(iter(job.load(islice(order, 1)))))["total"].backward()
-    optimizer.step()
+    if variant.experiment.learns:
+        order = batches(job.pools, seed=seed, epochs=1, batch=job.settings.batch, start=0)
+        optimizer = build_optimizer(job.model, job.criterion, job.settings)
+        pose_terms(job, next(iter(job.load(islice(order, 1)))))["total"].backward()
+        optimizer.step()
     assert isinstance(job.model, PoseModel)
     predict(opened, variant, seed, boxes, job.model.eval(), device, limit=1)
 

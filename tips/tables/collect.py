@@ -70,6 +70,7 @@ def collect(
     shared = {row.variant for table in tables.tables for row in table.rows if not row.network}
     if study.scale.seeds.shared_backbone:
         shared.add(BACKBONE)
+        shared |= {name for name, one in study.variants.items() if not one.experiment.learns}
     alike = frozenset(name for name in shared if name is not None)
     evidence = {run: one.evidence for run, one in scored.items()}
     results = score(files, evidence, alike, study.scale.evaluation, remembered)

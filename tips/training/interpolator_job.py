@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from tips.data.frames import open_frames
+from tips.data.order import Draws
 from tips.data.vfit_samples import MiddleFrames, stack_middles
 from tips.interim.true.generator import has_true_frames, true_frames
 from tips.interim.vfit.network import VFIT
@@ -14,7 +15,6 @@ from tips.opened import Opened, read_annotations
 from tips.records import RecordError
 from tips.training.batches import load_batches
 from tips.training.loop import Job
-from tips.training.schedule import Draws
 from tips.training.vfit_loss import MiddleLoss, middle_terms
 
 SEED = 0

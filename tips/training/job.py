@@ -8,6 +8,7 @@ import torch
 from tips import code
 from tips.build import build_criterion, build_model, load_backbone, load_pretrained
 from tips.config import Variant, digest
+from tips.data.order import Draws
 from tips.data.study_windows import open_windows
 from tips.device import use_bfloat16
 from tips.freshness import CHECKPOINTING, backbone_file, training_digest
@@ -16,7 +17,6 @@ from tips.opened import Opened, part_groups, read_annotations
 from tips.records import Annotations, RecordError
 from tips.training.batches import AugmentedWindows, load_batches
 from tips.training.loop import Job
-from tips.training.schedule import Draws
 
 
 def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device) -> Job:

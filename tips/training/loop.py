@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tips.config import Training
-from tips.criterion import forward_pass
+from tips.criterion import Criterion, forward_pass
+from tips.data.order import Draws, batches, steps_per_epoch
 from tips.data.windows import Sample, to_device
 from tips.models.interfaces import PoseModel
 from tips.models.layers import SlowParameters
 from tips.training.meter import Meter
-from tips.training.schedule import Draws, batches, rate_factor, steps_per_epoch
+from tips.training.schedule import rate_factor
 from tips.training.state import StateFolder
 
 log = logging.getLogger(__name__)
@@ -36,10 +37,13 @@ class TrainingError(ValueError):
 def pose_terms(job: "Job", stacked: Sample) -> dict[str, Tensor]:
     """Runs a pose model on one batch. Returns every loss by name, and their weighted `total`."""
     assert isinstance(job.model, PoseModel)
+    assert isinstance(job.criterion, Criterion)
     # Images are copied as uint8 (B, T, H, W, 3), a quarter of the bytes, and become normalised
     # floats (B, T, 3, H, W) on the device. The copy waits.
     batch = to_device(stacked, job.device)
-    terms: dict[str, Tensor] = job.criterion(forward_pass(job.model, batch.window, batch.target))
+    reads = job.criterion.reads_coordinates
+    one = forward_pass(job.model, batch.window, batch.target, coordinates=reads)
+    terms: dict[str, Tensor] = job.criterion(one)
     return terms
 
 
@@ -67,7 +71,8 @@ class Outcome(NamedTuple):
 def fit(job: Job, state: StateFolder) -> Outcome:
     """Trains to the end; continues from `state` if an earlier start left one.
 
-    A step is one batch. The optimizer updates the weights every `accumulation` steps.
+    A model without anything to learn is finished at once. A step is one batch. The optimizer
+    updates the weights every `accumulation` steps.
 
     Args:
         job: what is trained, on what and how.
@@ -77,6 +82,9 @@ def fit(job: Job, state: StateFolder) -> Outcome:
         TrainingError: if a loss is not finite; the message names the term and the step.
     """
     settings = job.settings
+    if not any(parameter.requires_grad for parameter in job.model.parameters()):
+        state.journal.write_text("", encoding="utf-8")
+        return Outcome(0, 0, 0.0)
     optimizer = build_optimizer(job.model, job.criterion, settings)
     total = settings.epochs * steps_per_epoch(job.pools, settings.batch)
     meter = Meter()
@@ -92,9 +100,7 @@ def fit(job: Job, state: StateFolder) -> Outcome:
     # The next batch waits for the data; with workers, only if loading is slower than the step.
     for step, stacked in enumerate(_shown(job.load(todo), start, total), start=start):
         # Set the rate. It depends on the step alone, so a resumed run has nothing to restore.
-        rate = settings.learning_rate * rate_factor(
-            step, total, settings.milestones, settings.decay
-        )
+        rate = settings.learning_rate * rate_factor(step, total, settings)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["factor"]  # sampling offsets have a smaller factor
         # Forward and backward. Gradients add up in the parameters until the next zero_grad.

@@ -2,10 +2,9 @@ from typing import Any
 
 import pytest
 import torch
-from made_up import WIDTH, Says
+from made_up import WIDTH, Says, auxiliary
 from torch import Tensor
 
-from tips.models.complement import auxiliary_head
 from tips.models.tips.information import (
     FeatureRedundancyLoss,
     RedundancyLoss,
@@ -72,12 +71,12 @@ def test_redundancy_vanishes_where_z_reads_like_its_branches(case: Any) -> None:
 
 
 def test_redundancy_leaves_its_teachers_alone(case: Any) -> None:
-    h_z = auxiliary_head(WIDTH)
+    h_z = auxiliary(WIDTH, T)
     loss = case.value(RedundancyLoss(case.groups, h_z))
     assert case.reached(loss) == {"z_tilde"}
     loss.backward()
-    assert h_z.weight.grad is not None
-    assert h_z.weight.grad.any()
+    assert h_z.correction.weight.grad is not None
+    assert h_z.correction.weight.grad.any()
 
 
 def test_feature_redundancy_reaches_z_tilde_and_every_projector(case: Any) -> None:
@@ -90,7 +89,7 @@ def test_feature_redundancy_reaches_z_tilde_and_every_projector(case: Any) -> No
 
 def test_released_terms_move_the_final_maps_and_no_head(case: Any) -> None:
     """As in the code they copy: the first argument is detached, the labels are predictions."""
-    h_z = auxiliary_head(WIDTH)
+    h_z = torch.nn.Conv2d(WIDTH, 15, 1)
     complement = case.value(ReleasedComplementLoss(h_z, T))
     assert case.reached(complement) == {"maps"}
     assert torch.autograd.grad(
@@ -103,7 +102,7 @@ def test_released_terms_move_the_final_maps_and_no_head(case: Any) -> None:
 
 
 def test_released_terms_by_hand(case: Any) -> None:
-    h_z = auxiliary_head(WIDTH)
+    h_z = torch.nn.Conv2d(WIDTH, 15, 1)
     maps, own = case.output.maps, case.output.own
     complement = released_divergence(case.head(case.output.F[:, T]), maps) - released_divergence(
         h_z(own.z_tilde), maps
@@ -127,7 +126,7 @@ def test_group_order_does_not_matter(case: Any) -> None:
     moved = case.inside(
         group_maps=tuple(own.group_maps[i] for i in order), z_i=own.z_i[:, order]
     )._replace(groups=tuple(case.groups[i] for i in order))
-    h_z = auxiliary_head(WIDTH)
+    h_z = auxiliary(WIDTH, T)
     for make in (
         lambda groups: VarietyLoss(),
         lambda groups: RedundancyLoss(groups, h_z),
@@ -138,7 +137,7 @@ def test_group_order_does_not_matter(case: Any) -> None:
 
 
 def test_nobody_labelled_gives_no_nan(unlabelled: Any) -> None:
-    h_z = auxiliary_head(WIDTH)
+    h_z = auxiliary(WIDTH, T)
     loss = unlabelled.value(RedundancyLoss(unlabelled.groups, h_z))
     assert loss == 0
     assert not unlabelled.reached(loss)

@@ -73,15 +73,14 @@ def test_a_padded_interval_asks_for_the_repeated_pose(points: list[tuple[float, 
 
 
 @pytest.mark.parametrize("height", [16, 96])
-def test_terms_are_stated_in_px_of_a_96_high_map(case: Any, height: int) -> None:
-    unit = 96 / height
+def test_terms_are_shares_of_the_crops_height(case: Any, height: int) -> None:
     given = case.having(maps=torch.zeros(2, 15, height, 8))
     target = case.target._replace(weights=torch.ones(2, 15))
     R = target.joints[:, None].expand(-1, 3, -1, -1)
     shifted = Coordinates(R + 1.0, (R + 1.5)[:, None, :2])
     given = given._replace(coordinates=shifted, target=target)
     for loss in (TrajectoryLoss([(1.0, 1.0)]), AnchorLoss(1)):
-        assert given.value(loss).item() == pytest.approx(2 * 2 * unit, rel=1e-5)
+        assert given.value(loss).item() == pytest.approx(2 * 2 / height, rel=1e-5)
 
 
 def test_trajectory_moves_the_synthesized_poses_only(case: Any) -> None:

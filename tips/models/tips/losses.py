@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from tips.models.complement import ComplementLoss, auxiliary_head
+from tips import skeleton
+from tips.models.complement import AuxiliaryHead, ComplementLoss
 from tips.models.tips.information import (
     FeatureRedundancyLoss,
     RedundancyLoss,
@@ -57,13 +58,13 @@ def terms(experiment: Settings, model: Tips) -> dict[str, Loss]:
 
 
 def _information(e: Settings, model: Tips) -> dict[str, Loss]:
-    h_z = auxiliary_head(e.width)
     if e.losses.estimator == "fami_released":
         return {
             "variety": VarietyLoss(),
-            "complement": ReleasedComplementLoss(h_z, e.t),
+            "complement": ReleasedComplementLoss(nn.Conv2d(e.width, skeleton.COUNT, 1), e.t),
             "redundancy": ReleasedRedundancyLoss(model.groups),
         }
+    h_z = AuxiliaryHead(e.width, e.t)
     redundancy = (
         RedundancyLoss(model.groups, h_z)
         if e.losses.red_level == "label"

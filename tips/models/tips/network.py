@@ -1,8 +1,6 @@
 """TIPS: Fig. 2 in order, and how its parts are put together."""
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from tips.config import ConfigError, Parts
 from tips.models.encoders import build_encoder
@@ -13,7 +11,7 @@ from tips.models.tips.distiller import NoDistillation, PoseDistiller
 from tips.models.tips.record import Inside
 from tips.models.tips.settings import Settings
 from tips.models.tips.synthesizer import FromFeatures, FromImages, NoSynthesis, PoseSynthesizer
-from tips.tensors import Coordinates, PoseOutput
+from tips.tensors import Coordinates, PoseOutput, Seen
 
 
 class Tips(SecondStage):
@@ -55,14 +53,10 @@ class Tips(SecondStage):
         self.head = head
         self.coordinate_heads = coordinate_heads
 
-    def forward(
-        self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B I 3 H W"]
-    ) -> PoseOutput:
-        """Estimates the heat maps of frame t from a window."""
-        # Fig. 2a: the backbone sees frames and interim frames in one batch.
-        counts = [images.shape[1], rough.shape[1]]
-        F, F_rough = self.features(torch.cat([images, rough], dim=1)).split(counts, dim=1)
-        F_interim = self.synthesizer(F, F_rough)  # Fig. 2b, Eq. 1
+    def estimate(self, seen: Seen) -> PoseOutput:
+        """Estimates the heat maps of frame t."""
+        F = seen.F
+        F_interim = self.synthesizer(F, seen.F_rough)  # Fig. 2b, Eq. 1
         z = self.fuse(F, F_interim)  # Fig. 2c
         start = self.start(F[:, self.t], self.backbone)
         z_tilde, z_i, group_maps = self.distiller(z, start)

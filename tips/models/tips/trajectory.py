@@ -1,12 +1,12 @@
 """Eq. 4, 5 and 15: a synthesized pose shall lie on the line between its neighbours' poses."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tips.ops.heatmap import PAPER_HEIGHT
 from tips.tensors import Coordinates
 from tips.terms import Loss, Pass
 
@@ -43,10 +43,13 @@ def trajectory_loss(
 
 
 class TrajectoryLoss(Loss):
-    """Sum of S_w over the window, in px of a 96-high map."""
+    """Sum of S_w over the window, as a share of the crop's height."""
 
-    # Paper: L_s has no unit and weight 1; here: px of a 96-high map at every resolution, because
-    # the weight must mean the same at every scale.
+    # Paper: L_s has no unit and weight 1; here: shares of the crop's height, as integral regression
+    # has them, because in px of a 96-high map its gradient on the synthesizer is 150 to 800 times
+    # the heat maps' and the synthesizer would learn from S_w alone.
+
+    reads_coordinates: ClassVar[bool] = True
 
     def __init__(self, points: Sequence[tuple[float, float]]) -> None:
         super().__init__()
@@ -54,15 +57,18 @@ class TrajectoryLoss(Loss):
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
         """Computes the first part of Eq. 5."""
-        unit = PAPER_HEIGHT / one.output.maps.shape[-2]
         found = _coordinates(one)
-        return trajectory_loss(
-            found.R * unit, found.R_interim * unit, one.target.weights, self.points
-        )
+        apart = trajectory_loss(found.R, found.R_interim, one.target.weights, self.points)
+        return apart / one.output.maps.shape[-2]
 
 
 class AnchorLoss(Loss):
-    """2 ||R^_t - R_t||, the second part of Eq. 5, in px of a 96-high map."""
+    """2 ||R^_t - R_t||, the second part of Eq. 5, as a share of the crop's height."""
+
+    # Paper: L_s trains the whole network; here: this term trains C_real alone and S_w the
+    # synthesizer and C_syn, because the backbone is frozen: of L_s only S_w can move a prediction.
+
+    reads_coordinates: ClassVar[bool] = True
 
     def __init__(self, t: int) -> None:
         super().__init__()
@@ -70,10 +76,9 @@ class AnchorLoss(Loss):
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
         """Computes the distance to the annotated coordinates, which are not rounded to pixels."""
-        unit = PAPER_HEIGHT / one.output.maps.shape[-2]
         known = torch.where(one.target.weights[..., None] > 0, one.target.joints, 0.0)
-        apart = (_coordinates(one).R[:, self.t] - known).abs().sum(-1) * unit
-        return 2 * (apart * one.target.weights).mean()
+        apart = (_coordinates(one).R[:, self.t] - known).abs().sum(-1)
+        return 2 * (apart * one.target.weights).mean() / one.output.maps.shape[-2]
 
 
 def _coordinates(one: Pass) -> Coordinates:

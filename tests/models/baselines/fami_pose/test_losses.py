@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as nnf
-from made_up import BATCH, CHANNELS, SIZE, leaf
+from made_up import BATCH, CHANNELS, SIZE, Reads, auxiliary, leaf
 from torch import Tensor
 
 from tips.models.baselines.fami_pose.losses import (
@@ -12,7 +12,6 @@ from tips.models.baselines.fami_pose.losses import (
     SupportRedundancyLoss,
 )
 from tips.models.baselines.fami_pose.network import Support
-from tips.models.complement import auxiliary_head
 from tips.ops.divergence import label_divergence
 
 T = 1
@@ -64,12 +63,12 @@ def test_released_terms_move_the_final_maps_and_z_tilde(rival: Any) -> None:
 
 
 def test_redundancy_is_what_z_tilde_does_not_say_of_both(rival: Any) -> None:
-    h_z, h_sup = auxiliary_head(CHANNELS), auxiliary_head(CHANNELS)
+    h_z, h_sup = auxiliary(CHANNELS, T), auxiliary(CHANNELS, T)
     output, weights = rival.output, rival.target.weights
     own = output.own
     expected = sum(
-        label_divergence(teacher, h_z(own.z_tilde), weights)
-        for teacher in (rival.head(output.F[:, T]), h_sup(own.z_sup))
+        label_divergence(teacher, h_z(own.z_tilde, rival.one), weights)
+        for teacher in (rival.head(output.F[:, T]), h_sup(own.z_sup, rival.one))
     )
     found = rival.value(SupportRedundancyLoss(h_z, h_sup, T))
     assert found.item() == pytest.approx(torch.as_tensor(expected).item(), rel=1e-5)
@@ -79,7 +78,7 @@ def test_redundancy_is_what_z_tilde_does_not_say_of_both(rival: Any) -> None:
 def test_redundancy_is_none_where_z_tilde_says_what_both_say(rival: Any) -> None:
     """The same head and the same map for all three; it grows as they part."""
     z = rival.output.F[:, T].detach()
-    term = SupportRedundancyLoss(rival.head, rival.head, T)
+    term = SupportRedundancyLoss(Reads(rival.head), Reads(rival.head), T)
 
     def at(z_tilde: Tensor) -> float:
         return float(rival.inside(z_sup=z, z_tilde=z_tilde).value(term))
@@ -90,27 +89,27 @@ def test_redundancy_is_none_where_z_tilde_says_what_both_say(rival: Any) -> None
 
 
 def test_redundancy_moves_z_tilde_and_leaves_its_teachers_alone(rival: Any) -> None:
-    h_z, h_sup = auxiliary_head(CHANNELS), auxiliary_head(CHANNELS)
+    h_z, h_sup = auxiliary(CHANNELS, T), auxiliary(CHANNELS, T)
     loss = rival.value(SupportRedundancyLoss(h_z, h_sup, T))
     assert rival.reached(loss) == {"z_tilde"}
     loss.backward()
-    assert h_z.weight.grad is not None
-    assert h_z.weight.grad.any()
+    assert h_z.correction.weight.grad is not None
+    assert h_z.correction.weight.grad.any()
 
 
 def test_the_head_of_z_sup_is_fitted_to_the_labels_alone(rival: Any) -> None:
     """Its slope is that of its own divergence from the labels, whatever z~ says."""
-    h_z, h_sup = auxiliary_head(CHANNELS), auxiliary_head(CHANNELS)
+    h_z, h_sup = auxiliary(CHANNELS, T), auxiliary(CHANNELS, T)
     loss = rival.value(SupportRedundancyLoss(h_z, h_sup, T))
-    (found,) = torch.autograd.grad(loss, [h_sup.weight])
+    (found,) = torch.autograd.grad(loss, [h_sup.correction.weight])
     fit = label_divergence(
-        rival.target.maps, h_sup(rival.output.own.z_sup.detach()), rival.target.weights
+        rival.target.maps, h_sup(rival.output.own.z_sup.detach(), rival.one), rival.target.weights
     )
-    (expected,) = torch.autograd.grad(fit, [h_sup.weight])
+    (expected,) = torch.autograd.grad(fit, [h_sup.correction.weight])
     assert torch.allclose(found, expected)
 
 
 def test_nobody_labelled_gives_no_nan(unlabelled: Any) -> None:
     own = Support(*(leaf(BATCH, CHANNELS, SIZE, SIZE) for _ in range(2)))
-    heads = [auxiliary_head(CHANNELS) for _ in range(2)]
+    heads = [auxiliary(CHANNELS, T) for _ in range(2)]
     assert unlabelled.having(own=own).value(SupportRedundancyLoss(*heads, T)) == 0

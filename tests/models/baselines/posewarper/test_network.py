@@ -25,7 +25,7 @@ def fresh() -> PoseWarper:
 
 def rough_maps(model: PoseWarper, images: Tensor) -> Tensor:
     """Heat maps of the backbone, (B, 5, J, 16, 16)."""
-    maps: Tensor = model.backbone.maps(model.features(images).flatten(0, 1))
+    maps: Tensor = model.backbone.maps(model.look(images, images[:, :0]).F.flatten(0, 1))
     return maps.unflatten(0, images.shape[:2])
 
 

@@ -100,8 +100,9 @@ def test_features_are_the_backbones() -> None:
     """The stages come from the pass that gives F, which stays what it is."""
     model = small()
     images = torch.randn(2, 5, 3, 64, 64)
-    found = model.stages(images)
-    assert torch.equal(found[-1], model.features(images))
+    seen = model.look(images, images[:, :0])
+    found = [*seen.stages, seen.F]
+    assert torch.equal(found[-1].flatten(0, 1), model.backbone(images.flatten(0, 1)))
     assert [stage.shape[2] for stage in found] == list(model.backbone.stage_channels)
     assert not any(stage.requires_grad for stage in found)
 

@@ -12,7 +12,7 @@ from tips.models.baselines.deform import ModulatedDeformConv, scaled
 from tips.models.baselines.rival import Rival
 from tips.models.heads import START
 from tips.models.interfaces import Backbone
-from tips.tensors import PoseOutput
+from tips.tensors import PoseOutput, Seen
 
 DILATIONS = (3, 6, 9, 12, 15)  # map px, on a map that is 96 px high
 # Weight of a neighbour. DCPose weighs a neighbour by its distance to frame t. In a window of
@@ -36,8 +36,7 @@ class DCPoseHead(nn.Module):
 
     # Paper: DCPose resamples its merged maps alone, through masks that start near zero; here: so at
     # `head.start: scratch`, else it resamples the backbone's maps plus gated merged ones, through
-    # masks that start at one, because in a few epochs it otherwise learns to add nothing to the
-    # backbone's maps (35.1 AP, the backbone 35.2; see BackboneStart).
+    # masks that start at one, because in a few epochs it otherwise learns to add nothing to them.
     def __init__(
         self,
         width: int,
@@ -100,11 +99,9 @@ class DCPose(Rival):
         super().__init__(backbone, start, t)
         self.head = head
 
-    def forward(
-        self, images: Float[Tensor, "B 3 3 H W"], rough: Float[Tensor, "B I 3 H W"]
-    ) -> PoseOutput:
+    def estimate(self, seen: Seen) -> PoseOutput:
         """Estimates the heat maps of frame t; interim frames are not read."""
-        F = self.features(images)
+        F = seen.F
         maps = self.backbone.maps(F.flatten(0, 1)).unflatten(0, F.shape[:2])
         refined, _ = self.head(*maps.unbind(1), self.start(F[:, self.t], self.backbone))
         return PoseOutput(refined, F)

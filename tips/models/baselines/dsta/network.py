@@ -12,7 +12,7 @@ from tips.models.baselines.rival import Rival
 from tips.models.heads import START
 from tips.models.interfaces import Backbone
 from tips.ops.heatmap import Decoding, decode, sigma
-from tips.tensors import PoseOutput, Regressed
+from tips.tensors import PoseOutput, Regressed, Seen
 
 MLP_RATIO = 2.0
 PLANES = 8  # number of coarse maps that one joint's token is read from
@@ -159,14 +159,12 @@ class Dsta(Rival):
         self.limbs = [skeleton.INDEX[name] for limb in LIMBS for name in limb]
         self.order = [self.limbs.index(joint) for joint in range(skeleton.COUNT)]
 
-    def forward(
-        self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B _i 3 H W"]
-    ) -> PoseOutput:
+    def estimate(self, seen: Seen) -> PoseOutput:
         """Regresses the joints of frame t; interim frames are not read.
 
         The `maps` of the result are the heat maps whose peaks the joints are corrections of.
         """
-        F = self.features(images)
+        F = seen.F
         batch, flat = len(F), F.flatten(0, 1)
         maps = self.start(flat, self.backbone)
         joints, doubt = (part.unflatten(0, (batch, -1)) for part in self.references(maps))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tips.models.baselines.fami_pose.network import FamiPose, Support
 from tips.models.baselines.fami_pose.settings import Settings
-from tips.models.complement import ComplementLoss, auxiliary_head
+from tips.models.complement import AuxiliaryHead, ComplementLoss
 from tips.ops.divergence import label_divergence, released_divergence
 from tips.terms import Loss, Pass
 
@@ -44,10 +44,10 @@ class SupportRedundancyLoss(Loss):
     def forward(self, one: Pass) -> Float[Tensor, ""]:
         """Computes the sum of the two divergences, nats."""
         own: Support = one.output.own
-        student = self.h_z(own.z_tilde)
+        student = self.h_z(own.z_tilde, one)
         with torch.no_grad():
             from_frame = one.frame_maps(self.t)
-        from_support = self.h_sup(own.z_sup.detach())
+        from_support = self.h_sup(own.z_sup.detach(), one)
         fit = label_divergence(one.target.maps, from_support, one.target.weights)
         return (
             label_divergence(from_frame, student, one.target.weights)
@@ -111,7 +111,7 @@ def terms(experiment: Settings, model: FamiPose) -> dict[str, Loss]:
             "complement": ReleasedSupportComplementLoss(t),
             "redundancy": ReleasedSupportRedundancyLoss(t),
         }
-    h_z, h_sup = (auxiliary_head(experiment.width) for _ in range(2))
+    h_z, h_sup = (AuxiliaryHead(experiment.width, t) for _ in range(2))
     return {
         "complement": ComplementLoss(h_z, t),
         "redundancy": SupportRedundancyLoss(h_z, h_sup, t),

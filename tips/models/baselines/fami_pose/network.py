@@ -18,7 +18,7 @@ from tips.models.baselines.rival import Rival
 from tips.models.heads import START, ScratchStart
 from tips.models.interfaces import Backbone
 from tips.models.layers import SlowParameters, residual_blocks
-from tips.tensors import PoseOutput
+from tips.tensors import PoseOutput, Seen
 
 NARROW, HALVINGS, SMALLEST = 16, 5, 2
 
@@ -129,11 +129,9 @@ class FamiPose(Rival):
         self.calibrations = nn.ModuleList(Calibration(width, dilation) for _ in range(4))
         self.head = Detection(channels, width, joints)
 
-    def forward(
-        self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B I 3 H W"]
-    ) -> PoseOutput:
-        """Estimates the heat maps of frame t from a window; interim frames are not read."""
-        F = self.features(images)
+    def estimate(self, seen: Seen) -> PoseOutput:
+        """Estimates the heat maps of frame t; interim frames are not read."""
+        F = seen.F
         F_t = F[:, self.t]
         z_sup = self.aggregate(self.aligned(F))
         z_tilde, correction = self.head(F_t, self._calibrated(z_sup, F_t))

@@ -12,7 +12,7 @@ from tips.models.baselines.rival import Rival
 from tips.models.heads import BackboneStart
 from tips.models.interfaces import Backbone
 from tips.models.layers import residual_blocks
-from tips.tensors import PoseOutput
+from tips.tensors import PoseOutput, Seen
 
 SHARES = (0.1, 0.25, 0.3, 0.25, 0.1)  # weight of each frame's warped maps in the mean
 DILATIONS = (3, 6, 12, 18, 24)  # map px, on a map that is 96 px high
@@ -71,11 +71,9 @@ class PoseWarper(Rival):
         self.warp = warp
         self.register_buffer("shares", torch.tensor(SHARES), persistent=False)
 
-    def forward(
-        self, images: Float[Tensor, "B 5 3 H W"], rough: Float[Tensor, "B I 3 H W"]
-    ) -> PoseOutput:
+    def estimate(self, seen: Seen) -> PoseOutput:
         """Estimates the heat maps of frame t; interim frames are not read."""
-        F = self.features(images)
+        F = seen.F
         maps = self.start(F.flatten(0, 1), self.backbone).unflatten(0, F.shape[:2])
         chosen, shares = self._chosen(maps)
         others = maps[torch.arange(len(maps), device=maps.device)[:, None], chosen]

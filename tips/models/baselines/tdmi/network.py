@@ -18,7 +18,7 @@ from tips.models.baselines.tdmi.settings import Settings
 from tips.models.heads import START
 from tips.models.interfaces import Backbone, StagedBackbone
 from tips.models.layers import residual_blocks
-from tips.tensors import PoseOutput
+from tips.tensors import PoseOutput, Seen
 
 BLOCKS = (3, 3, 3, 2)  # number of residual blocks of each stage
 
@@ -108,14 +108,18 @@ class Tdmi(Rival):
         self.useful, self.useless = Gate(width), Gate(width)
         self.head = Detection(backbone.channels, width)
 
-    def forward(
-        self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B I 3 H W"]
-    ) -> PoseOutput:
-        """Estimates the heat maps of frame t from a window; interim frames are not read."""
-        stages = self.stages(images)
-        F = stages[-1]
+    def look(self, images: Float[Tensor, "B T 3 H W"], rough: Float[Tensor, "B _i 3 H W"]) -> Seen:
+        """Runs the backbone once on all frames, without gradient; the last stage's map is F."""
+        with torch.no_grad():
+            found = self.backbone.stages(images.flatten(0, 1))
+        *earlier, F = (stage.unflatten(0, images.shape[:2]) for stage in found)
+        return Seen(F, F[:, :0], tuple(earlier))
+
+    def estimate(self, seen: Seen) -> PoseOutput:
+        """Estimates the heat maps of frame t; interim frames are not read."""
+        F = seen.F
         F_t = F[:, self.t]
-        M = self.motion(stages)
+        M = self.motion([*seen.stages, F])
         M_u = self.useful(M)
         _, correction = self.head(F_t, M_u)
         maps = self.start(F_t, self.backbone) + correction
@@ -124,12 +128,6 @@ class Tdmi(Rival):
     def said(self, M: Float[Tensor, "B D h w"], M_u: Float[Tensor, "B D h w"]) -> Motion | None:
         """Records both motions for the loss; in evaluation there is no loss, so no record."""
         return Motion(M_u, self.useless(M)) if self.training else None
-
-    def stages(self, images: Float[Tensor, "B T 3 H W"]) -> list[Float[Tensor, "B T _C h w"]]:
-        """Runs the backbone once on all frames, without gradient; the last map is F."""
-        with torch.no_grad():
-            found = self.backbone.stages(images.flatten(0, 1))
-            return [stage.unflatten(0, images.shape[:2]) for stage in found]
 
     def motion(self, stages: list[Float[Tensor, "B T _C h w"]]) -> Float[Tensor, "B D h w"]:
         """Computes M stage by stage: each one's calibrated difference is added to the sum so far.
