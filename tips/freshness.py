@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tips import code, kinds
 from tips.config import MEAN_POSE, Evaluation, Experiment, Scale, Study, digest
+from tips.kept import FRAMES, Cache
 from tips.paths import Paths
 from tips.provenance import file_digest
 
@@ -75,6 +76,16 @@ def training_code(
 def prediction_code(experiment: Experiment, device: str | None = None) -> dict[str, str]:
     """Digests the code that a trained model's predictions depend on."""
     return computing_code("predict", *experiment.modules(), device=device, beyond=RECORDED)
+
+
+def feature_code(single: Experiment, device: str | None = None) -> dict[str, str]:
+    """Digests the code that kept features depend on.
+
+    Args:
+        single: the experiment of stage one, whose backbone computes them.
+        device: as in `computing_code`.
+    """
+    return computing_code("features", *single.modules(), device=device, beyond=RECORDED)
 
 
 def interim_code(generator: str) -> dict[str, str]:
@@ -162,6 +173,25 @@ def backbone_file(study: Study, paths: Paths, name: str, seed: int) -> Path:
         ConfigError: if no variant trains that backbone.
     """
     return paths.checkpoint(study.stage_one(name), str(study.backbone_seed(seed)))
+
+
+def feature_files(study: Study, paths: Paths, cache: Cache) -> dict[str, Path]:
+    """Names the files that kept features are computed from, whose digests are in their record.
+
+    Args:
+        study: the study.
+        paths: the study's folders.
+        cache: which features.
+    """
+    found = {
+        "data": paths.manifest,
+        "backbone": backbone_file(study, paths, cache.variant, cache.seed),
+    }
+    if cache.validation:
+        found["boxes"] = paths.boxes(cache.boxes)
+    if cache.source != FRAMES:
+        found["interim"] = paths.interim(cache.source) / "psnr.json"
+    return found
 
 
 def prediction_files(

@@ -87,6 +87,16 @@ class Paths(NamedTuple):
         """Folder of one generator's frames; `psnr.json` in it is written last."""
         return self.data / "interim" / generator
 
+    def features(self, part: str, key: str, source: str) -> Path:
+        """Record of kept features; the features lie beside it, in a folder of the same name.
+
+        Args:
+            part: the windows, as in `tips.kept`.
+            key: digest of what else decides the features.
+            source: `frames`, or the kind of interim generator.
+        """
+        return self.results / "features" / self.dataset / f"{part}-{key}" / f"{source}.json"
+
     @property
     def vfit(self) -> Path:
         """Weights of VFIT, if the scale trains it."""

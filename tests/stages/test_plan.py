@@ -13,7 +13,7 @@ from tips.opened import open_study
 from tips.planning import step_times
 from tips.planning.card_memory import GIB, Footprint
 from tips.stages import plan, prepare
-from tips.training.job import training_keys
+from tips.data.samples import training_keys
 
 
 @pytest.fixture

@@ -58,10 +58,10 @@ class Embedded(Part):
 
     degraded: Share = Field(0.35, description="share of degraded frames")
     burst: float = Field(
-        1, ge=1, le=8, description="mean length of a run of degraded frames; 1 = independent"
+        2.5, ge=1, le=8, description="mean length of a run of degraded frames; 1 = independent"
     )
     severity: Range = Field(
-        (1.0, 1.0), description="severity of a degraded frame; 0 = clean, 1 = as below"
+        (0.5, 1.0), description="severity of a degraded frame; 0 = clean, 1 = as below"
     )
     defocus: Range = Field((3.0, 5.5), description="sd of the defocus blur, px")
     shake: Range = Field((12.0, 22.0), description="length of the camera shake, px")
@@ -72,7 +72,7 @@ class Embedded(Part):
 
     occluders: float = Field(1, ge=0, le=8, description="flat occluders per person and sequence")
     covers: float = Field(
-        0, ge=0, le=8, description="hidden limbs per person and sequence; the cover moves with it"
+        1, ge=0, le=8, description="hidden limbs per person and sequence; the cover moves with it"
     )
     cover_frames: Range = Field((3, 8), description="frames for which a limb stays hidden")
     occluders_moving: Share = Field(0.75, description="share of the occluders that move")

@@ -126,6 +126,8 @@ class Experiment(Part):
 
     first_stage: ClassVar[bool] = False  # whether it trains its own backbone
     learns: ClassVar[bool] = True  # whether there is anything to train
+    # Whether it reads nothing of the pictures but a frozen backbone's features.
+    from_features: ClassVar[bool] = True
     bodies: ClassVar[tuple[Skeleton, ...]] = (skeleton.POSETRACK, skeleton.JHMDB)  # known joints
 
     title: str

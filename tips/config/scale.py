@@ -134,6 +134,9 @@ class Scale(Part):
     group_counts: tuple[int, ...]
     pictures: Positive
     speed_repeats: Positive
+    # Whether the frozen backbone's features are computed once and kept for all second stages, or by
+    # each of them anew.
+    features: Literal["kept", "live"] = "live"
     checkpointing: bool = False  # whether encoder layers recompute activations to save memory
     experiment: dict[str, Any]  # laid over every experiment, below its own YAML
     # Laid over the experiments of one kind of model, above their own YAML.

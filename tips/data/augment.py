@@ -18,6 +18,11 @@ class Draw(NamedTuple):
 NONE = Draw(0.0, 1.0, False)
 
 
+def draw_sample(settings: Augmentation, seed: int, epoch: int, sample: int) -> Draw:
+    """Draws the augmentation of one sample of a training, which depends on nothing else."""
+    return draw(settings, np.random.default_rng((seed, epoch, sample)))
+
+
 def draw(settings: Augmentation, rng: np.random.Generator) -> Draw:
     """Draws the augmentation of one window."""
     # Paper: "random rotating [-45, 45]"; here: a normal of sd 45 degrees clipped at two sd with

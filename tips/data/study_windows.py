@@ -7,13 +7,19 @@ from tips.opened import Opened
 from tips.records import Annotations
 
 
-def open_windows(opened: Opened, variant: Variant, splits: list[Annotations]) -> WindowSet:
+def open_windows(
+    opened: Opened,
+    variant: Variant,
+    splits: list[Annotations],
+    window: tuple[int, ...] | None = None,
+) -> WindowSet:
     """Opens the frame stores that a variant's windows are cut out of.
 
     Args:
         opened: the study.
         variant: the variant, which tells window, crop and interim frames.
         splits: the annotations of every split that is used.
+        window: offsets of the frames from t; None: the variant's own.
     """
     study, paths = opened
     experiment = variant.experiment
@@ -28,7 +34,7 @@ def open_windows(opened: Opened, variant: Variant, splits: list[Annotations]) ->
     }
     return WindowSet(
         stores,
-        experiment.window,
+        experiment.window if window is None else window,
         experiment.crop,
         experiment.backbone.stride,
         study.scale.evaluation.enlarge,

@@ -11,12 +11,13 @@ from torch.nn import functional as nnf
 
 from tips.config import Evaluation, Variant
 from tips.data.windows import Batch, WindowSet, collate, positions, to_device
+from tips.features.windows import SeenWindows
 from tips.instances import Found, Key
-from tips.models.interfaces import PoseModel
+from tips.models.interfaces import PoseModel, SecondStage
 from tips.ops import crop as crops
 from tips.ops.integral import interval_points
 from tips.records import Between, Pose
-from tips.tensors import PoseOutput, Regressed
+from tips.tensors import PoseOutput, Regressed, Seen
 
 Points = tuple[tuple[float, float], ...]
 
@@ -30,6 +31,8 @@ class Predictor:
         settings: how poses are decoded and scored, and the number of boxes per batch.
         variant: the variant of the model, for the times of its synthesized poses.
         device: the device of the model.
+        seen: what the backbone sees in the windows of all boxes, in their order; None: the model
+            runs its backbone itself. It excludes the flip test, which needs the pictures.
     """
 
     def __init__(
@@ -39,33 +42,58 @@ class Predictor:
         settings: Evaluation,
         variant: Variant,
         device: torch.device,
+        seen: SeenWindows | None = None,
     ) -> None:
+        assert seen is None or not settings.flip_test
         self.model = model
         self.windows = windows
         self.settings = settings
         self.variant = variant
         self.device = device
+        self.seen = seen
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[list[Found]]:
         """Yields the poses of the boxes, one list per batch."""
         for first in range(0, len(keys), self.settings.batch):
             chunk = keys[first : first + self.settings.batch]
-            stacked = collate([self.windows(key) for key in chunk])
-            yield self._batch(chunk, to_device(stacked, self.device))
+            with torch.inference_mode():
+                yield self._found(chunk, *self._estimated(chunk, first))
 
-    @torch.inference_mode()
-    def _batch(self, keys: Sequence[Key], batch: Batch) -> list[Found]:
-        output = self.model(*batch.window)
-        seen = self._with_mirrored(output, batch) if self.settings.flip_test else output
-        joints, scores = self.model.decode(seen, self.settings.decode)
-        between = self._between(keys, batch, output)
+    def _estimated(
+        self, keys: Sequence[Key], first: int
+    ) -> tuple[PoseOutput, PoseOutput, NDArray[np.float64]]:
+        """Runs the model on the boxes from number `first` on.
+
+        Returns:
+            Its output; the output whose poses are read, which the flip test changes; the affines.
+        """
+        if self.seen is None:
+            batch = to_device(collate([self.windows(key) for key in keys]), self.device)
+            output = self.model(*batch.window)
+            read = self._with_mirrored(output, batch) if self.settings.flip_test else output
+            return output, read, batch.affines
+        assert isinstance(self.model, SecondStage)
+        F, F_rough, _ = self.seen(range(first, first + len(keys)))
+        output = self.model.estimate(Seen(F.to(self.device), F_rough.to(self.device)))
+        affines = np.stack([self.windows.labels(key).affine for key in keys])
+        return output, output, affines
+
+    def _found(
+        self,
+        keys: Sequence[Key],
+        output: PoseOutput,
+        read: PoseOutput,
+        affines: NDArray[np.float64],
+    ) -> list[Found]:
+        joints, scores = self.model.decode(read, self.settings.decode)
+        between = self._between(keys, affines, output)
         factors = [key.score if self.settings.product else 1.0 for key in keys]
         return [
             Found(
                 pose=Pose(
                     track=key.track,
                     score=round(key.score, 6),
-                    joints=_image_px(joints[i].cpu().numpy(), batch.affines[i]),
+                    joints=_image_px(joints[i].cpu().numpy(), affines[i]),
                     scores=tuple(round(float(s) * factors[i], 6) for s in scores[i]),
                 ),
                 between=between[i],
@@ -85,7 +113,7 @@ class Predictor:
         return output._replace(maps=maps, regressed=Regressed(*((a + b) / 2 for a, b in pairs)))
 
     def _between(
-        self, keys: Sequence[Key], batch: Batch, output: PoseOutput
+        self, keys: Sequence[Key], affines: NDArray[np.float64], output: PoseOutput
     ) -> list[tuple[Between, ...]]:
         times = interval_points(self.variant.experiment.points)
         coordinates = self.model.coordinates(output)
@@ -98,14 +126,14 @@ class Predictor:
                 rows.append(())
                 continue
             frames = positions(key.frame, key.length, self.windows.window)
-            ends = [_image_px(R[i, w], batch.affines[i]) for w in range(len(frames))]
+            ends = [_image_px(R[i, w], affines[i]) for w in range(len(frames))]
             rows.append(
                 tuple(
                     Between(
                         track=key.track,
                         left=left,
                         time=time,
-                        joints=_image_px(R_interim[i, k, w], batch.affines[i]),
+                        joints=_image_px(R_interim[i, k, w], affines[i]),
                         ends=(ends[w], ends[w + 1]),
                         padded=left == right,
                     )

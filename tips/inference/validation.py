@@ -5,8 +5,10 @@ import torch
 from tips import records
 from tips.config import Variant
 from tips.data.study_windows import open_windows
+from tips.features.windows import open_seen
 from tips.inference.predictor import Predictor
 from tips.instances import box_keys, gather
+from tips.kept import of_validation
 from tips.models.interfaces import PoseModel
 from tips.opened import Opened, read_annotations
 from tips.progress import track
@@ -21,6 +23,8 @@ def predict(
     model: PoseModel,
     device: torch.device,
     limit: int | None = None,
+    *,
+    live: bool = False,
 ) -> Predictions:
     """Predicts the validation split.
 
@@ -31,6 +35,7 @@ def predict(
         boxes: the kind of boxes, `gt` or `detected`.
         model: the model, in evaluation mode, on `device`.
         device: the device of the model.
+        live: whether the model runs its backbone although its features are kept.
         limit: the number of boxes, from the first, that are predicted; None for all.
     """
     annotations = read_annotations(opened.paths, "val")
@@ -38,7 +43,9 @@ def predict(
     windows = open_windows(opened, variant, [annotations])
     keys = box_keys(annotations, found)[:limit]
     settings = opened.study.scale.evaluation
-    predictor = Predictor(model, windows, settings, variant, device)
+    caches = [] if live else of_validation(opened.study, variant.name, seed, boxes)
+    seen = open_seen(opened, caches, variant.experiment, device) if caches else None
+    predictor = Predictor(model, windows, settings, variant, device, seen)
     batches_of_poses = predictor(keys)
     if limit is None:
         label = f"{variant.name} seed {seed}"

@@ -167,7 +167,7 @@ def _first_step(opened: Opened, row: Row) -> None:
     (name, seed), boxes = row.run, opened.study.scale.evaluation.boxes
     device = _as_then(name, seed, row.training)
     variant = _in_this_process(opened.study.variant(name))
-    job = build_job(opened, variant, seed, device)
+    job = build_job(opened, variant, seed, device, live=True)
     job.model.train()
     if variant.experiment.learns:
         order = batches(job.pools, seed=seed, epochs=1, batch=job.settings.batch, start=0)
@@ -175,7 +175,7 @@ def _first_step(opened: Opened, row: Row) -> None:
         pose_terms(job, next(iter(job.load(islice(order, 1)))))["total"].backward()
         optimizer.step()
     assert isinstance(job.model, PoseModel)
-    predict(opened, variant, seed, boxes, job.model.eval(), device, limit=1)
+    predict(opened, variant, seed, boxes, job.model.eval(), device, limit=1, live=True)
 
 
 def _in_this_process(variant: Variant) -> Variant:
@@ -210,7 +210,7 @@ def prove(opened: Opened, judge: Judge, group: Group) -> Proof:
     else:
         model = trained_model(opened, variant, seed, device)
     for boxes in _predicted_boxes(opened, name):
-        again = predict(opened, variant, seed, boxes, model.eval(), device)
+        again = predict(opened, variant, seed, boxes, model.eval(), device, live=True)
         file = opened.paths.predictions(name, str(seed), boxes)
         if again != records.read(Predictions, file):
             _refuse(f"{name}/seed-{seed}: equal weights, but other poses on {boxes} boxes")
@@ -290,7 +290,7 @@ def _trained_again(opened: Opened, name: str, seed: int, device: torch.device) -
     inputs = digests(training_files(*opened, name, seed))
     state = StateFolder(folder, state_key(opened, variant, seed, made_by, inputs))
     with state.locked():
-        job = build_job(opened, variant, seed, device)
+        job = build_job(opened, variant, seed, device, live=True)
         fit(job, state)
         state.clear()
     assert isinstance(job.model, PoseModel)

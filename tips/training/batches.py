@@ -1,15 +1,16 @@
 """Samples -> batches, loaded by this process or by worker processes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from tips.config import Augmentation
-from tips.data.augment import draw
-from tips.data.windows import Sample, WindowSet, collate
+from tips.data.augment import Draw, draw_sample
+from tips.data.windows import Labels, Sample, WindowSet, collate, stack_labels
+from tips.features.windows import SeenWindows
 from tips.instances import Key
+from tips.tensors import Seen
 
 
 class AugmentedWindows(Dataset[Sample]):
@@ -31,9 +32,41 @@ class AugmentedWindows(Dataset[Sample]):
 
     def __getitem__(self, position: tuple[int, int]) -> Sample:
         """Cuts one augmented window."""
+        return self.windows(*self._drawn(position))
+
+    def labels(self, position: tuple[int, int]) -> Labels:
+        """Computes what is known of one augmented window beside its pictures."""
+        return self.windows.labels(*self._drawn(position))
+
+    def _drawn(self, position: tuple[int, int]) -> tuple[Key, Draw]:
         epoch, sample = position
-        rng = np.random.default_rng((self.seed, epoch, sample))
-        return self.windows(self.keys[sample], draw(self.settings, rng))
+        return self.keys[sample], draw_sample(self.settings, self.seed, epoch, sample)
+
+
+class SeenSample(NamedTuple):
+    """A batch of windows whose pictures the backbone has seen already."""
+
+    seen: Seen
+    labels: Labels  # stacked
+
+
+def load_seen(
+    windows: AugmentedWindows,
+    seen: SeenWindows,
+    rows: Mapping[tuple[int, int], int],
+    order: Iterator[list[tuple[int, int]]],
+) -> Iterator[SeenSample]:
+    """Loads batches in order, their pictures from kept features.
+
+    Args:
+        windows: gives the labels of one sample for each (epoch, sample).
+        seen: gives the features of a window by its number.
+        rows: the number of the window of each (epoch, sample).
+        order: the batches, each a list of (epoch, sample).
+    """
+    for batch in order:
+        labels = stack_labels([windows.labels(place) for place in batch])
+        yield SeenSample(seen([rows[place] for place in batch]), labels)
 
 
 def load_batches(

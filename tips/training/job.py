@@ -8,18 +8,21 @@ import torch
 from tips import code
 from tips.build import build_criterion, build_model, load_backbone, load_pretrained
 from tips.config import Variant, digest
-from tips.data.order import Draws
+from tips.data.samples import training_keys
 from tips.data.study_windows import open_windows
 from tips.device import use_bfloat16
+from tips.features.make import sample_rows
+from tips.features.windows import open_seen
 from tips.freshness import CHECKPOINTING, backbone_file, training_digest
-from tips.instances import Key, labelled_keys
-from tips.opened import Opened, part_groups, read_annotations
-from tips.records import Annotations, RecordError
-from tips.training.batches import AugmentedWindows, load_batches
-from tips.training.loop import Job
+from tips.kept import of_training
+from tips.opened import Opened, part_groups
+from tips.training.batches import AugmentedWindows, load_batches, load_seen
+from tips.training.loop import Job, seen_terms, whole_order
 
 
-def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device) -> Job:
+def build_job(
+    opened: Opened, variant: Variant, seed: int, device: torch.device, *, live: bool = False
+) -> Job:
     """Builds model, losses and data of one training.
 
     Args:
@@ -27,6 +30,7 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
         variant: the variant to train.
         seed: seeds the weights, the order of the samples and the augmentation.
         device: the device to train on.
+        live: whether the backbone runs in this training although its features are kept.
     """
     experiment = variant.experiment
     autocast = use_bfloat16(experiment.training.precision, device)
@@ -44,7 +48,8 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
     samples, pools, splits = training_keys(opened, variant)
     windows = open_windows(opened, variant, splits)
     dataset = AugmentedWindows(windows, samples, experiment.augmentation, seed)
-    return Job(
+    caches = [] if live else of_training(opened.study, variant.name, seed)
+    job = Job(
         model=model.to(device),
         criterion=criterion.to(device),
         settings=experiment.training,
@@ -53,27 +58,11 @@ def build_job(opened: Opened, variant: Variant, seed: int, device: torch.device)
         seed=seed,
         device=device,
     )
-
-
-def training_keys(
-    opened: Opened, variant: Variant
-) -> tuple[list[Key], list[Draws], list[Annotations]]:
-    """Lists the samples: people of the train split, then stills if the variant uses them.
-
-    Returns:
-        The people, how many of each split an epoch draws, and the annotations of the splits.
-    """
-    settings = variant.experiment.training
-    splits = [read_annotations(opened.paths, "train")]
-    takes = [settings.windows_per_epoch]
-    if settings.stills_per_epoch and "stills" in opened.study.scale.splits:
-        splits.append(read_annotations(opened.paths, "stills"))
-        takes.append(settings.stills_per_epoch)
-    lists = [labelled_keys(annotations) for annotations in splits]
-    if not lists[0]:
-        raise RecordError(f"{opened.paths.annotations('train')}: no labelled person to train on")
-    pools = [Draws(len(found), take) for found, take in zip(lists, takes, strict=True)]
-    return [key for found in lists for key in found], pools, splits
+    if not caches:
+        return job
+    seen = open_seen(opened, caches, experiment, device)
+    rows = sample_rows(whole_order(job))
+    return job._replace(load=lambda order: load_seen(dataset, seen, rows, order), terms=seen_terms)
 
 
 def state_key(

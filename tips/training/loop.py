@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tips.config import Training
-from tips.criterion import Criterion, forward_pass
+from tips.criterion import Criterion, forward_pass, gathered
 from tips.data.order import Draws, batches, steps_per_epoch
-from tips.data.windows import Sample, to_device
-from tips.models.interfaces import PoseModel
+from tips.data.windows import Sample, to_device, to_target
+from tips.models.interfaces import PoseModel, SecondStage
 from tips.models.layers import SlowParameters
+from tips.tensors import Seen
+from tips.training.batches import SeenSample
 from tips.training.meter import Meter
 from tips.training.schedule import rate_factor
 from tips.training.state import StateFolder
@@ -43,6 +45,18 @@ def pose_terms(job: "Job", stacked: Sample) -> dict[str, Tensor]:
     batch = to_device(stacked, job.device)
     reads = job.criterion.reads_coordinates
     one = forward_pass(job.model, batch.window, batch.target, coordinates=reads)
+    terms: dict[str, Tensor] = job.criterion(one)
+    return terms
+
+
+def seen_terms(job: "Job", stacked: SeenSample) -> dict[str, Tensor]:
+    """Does the same for a batch whose pictures the backbone has seen already."""
+    assert isinstance(job.model, SecondStage)
+    assert isinstance(job.criterion, Criterion)
+    seen = Seen(stacked.seen.F.to(job.device), stacked.seen.F_rough.to(job.device))
+    target = to_target(stacked.labels, job.device)
+    reads = job.criterion.reads_coordinates
+    one = gathered(job.model, job.model.estimate(seen), target, coordinates=reads)
     terms: dict[str, Tensor] = job.criterion(one)
     return terms
 
@@ -92,9 +106,7 @@ def fit(job: Job, state: StateFolder) -> Outcome:
     began = time.monotonic()
     # Every random choice follows from seed, epoch, sample and step. So the batches from `start` on
     # are those of a training without interruption, and no generator's state is saved.
-    todo = batches(
-        job.pools, seed=job.seed, epochs=settings.epochs, batch=settings.batch, start=start
-    )
+    todo = whole_order(job, start)
     job.model.train()  # a second stage keeps its frozen backbone in evaluation mode by itself
     optimizer.zero_grad(set_to_none=True)
     # The next batch waits for the data; with workers, only if loading is slower than the step.
@@ -123,6 +135,14 @@ def fit(job: Job, state: StateFolder) -> Outcome:
             seconds = spent + time.monotonic() - began
             state.save(_snapshot(job, optimizer, meter, step + 1, seconds))
     return Outcome(total, start, spent + time.monotonic() - began)
+
+
+def whole_order(job: Job, start: int = 0) -> Iterator[list[tuple[int, int]]]:
+    """Yields the batches of a training from step `start` on, each a list of (epoch, sample)."""
+    settings = job.settings
+    return batches(
+        job.pools, seed=job.seed, epochs=settings.epochs, batch=settings.batch, start=start
+    )
 
 
 def build_optimizer(model: nn.Module, criterion: nn.Module, settings: Training) -> torch.optim.Adam:

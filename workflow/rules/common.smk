@@ -12,7 +12,7 @@ from snakemake.utils import validate
 # Snakemake's console script does not add the repository to the path, from which `tips` is imported.
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
-from tips import code, freshness
+from tips import code, freshness, kept
 from tips.afterwards import complaints, stop_timers
 from tips.chain import Judge
 from tips.config import (
@@ -101,6 +101,7 @@ try:
 except RecordError as error:
     refuse(error)
 SCORED = scored(STUDY)
+CACHES = kept.caches(STUDY)
 RUNS = [
     (name, str(seed)) for name, v in STUDY.variants.items() for seed in range(v.seeds)
 ]
@@ -115,6 +116,9 @@ wildcard_constraints:
     n=r"\d+",
     split="train|val|stills",
     shard=r"\d+",
+    part=r"[a-z]+-\d+",
+    key="[0-9a-f]+",
+    source="|".join([kept.FRAMES, *SCALE.interim]),
 
 
 # Every job runs one stage of the package with the Python that runs Snakemake. `stage NAME ...` runs
@@ -193,6 +197,41 @@ def training_inputs(wildcards):
     if "weights" in files:
         weights(files["weights"], "backbone.weights")
     return [file for name, file in files.items() if name != "data"]
+
+
+def training_features(wildcards):
+    """Lists the kept features that a variant's training reads."""
+    wanted = kept.of_training(STUDY, wildcards.variant, int(wildcards.seed))
+    return [PATHS.features(*one.name) for one in wanted]
+
+
+def prediction_features(boxes):
+    """Gives the function that lists the kept features that a run's prediction reads."""
+
+    def wanted(wildcards):
+        run = wildcards.variant, int(wildcards.seed)
+        return [
+            PATHS.features(*one.name)
+            for one in kept.of_validation(STUDY, *run, boxes)
+        ]
+
+    return wanted
+
+
+def cache(wildcards):
+    """Looks up which features a job of the rule `features` makes."""
+    return CACHES[wildcards.part, wildcards.key, wildcards.source]
+
+
+def feature_inputs(wildcards):
+    files = freshness.feature_files(STUDY, PATHS, cache(wildcards))
+    return [file for name, file in files.items() if name != "data"]
+
+
+def feature_code(wildcards):
+    """Digests the code that kept features depend on."""
+    single = STUDY.stage_one(cache(wildcards).variant)
+    return code.summary(freshness.feature_code(STUDY.variant(single).experiment))
 
 
 def prediction_inputs(wildcards):

@@ -15,12 +15,37 @@ rule kernels:
         "study kernels 2> >(tee {log:q} >&2)"
 
 
+rule features:
+    input:
+        feature_inputs,
+        annotations=lambda wildcards: PATHS.annotations(
+            "val" if cache(wildcards).validation else "train"
+        ),
+        manifest=PATHS.manifest,
+        packed=PATHS.packed / "packed.json",
+    output:
+        PATHS.features("{part}", "{key}", "{source}"),
+    priority: 12
+    resources:
+        gpu=GPU,
+    params:
+        offsets=lambda wildcards: cache(wildcards).offsets,
+        code=feature_code,
+    shell:
+        "study features --part {wildcards.part} --key {wildcards.key} "
+        "--source {wildcards.source} --device $DEVICE --threads {threads} "
+        "2> >(tee {log:q} >&2)"
+
+
 rule train:
     input:
         training_inputs,
         annotations=[PATHS.annotations(split) for split in SPLITS if split != "val"],
         manifest=PATHS.manifest,
         packed=PATHS.packed / "packed.json",
+        # If features are deleted and made again, nothing is trained again: they depend on nothing
+        # that the training does not depend on as well.
+        features=ancient(training_features),
     output:
         checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
         journal=PATHS.run("{variant}", "{seed}") / "train.jsonl",
@@ -43,6 +68,7 @@ rule predict:
         boxes=PATHS.boxes("gt"),
         packed=PATHS.packed / "packed.json",
         checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
+        features=ancient(prediction_features("gt")),
     output:
         predictions=PATHS.predictions("{variant}", "{seed}", "gt"),
         record=PATHS.predicted("{variant}", "{seed}", "gt"),
@@ -64,6 +90,7 @@ use rule predict as predict_detected with:
         boxes=PATHS.boxes("detected"),
         packed=PATHS.packed / "packed.json",
         checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
+        features=ancient(prediction_features("detected")),
     output:
         predictions=PATHS.predictions("{variant}", "{seed}", "detected"),
         record=PATHS.predicted("{variant}", "{seed}", "detected"),

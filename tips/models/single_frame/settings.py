@@ -11,6 +11,7 @@ class Settings(Experiment):
     """One training of a backbone and its own 1x1 head."""
 
     first_stage: ClassVar[bool] = True
+    from_features: ClassVar[bool] = False
 
     model: Literal["single_frame"]
 

@@ -1,6 +1,6 @@
 """Settings of a training of TDMI."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -18,6 +18,8 @@ class Losses(experiment.Losses):
 
 class Settings(Experiment):
     """One training of TDMI."""
+
+    from_features: ClassVar[bool] = False  # it also reads the backbone's earlier stages
 
     model: Literal["tdmi"]
     width: Positive  # channels of every map behind the backbone
