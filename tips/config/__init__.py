@@ -14,6 +14,7 @@ from tips.config.parts import digest
 from tips.config.rows import (
     BACKBONE,
     CAPACITY_CONTROL,
+    COPY,
     FULL,
     MEAN_POSE,
     SCRATCH,
@@ -26,6 +27,7 @@ from tips.config.study import Study, Variant
 __all__ = [
     "BACKBONE",
     "CAPACITY_CONTROL",
+    "COPY",
     "FULL",
     "MEAN_POSE",
     "NOWHERE",

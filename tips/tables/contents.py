@@ -12,6 +12,7 @@ from tips.tables.controls import CONTROLS, VARIANTS
 from tips.tables.groups import FIGURE_4, GROUPS
 from tips.tables.interim import INTERIM
 from tips.tables.interim_quality import INTERIM_WORTH
+from tips.tables.length import LENGTH
 from tips.tables.methods import METHODS
 from tips.tables.peers import PEER_ROWS
 from tips.tables.same_variant import SAME_VARIANT
@@ -34,6 +35,7 @@ SHEETS: Final[tuple[Sheet[Any], ...]] = (
     INTERIM_WORTH,
     SYNTHESIS,
     SUBSETS_TABLE,
+    LENGTH,
     CONTROLS,
     VARIANTS,
     PEER_ROWS,
