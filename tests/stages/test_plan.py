@@ -9,7 +9,7 @@ import torch
 
 from tips.config import Experiment
 from tips.data.order import steps_per_epoch
-from tips.data.samples import training_keys
+from tips.data.training_keys import training_keys
 from tips.opened import open_study
 from tips.planning import step_times
 from tips.planning.card_memory import GIB, Footprint

@@ -106,7 +106,8 @@ class WindowSet:
     def __call__(self, key: Key, draw: Draw = NONE) -> Sample:
         """Cuts the window of one person, augmented as `draw` says."""
         rough = self.rough(key, draw) if self.interim else self._none()
-        return Sample(self.images(key, draw), rough, self.labels(key, draw))
+        labels = Labels(*(part[0] for part in self.labels((key, draw))))
+        return Sample(self.images(key, draw), rough, labels)
 
     def images(self, key: Key, draw: Draw = NONE) -> NDArray[np.uint8]:
         """Cuts the crops (T, H, W, 3) of the window's frames."""
@@ -126,12 +127,23 @@ class WindowSet:
         ]
         return np.stack(cut) if cut else self._none()
 
-    def labels(self, key: Key, draw: Draw = NONE) -> Labels:
-        """Computes what is known of the window beside its pictures."""
+    def labels(self, *places: tuple[Key, Draw]) -> Labels:
+        """Computes what is known of some windows beside their pictures, stacked."""
+        rows = [self._known(key, draw) for key, draw in places]
+        joints, weights, padded, affine = (np.stack(column) for column in zip(*rows, strict=True))
+        maps = encode(joints, weights, *self._size)
+        return Labels(maps, joints, weights, padded, affine)
+
+    def _known(self, key: Key, draw: Draw) -> tuple[NDArray[np.generic], ...]:
+        """Computes joints and weights of one window, which intervals are padded, and the affine."""
         affine, frames = self._affine(key, draw), self._frames(key)
-        maps, joints, weights = self._target(key, affine, flip=draw.flip)
         padded = np.array([a == b for a, b in pairwise(frames)], dtype=bool)
-        return Labels(maps, joints, weights, padded, crops.to_map(affine, self.stride))
+        return *self._joints(key, affine, flip=draw.flip), padded, crops.to_map(affine, self.stride)
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """Height and width of the heat maps, map px."""
+        return self.crop.height // self.stride, self.crop.width // self.stride
 
     def _affine(self, key: Key, draw: Draw) -> NDArray[np.float64]:
         """Computes the affine from image px to crop px."""
@@ -155,10 +167,11 @@ class WindowSet:
     def _none(self) -> NDArray[np.uint8]:
         return np.zeros((0, self.crop.height, self.crop.width, 3), dtype=np.uint8)
 
-    def _target(
+    def _joints(
         self, key: Key, affine: NDArray[np.float64], *, flip: bool
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        height, width = self.crop.height // self.stride, self.crop.width // self.stride
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Computes the joints, map px, and which of them are annotated and inside the crop."""
+        height, width = self._size
         if key.joints is None:
             points = np.full((skeleton.COUNT, 2), np.nan)
         else:
@@ -171,20 +184,14 @@ class WindowSet:
             & (points[:, 1] >= 0)
             & (points[:, 1] <= height - 1)
         )
-        weights = inside.astype(np.float32)
-        joints = np.nan_to_num(points).astype(np.float32)
-        return encode(joints, weights, height, width), joints, weights
+        return np.nan_to_num(points).astype(np.float32), inside.astype(np.float32)
 
 
 def collate(samples: Rows[Sample]) -> Sample:
     """Stacks samples to a batch; images stay uint8 until they are on the device."""
     images, rough, labels = zip(*samples, strict=True)
-    return Sample(np.stack(images), np.stack(rough), stack_labels(labels))
-
-
-def stack_labels(labels: Rows[Labels]) -> Labels:
-    """Stacks the labels of several windows."""
-    return Labels(*(np.stack(column) for column in zip(*labels, strict=True)))
+    stacked = Labels(*(np.stack(column) for column in zip(*labels, strict=True)))
+    return Sample(np.stack(images), np.stack(rough), stacked)
 
 
 def to_device(stacked: Sample, device: torch.device) -> Batch:

@@ -17,8 +17,8 @@ from tips.checkpoints import load_weights, read_checkpoint
 from tips.config import Variant
 from tips.data.augment import NONE, Draw, draw_sample
 from tips.data.order import batches
-from tips.data.samples import training_keys
 from tips.data.study_windows import open_windows
+from tips.data.training_keys import training_keys
 from tips.data.windows import WindowSet, normalise
 from tips.device import use_bfloat16
 from tips.features.store import Features, FeatureWriter

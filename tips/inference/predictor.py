@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional as nnf
 
 from tips.config import Evaluation, Variant
+from tips.data.augment import NONE
 from tips.data.windows import Batch, WindowSet, collate, positions, to_device
-from tips.features.windows import SeenWindows
+from tips.features.seen import SeenWindows
 from tips.instances import Found, Key
 from tips.models.interfaces import PoseModel, SecondStage
 from tips.ops import crop as crops
@@ -75,7 +76,7 @@ class Predictor:
         assert isinstance(self.model, SecondStage)
         F, F_rough, _ = self.seen(range(first, first + len(keys)))
         output = self.model.estimate(Seen(F.to(self.device), F_rough.to(self.device)))
-        affines = np.stack([self.windows.labels(key).affine for key in keys])
+        affines = self.windows.labels(*((key, NONE) for key in keys)).affine
         return output, output, affines
 
     def _found(

@@ -5,7 +5,7 @@ import torch
 from tips import records
 from tips.config import Variant
 from tips.data.study_windows import open_windows
-from tips.features.windows import open_seen
+from tips.features.seen import open_seen
 from tips.inference.predictor import Predictor
 from tips.instances import box_keys, gather
 from tips.kept import of_validation

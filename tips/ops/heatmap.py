@@ -27,21 +27,21 @@ def encode(
     the joint's weight is zero.
 
     Args:
-        joints: (J, 2) x then y, map px.
-        weights: (J,) 0 or 1.
+        joints: (..., J, 2) x then y, map px.
+        weights: (..., J) 0 or 1.
         height: height of the map, map px.
         width: width of the map, map px.
 
     Returns:
-        (J, height, width), in [0, 1].
+        (..., J, height, width), in [0, 1].
     """
     spread = sigma(height)
     radius = np.floor(3 * spread)
     centre = np.floor(np.nan_to_num(joints) + 0.5)
-    dx = np.arange(width, dtype=np.float32)[None, None, :] - centre[:, 0, None, None]
-    dy = np.arange(height, dtype=np.float32)[None, :, None] - centre[:, 1, None, None]
+    dx = np.arange(width, dtype=np.float32)[None, :] - centre[..., 0, None, None]
+    dy = np.arange(height, dtype=np.float32)[:, None] - centre[..., 1, None, None]
     near = (np.abs(dx) <= radius) & (np.abs(dy) <= radius)
-    maps = np.exp(-(dx**2 + dy**2) / (2 * spread**2)) * near * weights[:, None, None]
+    maps = np.exp(-(dx**2 + dy**2) / (2 * spread**2)) * near * weights[..., None, None]
     return maps.astype(np.float32)
 
 

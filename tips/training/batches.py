@@ -7,8 +7,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from tips.config import Augmentation
 from tips.data.augment import Draw, draw_sample
-from tips.data.windows import Labels, Sample, WindowSet, collate, stack_labels
-from tips.features.windows import SeenWindows
+from tips.data.windows import Labels, Sample, WindowSet, collate
+from tips.features.seen import SeenWindows
 from tips.instances import Key
 from tips.tensors import Seen
 
@@ -34,9 +34,9 @@ class AugmentedWindows(Dataset[Sample]):
         """Cuts one augmented window."""
         return self.windows(*self._drawn(position))
 
-    def labels(self, position: tuple[int, int]) -> Labels:
-        """Computes what is known of one augmented window beside its pictures."""
-        return self.windows.labels(*self._drawn(position))
+    def labels(self, positions: Sequence[tuple[int, int]]) -> Labels:
+        """Computes what is known of augmented windows beside their pictures, stacked."""
+        return self.windows.labels(*map(self._drawn, positions))
 
     def _drawn(self, position: tuple[int, int]) -> tuple[Key, Draw]:
         epoch, sample = position
@@ -65,8 +65,7 @@ def load_seen(
         order: the batches, each a list of (epoch, sample).
     """
     for batch in order:
-        labels = stack_labels([windows.labels(place) for place in batch])
-        yield SeenSample(seen([rows[place] for place in batch]), labels)
+        yield SeenSample(seen([rows[place] for place in batch]), windows.labels(batch))
 
 
 def load_batches(

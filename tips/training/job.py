@@ -8,11 +8,11 @@ import torch
 from tips import code
 from tips.build import build_criterion, build_model, load_backbone, load_pretrained
 from tips.config import Variant, digest
-from tips.data.samples import training_keys
 from tips.data.study_windows import open_windows
+from tips.data.training_keys import training_keys
 from tips.device import use_bfloat16
 from tips.features.make import sample_rows
-from tips.features.windows import open_seen
+from tips.features.seen import open_seen
 from tips.freshness import CHECKPOINTING, backbone_file, training_digest
 from tips.kept import of_training
 from tips.opened import Opened, part_groups

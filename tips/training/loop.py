@@ -172,7 +172,9 @@ def build_optimizer(model: nn.Module, criterion: nn.Module, settings: Training) 
 def _step(job: Job, stacked: Any, step: int) -> dict[str, Tensor]:
     """Computes the losses of one batch and adds their gradients to the parameters' gradients."""
     # Dropout draws from a seed of this step, so that a resumed run draws the same numbers.
-    torch.manual_seed(job.seed * 1_000_003 + step)
+    # On a CPU the generator is seeded itself: torch.manual_seed asks every kind of device there is.
+    seeding = torch.default_generator if job.device.type == "cpu" else torch
+    seeding.manual_seed(job.seed * 1_000_003 + step)
     terms = job.terms(job, stacked)
     # Check before the backward pass, so that no bad gradient reaches the weights. Reading a value
     # waits until the device has finished the forward pass.

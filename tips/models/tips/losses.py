@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -29,7 +30,7 @@ class GroupedHeatmapLoss(Loss):
     # reading trains anything.
     def __init__(self, groups: Sequence[Sequence[int]]) -> None:
         super().__init__()
-        self.groups = [list(group) for group in groups]
+        self.order = [joint for group in groups for joint in group]  # joints, group after group
 
     def forward(self, one: Pass) -> Float[Tensor, ""]:
         """Computes H of Eq. 6."""
@@ -39,11 +40,10 @@ class GroupedHeatmapLoss(Loss):
         target = one.target
         joints = target.weights.shape[1]
         total = heatmap_error(one.output.maps, target.maps, target.weights, joints)
-        for group, maps in zip(self.groups, own.group_maps, strict=True):
-            total = total + heatmap_error(
-                maps, target.maps[:, group], target.weights[:, group], joints
-            )
-        return total
+        none = one.output.maps[:, :0]  # without distillation there is no group
+        of_groups = torch.cat([none, *own.group_maps], dim=1)
+        maps, weights = target.maps[:, self.order], target.weights[:, self.order]
+        return total + heatmap_error(of_groups, maps, weights, joints)
 
 
 def terms(experiment: Settings, model: Tips) -> dict[str, Loss]:

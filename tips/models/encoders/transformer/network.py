@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -152,15 +153,27 @@ class TransformerEncoder(nn.Module):
         self.layers = nn.ModuleList(
             TransformerLayer(width, heads, points, feedforward, dropout) for _ in range(layers)
         )
+        self._positions: dict[Any, tuple[Tensor, Tensor]] = {}
 
     def forward(self, x: Float[Tensor, "B D H W"]) -> Float[Tensor, "B D H W"]:
         """Encodes a map."""
         batch, width, height, columns = x.shape
-        positions, centres = sine_positions(height, columns, width, x.device)
+        positions, centres = self._places(height, columns, width, x.device)
         tokens = x.flatten(2).transpose(1, 2).contiguous()
         for layer in self.layers:
             tokens = layer(tokens, positions, centres, (height, columns))
         return tokens.transpose(1, 2).reshape(batch, width, height, columns)
+
+    def _places(
+        self, height: int, columns: int, width: int, device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """Computes the positions of a map once; later calls take them from memory."""
+        key = height, columns, device
+        if key not in self._positions:
+            # Else a first call without training would leave tensors that training cannot use.
+            with torch.inference_mode(mode=False):
+                self._positions[key] = sine_positions(height, columns, width, device)
+        return self._positions[key]
 
 
 def sine_positions(
