@@ -126,6 +126,7 @@ class Between(Record):
     time: float  # s = beta / 2 of Eq. 15
     joints: tuple[Point, ...]
     ends: tuple[tuple[Point, ...], tuple[Point, ...]]  # the model's own R_w and R_{w+1}
+    rough: tuple[Point, ...] = ()  # read directly from the interim frame; none without one
     padded: bool  # whether the interval touches a repeated frame at a clip's end
 
 

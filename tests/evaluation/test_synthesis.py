@@ -37,23 +37,41 @@ def points(array):
     return tuple(map(tuple, np.asarray(array).tolist()))
 
 
-def item(scenes, shift=(0.0, 1.0), left=1, time=0.5, padded=False, track=7):
+def item(scenes, shift=(0.0, 1.0), left=1, time=0.5, padded=False, track=7, rough=True):
     truth = motion(scenes)["a"].people[7]
     at = left if 0 <= left < 3 else 0
     ends = (points(truth.joints[at] + (0, 2)), points(truth.joints[at + 1] + (0, 2)))
     middle = truth.between.get(time, truth.between[0.5])[at] + np.asarray(shift)
+    direct = points(truth.between[0.5][at] + (3.0, 0.0)) if rough else ()
     return records.Between(
-        track=track, left=left, time=time, joints=points(middle), ends=ends, padded=padded
+        track=track,
+        left=left,
+        time=time,
+        joints=points(middle),
+        ends=ends,
+        rough=direct,
+        padded=padded,
     )
 
 
 @pytest.mark.parametrize(("time", "bow"), [(0.25, 2.25), (0.5, 3.0), (0.75, 2.25)])
-def test_errors_of_the_three_sources(scenes, time, bow):
+def test_errors_of_the_sources(scenes, time, bow):
     samples = in_between_errors(predicted(item(scenes, time=time)), motion(scenes), SCALES)
-    # Synthesized: 1 px off. Between predicted: 2 px below the line. Between true: on the line.
-    np.testing.assert_allclose(samples.error, np.tile([0.5, (bow - 2) / 2, bow / 2], (15, 1)))
-    np.testing.assert_allclose(samples.in_heads, np.tile([0.1, (bow - 2) / 10, bow / 10], (15, 1)))
+    # Synthesized: 1 px off. Rough: 3 px, halfway only. Between predicted: 2 px below the line.
+    # Between true: on the line.
+    rough = 3.0 if time == 0.5 else np.nan
+    expected = np.tile([1.0, rough, bow - 2, bow], (15, 1))
+    np.testing.assert_allclose(samples.error, expected / 2)
+    np.testing.assert_allclose(samples.in_heads, expected / 10)
     np.testing.assert_allclose(samples.speed, 2.0)
+
+
+def test_without_an_interim_frame_nothing_is_read_from_it(scenes):
+    samples = in_between_errors(predicted(item(scenes, rough=False)), motion(scenes), SCALES)
+    rows = {row.source: row for row in synthesis_table(samples) if not row.quartile}
+    assert np.isnan(rows["rough frame read directly"].error)
+    assert np.isnan(rows["rough frame read directly"].pckh)
+    assert not np.isnan([rows[name].pckh for name in rows if name.startswith("line")]).any()
 
 
 def test_padded_intervals_and_absent_joints_are_left_out(scenes):
@@ -63,7 +81,7 @@ def test_padded_intervals_and_absent_joints_are_left_out(scenes):
     found = predicted(item(scenes), item(scenes, padded=True))
     assert len(in_between_errors(found, truth, SCALES).speed) == 13
     nothing = in_between_errors(predicted(item(scenes, padded=True)), truth, SCALES)
-    assert nothing.error.shape == (0, 3)
+    assert nothing.error.shape == (0, len(SOURCES))
     assert {row.n for row in synthesis_table(nothing)} == {0}
     assert np.isnan(synthesis_table(nothing)[0].error)
 
@@ -78,7 +96,7 @@ def test_sizes_are_those_of_the_nearest_labelled_frame(scenes):
 
 def test_table_by_quartile_of_true_speed():
     speed = np.arange(1.0, 9.0)
-    error = np.stack([speed, 2 * speed, 3 * speed], axis=1)
+    error = np.stack([speed, 2 * speed, 3 * speed, 4 * speed], axis=1)
     table = synthesis_table(InBetween(speed, error, error / 8))
     assert [(r.source, r.quartile) for r in table] == [(s, q) for s in SOURCES for q in range(5)]
     assert [r.n for r in table[:5]] == [8, 2, 2, 2, 2]

@@ -321,6 +321,7 @@ def _between(
                 time=0.5,
                 joints=tuple(map(tuple, middle)),
                 ends=(tuple(map(tuple, ends[0])), tuple(map(tuple, ends[1]))),
+                rough=tuple(map(tuple, middle + generator.normal(0, 0.5, (15, 2)))),
                 padded=False,
             )
         )

@@ -1,7 +1,8 @@
 """Table S: distances of synthesized poses from the true joints between two frames.
 
-R_{w,w+1} is compared with two others at the same time s: the point on the straight line between the
-model's own R_w and R_{w+1}, and the point on the line between the true joints of both frames.
+R_{w,w+1} is compared with others at the same time s: what C_real reads directly from the rough
+interim frame, if there is one and s is 0.5; the point on the straight line between R_w and R_{w+1},
+as C_real reads them; and the point on the line between the true joints of both frames.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,12 @@ from tips.records import RecordError
 
 MAP_HEIGHT = 96  # height of the paper's maps, map px; every scale reports in their px
 PCKH = 0.5
-SOURCES = ("synthesized", "line between predicted", "line between true")
+SOURCES = (
+    "synthesized",
+    "rough frame read directly",
+    "line between predicted",
+    "line between true",
+)
 _TIME = 1e-6  # two times that differ by less are the same
 
 
@@ -34,8 +40,8 @@ class InBetween(NamedTuple):
     """One row per joint (n) of the synthesized poses of intervals without padding."""
 
     speed: Floats  # (n,) |R_{w+1} - R_w| of the truth, px of a 96-high map
-    error: Floats  # (n, 3) distance of each source from the truth, px of a 96-high map
-    in_heads: Floats  # (n, 3) the same in head sizes
+    error: Floats  # (n, sources) distance of each from the truth, px of a 96-high map
+    in_heads: Floats  # (n, sources) the same in head sizes
 
 
 class SynthesisRow(NamedTuple):
@@ -101,7 +107,7 @@ def in_between_errors(
     """
     parts = list(_intervals(predictions, truth, scales))
     if not parts:
-        return InBetween(np.empty(0), np.empty((0, 3)), np.empty((0, 3)))
+        return InBetween(np.empty(0), np.empty((0, len(SOURCES))), np.empty((0, len(SOURCES))))
     speed, error, in_heads = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return InBetween(speed, error, in_heads)
 
@@ -125,8 +131,16 @@ def _compare(
         return (1 - item.time) * start + item.time * end
 
     own_left, own_right = (records.points_array(end) for end in item.ends)
+    # An interim frame shows the moment halfway, so at other times it says nothing.
+    halfway = item.rough and abs(item.time - 0.5) < _TIME
+    nothing = np.full((len(item.joints), 2), np.nan)
     guesses = np.stack(
-        [records.points_array(item.joints), between(own_left, own_right), between(left, right)],
+        [
+            records.points_array(item.joints),
+            records.points_array(item.rough) if halfway else nothing,
+            between(own_left, own_right),
+            between(left, right),
+        ],
         axis=1,
     )
     known = ~np.isnan(np.concatenate([left, right, target], axis=1)).any(axis=1)
@@ -192,11 +206,16 @@ def synthesis_table(samples: InBetween, edges: Floats | None = None) -> tuple[Sy
             quartile=q,
             n=len(rows),
             error=_mean(samples.error[rows, column]),
-            pckh=100 * _mean((samples.in_heads[rows, column] <= PCKH).astype(np.float64)),
+            pckh=100 * _mean(_within(samples.in_heads[rows, column])),
         )
         for column, name in enumerate(SOURCES)
         for q, rows in groups
     )
+
+
+def _within(in_heads: Floats) -> Floats:
+    """Marks distances within half a head size by 1, others by 0, unknown ones by NaN."""
+    return np.where(np.isnan(in_heads), np.nan, in_heads <= PCKH)
 
 
 def _mean(values: Floats) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +22,15 @@ from tips.records import Between, Pose
 from tips.tensors import PoseOutput, Regressed, Seen
 
 Points = tuple[tuple[float, float], ...]
+
+
+class _Estimate(NamedTuple):
+    """What a model says of a batch of boxes."""
+
+    output: PoseOutput
+    affines: NDArray[np.float64]  # (B, 2, 3) image px -> map px
+    seen: Seen | None = None  # what its frozen backbone saw, if it has one
+    mirrored: PoseOutput | None = None  # the mean with the mirrored crops (flip test)
 
 
 class Predictor:
@@ -58,36 +68,32 @@ class Predictor:
         for first in range(0, len(keys), self.settings.batch):
             chunk = keys[first : first + self.settings.batch]
             with torch.inference_mode():
-                yield self._found(chunk, *self._estimated(chunk, first))
+                yield self._found(chunk, self._estimated(chunk, first))
 
-    def _estimated(
-        self, keys: Sequence[Key], first: int
-    ) -> tuple[PoseOutput, PoseOutput, NDArray[np.float64]]:
-        """Runs the model on the boxes from number `first` on.
+    def _estimated(self, keys: Sequence[Key], first: int) -> _Estimate:
+        """Runs the model on the boxes from number `first` on."""
+        if self.seen is not None:
+            F, F_rough, _ = self.seen(range(first, first + len(keys)))
+            seen = Seen(F.to(self.device), F_rough.to(self.device))
+            affines = self.windows.labels(*((key, NONE) for key in keys)).affine
+            return self._of(seen, affines)
+        batch = to_device(collate([self.windows(key) for key in keys]), self.device)
+        if isinstance(self.model, SecondStage):
+            one = self._of(self.model.look(*batch.window), batch.affines)
+        else:
+            one = _Estimate(self.model(*batch.window), batch.affines)
+        if not self.settings.flip_test:
+            return one
+        return one._replace(mirrored=self._with_mirrored(one.output, batch))
 
-        Returns:
-            Its output; the output whose poses are read, which the flip test changes; the affines.
-        """
-        if self.seen is None:
-            batch = to_device(collate([self.windows(key) for key in keys]), self.device)
-            output = self.model(*batch.window)
-            read = self._with_mirrored(output, batch) if self.settings.flip_test else output
-            return output, read, batch.affines
+    def _of(self, seen: Seen, affines: NDArray[np.float64]) -> _Estimate:
         assert isinstance(self.model, SecondStage)
-        F, F_rough, _ = self.seen(range(first, first + len(keys)))
-        output = self.model.estimate(Seen(F.to(self.device), F_rough.to(self.device)))
-        affines = self.windows.labels(*((key, NONE) for key in keys)).affine
-        return output, output, affines
+        return _Estimate(self.model.estimate(seen), affines, seen)
 
-    def _found(
-        self,
-        keys: Sequence[Key],
-        output: PoseOutput,
-        read: PoseOutput,
-        affines: NDArray[np.float64],
-    ) -> list[Found]:
-        joints, scores = self.model.decode(read, self.settings.decode)
-        between = self._between(keys, affines, output)
+    def _found(self, keys: Sequence[Key], one: _Estimate) -> list[Found]:
+        output, affines = one.output, one.affines
+        joints, scores = self.model.decode(one.mirrored or output, self.settings.decode)
+        between = self._between(keys, one)
         factors = [key.score if self.settings.product else 1.0 for key in keys]
         return [
             Found(
@@ -113,14 +119,14 @@ class Predictor:
         pairs = zip(output.regressed, back.regressed, strict=True)
         return output._replace(maps=maps, regressed=Regressed(*((a + b) / 2 for a, b in pairs)))
 
-    def _between(
-        self, keys: Sequence[Key], affines: NDArray[np.float64], output: PoseOutput
-    ) -> list[tuple[Between, ...]]:
+    def _between(self, keys: Sequence[Key], one: _Estimate) -> list[tuple[Between, ...]]:
         times = interval_points(self.variant.experiment.points)
-        coordinates = self.model.coordinates(output)
+        affines = one.affines
+        coordinates = self.model.coordinates(one.output)
         if coordinates is None or not times or all(key.track < 0 for key in keys):
             return [()] * len(keys)
         R, R_interim = coordinates.R.cpu().numpy(), coordinates.R_interim.cpu().numpy()
+        rough = self._rough(one)
         rows: list[tuple[Between, ...]] = []
         for i, key in enumerate(keys):
             if key.track < 0:  # the true motion in a detected box is unknown
@@ -136,6 +142,7 @@ class Predictor:
                         time=time,
                         joints=_image_px(R_interim[i, k, w], affines[i]),
                         ends=(ends[w], ends[w + 1]),
+                        rough=rough[i][w] if rough[i] else (),
                         padded=left == right,
                     )
                     for k, time in enumerate(times)
@@ -143,6 +150,14 @@ class Predictor:
                 )
             )
         return rows
+
+    def _rough(self, one: _Estimate) -> list[list[Points]]:
+        """Reads a pose from each interim frame of each box, image px; empty lists without them."""
+        assert one.seen is not None
+        assert isinstance(self.model, SecondStage)
+        found = self.model.rough_coordinates(one.seen).cpu().numpy()
+        pairs = zip(found, one.affines, strict=True)
+        return [[_image_px(pose, affine) for pose in poses] for poses, affine in pairs]
 
 
 def mirrored_crops(images: Tensor, stride: int) -> Tensor:

@@ -131,6 +131,10 @@ class SecondStage(PoseModel):
     def estimate(self, seen: Seen) -> PoseOutput:
         """Estimates the pose of frame t from what the backbone saw."""
 
+    def rough_coordinates(self, seen: Seen) -> Float[Tensor, "B _i J 2"]:
+        """Reads a pose from each interim frame alone, map px; none for a model without C_real."""
+        return seen.F.new_zeros(seen.F.shape[0], 0, 1, 2)
+
     def train(self, mode: bool = True) -> "SecondStage":  # not Self: beartype checks shapes
         """Switches everything but the frozen backbone to training mode."""
         super().train(mode)

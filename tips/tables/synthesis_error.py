@@ -91,12 +91,14 @@ def _synthesizes(variant: str, study: Study) -> bool:
 
 INTRODUCTION = (
     "How far the synthesized pose is from where the joints really were between the frames: "
-    "mean error in px of a map 96 high / PCKh in percent. Beside it, from the same frames, "
-    "the point at the same time s on the straight line between the model's own two "
-    "predictions and on that between the two true poses. If the synthesizer knew more than "
-    "linear motion, it would come below the middle column; the paper's central claim asks for "
-    "that, and no table of the paper measures it. To lie there is necessary, not sufficient: "
-    "less noise than in the two predictions does it too. No interval is computed.\n\n"
+    "mean error in px of a map 96 high / PCKh in percent. Beside it, from the same frames: what "
+    "C_real reads directly from the rough interim frame (at s = 0.5, where there is one), and the "
+    "point at the same time s on the straight line between the two poses that C_real reads from "
+    "the frames, and on that between the two true poses. C_real reads the frozen single-frame "
+    "features, so its poses are not TIPS's output. If the synthesizer knew more than linear "
+    "motion and more than the rough frame shows, it would come below both; the paper's central "
+    "claim asks for that, and no table of the paper measures it. To lie there is necessary, not "
+    "sufficient: less noise does it too. No interval is computed.\n\n"
 )
 
 
@@ -125,10 +127,10 @@ def _section(page: Page) -> Section:
     width = max(len(row) for row in main)
     header = ("rows", "setting", "s", *SOURCES, "joints")
     padded = [[*row, *[""] * (width - len(row))] for row in main]
-    body = INTRODUCTION + markdown.table(header[:width], padded, "lllrrrr")
+    body = INTRODUCTION + markdown.table(header[:width], padded, "lllrrrrr")
     if quarters:
         head = ("rows", "s", "speed quartile", *SOURCES)
-        slow = markdown.table(head, quarters, "lllrrr")
+        slow = markdown.table(head, quarters, "lllrrrr")
         body += "\n" + markdown.folded("By quartile of true speed, 4 the fastest (px)", slow)
     else:
         body += "\nThis dataset has no true in-between poses, or no run was found.\n"

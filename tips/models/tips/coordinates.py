@@ -4,7 +4,8 @@ Only losses and pictures need them; they are not computed at inference.
 """
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from tips import skeleton
 from tips.models.layers import ResBlock, residual_blocks
@@ -60,12 +61,16 @@ class CoordinateHeads(nn.Module):
     def forward(self, output: PoseOutput) -> Coordinates:
         """Computes the coordinates of all frames and all synthesized poses, map px (Eq. 3)."""
         batch = output.F.shape[0]
-        real = self.real(self.real_blocks(output.F.flatten(0, 1)))
         synthesized = self.synthesized(output.own.F_interim.flatten(0, 1))
         return Coordinates(
-            R=integral(real).unflatten(0, (batch, -1)),
+            R=self.read(output.F),
             R_interim=integral(synthesized).unflatten(0, (batch, self.points, -1)),
         )
+
+    def read(self, F: Float[Tensor, "B T C h w"]) -> Float[Tensor, "B T J 2"]:
+        """Reads poses from features of single frames by C_real, map px."""
+        logits = self.real(self.real_blocks(F.flatten(0, 1)))
+        return integral(logits).unflatten(0, F.shape[:2])
 
 
 class NoCoordinates(nn.Module):
@@ -81,3 +86,7 @@ class NoCoordinates(nn.Module):
             R=F.new_zeros(F.shape[0], F.shape[1], skeleton.COUNT, 2),
             R_interim=F.new_zeros(F.shape[0], 0, 0, skeleton.COUNT, 2),
         )
+
+    def read(self, F: Float[Tensor, "B T C h w"]) -> Float[Tensor, "B 0 J 2"]:
+        """Returns no pose."""
+        return F.new_zeros(F.shape[0], 0, skeleton.COUNT, 2)

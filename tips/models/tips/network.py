@@ -1,6 +1,7 @@
 """TIPS: Fig. 2 in order, and how its parts are put together."""
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from tips.config import ConfigError, Parts
 from tips.models.encoders import build_encoder
@@ -72,6 +73,11 @@ class Tips(SecondStage):
         """Computes Eq. 2 in map px. It is never called at inference."""
         coordinates: Coordinates = self.coordinate_heads(output)
         return coordinates
+
+    def rough_coordinates(self, seen: Seen) -> Float[Tensor, "B _i J 2"]:
+        """Reads poses directly from the interim frames, as C_real reads them from frames."""
+        found: Tensor = self.coordinate_heads.read(seen.F_rough)
+        return found
 
 
 def build(e: Settings, backbone: Backbone, groups: Parts) -> Tips:
