@@ -12,7 +12,7 @@ from tips.config import load_study
 from tips.paths import Paths
 from tips.records import RecordError
 from tips.reporting import figures
-from tips.reporting.report import build
+from tips.reporting.report import build, open_page
 from tips.stages import report, tabulate
 from tips.tables.ablations import OBJECTIVES
 from tips.tables.contents import SHEETS
@@ -239,7 +239,7 @@ def test_a_table_that_was_cut_is_one_line_or_shown_as_it_is(
     said = f"{sheet.file(paths)}: run the stage tabulate again"
     study = load_study(fake_study.SCALE, Path("experiments"))
     try:
-        build(study, paths, load_tables(Path("experiments/tables.yaml")))
+        build(open_page(study, paths, load_tables(Path("experiments/tables.yaml"))))
     except RecordError as error:
         said = str(error)
     assert said.startswith(f"{sheet.file(paths)}: ")

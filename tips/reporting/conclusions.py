@@ -178,7 +178,8 @@ def how_decided(rows: Sequence[ClaimRow]) -> str:
         "stands what would decide it: the seeds of both rows, or seeds and validation sequences, "
         "with which no difference would be called equivalent, and one of the margin be shown, with "
         "a probability of 80 % each. Where the paper says that two rows are about as good, an "
-        "equivalence is its answer, and it comes first. `tips power` tells more.\n"
+        "equivalence is its answer, even if the small difference is significant, and a significant "
+        "difference that may be larger than the margin is the opposite. `tips power` tells more.\n"
     )
 
 

@@ -45,7 +45,7 @@ def short_answer(page: Page) -> Section:
     cells = [
         [
             *(row.table_roman, row.said, row.pair, row.paper, row.gain.text),
-            *(f"±{row.margin:g}", rounded(row.p_adjusted, 3), row.found, row.decides),
+            *(row.within, rounded(row.p_adjusted, 3), row.found, row.decides),
         ]
         for row in rows
     ]

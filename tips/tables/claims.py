@@ -68,8 +68,9 @@ class ClaimRow(Row):
 
     @property
     def pair(self) -> str:
-        """Both rows as the paper prints their keys."""
-        return f"{key(self.row)} - {key(self.than)}"
+        """Both rows as the paper prints their keys, and the part of Fig. 4 if it is one."""
+        part = f", OKS of {self.part}" if self.part else ""
+        return f"{key(self.row)} - {key(self.than)}{part}"
 
     @property
     def name(self) -> str:
@@ -80,15 +81,13 @@ class ClaimRow(Row):
     @property
     def within(self) -> str:
         """The margin as pages print it; it says if the margin is the paper's own step."""
-        step = "" if self.margin >= MARGIN else ", the paper's own step"
-        return f"±{self.margin:g}{step}"
+        return f"±{self.margin:g}{'' if self.margin >= MARGIN else ', the step of the paper'}"
 
     @property
     def found(self) -> str:
-        """The verdict; an equivalence with its margin, and whether the paper expects it."""
-        if self.verdict != EQUIVALENT:
-            return self.verdict
-        return f"{EQUIVALENT} within {self.within}{', as expected' * (self.expects == 'equal')}"
+        """The verdict; an equivalence with its margin."""
+        within = f" within ±{self.margin:g}" if self.verdict == EQUIVALENT else ""
+        return f"{self.verdict}{within}"
 
     @property
     def spread(self) -> Spread | None:
