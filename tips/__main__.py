@@ -244,10 +244,7 @@ def why(
 def power(
     claim: Annotated[
         str,
-        typer.Argument(
-            help="Names a conclusion (II:e-b), a table (II), or words of a conclusion's text; "
-            "without it all are shown."
-        ),
+        typer.Argument(help="Names a conclusion (II:e-b), its table (II) or words of its text."),
     ] = "",
     scale: Annotated[str, typer.Option(help="Asks about the study of this scale.")] = "desk",
     root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",

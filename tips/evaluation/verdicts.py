@@ -5,6 +5,7 @@ for the number of differences that are looked at together. Whether it is equival
 by two one-sided tests (TOST): its 90 % interval lies within the margin.
 """
 
+import math
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Final, Literal
@@ -25,7 +26,7 @@ def p_value(difference: float, sd: float) -> float:
     """
     if sd == 0:
         return float(difference == 0)
-    return 2 * NORMAL.cdf(-abs(difference) / sd)
+    return math.erfc(abs(difference) / sd / math.sqrt(2))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

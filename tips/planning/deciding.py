@@ -95,16 +95,16 @@ def cost(sides: Sequence[Side], plan: Plan, sequences: int, seconds: Seconds) ->
         sequences: the present number of validation sequences.
         seconds: tells how long a rule takes for a variant.
     """
-    total, lacking = 0.0, []
+    total, lacking = 0.0, dict[str, None]()
     for side in sides:
         for rule, number in jobs(side, plan, sequences).items():
             time = seconds(rule, side.variant)
             if time is not None:
                 total += number * time
             elif rule not in OPTIONAL:
-                lacking.append(f"{rule} {side.variant}")
+                lacking[side.variant] = None
     if lacking:
-        return Cost(None, f"no time of {', '.join(lacking)}")
+        return Cost(None, f"no times of {', '.join(lacking)}")
     return Cost(total / 60, "")
 
 

@@ -16,6 +16,7 @@ from tips.planning import deciding
 from tips.planning.deciding import SCORING, Cost, Power, Seconds, sides_of
 from tips.reporting import job_times
 from tips.tables.claims import CLAIMS, ClaimRow, checked
+from tips.tables.compared import UNKNOWN
 from tips.tables.published import load_tables
 
 EXPERIMENTS = Path("experiments")
@@ -108,21 +109,26 @@ def _show(answers: Sequence[tuple[ClaimRow, Power | None]], number: int) -> None
         "and one of the margin is shown, with 80 % each. Minutes: further runs of both rows on "
         "this machine, one after the other; making further sequences is not counted.",
     )
-    for name, justify in zip(HEADER, "llrrrrr", strict=True):
-        table.add_column(name, justify="left" if justify == "l" else "right")
+    for name in HEADER[:2]:
+        table.add_column(name, overflow="fold")
+    for name in HEADER[2:]:
+        table.add_column(name, justify="right")
     for row, power in answers:
         for line in _lines(row, power):
             table.add_row(*line)
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    for lacking in dict.fromkeys(row.decides for row, _ in answers if row.verdict == UNKNOWN):
+        console.print(f"Where it is unknown, it needs {lacking}.", markup=False)
 
 
 def _lines(row: ClaimRow, power: Power | None) -> list[tuple[str, ...]]:
     """Writes one conclusion: a line, and one more if there are two ways to decide it."""
     seeds = row.n_seeds if power is None else power.seeds
-    first = (row.name, row.said, f"{seeds or 0} x {row.n_sequences}")
+    first = (row.name, row.said, f"{seeds} x {row.n_sequences}" if seeds else "")
     margin = f"±{row.margin:g}"
     if power is None:
-        return [(*first, row.verdict, margin, row.decides or row.verdict, "")]
+        return [(*first, row.verdict, margin, "", "")]
     alone, together = power.needs
     ways = []
     if power.alone is not None:

@@ -81,7 +81,8 @@ class ClaimRow(Row):
     @property
     def within(self) -> str:
         """The margin as pages print it; it says if the margin is the paper's own step."""
-        return f"±{self.margin:g}{'' if self.margin >= MARGIN else ', the step of the paper'}"
+        step = "" if self.margin >= MARGIN else " (the paper's step)"
+        return f"±{self.margin:g}{step}"
 
     @property
     def found(self) -> str:
