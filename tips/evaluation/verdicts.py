@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Final, Literal
 
-Expects = Literal["more", "equal"]
+Expects = Literal["more", "equal"]  # what is said of one row beside another
 Verdict = Literal["shown", "opposite", "equivalent", "undecided"]
 
 NORMAL: Final = NormalDist()

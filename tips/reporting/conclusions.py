@@ -4,10 +4,19 @@ from collections.abc import Mapping, Sequence
 
 from tips.config import BACKBONE, CAPACITY_CONTROL, FULL, MEAN_POSE, SCRATCH, SINGLE_FRAME
 from tips.evaluation.intervals import ENOUGH_SEQUENCES
-from tips.tables import claims, markdown
+from tips.tables import markdown
 from tips.tables.ablations import COMPONENTS
 from tips.tables.cells import known, plain, signed
-from tips.tables.claims import CLAIMS, EQUIVALENT, MISSING, OPPOSITE, SHOWN, UNDECIDED, ClaimRow
+from tips.tables.claims import (
+    CLAIMS,
+    EQUIVALENT,
+    MISSING,
+    OPPOSITE,
+    SHOWN,
+    UNDECIDED,
+    ClaimRow,
+    checked,
+)
 from tips.tables.compared import NOT_SEPARABLE, UNKNOWN, Line
 from tips.tables.controls import CONTROLS
 from tips.tables.methods import METHODS, MethodLine
@@ -141,7 +150,7 @@ def _control(row: Line, name: str, words: Mapping[str, str]) -> list[str]:
 def _verdicts(rows: Sequence[ClaimRow]) -> str:
     text = (
         f"The paper's text draws {len(rows)} conclusions from Tables II-VII and Fig. 4 that are "
-        f"one row against another; {claims.checked(rows)} can be checked here:\n\n"
+        f"one row against another; {checked(rows)} can be checked here:\n\n"
     )
     items = []
     for verdict, head in HEADS.items():
@@ -170,16 +179,18 @@ def how_decided(rows: Sequence[ClaimRow]) -> str:
     return (
         "How it is decided. *Shown* or *opposite*: the difference is significant at 5 %, its "
         "two-sided p-value adjusted by Holm's method for the "
-        f"{claims.checked(rows)} conclusions that can be checked. *Equivalent*: not so, and the "
-        "difference surely lies within the margin, which was fixed before the runs: half a point, "
-        f"or the paper's own step where that is smaller ({finer} times). This is told by two "
-        "one-sided tests at 5 % each, which means that the 90 % interval lies within the margin; "
-        "they are not adjusted for the number of conclusions. *Undecided*: neither. Beside it "
-        "stands what would decide it: the seeds of both rows, or seeds and validation sequences, "
-        "with which no difference would be called equivalent, and one of the margin be shown, with "
-        "a probability of 80 % each. Where the paper says that two rows are about as good, an "
-        "equivalence is its answer, even if the small difference is significant, and a significant "
-        "difference that may be larger than the margin is the opposite. `tips power` tells more.\n"
+        f"{checked(rows)} conclusions that can be checked. That is stricter than the interval "
+        "beside it, which may exclude zero all the same. *Equivalent*: not so, and the difference "
+        "surely lies within the margin, which was fixed before the runs: half a point, or the "
+        f"paper's own step where that is smaller ({finer} times). This is told by two one-sided "
+        "tests at 5 % each, which means that the 90 % interval lies within the margin; they are "
+        "not adjusted for the number of conclusions. *Undecided*: neither. Beside it stands what "
+        "would decide it: the seeds of both rows, or seeds and validation sequences, with which no "
+        "difference would be called equivalent, and one of the margin be shown at the strictest "
+        "of Holm's levels, with a probability of 80 % each. Where the paper says that two rows are "
+        "about as good, an equivalence is its answer, even if the small difference is significant; "
+        "a significant difference that may be larger than the margin is the opposite. "
+        "`tips power` tells more.\n"
     )
 
 

@@ -189,7 +189,7 @@ def _lacking(row: ClaimRow) -> str:
     if row.n_sequences < ENOUGH_SEQUENCES:
         lacking.append(f"{ENOUGH_SEQUENCES} validation sequences")
     if not known(row.seeds_sd):
-        lacking.append(f"a row with {ENOUGH_SEEDS} seeds")
+        lacking.append(f"rows with {ENOUGH_SEEDS} seeds")
     return " and ".join(lacking)
 
 

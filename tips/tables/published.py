@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tips import skeleton
 from tips.config import ConfigError
 from tips.config.scale import Release
+from tips.evaluation.verdicts import Expects
 from tips.tables.cells import number
 
 PARTS = tuple(skeleton.COLUMNS)
 TOTAL = "Total"
 Origin = Literal["published", "ours", "re-implemented", "re-implemented, MI surrogate"]
-Expects = Literal["more", "equal"]  # what the paper says of a row beside another one
 MARGIN = Decimal("0.5")  # points; largest margin of a claim
 ROUNDING = Decimal("0.1")  # largest error of a total that is computed from rounded columns
 
