@@ -4,9 +4,10 @@ Everything is a normal approximation. The variance of a difference with n seeds 
 
     b^2 * Q / q + s^2 / n
 
-where b^2 is its bootstrap variance on the Q sequences of the study, taken as the same for every n,
-and s^2 the variance between seeds. A test of one of k differences is taken at 5 % / k, the
-strictest that Holm's method can ask for; so the numbers are on the safe side.
+where b^2 is its bootstrap variance on the Q sequences of the study, taken as the same for every n
+although more seeds make it smaller, and s^2 the variance between seeds. A test of one of k
+differences is taken at 5 % / k, the strictest that Holm's method can ask for. So the numbers are on
+the safe side.
 """
 
 import math
