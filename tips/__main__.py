@@ -241,6 +241,31 @@ def why(
 
 
 @cli.command()
+def power(
+    claim: Annotated[
+        str,
+        typer.Argument(help="Names a conclusion (II:e-b), its table (II) or words of its text."),
+    ] = "",
+    scale: Annotated[str, typer.Option(help="Asks about the study of this scale.")] = "desk",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Asks what this number of seeds could show; 0 takes those there are."
+        ),
+    ] = 0,
+    json: Annotated[Path | None, output("Also writes the answer to this file, as json.")] = None,
+) -> None:
+    """Tells the smallest difference that each conclusion could show, and what would decide it.
+
+    Example: tips power II:e-b --seeds 5
+    """
+    from tips.stages import power as stage
+
+    stage.run(claim, scale, root, seeds, json)
+
+
+@cli.command()
 def recheck(
     scale: Annotated[str, typer.Option(help="Rechecks the study of this scale.")] = "desk",
     root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",

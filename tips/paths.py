@@ -184,6 +184,11 @@ class Paths(NamedTuple):
         return self.results / "speed.json"
 
     @property
+    def numbers(self) -> Path:
+        """The numbers of the report, for programs."""
+        return self.reports / "numbers.json"
+
+    @property
     def mlflow(self) -> Path:
         """The MLflow database."""
         return self.results / "mlflow.db"

@@ -3,15 +3,18 @@ import pytest
 
 from tips.evaluation.average_precision import average_precision, total
 from tips.evaluation.intervals import (
+    ENOUGH_SEQUENCES,
     Row,
     interval,
     paired_differences,
+    part_rows,
     pooled_seed_variance,
     resamples,
     row,
     same_variant,
 )
 from tips.evaluation.matching import match
+from tips.evaluation.oks import PARTS, part_oks
 
 NAMES = tuple(f"s{i}" for i in range(50))
 
@@ -97,7 +100,8 @@ def test_variance_adds_resamples_and_seeds():
     assert result.separable
     assert result.n_seeds == 3
     assert result.seed_sd == pytest.approx(np.sqrt(0.75))
-    assert not result.few_sequences
+    assert result.known
+    assert result.sd == pytest.approx(half / 1.96)
     assert not interval(ours, base, seed_variance=4.0).separable
 
 
@@ -109,16 +113,26 @@ def test_shared_resamples_cancel_what_rows_have_in_common():
     assert result.separable
 
 
-def test_without_three_seeds_nothing_is_separable():
+def unknown(result):
+    """Whether nothing is said of the difference but its value."""
+    ends = (result.low, result.high, result.sd)
+    return np.isnan(ends).all() and not (result.known or result.separable)
+
+
+def test_without_the_variance_between_seeds_the_interval_is_unknown():
     result = interval(synthetic([90]), synthetic([10]), float("nan"))
-    assert (result.low, result.high) == (80, 80)
-    assert not result.separable
+    assert result.difference == 80
+    assert unknown(result)
     assert np.isnan(result.seed_sd)
 
 
-def test_few_sequences_are_flagged():
-    few = synthetic([70], names=NAMES[:39])
-    assert interval(few, few, 1.0).few_sequences
+@pytest.mark.parametrize("count", [1, 2, ENOUGH_SEQUENCES - 1])
+def test_on_few_sequences_the_interval_is_unknown(count):
+    ours, base = (synthetic([one], 0.1, names=NAMES[:count], seed=one) for one in (53, 50))
+    result = interval(ours, base, 0.25)
+    assert result.difference == 3
+    assert unknown(result)
+    assert not unknown(interval(*(synthetic([k], names=NAMES[:40]) for k in (53, 50)), 0.25))
 
 
 def test_the_same_variant_is_rarely_separable():
@@ -134,11 +148,24 @@ def test_the_same_variant_is_rarely_separable():
     assert same_variant([shared], 0.1).separable == 1
 
 
-def test_one_sequence_leaves_the_interval_unknown() -> None:
-    alone = Row((0,), np.array([50.0]), np.full((1, 20), 50.0), ("only",))
-    better = Row((0,), np.array([53.0]), np.full((1, 20), 53.0), ("only",))
-    found = interval(better, alone, 0.25)
-    assert found.difference == 3.0
-    assert np.isnan(found.low)
-    assert np.isnan(found.high)
-    assert not found.separable
+def test_pairs_without_a_known_interval_are_no_check():
+    row_ = synthetic([1.0, 2.0, 3.0], names=NAMES[:10])
+    assert same_variant([row_], 0.1) == (0, 0)
+    assert same_variant([synthetic([1.0, 2.0, 3.0])], float("nan")) == (0, 0)
+
+
+def test_part_rows_score_every_run_and_leave_out_a_part_that_nobody_has(scenes):
+    rng = np.random.default_rng(4)
+    runs = {seed: part_oks([scenes.random_clip(rng, f"{k}") for k in range(4)]) for seed in (3, 1)}
+    sums = {seed: run.sums for seed, run in runs.items()}
+    weights = resamples(["walk"] * 4, count=6)
+    like = Row((1, 3), np.zeros(2), np.zeros((2, 6)), tuple("0123"))
+    found = part_rows(sums, like, weights)
+    assert tuple(found) == tuple(PARTS)
+    for name, one in found.items():
+        assert one.seeds == (1, 3)
+        assert one.points == pytest.approx([runs[seed].parts[name].score for seed in (1, 3)])
+        assert one.resampled.shape == (2, 6)
+    for one in sums.values():
+        one.people[:, 2] = 0
+    assert set(PARTS) - set(part_rows(sums, like, weights)) == {list(PARTS)[2]}

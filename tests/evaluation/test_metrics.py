@@ -10,6 +10,7 @@ from tips.evaluation.average_precision import Subset, subset
 from tips.evaluation.matching import Evidence, match
 from tips.evaluation.measure import Measured
 from tips.evaluation.metrics import read_scored, write_evidence
+from tips.evaluation.oks import part_oks
 from tips.evaluation.people import from_records, truth_alone
 from tips.evaluation.synthesis import InBetween
 from tips.provenance import file_digest
@@ -29,7 +30,8 @@ def measured(scenes) -> Measured:
         time: InBetween(generator.random(5), generator.random((5, 3)), generator.random((5, 3)))
         for time in TIMES
     }
-    return Measured(match(from_records(annotations, predictions)), {}, between)
+    clips = from_records(annotations, predictions)
+    return Measured(match(clips), {}, between, part_oks(clips, "best"))
 
 
 @pytest.fixture
@@ -59,7 +61,16 @@ def test_what_is_read_back_is_what_was_measured(
     for time in TIMES:
         for own, other in zip(found.between[time], measured.between[time], strict=True):
             np.testing.assert_array_equal(own, other)
+    for own, other in zip(found.oks, measured.oks.sums, strict=True):
+        np.testing.assert_array_equal(own, other)
     assert (found.metrics.total, found.metrics.columns) == (None, COLUMNS)
+
+
+def test_a_run_without_oks_is_read_back_without(measured: Measured, tmp_path: Path) -> None:
+    metrics, evidence = tmp_path / "metrics.json", tmp_path / "evidence.npz"
+    write_evidence(measured._replace(oks=None), evidence)
+    bind(metrics, evidence)
+    assert read_scored(metrics, evidence).oks is None
 
 
 def test_equal_runs_give_equal_bytes(

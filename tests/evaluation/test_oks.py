@@ -11,6 +11,7 @@ from tips.evaluation.oks import (
     coco_ap,
     part_oks,
     person_scores,
+    resampled_parts,
     similarities,
 )
 from tips.records import RecordError
@@ -65,6 +66,22 @@ def test_part_scores_equal_the_closed_form(scenes, seed):
     scores = [part.score for part in result.parts.values()]
     assert result.mean == pytest.approx(np.mean(scores))
     assert result.mean_by_joint == pytest.approx((3 * scores[0] + 2 * sum(scores[1:])) / 15)
+
+
+@settings(deadline=None, derandomize=True, max_examples=20)
+@given(seed=st.integers(0, 10_000))
+def test_a_resample_scores_as_copies_of_its_clips(scenes, seed):
+    rng = np.random.default_rng(seed)
+    clips = [scenes.random_clip(rng, str(k)) for k in range(3)]
+    weights = rng.integers(0, 3, (4, 3))
+    found = resampled_parts(part_oks(clips).sums, weights)
+    for counts, scores in zip(weights, found, strict=True):
+        copies = [clip for clip, k in zip(clips, counts, strict=True) for _ in range(k)]
+        if copies:
+            expected = [part.score for part in part_oks(copies).parts.values()]
+            assert scores.tolist() == pytest.approx(expected, abs=1e-9, nan_ok=True)
+        else:
+            assert np.isnan(scores).all()
 
 
 def test_perfect_is_100_and_unmatched_people_count_zero(scenes):

@@ -54,7 +54,7 @@ def test_the_report_has_its_section_where_the_list_says(copy: Path) -> None:
     text = (copy / "reports" / "fake-embedded" / "report.md").read_text()
     titles = [line[3:] for line in text.splitlines() if line.startswith("## ")]
     assert titles[titles.index("Clean, degraded, hidden") + 1] == "AP by motion"
-    assert "| tips | gt | run | 5 | " in text.split("## AP by motion")[1]
+    assert f"| tips | gt | run | {fake_study.SEQUENCES // 2} | " in text.split("## AP by motion")[1]
 
 
 @pytest.mark.slow

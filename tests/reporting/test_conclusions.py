@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -6,8 +7,9 @@ import typed
 from typed import gain, line
 
 from tips.config import load_study
-from tips.reporting.conclusions import answer
+from tips.reporting.conclusions import answer, how_decided
 from tips.tables.ablations import COMPONENTS
+from tips.tables.claims import CLAIMS, ClaimRow
 from tips.tables.controls import CONTROLS, ControlLine
 from tips.tables.methods import METHODS, MethodLine
 from tips.tables.row import Row
@@ -52,6 +54,16 @@ def test_the_metric_is_the_datasets() -> None:
     assert "AP" not in text
 
 
+def test_a_rival_with_an_unknown_interval_is_not_called_alike() -> None:
+    rows = [rival("posewarper", "above"), rival("dcpose", "unknown", **gain("unknown"))]
+    text = said({METHODS: rows})
+    assert (
+        "the full model is **above** posewarper; of **unknown** standing against dcpose.\n" in text
+    )
+    assert "not separable" not in text.split("Against 2 rows")[1].split("\n")[0]
+    assert "themselves" not in text
+
+
 def test_rows_of_rivals_are_counted_and_empty_groups_left_out() -> None:
     rows = [rival("posewarper", "above"), rival("dcpose", "not separable"), rival("tdmi", "above")]
     assert (
@@ -86,6 +98,7 @@ def test_rivals_without_the_full_model_were_trained_all_the_same() -> None:
         ("below", "is below the backbone: the backbone looks at the image."),
         ("not separable", "whether the backbone looks at the image is not shown."),
         ("above", "is **above** the backbone, which has learnt nothing: no row below means"),
+        ("unknown", "is of unknown certainty: too few sequences or seeds to set it against"),
     ],
 )
 def test_the_mean_pose_says_what_its_interval_does(verdict: str, words: str) -> None:
@@ -111,11 +124,87 @@ def test_controls_claim_nothing_of_other_rows() -> None:
     assert "in this schedule that head, from nothing, does not reach it.\n" in text
 
 
-def test_chance_is_counted_only_where_something_can_be_separable() -> None:
-    unknown = said()
-    assert "**nothing is called separable**" in unknown
-    assert "by chance" not in unknown
-    for known in ("s_shared", "s_seeded"):
-        text = said({SAME_VARIANT: [typed.row(CheckRow, **CHECK, **{known: "0.40"})]})
-        assert "excludes zero by chance about once in twenty" in text
-        assert "nothing is called separable" not in text
+@pytest.mark.parametrize("control", ["mean-pose", "single-frame", "single-frame-scratch"])
+def test_an_unknown_interval_is_never_called_not_separable(control: str) -> None:
+    cells = gain("unknown") | {"low": "unknown", "high": "unknown", "ours": "2.00"}
+    (line,) = (
+        line
+        for line in said({CONTROLS: controls(**{control: cells, "full": FULL})}).splitlines()
+        if "[interval unknown]" in line
+    )
+    assert "of unknown certainty" in line
+    assert "not separable" not in line
+
+
+KNOWN = {"s_shared": "0.40"}
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ({"sequences": "130"}, "so the variance between seeds is unknown"),
+        ({"sequences": "39"} | KNOWN, "Only 39 validation sequences"),
+        ({"sequences": "1"}, "Only 1 validation sequences"),
+    ],
+)
+def test_where_intervals_are_unknown_nothing_is_said_of_chance(
+    check: dict[str, str], words: str
+) -> None:
+    text = said({SAME_VARIANT: [typed.row(CheckRow, **(CHECK | check))]})
+    assert words in text
+    assert "every interval is **unknown**" in text
+    assert "once in twenty" not in text
+
+
+@pytest.mark.parametrize("known", ["s_shared", "s_seeded"])
+def test_chance_is_spoken_of_where_intervals_are_known(known: str) -> None:
+    text = said({SAME_VARIANT: [typed.row(CheckRow, **CHECK, **{known: "0.40"})]})
+    assert "once in twenty" in text
+    assert "unknown**" not in text
+
+
+def claim(verdict: str, **cells: str) -> ClaimRow:
+    own = {"table_roman": "II", "expects": "more", "margin": "0.5", "n_sequences": "130"}
+    own |= {"claim": f"it is {verdict}", "ours": "+1.00", "low": "+0.50", "high": "+1.50"}
+    return typed.row(ClaimRow, **(own | {"verdict": verdict, "p_adjusted": "0.01"} | cells))
+
+
+def lists(rows: list[ClaimRow]) -> dict[str, str]:
+    """The lists of conclusions by their verdict."""
+    answer = said({CLAIMS: rows})
+    items = re.findall(r"^- \*\*(\d+ \w+).*?\*\*(?:: (.*))?\.$", answer, re.MULTILINE)
+    return dict(items)
+
+
+def test_conclusions_are_counted_and_listed_by_verdict() -> None:
+    absent = {"p_adjusted": "unknown"}
+    verdicts = ("shown", "opposite", "equivalent", "undecided")
+    rows = [claim(word) for word in verdicts] + [claim("unknown", **absent)]
+    found = lists([*rows, claim("missing", **absent), claim("missing", **absent)])
+    assert list(found) == [*(f"1 {word}" for word in (*verdicts, "unknown")), "2 missing"]
+    assert found["1 shown"] == "it is shown (II, +1.00 [+0.50, +1.50])"
+    assert found["1 equivalent"].endswith("+1.50], ±0.5)")
+    assert found["1 undecided"] == "it is undecided (II)"
+
+
+def test_empty_lists_of_decisions_are_told_and_others_left_out() -> None:
+    assert list(lists([claim("undecided")])) == [
+        *("0 shown", "0 opposite", "0 equivalent", "1 undecided")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"), [("equivalent", "as the paper says"), ("opposite", "the paper sees none")]
+)
+def test_where_the_paper_sees_no_difference_it_is_said(verdict: str, words: str) -> None:
+    (listed,) = (found for found in lists([claim(verdict, expects="equal")]).values() if found)
+    assert listed.endswith(f"{words})")
+    (other,) = (found for found in lists([claim(verdict)]).values() if found)
+    assert words not in other
+
+
+def test_how_it_is_decided_counts_what_it_speaks_of() -> None:
+    rows = [claim("shown"), claim("equivalent", margin="0.2"), claim("missing", p_adjusted="")]
+    text = how_decided(rows)
+    assert "for the 2 conclusions that can be checked" in text
+    assert "(1 times)" in text

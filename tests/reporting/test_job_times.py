@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tips.records import RecordError
-from tips.reporting.job_times import Spent, read
+from tips.reporting.job_times import Spent, of_variant, read
 
 HEAD = "s\th:m:s\tmax_rss\tcpu_time\n"
 
@@ -32,3 +32,10 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.tsv").write_text(text)
     with pytest.raises(RecordError, match=r"bad\.tsv: not a Snakemake benchmark"):
         read(tmp_path, tmp_path / "installed")
+
+
+def test_times_of_a_variant_are_not_those_of_a_longer_name(tmp_path: Path) -> None:
+    for name, seconds in (("tips-0", 60), ("tips-11", 50), ("tips-ms-0", 7), ("hrnet-0", 3)):
+        write(tmp_path / "train" / f"{name}.tsv", f"{seconds}\t0:01:00\t1\t50.0")
+    assert of_variant(tmp_path, "train", "tips") == [60.0, 50.0]
+    assert of_variant(tmp_path, "train", "dcpose") == of_variant(tmp_path, "none", "tips") == []

@@ -18,6 +18,7 @@ import yaml
 
 from tips import code, freshness, records, skeleton
 from tips.config import MEAN_POSE, Study, digest, load_study
+from tips.evaluation.intervals import ENOUGH_SEQUENCES
 from tips.paths import Paths, study_paths
 from tips.stages import evaluate
 
@@ -25,7 +26,7 @@ REPOSITORY = Path(__file__).parents[2]
 SCALE = "fake"
 FRAMES = 7
 LABELLED = (2, 4)
-SEQUENCES = 10
+SEQUENCES = ENOUGH_SEQUENCES
 # Noise of the predicted joints in head sizes: the smaller, the better the variant.
 NOISE = {
     "mean-pose": 1.2,

@@ -10,11 +10,15 @@ from spoiled import work_on_copy
 from tips import records
 from tips.config import load_study
 from tips.paths import Paths
+from tips.provenance import file_digest
 from tips.records import RecordError
 from tips.reporting import figures
-from tips.reporting.report import build
+from tips.reporting.conclusions import HEADS
+from tips.reporting.report import build, open_page
 from tips.stages import report, tabulate
-from tips.tables.ablations import OBJECTIVES
+from tips.tables.ablations import COMPONENTS, OBJECTIVES
+from tips.tables.cells import known
+from tips.tables.claims import CLAIMS
 from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
 from tips.tables.sheet import Sheet
@@ -115,15 +119,54 @@ def test_links_lead_to_files_of_this_checkout(paths: Paths) -> None:
 
 def test_answer_never_says_more_than_the_intervals(paths: Paths) -> None:
     answer = section(source(paths), "The answer in short")
-    assert "distillation adds to synthesis" in answer.split("not separable from no difference**")[1]
-    claims = re.findall(r"\| ([^|]+) \|$", answer, re.MULTILINE)
-    assert {"shows", "not separable", "missing"} <= {claim.strip() for claim in claims}
-    for row in re.findall(r"\[([-+][\d.]+), ([-+][\d.]+)\] \| not separable", answer):
-        low, high = map(float, row)
-        assert low <= 0 <= high
-    for row in re.findall(r"\[([-+][\d.]+), ([-+][\d.]+)\] \| shows", answer):
-        assert float(row[0]) > 0
-    assert "Only 10 validation sequences" in answer
+    rows = [line.split(" | ") for line in answer.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == len(CLAIMS.read(paths))
+    for *_, gain, _, p, verdict, decides in rows:
+        significant = p != "missing" and float(p.removeprefix("< ")) < 0.05
+        assert significant == (verdict in ("shown", "opposite"))
+        assert (verdict == "undecided") == (decides.strip("| ") != "")
+        if verdict == "shown":
+            assert gain.partition(" [")[2].startswith("+")
+    assert {"shown", "missing"} <= {row[7] for row in rows}
+    for verdict, head in HEADS.items():
+        count = sum(row[7].startswith(verdict) for row in rows)
+        assert f"**{count} {head}**" in answer or not count
+    missing = answer.split(HEADS["missing"])[1].split("\n")[0]
+    assert "S_w helps the full model" in missing
+
+
+def test_numbers_are_those_of_the_tables(paths: Paths) -> None:
+    numbers = records.read_json(paths.numbers)
+    assert (numbers["scale"], numbers["dataset"]) == (fake_study.SCALE, "embedded")
+    assert numbers["sequences"] == fake_study.SEQUENCES
+    rows = {(row["variant"], row["boxes"]): row for row in numbers["rows"]}
+    full, (line,) = rows["tips", "gt"], (r for r in COMPONENTS.read(paths) if r.row == "e")
+    assert set(full["seeds"]) == set(full["predictions"]) == {"0", "1", "2"}
+    assert sum(full["seeds"].values()) / 3 == pytest.approx(line.ours, abs=0.01)
+    gain = full["gains"]["hrnet"]
+    assert (gain["gain"], gain["low"], gain["high"]) == (line.gain_ours, line.low, line.high)
+    assert full["predictions"]["1"] == file_digest(paths.predictions("tips", "1", "gt"))
+    assert rows["tips", "detected"]["predictions"] != full["predictions"]
+    assert rows["window-3", "gt"]["seeds"] == {}
+    claims = CLAIMS.read(paths)
+    assert [one["verdict"] for one in numbers["conclusions"]] == [one.verdict for one in claims]
+    for one, claim in zip(numbers["conclusions"], claims, strict=True):
+        assert one["rows"] == [claim.row, claim.than]
+        assert one["gain"] == (claim.ours if known(claim.ours) else None)
+        assert one["p_adjusted"] == (claim.p_adjusted if known(claim.p_adjusted) else None)
+
+
+def test_numbers_hold_no_place_no_machine_and_no_time(paths: Paths) -> None:
+    text = paths.numbers.read_text()
+    assert str(paths.results) not in text
+    assert fake_study.MACHINE["machine"] not in text
+    assert fake_study.MACHINE["commit"] not in text
+    assert len(text) < 500_000
+    assert (Path("reports/reference") / paths.numbers.name).read_text() == text
+    before = paths.numbers.stat().st_mtime_ns
+    report.run(fake_study.SCALE)
+    assert paths.numbers.read_text() == text
+    assert paths.numbers.stat().st_mtime_ns > before
 
 
 def test_missing_published_and_measured_cells_say_so(paths: Paths) -> None:
@@ -239,7 +282,7 @@ def test_a_table_that_was_cut_is_one_line_or_shown_as_it_is(
     said = f"{sheet.file(paths)}: run the stage tabulate again"
     study = load_study(fake_study.SCALE, Path("experiments"))
     try:
-        build(study, paths, load_tables(Path("experiments/tables.yaml")))
+        build(open_page(study, paths, load_tables(Path("experiments/tables.yaml"))))
     except RecordError as error:
         said = str(error)
     assert said.startswith(f"{sheet.file(paths)}: ")

@@ -1,4 +1,5 @@
 import csv
+import math
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from spoiled import alter_code, work_on_copy
 
 from tips import records
+from tips.evaluation import intervals
 from tips.paths import Paths
 from tips.stages import tabulate
 from tips.tables.compared import Line
@@ -107,7 +109,7 @@ def test_methods_under_the_same_conditions(paths: Paths) -> None:
     claims = {(row["row"], row["than"]): row for row in cells(paths, "table-claims")}
     beats = claims["e", "DCPose"]
     assert (beats["paper"], beats["ours"]) == ("+3.4", rival["tips_gain"])
-    assert beats["verdict"] in ("shows", "not separable")
+    assert (beats["verdict"], rival["tips_verdict"]) == ("shown", "above")
     assert claims["ours-3", "TDMI-3"]["than_origin"] == "re-implemented, MI surrogate"
 
 
@@ -139,7 +141,7 @@ def test_an_error_leaves_no_table_half_new(paths: Paths, monkeypatch: pytest.Mon
     assert outputs(paths) == before
 
 
-@pytest.mark.parametrize("text", ["[1]", '{"tips": 3}', '{"tips": {"0": null}}'])
+@pytest.mark.parametrize("text", ["[1]", '{"tips": {"0": 3}}', '{"Total": {"tips": {"0": null}}}'])
 def test_remembered_scores_that_are_none_are_written_anew(paths: Paths, text: str) -> None:
     before = outputs(paths)
     (paths.results / tabulate.MEMORY).write_text(text)
@@ -234,6 +236,47 @@ def test_a_failed_an_unreadable_and_a_stale_run_say_so(paths: Paths) -> None:
     assert {row["status"] for key, row in two.items() if row["variant"] == "tips"} == {"done"}
     assert table(paths, "I")["average"]["psnr"] == "missing"
     assert float(two["b"]["ours"]) > 0
+
+
+def test_conclusions_come_with_margins_and_adjusted_p_values(paths: Paths) -> None:
+    rows = cells(paths, "table-claims")
+    checked = [row for row in rows if row["verdict"] != "missing"]
+    assert 0 < len(checked) < len(rows)
+    for row in checked:
+        difference = float(row["ours"])
+        sd = math.sqrt(float(row["sequences_sd"]) ** 2 + float(row["seeds_sd"]) ** 2 / 3)
+        low = float(row["low"])
+        if row["n_seeds"] == "3":
+            assert low == pytest.approx(difference - 1.96 * sd, abs=0.011)
+        significant = float(row["p_adjusted"]) < 0.05
+        assert significant == (row["verdict"] in ("shown", "opposite"))
+        assert (row["decides"] != "") == (row["verdict"] == "undecided")
+    absent = {row["p_adjusted"] for row in rows if row["verdict"] == "missing"}
+    assert absent == {"missing"}
+
+
+def test_parts_of_fig_4_are_compared_by_their_own_oks(paths: Paths) -> None:
+    (wrist,) = (row for row in cells(paths, "table-claims") if row["part"] == "Wrist")
+    # The one seed of N = 1 is paired with the same seed of N = 5, which has three.
+    one, five = (
+        records.read_json(paths.metrics(name, "0", "gt"))["oks"]["parts"]["Wrist"]["score"]
+        for name in ("groups-1", "tips")
+    )
+    assert float(wrist["ours"]) == pytest.approx(five - one, abs=0.0051)
+    assert float(wrist["low"]) < float(wrist["ours"]) < float(wrist["high"])
+
+
+def test_on_few_sequences_and_seeds_nothing_is_separable_or_not(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intervals, "ENOUGH_SEQUENCES", fake_study.SEQUENCES + 1)
+    tabulate.run(fake_study.SCALE)
+    assert {row["verdict"] for row in cells(paths, "table-claims")} == {"unknown", "missing"}
+    for name in "2C":
+        verdicts = {row["verdict"] for row in table(paths, name).values()}
+        assert verdicts <= {"unknown", ""}
+    mean = table(paths, "C")["mean-pose"]
+    assert (mean["low"], mean["high"], mean["verdict"]) == ("unknown",) * 3
 
 
 def test_figure_4_holds_parts_and_their_mean(paths: Paths) -> None:

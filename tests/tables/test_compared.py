@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -8,27 +9,28 @@ from tips.evaluation.intervals import Interval
 from tips.paths import study_paths
 from tips.records import RecordError
 from tips.tables.ablations import COMPONENTS
-from tips.tables.cells import plain, signed
-from tips.tables.claims import ClaimRow
-from tips.tables.compared import COMPARED, ORIGIN, Line, compared, comparison, verdict
-
-
-def interval(difference: float, half: float, separable: bool) -> Interval:
-    low, high = difference - half, difference + half
-    return Interval(difference, low, high, separable, 1.0, 0.5, 3, False)
+from tips.tables.cells import known, plain, signed
+from tips.tables.compared import COMPARED, ORIGIN, Line, compared, comparison, gain_from
 
 
 @pytest.mark.parametrize(
-    ("gain", "words"),
+    ("difference", "seed_sd", "sequences", "word"),
     [
-        (interval(1.0, 2.0, False), "not separable"),
-        (interval(3.0, 2.0, True), "above"),
-        (interval(-3.0, 2.0, True), "below"),
-        (interval(3.0, 2.0, False), "not separable"),  # the variance between seeds is unknown
+        (3.0, 1.0, 40, "above"),
+        (-3.0, 1.0, 40, "below"),
+        (1.0, 1.0, 40, "not separable"),
+        (-34.0, 1.0, 39, "unknown"),
+        (-34.0, 1.0, 1, "unknown"),
+        (-34.0, math.nan, 40, "unknown"),
     ],
 )
-def test_verdict_never_says_more_than_the_interval(gain: Interval, words: str) -> None:
-    assert verdict(gain) == words
+def test_verdict_never_says_more_than_the_interval(
+    difference: float, seed_sd: float, sequences: int, word: str
+) -> None:
+    found = gain_from(Interval(difference, 0.6, seed_sd, 1, sequences))
+    assert found.verdict == word
+    assert known(found.low) == known(found.high) == (word != "unknown")
+    assert found.full.endswith("[interval unknown]" if word == "unknown" else f"] {word}")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,7 @@ def test_verdict_never_says_more_than_the_interval(gain: Interval, words: str) -
         ({"verdict": "below", "gain_paper": "+1.0"}, "opposite sign"),
         ({"verdict": "above", "gain_paper": "-0.5"}, "opposite sign"),
         ({"verdict": "below", "gain_paper": "-0.5"}, "same sign"),
+        ({"verdict": "unknown", "gain_paper": "+1.0"}, "unknown"),
         ({"verdict": "above"}, "above"),
         ({}, ""),
     ],
@@ -74,6 +77,8 @@ def test_gain_shows_its_interval_or_why_there_is_none() -> None:
     assert full.gain.text == "+1.20 [-0.10, +2.50]"
     unknown = typed.line(gain_ours="+1.20", low="unknown", high="unknown")
     assert unknown.gain.text == "+1.20 [interval unknown]"
+    said = typed.line(gain_ours="+1.20", low="unknown", high="unknown", verdict="unknown")
+    assert said.read_gain == said.gain.full == "+1.20 [interval unknown]"
     assert typed.line(gain_ours="missing").gain.text == "missing"
     assert len(compared(full)) == len(COMPARED)
 
@@ -88,13 +93,6 @@ def test_whose_network_is_shown_where_other_papers_stand_beside() -> None:
         assert shown.header.index(ORIGIN) == 2
         assert [cells[2] for cells in shown.cells] == ["ours", other.origin]
         assert {len(cells) for cells in shown.cells} == {len(shown.header)} == {len(shown.align)}
-
-
-def test_a_claim_over_a_surrogate_says_so() -> None:
-    said = {"claim": "TIPS beats TDMI", "than_origin": "re-implemented, MI surrogate"}
-    assert typed.row(ClaimRow, **said).said == "TIPS beats TDMI (re-implemented, MI surrogate)"
-    other = said | {"than_origin": "re-implemented"}
-    assert typed.row(ClaimRow, **other).said == "TIPS beats TDMI"
 
 
 def test_numbers_have_no_negative_zero() -> None:

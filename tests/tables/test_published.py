@@ -8,6 +8,7 @@ import pytest
 from tips.config import ConfigError, load_study
 from tips.tables.published import (
     PARTS,
+    Claim,
     Table,
     check_totals,
     load_tables,
@@ -150,12 +151,26 @@ def test_gains_are_exact_and_against_the_printed_baseline() -> None:
     assert five.baseline_of(five.row("8")) == "groups-1"
 
 
-def test_claims_are_what_the_numbers_say() -> None:
-    """No conclusion is listed that the printed numbers contradict."""
-    for table in TABLES.tables:
-        for claim in table.claims:
-            better, worse = (number(table.paper(table.row(k))) for k in (claim.row, claim.than))
-            assert better is None or worse is None or better > worse
+CLAIMS = [(table, claim) for table in TABLES.tables for claim in table.claims]
+HALF = Decimal("0.5")
+
+
+@pytest.mark.parametrize(("table", "claim"), CLAIMS, ids=[claim.says for _, claim in CLAIMS])
+def test_claims_are_what_the_numbers_say(table: Table, claim: Claim) -> None:
+    """No conclusion contradicts the printed numbers, and none may hide behind a wide margin."""
+    better, worse = (number(table.paper(table.row(key))) for key in (claim.row, claim.than))
+    if better is None or worse is None:
+        assert claim.margin == HALF
+    else:
+        assert claim.expects == "more"
+        assert better > worse
+        assert claim.margin == min(HALF, better - worse)
+
+
+def test_no_conclusion_is_listed_twice() -> None:
+    told = {(table.name, claim.row, claim.than, claim.part) for table, claim in CLAIMS}
+    assert len(told) == len(CLAIMS)
+    assert len({claim.says for _, claim in CLAIMS}) == len(CLAIMS)
 
 
 @pytest.mark.parametrize(("cell", "value"), [("86.2", "86.2"), ("-", None), ("", None)])
@@ -174,6 +189,9 @@ def test_number(cell: str, value: str | None) -> None:
         ("  dsta: re-implemented", "  dsta: borrowed", "origins.dsta"),
         ("baseline: hrnet", "base: hrnet", "base"),
         ('{row: "e", than: "d"', '{row: "z", than: "d"', "unknown row 'z'"),
+        ('than: "d", margin: 0.5', 'than: "d"', "claims.4.margin"),
+        ('than: "d", margin: 0.5', 'than: "d", margin: 0', "claims.4.margin"),
+        ("part: Wrist", "part: Waist", "unknown part 'Waist'"),
         ("tables:", "tables: [", "not YAML"),
     ],
 )

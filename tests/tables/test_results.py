@@ -5,20 +5,24 @@ import pytest
 
 from tips.config import load_scale
 from tips.evaluation.matching import Evidence, count_truth
+from tips.evaluation.metrics import Scored
+from tips.evaluation.oks import PARTS, PartSums
+from tips.tables.published import TOTAL
 from tips.tables.results import Points, Results, score
 from tips.tables.runs import Group, RunFile
 
 EVALUATION = load_scale("smoke", Path(__file__).parents[2] / "experiments").evaluation
-SEQUENCES = 12
+SEQUENCES = 40
+PEOPLE = 12  # of a sequence
 NOWHERE = (Path(),) * 4
 
 
-def evidence(share: float, seed: int) -> Evidence:
-    """One joint type, 40 predictions a sequence, of which a share hits."""
-    n = SEQUENCES * 40
+def evidence(share: float, seed: list[int]) -> Evidence:
+    """One joint type, a prediction per person, of which a share hits."""
+    n = SEQUENCES * PEOPLE
     generator = np.random.default_rng(seed)
-    sequence = np.repeat(np.arange(SEQUENCES), 40)
-    truth = np.stack([sequence, np.tile(np.arange(40), SEQUENCES), np.zeros(n), np.zeros(n)], 1)
+    sequence = np.repeat(np.arange(SEQUENCES), PEOPLE)
+    truth = np.stack([sequence, np.tile(np.arange(PEOPLE), SEQUENCES), np.zeros(n), np.zeros(n)], 1)
     truth = truth.astype(np.int64)
     return Evidence(
         names=tuple(map(str, range(SEQUENCES))),
@@ -34,10 +38,20 @@ def evidence(share: float, seed: int) -> Evidence:
     )
 
 
+def measured(share: float, seed: list[int]) -> Scored:
+    """A run of which this share hits, and whose wrists have this OKS while nobody has a head."""
+    generator = np.random.default_rng(seed)
+    people = np.full((SEQUENCES, len(PARTS)), float(PEOPLE))
+    similarity = people * np.clip(share + generator.normal(0, 0.05, people.shape), 0, 1)
+    people[:, list(PARTS).index("Head")] = 0
+    return Scored(None, evidence(share, seed), {}, PartSums(similarity, people))  # type: ignore[arg-type]
+
+
 def study(
     shares: dict[str, list[float]],
     absent: frozenset[tuple[str, int]],
     remembered: Points | None = None,
+    by: str = TOTAL,
 ) -> Results:
     files, found = [], {}
     for variant, seeds in shares.items():
@@ -47,8 +61,9 @@ def study(
             state = "missing" if gone else "present"
             files.append(RunFile(group, seed, *NOWHERE, state, ""))  # type: ignore[arg-type]
             if not gone:
-                found[group, seed] = evidence(share, [*variant.encode(), seed])  # type: ignore[arg-type]
-    return score(files, found, frozenset({"hrnet"}), EVALUATION, remembered or {})
+                found[group, seed] = measured(share, [*variant.encode(), seed])
+    memory = {} if remembered is None else {by: remembered}
+    return score(files, found, frozenset({"hrnet"}), EVALUATION, memory)[by]
 
 
 SHARES = {
@@ -82,7 +97,7 @@ def test_a_failed_run_says_so_and_a_stale_one_keeps_its_number() -> None:
         RunFile(group, 0, *NOWHERE, "failed", "it broke"),
         RunFile(other, 0, *NOWHERE, "stale", "old"),
     ]
-    results = score(files, {(other, 0): evidence(0.5, 0)}, frozenset(), EVALUATION)
+    results = score(files, {(other, 0): measured(0.5, [0])}, frozenset(), EVALUATION)[TOTAL]
     assert results.status(group) == "failed"
     assert results.status(other) == "stale"
     assert results.groups[other].mean is not None
@@ -117,10 +132,13 @@ def test_seed_variance_is_pooled_over_rows_with_three_seeds() -> None:
     assert variance.remembered == 0
 
 
+@pytest.mark.parametrize("by", [TOTAL, "Wrist"])
 @pytest.mark.parametrize("gone", [("one", 0), ("hrnet", 0), ("tips", 0), ("wide", 2)])
-def test_a_run_that_is_gone_leaves_all_other_gains_as_they_were(gone: tuple[str, int]) -> None:
-    before = study(SHARES, NONE)
-    after = study(SHARES, frozenset({gone}), before.variance.points)
+def test_a_run_that_is_gone_leaves_all_other_gains_as_they_were(
+    gone: tuple[str, int], by: str
+) -> None:
+    before = study(SHARES, NONE, by=by)
+    after = study(SHARES, frozenset({gone}), before.variance.points, by)
     assert after.variance[:3] == before.variance[:3]
     for ours in SHARES:
         for baseline in SHARES:
@@ -143,11 +161,21 @@ def test_memory_of_all_runs_of_a_row_holds() -> None:
     assert (after.shared, after.seeded, after.remembered) == (before.shared, before.seeded, 3)
 
 
-def test_without_three_seeds_nothing_is_separable() -> None:
+def test_parts_are_scored_apart_and_one_that_nobody_has_is_missing() -> None:
+    wrist = gain(study(SHARES, NONE, by="Wrist"), "tips", "hrnet")
+    total = gain(study(SHARES, NONE), "tips", "hrnet")
+    assert wrist is not None
+    assert total is not None
+    assert wrist.difference == pytest.approx(31, abs=2)
+    assert wrist.difference != total.difference
+    assert gain(study(SHARES, NONE, by="Head"), "tips", "hrnet") is None
+
+
+def test_without_three_seeds_the_interval_is_unknown() -> None:
     results = study({"hrnet": [0.1], "tips": [0.9]}, NONE)
     found = gain(results, "tips", "hrnet")
     assert found is not None
-    assert not found.separable
+    assert not found.known
     assert np.isnan(results.variance.shared)
 
 

@@ -5,6 +5,7 @@ resamples that all rows share) plus s^2 / n_seeds. s^2 is the variance of paired
 pooled over all rows with at least three seeds. The interval is +-1.96 standard deviations.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -14,6 +15,7 @@ import numpy as np
 
 from tips.evaluation.average_precision import average_precision, resampled_totals, total
 from tips.evaluation.matching import Evidence
+from tips.evaluation.oks import PARTS, PartSums, resampled_parts
 from tips.evaluation.people import Floats, Ints
 
 RESAMPLES = 1_000
@@ -38,25 +40,49 @@ class Row(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """Difference of two rows in points, with its interval.
+    """Difference of two rows in points, and the variance that its interval follows from.
 
-    `separable` says that 0 lies outside of the interval. It is False as long as the variance
-    between seeds is unknown, because no row has three seeds; then `seed_sd` is NaN, and `low` and
-    `high` are those of the bootstrap alone. With a single sequence, `low` and `high` are NaN.
+    The interval is unknown as long as the variance between seeds is, because no row has three
+    seeds, and on fewer than ENOUGH_SEQUENCES sequences, whose resamples vary too little. `low`,
+    `high` and `sd` are then NaN.
     """
 
     difference: float
-    low: float
-    high: float
-    separable: bool
     bootstrap_sd: float
-    seed_sd: float
+    seed_sd: float  # NaN if unknown
     n_seeds: int
-    few_sequences: bool
+    n_sequences: int
+
+    @property
+    def known(self) -> bool:
+        """Whether there are enough seeds and sequences for an interval."""
+        return not math.isnan(self.sd)
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation of the difference."""
+        if self.n_sequences < ENOUGH_SEQUENCES:
+            return float("nan")
+        return math.sqrt(self.bootstrap_sd**2 + self.seed_sd**2 / self.n_seeds)
+
+    @property
+    def low(self) -> float:
+        """The lower end of the interval."""
+        return self.difference - _Z * self.sd
+
+    @property
+    def high(self) -> float:
+        """The upper end of the interval."""
+        return self.difference + _Z * self.sd
+
+    @property
+    def separable(self) -> bool:
+        """Whether 0 lies outside of the interval; False as long as that is unknown."""
+        return abs(self.difference) > _Z * self.sd
 
 
 class SameVariant(NamedTuple):
-    """A/A check: pairs of seeds of one variant, and how many of them are found separable."""
+    """A/A check: pairs of seeds of one variant with a known interval; how many are separable."""
 
     pairs: int
     separable: int
@@ -91,7 +117,7 @@ def resamples(strata: Sequence[str], count: int = RESAMPLES, seed: int = SEED) -
 
 
 def row(evidence: Mapping[int, Evidence], weights: Ints, shared: bool = False) -> Row:
-    """Scores the runs of one variant on all sequences and on the resamples.
+    """Scores the AP of the runs of one variant on all sequences and on the resamples.
 
     Args:
         evidence: evidence of each run, by seed.
@@ -112,6 +138,27 @@ def row(evidence: Mapping[int, Evidence], weights: Ints, shared: bool = False) -
         sequences=names.pop(),
         shared=shared,
     )
+
+
+def part_rows(sums: Mapping[int, PartSums], like: Row, weights: Ints) -> dict[str, Row]:
+    """Scores the OKS of the parts of the same runs, on all sequences and on the resamples.
+
+    A part that nobody has is left out.
+
+    Args:
+        sums: sums of the parts' OKS of each run, by seed.
+        like: the row of these runs' AP.
+        weights: how often each sequence counts (R, sequences), from `resamples`.
+    """
+    seeds = tuple(sorted(sums))
+    once = np.ones((1, weights.shape[1]), dtype=np.int64)
+    points = np.stack([resampled_parts(sums[seed], once)[0] for seed in seeds])
+    resampled = np.stack([resampled_parts(sums[seed], weights) for seed in seeds])
+    return {
+        name: like._replace(seeds=seeds, points=points[:, k], resampled=resampled[:, :, k])
+        for k, name in enumerate(PARTS)
+        if not np.isnan(points[:, k]).any()
+    }
 
 
 def _pairs(ours: Row, baseline: Row) -> tuple[list[int], list[int]]:
@@ -169,25 +216,17 @@ def interval(ours: Row, baseline: Row, seed_variance: float) -> Interval:
     left, right = _pairs(ours, baseline)
     difference = float((ours.points[left] - baseline.points[right]).mean())
     resampled = ours.resampled[left].mean(axis=0) - baseline.resampled[right].mean(axis=0)
-    bootstrap = float(np.var(resampled, ddof=1))
-    known = not np.isnan(seed_variance)
-    of_seeds = seed_variance / len(left) if known else 0.0
-    varies = len(ours.sequences) > 1  # one sequence cannot be resampled
-    half = _Z * float(np.sqrt(bootstrap + of_seeds)) if varies else float("nan")
     return Interval(
         difference=difference,
-        low=difference - half,
-        high=difference + half,
-        separable=known and varies and abs(difference) > half,
-        bootstrap_sd=float(np.sqrt(bootstrap)),
-        seed_sd=float(np.sqrt(seed_variance)),
+        bootstrap_sd=float(np.std(resampled, ddof=1)),
+        seed_sd=math.sqrt(seed_variance),
         n_seeds=len(left),
-        few_sequences=len(ours.sequences) < ENOUGH_SEQUENCES,
+        n_sequences=len(ours.sequences),
     )
 
 
 def same_variant(rows: Sequence[Row], seed_variance: float) -> SameVariant:
-    """Computes the A/A check: `interval` of every pair of seeds of every variant."""
+    """Computes the A/A check: `interval` of every pair of seeds of every variant, if known."""
     separable, pairs = 0, 0
     for one in rows:
         for left, right in combinations(range(len(one.seeds)), 2):
@@ -199,6 +238,7 @@ def same_variant(rows: Sequence[Row], seed_variance: float) -> SameVariant:
                 )
                 for i in (left, right)
             ]
-            separable += interval(sides[0], sides[1], seed_variance).separable
-            pairs += 1
+            found = interval(sides[0], sides[1], seed_variance)
+            separable += found.separable
+            pairs += found.known
     return SameVariant(pairs, separable)

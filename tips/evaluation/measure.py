@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tips import records
-from tips.config import Dataset, Study
+from tips.config import Dataset, Evaluation, Study
 from tips.evaluation import pck, synthesis, true_motion
 from tips.evaluation.average_precision import (
     Subset,
@@ -16,6 +16,7 @@ from tips.evaluation.average_precision import (
     without_false_alarms,
 )
 from tips.evaluation.matching import Evidence, match
+from tips.evaluation.oks import Matching, OksResult, part_oks
 from tips.evaluation.people import Clip, from_records
 from tips.evaluation.synthesis import InBetween
 from tips.evaluation.true_motion import TrueMotion
@@ -35,11 +36,12 @@ class Truth(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """One run: the evidence of its AP, AP on subsets, errors of its synthesized poses."""
+    """One run: the evidence of its AP, AP on subsets, errors of its synthesized poses, part OKS."""
 
     evidence: Evidence
     subsets: dict[str, float]  # AP on each of SUBSETS, percent; empty without true motion
     between: dict[float, InBetween]  # errors of synthesized poses, by time s = beta / 2
+    oks: OksResult | None = None  # part OKS (Fig. 4); None if the dataset's metric is PCK
 
 
 def truth_folder(paths: Paths) -> Path:
@@ -68,18 +70,29 @@ def load_truth(study: Study, paths: Paths) -> Truth:
     )
 
 
-def measure(predictions: Predictions, truth: Truth) -> Measured:
-    """Compares one run with the truth. Raises RecordError if they do not fit together."""
+def measure(predictions: Predictions, truth: Truth, evaluation: Evaluation) -> Measured:
+    """Compares one run with the truth.
+
+    Args:
+        predictions: predictions of the run.
+        truth: the validation split.
+        evaluation: says which share of a box is a person's area in OKS.
+
+    Raises:
+        RecordError: predictions and truth do not fit together.
+    """
     if truth.dataset.metric == "PCK":
         people = from_records(truth.annotations, predictions, unit="box")
         return Measured(without_false_alarms(match(people, pck.THRESHOLD)), {}, {})
     clips = from_records(truth.annotations, predictions)
     evidence = match(clips)
-    if truth.motion is None:
-        return Measured(evidence, {}, {})
-    chosen = _chosen(clips, truth.motion)
     # A detected box belongs to no annotated person, so nobody knows the true joints to its poses.
     known = predictions.boxes == "gt"
+    matching: Matching = "track" if known else "best"
+    oks = part_oks(clips, matching=matching, area_factor=evaluation.oks_area)
+    if truth.motion is None:
+        return Measured(evidence, {}, {}, oks)
+    chosen = _chosen(clips, truth.motion)
     return Measured(
         evidence,
         {
@@ -87,6 +100,7 @@ def measure(predictions: Predictions, truth: Truth) -> Measured:
             for name, part in chosen.items()
         },
         _between(predictions, truth, truth.motion) if known else {},
+        oks,
     )
 
 

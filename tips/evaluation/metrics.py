@@ -14,17 +14,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from tips import skeleton
-from tips.config import Evaluation
 from tips.evaluation import pck
 from tips.evaluation.average_precision import average_precision, labelled_columns, total
 from tips.evaluation.matching import Evidence
 from tips.evaluation.measure import Measured, Truth
-from tips.evaluation.oks import Matching, part_oks
-from tips.evaluation.people import from_records
+from tips.evaluation.oks import OksResult, PartSums
 from tips.evaluation.synthesis import InBetween, synthesis_table
 from tips.provenance import file_digest
 from tips.records import Predictions, RecordError, atomic_path, read, without_nan
 
+OKS = "oks"  # starts the names of arrays of PartSums
 BETWEEN = "between"  # starts the names of arrays of synthesized poses, such as between/0.5/error
 
 
@@ -76,18 +75,16 @@ class Scored(NamedTuple):
     metrics: Metrics
     evidence: Evidence
     between: dict[float, InBetween]  # errors of synthesized poses, by time s = beta / 2
+    oks: PartSums | None = None  # None if the dataset's metric is PCK
 
 
-def summarize(
-    predictions: Predictions, measured: Measured, truth: Truth, evaluation: Evaluation
-) -> dict[str, Any]:
+def summarize(predictions: Predictions, measured: Measured, truth: Truth) -> dict[str, Any]:
     """Computes the numbers of metrics.json.
 
     Args:
         predictions: predictions of the run.
         measured: the same run, compared with the truth.
         truth: the validation split.
-        evaluation: says which share of a box is a person's area in OKS.
     """
     body = truth.dataset.body
     scores = average_precision(measured.evidence)
@@ -96,14 +93,14 @@ def summarize(
         "total": float(total(scores.ap)),
         "columns": labelled_columns(scores.ap, body),
     }
-    if truth.dataset.metric == "PCK":
+    if measured.oks is None:
         both = pck.by_both_sizes(truth.annotations, predictions, body.joints)
         return without_nan(found | {"pck": {size: one._asdict() for size, one in both.items()}})
     found["joints"] = {
         name: {field: getattr(scores, field)[j].item() for field in scores._fields}
         for j, name in enumerate(body.joints)
     }
-    found["oks"] = _oks(predictions, truth, evaluation)
+    found["oks"] = _oks(measured.oks)
     found["subsets"] = measured.subsets
     found["synthesis"] = {
         f"{time:g}": [row._asdict() for row in synthesis_table(samples)]
@@ -112,10 +109,7 @@ def summarize(
     return without_nan(found)
 
 
-def _oks(predictions: Predictions, truth: Truth, evaluation: Evaluation) -> dict[str, Any]:
-    matching: Matching = "track" if predictions.boxes == "gt" else "best"
-    clips = from_records(truth.annotations, predictions)
-    oks = part_oks(clips, matching=matching, area_factor=evaluation.oks_area)
+def _oks(oks: OksResult) -> dict[str, Any]:
     return {
         "parts": {name: part._asdict() for name, part in oks.parts.items()},
         "mean": oks.mean,
@@ -126,10 +120,12 @@ def _oks(predictions: Predictions, truth: Truth, evaluation: Evaluation) -> dict
 
 
 def write_evidence(measured: Measured, file: Path) -> None:
-    """Writes the evidence and the errors of synthesized poses; equal runs give equal bytes."""
+    """Writes the evidence, errors of synthesized poses and sums of OKS; equal runs, equal bytes."""
     arrays = {name: np.asarray(value) for name, value in measured.evidence._asdict().items()}
     for time, samples in measured.between.items():
         arrays |= {f"{BETWEEN}/{time:g}/{k}": v for k, v in samples._asdict().items()}
+    if measured.oks is not None:
+        arrays |= {f"{OKS}/{k}": v for k, v in measured.oks.sums._asdict().items()}
     with atomic_path(file) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
 
@@ -142,7 +138,7 @@ def read_scored(metrics: Path, evidence: Path) -> Scored:
     try:
         with evidence.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return Scored(found, _evidence(arrays), _between(arrays))
+        return Scored(found, _evidence(arrays), _between(arrays), _part_sums(arrays))
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
         raise RecordError(f"{evidence}: damaged ({error}); delete it and run again") from error
     except (zipfile.BadZipFile, zlib.error) as error:
@@ -161,3 +157,9 @@ def _between(arrays: Mapping[str, Any]) -> dict[float, InBetween]:
         float(time): InBetween(*(arrays[f"{BETWEEN}/{time}/{k}"] for k in InBetween._fields))
         for time in sorted(times, key=float)
     }
+
+
+def _part_sums(arrays: Mapping[str, Any]) -> PartSums | None:
+    if not any(name.startswith(f"{OKS}/") for name in arrays):
+        return None
+    return PartSums(*(arrays[f"{OKS}/{k}"] for k in PartSums._fields))

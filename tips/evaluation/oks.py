@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from tips import skeleton
 from tips.evaluation.matching import clean
-from tips.evaluation.people import Bools, Clip, Floats, FoundFrame
+from tips.evaluation.people import Bools, Clip, Floats, FoundFrame, Ints
 from tips.records import RecordError
 
 # Paper: Fig. 4 shows "OKS values of 7 symmetric parts" and defines no OKS for PoseTrack; here:
@@ -61,6 +61,13 @@ class CocoAp(NamedTuple):
     ar: float  # mean recall over the thresholds
 
 
+class PartSums(NamedTuple):
+    """What the parts' scores are means of, by clip: a score on any resample follows from it."""
+
+    similarity: Floats  # (clips, 7) sum over matched people, 0 to 1 each
+    people: Floats  # (clips, 7) number of people with a labelled joint there
+
+
 class OksResult(NamedTuple):
     """The values of Fig. 4 and the switches that they depend on."""
 
@@ -69,6 +76,7 @@ class OksResult(NamedTuple):
     mean_by_joint: float  # (3 Head + 2 the six others) / 15, weighted as poseval's Total
     area_factor: float
     matching: Matching
+    sums: PartSums
 
 
 class _Image(NamedTuple):
@@ -101,10 +109,14 @@ def part_oks(
     Raises:
         RecordError: if a person with joints has no box, or a box without area.
     """
-    images = [
-        image for clip in clips for image in _images(clean(clip), matching, sigmas, area_factor)
-    ]
-    parts = {name: _part(images, ids, sigmas) for name, ids in PARTS.items()}
+    by_clip = [_images(clean(clip), matching, sigmas, area_factor) for clip in clips]
+    sizes = [len(images) for images in by_clip]
+    images = [image for some in by_clip for image in some]
+    found = {name: _part(images, ids, sigmas, sizes) for name, ids in PARTS.items()}
+    parts = {name: part for name, (part, _) in found.items()}
+    sums = PartSums(
+        *(np.stack(one, axis=1) for one in zip(*(sums for _, sums in found.values()), strict=True))
+    )
     scores = np.array([part.score for part in parts.values()])
     weights = np.array([len(ids) for ids in PARTS.values()])
     return OksResult(
@@ -113,7 +125,24 @@ def part_oks(
         mean_by_joint=float((scores * weights).sum() / weights.sum()),
         area_factor=area_factor,
         matching=matching,
+        sums=sums,
     )
+
+
+def resampled_parts(sums: PartSums, weights: Ints) -> Floats:
+    """Computes the OKS of every part on many resamples of the clips.
+
+    Args:
+        sums: from `part_oks`.
+        weights: how often each clip counts, (R, clips), integers.
+
+    Returns:
+        (R, 7), percent; NaN where nobody has the part.
+    """
+    people = weights @ sums.people
+    scores = np.full(people.shape, np.nan)
+    np.divide(100 * (weights @ sums.similarity), people, out=scores, where=people > 0)
+    return scores
 
 
 def coco_ap(
@@ -220,23 +249,33 @@ def _best(oks: Floats, people: Floats) -> list[tuple[int, int]]:
     return pairs
 
 
-def _part(images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float]) -> PartOks:
+def _part(
+    images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float], sizes: Sequence[int]
+) -> tuple[PartOks, PartSums]:
+    """Scores one part, and sums it over clips; `sizes` are the numbers of images of the clips."""
     coco, tables = _evaluate(images, ids, sigmas)
     labelled = [_has_joint(image.joints[:, ids]) for image in images]
-    n = int(sum(has.sum() for has in labelled))
     values = [
-        table[row, column]
+        [table[row, column] for row, column in image.pairs if has[column]]
         for image, table, has in zip(images, tables, labelled, strict=True)
-        for row, column in image.pairs
-        if has[column]
     ]
-    return PartOks(
-        score=100 * float(np.sum(values)) / n if n else float("nan"),
-        matched=100 * float(np.mean(values)) if values else float("nan"),
+    clip = np.repeat(np.arange(len(sizes)), np.array(sizes, dtype=np.int64))
+    sums = PartSums(
+        *(
+            np.bincount(clip, np.array(each, dtype=np.float64), len(sizes)).astype(np.float64)
+            for each in ([sum(some) for some in values], [has.sum() for has in labelled])
+        )
+    )
+    n, matched = int(sums.people.sum()), sum(map(len, values))
+    total = float(sums.similarity.sum())
+    part = PartOks(
+        score=100 * total / n if n else float("nan"),
+        matched=100 * total / matched if matched else float("nan"),
         ap=coco.ap,
         n=n,
-        n_matched=len(values),
+        n_matched=matched,
     )
+    return part, sums
 
 
 def _evaluate(

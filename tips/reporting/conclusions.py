@@ -7,30 +7,47 @@ from tips.evaluation.intervals import ENOUGH_SEQUENCES
 from tips.tables import markdown
 from tips.tables.ablations import COMPONENTS
 from tips.tables.cells import known, plain, signed
-from tips.tables.claims import CLAIMS, MISSING, NOT_SEPARABLE, OPPOSITE, SHOWS, ClaimRow
-from tips.tables.compared import Line
+from tips.tables.claims import (
+    CLAIMS,
+    EQUIVALENT,
+    MISSING,
+    OPPOSITE,
+    SHOWN,
+    UNDECIDED,
+    ClaimRow,
+    checked,
+)
+from tips.tables.compared import NOT_SEPARABLE, UNKNOWN, Line
 from tips.tables.controls import CONTROLS
 from tips.tables.methods import METHODS, MethodLine
+from tips.tables.published import MARGIN
 from tips.tables.same_variant import SAME_VARIANT
 from tips.tables.sheet import Page
 
-WORDS = {
-    SHOWS: "shown, with the paper's sign",
-    NOT_SEPARABLE: "not separable from no difference",
-    OPPOSITE: "with the opposite sign",
+# What a verdict says of a conclusion, as the head of a list.
+HEADS = {
+    SHOWN: "shown, with the paper's sign",
+    OPPOSITE: "opposite: the other sign, or a difference where the paper sees none",
+    EQUIVALENT: "equivalent: no difference as large as the margin",
+    UNDECIDED: "undecided: neither a difference nor its absence is shown",
+    UNKNOWN: "unknown: too few sequences or seeds for an interval",
+    MISSING: "missing: a run is missing or not part of this scale, or the dataset lacks the score",
 }
+NOBODY_KNOWS = "of unknown certainty: too few sequences or seeds to set it against the backbone"
 # Sentences on a control, by the verdict of its interval against the backbone.
 LOOKS = {
     "below": "below the backbone: the backbone looks at the image",
     "not separable": "not separable from the backbone: whether the backbone looks at the image "
     "is not shown",
     "above": "**above** the backbone, which has learnt nothing: no row below means anything",
+    UNKNOWN: NOBODY_KNOWS,
 }
 SECOND_STAGE = {
     "above": "above the backbone: part of every gain below is the longer training",
     "not separable": "not separable from the backbone",
     "below": "**below** the backbone, so second stages are undertrained here and their order "
     "means little",
+    UNKNOWN: NOBODY_KNOWS,
 }
 FROM_SCRATCH = SECOND_STAGE | {
     "below": "**below** the backbone: in this schedule that head, from nothing, does not reach it",
@@ -82,6 +99,9 @@ def _rivals(methods: Sequence[MethodLine]) -> list[str]:
         names = ", ".join(row.label for row in compared if row.tips_verdict == word)
         if names:
             parts.append(f"**{word}**{' from' * (word == NOT_SEPARABLE)} {names}")
+    unknown = [row.label for row in compared if row.tips_verdict == UNKNOWN]
+    if unknown:
+        parts.append(f"of **unknown** standing against {', '.join(unknown)}")
     rows = "1 row" if len(compared) == 1 else f"{len(compared)} rows"
     return [
         f"Against {rows} of re-implemented networks of other papers, on the same boxes and "
@@ -127,52 +147,77 @@ def _control(row: Line, name: str, words: Mapping[str, str]) -> list[str]:
     return [f"{name}, {row.gain.text}, is {words[row.verdict]}."]
 
 
-def _verdicts(claims: Sequence[ClaimRow]) -> str:
-    missing = sum(row.verdict == MISSING for row in claims)
+def _verdicts(rows: Sequence[ClaimRow]) -> str:
     text = (
-        f"The paper's text draws {len(claims)} conclusions from Tables II-VII and Fig. 4 that are "
-        f"one row against another; {len(claims) - missing} can be checked here"
-    )
-    text += (
-        " (for the others a run is missing or not part of this scale):\n\n" if missing else ":\n\n"
+        f"The paper's text draws {len(rows)} conclusions from Tables II-VII and Fig. 4 that are "
+        f"one row against another; {checked(rows)} can be checked here:\n\n"
     )
     items = []
-    for word, named in WORDS.items():
-        rows = [row for row in claims if row.verdict == word]
-        listed = "; ".join(map(_claim, rows))
-        items.append(f"**{len(rows)} {named}**" + (f": {listed}." if listed else "."))
+    for verdict, head in HEADS.items():
+        listed = [row for row in rows if row.verdict == verdict]
+        if listed or verdict in (SHOWN, OPPOSITE, EQUIVALENT, UNDECIDED):
+            said = f": {'; '.join(map(_claim, listed))}" if listed else ""
+            items.append(f"**{len(listed)} {head}**{said}.")
     return text + markdown.bullets(items)
 
 
 def _claim(row: ClaimRow) -> str:
-    if row.verdict == NOT_SEPARABLE:
-        return f"{row.said} ({row.table_roman})"
-    return f"{row.said} ({row.table_roman}, {row.gain.text})"
+    """Names a conclusion with what its verdict follows from."""
+    where = [row.table_roman]
+    if row.verdict in (SHOWN, OPPOSITE, EQUIVALENT):
+        where.append(row.gain.text)
+    if row.verdict == EQUIVALENT:
+        where.append(row.within)
+    if row.expects == "equal" and row.verdict in (OPPOSITE, EQUIVALENT):
+        where.append("as the paper says" if row.verdict == EQUIVALENT else "the paper sees none")
+    return f"{row.said} ({', '.join(where)})"
+
+
+def how_decided(rows: Sequence[ClaimRow]) -> str:
+    """Says how the verdicts on the conclusions come about."""
+    finer = sum(row.margin < MARGIN for row in rows)
+    return (
+        "How it is decided. *Shown* or *opposite*: the difference is significant at 5 %, its "
+        "two-sided p-value adjusted by Holm's method for the "
+        f"{checked(rows)} conclusions that can be checked. That is stricter than the interval "
+        "beside it, which may exclude zero all the same. *Equivalent*: not so, and the difference "
+        "surely lies within the margin, which was fixed before the runs: half a point, or the "
+        f"paper's own step where that is smaller ({finer} times). This is told by two one-sided "
+        "tests at 5 % each, which means that the 90 % interval lies within the margin; they are "
+        "not adjusted for the number of conclusions. *Undecided*: neither. Beside it stands what "
+        "would decide it: the seeds of both rows, or seeds and validation sequences, with which no "
+        "difference would be called equivalent, and one of the margin be shown at the strictest "
+        "of Holm's levels, with a probability of 80 % each. Where the paper says that two rows are "
+        "about as good, an equivalence is its answer, even if the small difference is significant; "
+        "a significant difference that may be larger than the margin is the opposite. "
+        "`tips power` tells more.\n"
+    )
 
 
 def _caution(page: Page) -> str:
     check = page.row(SAME_VARIANT)
-    intervals = sum(row.verdict != MISSING for row in page.of(CLAIMS))
-    if known(check.s_shared) or known(check.s_seeded):
-        items = [
-            f"An interval excludes zero by chance about once in twenty. {intervals} conclusions "
-            f"were looked at, so about {intervals / 20:.1f} are to be expected that are not there."
-        ]
-    else:
-        items = [
-            "No variant has three seeds here, so the variance between seeds is unknown and "
-            "**nothing is called separable**; intervals cover the choice of sequences alone."
-        ]
-    if check.pairs:
-        items.append(
-            f"A/A check: of {check.pairs} pairs of seeds of one and the same variant, "
-            f"{check.separable} are called separable."
-        )
+    varies = known(check.s_shared) or known(check.s_seeded)
+    items = []
+    if not varies:
+        items.append("No variant has three seeds here, so the variance between seeds is unknown.")
     if check.sequences < ENOUGH_SEQUENCES:
         items.append(
-            f"Only {check.sequences} validation sequences: the intervals are too narrow to be "
-            f"trusted (at least {ENOUGH_SEQUENCES} are asked for)."
+            f"Only {check.sequences} validation sequences, and resamples of so few vary too little "
+            f"(at least {ENOUGH_SEQUENCES} are asked for)."
         )
+    if items:
+        items.append("So every interval is **unknown**, and nothing is called separable or not.")
+    else:
+        items.append(
+            "The verdicts on conclusions are adjusted for their number. The words *above* and "
+            "*below* in all other places are not: there an interval excludes zero by chance about "
+            "once in twenty."
+        )
+        if check.pairs:
+            items.append(
+                f"A/A check: of {check.pairs} pairs of seeds of one and the same variant, "
+                f"{check.separable} are called separable."
+            )
     return "Read these with care:\n\n" + markdown.bullets(items)
 
 

@@ -49,6 +49,22 @@ def read(benchmarks: Path, installed: Path = Path(".venv/installed")) -> list[Sp
     return sorted(spent, key=lambda one: (-one.wall, one.rule))
 
 
+def of_variant(benchmarks: Path, rule: str, variant: str) -> list[float]:
+    """Lists the wall times of a rule's jobs for one variant, s, from {rule}/{variant}-{seed}.tsv.
+
+    Args:
+        benchmarks: the folder.
+        rule: the name of the rule.
+        variant: the name of the variant.
+
+    Raises:
+        RecordError: a file lacks the columns `s` and `cpu_time`.
+    """
+    files = sorted((benchmarks / rule).glob(f"{variant}-*.tsv"))
+    own = [file for file in files if file.stem.removeprefix(f"{variant}-").isdigit()]
+    return [wall for file in own for wall, _ in _rows(file)]
+
+
 def _rows(path: Path) -> list[tuple[float, float]]:
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))

@@ -35,7 +35,7 @@ def write_reference(study: Study, paths: Paths, sections: Sequence[Section], fol
         folder: the folder of the copy.
 
     Raises:
-        ValueError: the text alone is larger than the limit.
+        ValueError: text and numbers alone are larger than the limit.
     """
     kept = [one for one in sections if one.title not in LEFT_OUT]
     text = page.source(report.title(study, paths), kept)
@@ -43,10 +43,12 @@ def write_reference(study: Study, paths: Paths, sections: Sequence[Section], fol
     text = f"{first}\n\n{_origin(study, paths)}\n{rest}"
     root = os.path.relpath(Path(), folder)
     text = _SOURCE.sub(lambda match: f"]({root}/{match[1]})", text)
-    left = LIMIT - len(text.encode()) - 1000 * len(_IMAGE.findall(text))
+    numbers = paths.numbers.read_bytes()
+    left = LIMIT - len(numbers) - len(text.encode()) - 1000 * len(_IMAGE.findall(text))
     if left < 0:
         raise ValueError(
-            f"{folder}: the report's text is over {LIMIT} bytes; shorten it before it is committed"
+            f"{folder}: text and numbers are over {LIMIT} bytes; shorten them before they are "
+            "committed"
         )
     used: dict[str, str] = {}
     for file in dict.fromkeys(match[1] for match in _IMAGE.findall(text)):
@@ -57,6 +59,8 @@ def write_reference(study: Study, paths: Paths, sections: Sequence[Section], fol
         used[file] = str(Path(file).with_suffix(suffix))
         with atomic_path(folder / used[file]) as temporary:
             temporary.write_bytes(data)
+    with atomic_path(folder / paths.numbers.name) as temporary:
+        temporary.write_bytes(numbers)
     with atomic(folder / "report.md") as stream:
         stream.write(_IMAGE.sub(lambda match: _image(match, used), text))
 

@@ -17,8 +17,8 @@ def title(study: Study, paths: Paths) -> str:
     return f"TIPS reproduced: scale {study.scale.name}, dataset {paths.dataset}"
 
 
-def build(study: Study, paths: Paths, tables: Tables) -> list[Section]:
-    """Draws the figures and writes every section.
+def open_page(study: Study, paths: Paths, tables: Tables) -> Page:
+    """Reads every table of a study, and draws its figures.
 
     Args:
         study: the scale with its variants.
@@ -30,7 +30,11 @@ def build(study: Study, paths: Paths, tables: Tables) -> list[Section]:
     """
     rows = {sheet.stem: sheet.read(paths) for sheet in SHEETS if sheet.fill is not None}
     page = Page(study, paths, tables, rows, {})
-    page = page._replace(pictures=_pictures(page))
+    return page._replace(pictures=_pictures(page))
+
+
+def build(page: Page) -> list[Section]:
+    """Writes every section. Raises RecordError if a table lacks a row, or a file is malformed."""
     return [write(page) for write in CONTENTS]
 
 

@@ -1,11 +1,16 @@
 """Writes the report's first two sections: what it is, and the answer in short."""
 
-from tips.reporting.conclusions import answer
+from tips.reporting.conclusions import answer, how_decided
 from tips.tables import markdown
+from tips.tables.cells import Value, known, rounded
 from tips.tables.claims import CLAIMS
 from tips.tables.sheet import Page, Section
 
 LISTED = "\n### The conclusions one by one\n\n"
+HEADER = (
+    *("table", "what the paper concludes", "rows", "paper", "ours [95 %]"),
+    *("margin", "p (Holm)", "here", "what would decide it"),
+)
 
 
 def introduction(page: Page) -> Section:
@@ -23,7 +28,7 @@ def introduction(page: Page) -> Section:
                 "the number the same way.",
                 "Every gain has a 95 % interval: resampled validation sequences plus the variance "
                 "between seeds. Where it holds zero the page says *not separable* and nothing "
-                "more.",
+                "more; where seeds or sequences are too few for one, it says *unknown*.",
                 "All variants and seeds share one frozen stage-one backbone where the scale says "
                 "so; seeds then vary the second stage only.",
                 "*missing*, *failed*, *partial*, *stale* (made by other code than the present one; "
@@ -36,11 +41,18 @@ def introduction(page: Page) -> Section:
 
 def short_answer(page: Page) -> Section:
     """Writes the answer from the tables: sentences, the gains drawn, and every conclusion."""
-    rows = [
-        [row.table_roman, row.said, row.pair, row.paper, row.gain.text, row.verdict]
-        for row in page.of(CLAIMS)
+    rows = page.of(CLAIMS)
+    cells = [
+        [
+            *(row.table_roman, row.said, row.pair, row.paper, row.gain.text),
+            *(row.within, _p(row.p_adjusted), row.found, row.decides),
+        ]
+        for row in rows
     ]
-    header = ("table", "what the paper concludes", "rows", "paper", "ours [95 %]", "here")
-    listed = markdown.table(header, rows, "lllrrl")
-    body = answer(page) + page.pictures[CLAIMS.stem] + LISTED + listed
+    listed = markdown.table(HEADER, cells, "lllrrrrll")
+    body = answer(page) + page.pictures[CLAIMS.stem] + LISTED + how_decided(rows) + "\n" + listed
     return Section("The answer in short", body)
+
+
+def _p(value: Value) -> str:
+    return "< 0.001" if known(value) and value < 0.001 else rounded(value, 3)

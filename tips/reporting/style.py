@@ -88,13 +88,16 @@ PAGE = """<!doctype html>
 # Words that a reader looks for in a cell, and the style that marks each.
 WORDS = {
     "same sign": "good",
-    "shows": "good",
+    "shown": "good",
     "above": "good",
     "opposite sign": "bad",
+    "opposite": "bad",
     "below": "bad",
     "failed": "bad",
     "stale": "bad",
     "not separable": "pale",
+    "undecided": "pale",
+    "unknown": "pale",
     "missing": "pale",
     "partial": "pale",
     "published only": "pale",

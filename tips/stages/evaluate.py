@@ -22,8 +22,8 @@ def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: s
     are empty elsewhere. Beside PCK stand its three averages by box and by torso. The file holds no
     time and no path, and says what made its numbers.
 
-    evidence.npz holds which predictions were matched with which people; the tables compute their
-    intervals by resampling from it.
+    evidence.npz holds which predictions were matched with which people, and sums of part OKS by
+    sequence; the tables compute their intervals by resampling from it.
 
     Args:
         variant: Names the variant, a file of experiments/.
@@ -39,8 +39,8 @@ def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: s
     paths = study_paths(study.scale)
     truth = load_truth(study, paths)
     predictions = records.read(Predictions, paths.predictions(variant, str(seed), boxes))
-    measured = measure(predictions, truth)
-    metrics = summarize(predictions, measured, truth, study.scale.evaluation)
+    measured = measure(predictions, truth, study.scale.evaluation)
+    metrics = summarize(predictions, measured, truth)
     made_by = {
         "variant": variant,
         "seed": seed,

@@ -1,24 +1,26 @@
-"""Writes the report from tables and run folders: report.md, index.html and figures."""
+"""Writes the report from tables and run folders: report.md, index.html, numbers.json, figures."""
 
 from pathlib import Path
 
+from tips import records
 from tips.config import load_study
 from tips.paths import study_paths
 from tips.records import atomic
 from tips.reporting import page, report
+from tips.reporting.numbers import numbers
 from tips.reporting.reference import write_reference
 from tips.tables.published import load_tables
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: str = "") -> None:
-    """Writes the report as report.md, and the same rendered as index.html.
+    """Writes the report as report.md, the same rendered as index.html, its numbers as numbers.json.
 
     Args:
         scale: Takes the study of this scale, a file of experiments/scales.
         root: Sets the dataset folder if the scale has none.
         seeds: Sets the number of seeds of every variant; 0 takes the scale's.
-        reference: Also writes a small copy into this folder: Markdown and small pictures, under
-            500 kB, naming commit and machine. Empty writes none.
+        reference: Also writes a small copy into this folder: Markdown, numbers and small pictures,
+            under 500 kB, naming commit and machine. Empty writes none.
 
     Raises:
         RecordError: a table is missing (run tabulate first), or a side file is malformed.
@@ -27,7 +29,9 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: str = ""
     study = load_study(scale, experiments, root or None, seeds or None)
     paths = study_paths(study.scale)
     tables = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
-    sections = report.build(study, paths, tables)
+    opened = report.open_page(study, paths, tables)
+    sections = report.build(opened)
+    records.write_json(numbers(opened), paths.numbers)
     text = page.source(report.title(study, paths), sections)
     with atomic(paths.reports / "report.md") as stream:
         stream.write(text)

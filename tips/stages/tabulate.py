@@ -13,7 +13,7 @@ from tips.proofs import read_proofs
 from tips.tables.collect import collect
 from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
-from tips.tables.results import Points
+from tips.tables.results import Memory
 
 log = logging.getLogger(__name__)
 MEMORY = "seed-scores.json"  # below results/; not read while all runs exist
@@ -27,8 +27,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     other code or another configuration than the present one is `stale`, and the table says what
     changed.
 
-    The seed variance is pooled over runs. results/seed-scores.json remembers the scores that it
-    was pooled from, so that a deleted run changes no interval but its own. The file is read only
+    Seed variances are pooled over runs. results/seed-scores.json remembers the scores that they
+    were pooled from, so that a deleted run changes no interval but its own. The file is read only
     if a run is gone, and dropped if any run that exists scores differently now.
 
     Args:
@@ -52,17 +52,20 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     filled = [(sheet, sheet.fill(found)) for sheet in SHEETS if sheet.fill is not None]
     for sheet, rows in filled:
         sheet.write(found, rows)
-    records.write_json(found.results.variance.points, memory)
+    records.write_json(found.memory, memory)
 
 
-def _remembered(memory: Path) -> Points:
+def _remembered(memory: Path) -> Memory:
     if not memory.is_file():
         return {}
     stored = records.read_json(memory)
     try:
         return {
-            variant: {int(seed): float(point) for seed, point in seeds.items()}
-            for variant, seeds in stored.items()
+            name: {
+                variant: {int(seed): float(point) for seed, point in seeds.items()}
+                for variant, seeds in points.items()
+            }
+            for name, points in stored.items()
         }
     except (AttributeError, TypeError, ValueError):
         log.warning("%s holds no scores, so it is written anew", memory)

@@ -126,11 +126,13 @@ def digits(count: int) -> Codec:
     return Codec(lambda value: rounded(value, count), _value)
 
 
+FINE: Final = 4  # decimals of deviations that more is computed from
 TEXT: Final = Codec(str, str)
 INTEGER: Final = Codec(str, int)
 Level = Annotated[Value, digits(2)]
 Difference = Annotated[Value, Codec(signed, _value)]
 Share = Annotated[Value, digits(3)]
+Fine = Annotated[Value, digits(FINE)]
 Tenths = Annotated[Value, digits(1)]
 Parameters = Annotated[int | Absent, Codec(str, _whole)]
 Count = Annotated[int | None, Codec(_optional, lambda text: int(text) if text else None)]

@@ -13,8 +13,8 @@ from tips.evaluation.synthesis import InBetween
 from tips.paths import Paths
 from tips.records import Annotations, RecordError
 from tips.tables import runs
-from tips.tables.published import Tables
-from tips.tables.results import Points, Results, score
+from tips.tables.published import TOTAL, Tables
+from tips.tables.results import Memory, Results, score
 from tips.tables.runs import Group, RunFile
 
 Progress = Callable[[Iterable[RunFile]], Iterable[RunFile]]
@@ -29,7 +29,14 @@ class Collected(NamedTuple):
     annotations: Annotations  # of the validation split
     files: tuple[RunFile, ...]
     results: Results
+    parts: Mapping[str, Results]  # by part, whose OKS is the score
     scored: Mapping[tuple[Group, int], Scored]
+
+    @property
+    def memory(self) -> Memory:
+        """The scores that the seed variances are pooled from."""
+        by_score = {TOTAL: self.results, **self.parts}
+        return {name: one.variance.points for name, one in by_score.items()}
 
     def metrics(self, group: Group) -> list[Metrics]:
         """Gives the metrics of a group, one entry per seed that was measured."""
@@ -47,7 +54,7 @@ def collect(
     paths: Paths,
     tables: Tables,
     judge: Judge | None,
-    remembered: Points,
+    remembered: Memory,
     progress: Progress = iter,
 ) -> Collected:
     """Reads every run that was measured; one whose files are damaged counts as failed.
@@ -57,7 +64,7 @@ def collect(
         paths: the paths of the study.
         tables: the published tables, which name the predictors without a network.
         judge: tells which runs are stale; None calls no run stale.
-        remembered: the scores that an earlier seed variance was pooled from.
+        remembered: the scores that earlier seed variances were pooled from.
         progress: wraps the loop over runs, to show progress.
     """
     annotations = records.read(Annotations, paths.annotations("val"))
@@ -72,9 +79,9 @@ def collect(
         shared.add(BACKBONE)
         shared |= {name for name, one in study.variants.items() if not one.experiment.learns}
     alike = frozenset(name for name in shared if name is not None)
-    evidence = {run: one.evidence for run, one in scored.items()}
-    results = score(files, evidence, alike, study.scale.evaluation, remembered)
-    return Collected(study, paths, tables, annotations, tuple(files), results, scored)
+    found = score(files, scored, alike, study.scale.evaluation, remembered)
+    results = found.pop(TOTAL)
+    return Collected(study, paths, tables, annotations, tuple(files), results, found, scored)
 
 
 def _open(file: RunFile) -> RunFile | Scored:

@@ -28,6 +28,8 @@ from tips.tables.row import Row
 from tips.tables.runs import NOT_IN_SCALE, Group, Status
 from tips.tables.sheet import Page, Section, Sheet, Shown
 
+NOT_SEPARABLE = "not separable"  # the interval holds zero
+UNKNOWN = "unknown"  # there is no interval, for want of seeds or sequences
 READINGS = {
     ("above", True): "same sign",
     ("below", True): "opposite sign",
@@ -53,7 +55,7 @@ class Gain(NamedTuple):
     value: Value
     low: Value
     high: Value
-    verdict: str  # above, below, not separable; "" if there is no difference
+    verdict: str  # above, below, not separable, unknown; "" if there is no difference
 
     @property
     def text(self) -> str:
@@ -67,7 +69,14 @@ class Gain(NamedTuple):
     @property
     def full(self) -> str:
         """The same with its verdict."""
-        return f"{self.text} {self.verdict}".strip()
+        return self.read(self.verdict)
+
+    def read(self, word: str) -> str:
+        """The same with a word on what the interval says; an unknown one says nothing more."""
+        return self.text if word == UNKNOWN else f"{self.text} {word}".strip()
+
+
+MISSED = Gain(Absent.MISSING, Absent.MISSING, Absent.MISSING, "")
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ class Line(Row):
     @property
     def read_gain(self) -> str:
         """The gain, with what its interval says about the paper's."""
-        return f"{self.gain.text} {self.reading}".strip()
+        return self.gain.read(self.reading)
 
     @property
     def key(self) -> str:
@@ -168,9 +177,11 @@ def shown_score(value: Value, sd: Value, seeds: int | None, status: Status) -> s
 
 
 def verdict(gain: Interval) -> str:
-    """Tells what an interval means: "above", "below" or "not separable"."""
+    """Tells what an interval means: "above", "below", "not separable", or "unknown"."""
+    if not gain.known:
+        return UNKNOWN
     if not gain.separable:
-        return "not separable"
+        return NOT_SEPARABLE
     return "above" if gain.difference > 0 else "below"
 
 
@@ -189,13 +200,19 @@ def gain_of(
         return Gain(Absent.NONE, Absent.NONE, Absent.NONE, "")
     gain = results.gain(group, baseline)
     if gain is not None:
-        difference, low, high = (
-            value_of(one, Absent.UNKNOWN) for one in (gain.difference, gain.low, gain.high)
-        )
-        return Gain(difference, low, high, verdict(gain))
+        return gain_from(gain)
     states = results.status(group), results.status(baseline)
-    word = Absent.FAILED if failed and "failed" in states else Absent.MISSING
-    return Gain(word, word, word, "")
+    if failed and "failed" in states:
+        return Gain(Absent.FAILED, Absent.FAILED, Absent.FAILED, "")
+    return MISSED
+
+
+def gain_from(interval: Interval) -> Gain:
+    """Makes the gain of a measured difference."""
+    difference, low, high = (
+        value_of(one, Absent.UNKNOWN) for one in (interval.difference, interval.low, interval.high)
+    )
+    return Gain(difference, low, high, verdict(interval))
 
 
 def lines(table: Table, found: Collected) -> list[Line]:

@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tips import skeleton
 from tips.config import ConfigError
 from tips.config.scale import Release
+from tips.evaluation.verdicts import Expects
 from tips.tables.cells import number
 
 PARTS = tuple(skeleton.COLUMNS)
 TOTAL = "Total"
 Origin = Literal["published", "ours", "re-implemented", "re-implemented, MI surrogate"]
+MARGIN = Decimal("0.5")  # points; largest margin of a claim
 ROUNDING = Decimal("0.1")  # largest error of a total that is computed from rounded columns
 
 
@@ -38,11 +40,14 @@ class Row(Part):
 
 
 class Claim(Part):
-    """One conclusion of the paper's text: row `row` is better than row `than`."""
+    """One conclusion of the paper's text: row `row` is better than row `than`, or about as good."""
 
     row: str
     than: str
     says: str
+    margin: Decimal = Field(gt=0)  # points; a difference that is surely smaller counts as none
+    expects: Expects = "more"
+    part: str | None = None  # a part of Fig. 4, whose OKS is compared instead of the total
 
 
 class Table(Part):
@@ -79,6 +84,11 @@ class Table(Part):
             for key in (claim.row, claim.than):
                 if key not in keys:
                     raise ValueError(f"table {self.name}: a claim names the unknown row '{key}'")
+            if claim.part not in (None, *PARTS):
+                raise ValueError(
+                    f"table {self.name}: a claim names the unknown part '{claim.part}'; known: "
+                    f"{', '.join(PARTS)}"
+                )
         if self.value is not None and self.value not in self.columns:
             raise ValueError(f"table {self.name}: value '{self.value}' is no printed column")
         return self

@@ -11,11 +11,14 @@ import numpy as np
 from tips.config import Evaluation
 from tips.evaluation import intervals
 from tips.evaluation.intervals import Interval, Row, SameVariant
-from tips.evaluation.matching import Evidence
-from tips.evaluation.people import Floats
+from tips.evaluation.metrics import Scored
+from tips.evaluation.oks import PARTS
+from tips.evaluation.people import Floats, Ints
+from tips.tables.published import TOTAL
 from tips.tables.runs import Group, RunFile, Status
 
-Points = Mapping[str, Mapping[int, float]]  # variant -> seed -> AP, percent
+Points = Mapping[str, Mapping[int, float]]  # variant -> seed -> score, percent
+Memory = Mapping[str, Points]  # by what is scored: TOTAL or a part
 
 
 class Seeded(NamedTuple):
@@ -67,7 +70,7 @@ class SeedVariance(NamedTuple):
 
 
 class Results(NamedTuple):
-    """All groups of a study, and the two seed variances that their intervals use."""
+    """All groups of a study by one score, and the two seed variances that their intervals use."""
 
     groups: Mapping[Group, Seeded]
     variance: SeedVariance
@@ -98,11 +101,11 @@ class Results(NamedTuple):
 
 def score(
     files: Iterable[RunFile],
-    evidence: Mapping[tuple[Group, int], Evidence],
+    scored: Mapping[tuple[Group, int], Scored],
     shared: frozenset[str],
     evaluation: Evaluation,
-    remembered: Points = MappingProxyType({}),
-) -> Results:
+    remembered: Memory = MappingProxyType({}),
+) -> dict[str, Results]:
     """Scores every group on all sequences, and on resamples that all groups share.
 
     What a row says must not depend on which other runs exist. So the resamples depend only on the
@@ -111,25 +114,41 @@ def score(
 
     Args:
         files: every run that the study should have.
-        evidence: the matched people of the runs that could be read.
+        scored: what was measured of the runs that could be read.
         shared: variants that all seeds have in common: stage one, and predictors without training.
         evaluation: the number of resamples, and the boxes of the ablation tables.
-        remembered: the scores that an earlier seed variance was pooled from.
+        remembered: the scores that earlier seed variances were pooled from.
+
+    Returns:
+        The results by what is scored: TOTAL, and the OKS of each part.
     """
     runs: dict[Group, list[RunFile]] = {}
     for file in files:
         runs.setdefault(file.group, []).append(file)
     weights = None
-    groups: dict[Group, Seeded] = {}
+    groups: dict[str, dict[Group, Seeded]] = {name: {} for name in (TOTAL, *PARTS)}
     for group, members in runs.items():
-        here = {f.seed: evidence[group, f.seed] for f in members if (group, f.seed) in evidence}
-        if here and weights is None:
-            weights = intervals.resamples(next(iter(here.values())).strata, evaluation.resamples)
-        row = None
-        if here and weights is not None:
-            row = intervals.row(here, weights, shared=group.variant in shared)
-        groups[group] = Seeded(tuple(members), row)
-    return Results(groups, _variance(groups, evaluation.boxes, remembered))
+        here = {f.seed: scored[group, f.seed] for f in members if (group, f.seed) in scored}
+        rows: dict[str, Row] = {}
+        if here:
+            if weights is None:
+                strata = next(iter(here.values())).evidence.strata
+                weights = intervals.resamples(strata, evaluation.resamples)
+            rows = _rows(here, weights, shared=group.variant in shared)
+        for name, one in groups.items():
+            one[group] = Seeded(tuple(members), rows.get(name))
+    return {
+        name: Results(one, _variance(one, evaluation.boxes, remembered.get(name, {})))
+        for name, one in groups.items()
+    }
+
+
+def _rows(runs: Mapping[int, Scored], weights: Ints, *, shared: bool) -> dict[str, Row]:
+    """Scores one group by all that is scored; part OKS is left out if a run has none."""
+    whole = intervals.row({seed: one.evidence for seed, one in runs.items()}, weights, shared)
+    sums = {seed: one.oks for seed, one in runs.items() if one.oks is not None}
+    parts = intervals.part_rows(sums, whole, weights) if len(sums) == len(runs) else {}
+    return {TOTAL: whole, **parts}
 
 
 def _variance(groups: Mapping[Group, Seeded], boxes: str, remembered: Points) -> SeedVariance:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from tips.evaluation.intervals import ENOUGH_SEQUENCES
 from tips.tables import markdown
 from tips.tables.cells import Level, Share, known, plain, value_of
 from tips.tables.collect import Collected
@@ -42,11 +43,11 @@ def _fill(found: Collected) -> list[CheckRow]:
 
 def _section(page: Page) -> Section:
     row = page.row(SAME_VARIANT)
-    share = f" ({100 * row.separable / row.pairs:.0f} %)" if row.pairs else ""
     pairs = (
-        f"{row.separable} of {row.pairs} pairs{share} are called separable"
+        f"{row.separable} of {row.pairs} pairs ({100 * row.separable / row.pairs:.0f} %) are "
+        "called separable; about 5 % are expected"
         if row.pairs
-        else "no variant has two seeds, so there is no pair to check"
+        else "there is no pair whose interval is known"
     )
     shared, seeded = (
         f"{plain(value)} points." if known(value) else "unknown."
@@ -58,16 +59,16 @@ def _section(page: Page) -> Section:
         "Variance of a difference = bootstrap over validation sequences (stratified by motion "
         "where several share one, both rows on the same resamples, seeds averaged inside) + "
         "s² / seeds, where s² is the variance of paired seed differences pooled over all variants "
-        "with three seeds; interval = ± 1.96 sd. A difference is taken over the seeds that both "
-        "rows have, so it need not be that of two printed means.\n\n"
+        f"with three seeds; interval = ± 1.96 sd. On fewer than {ENOUGH_SEQUENCES} sequences, or "
+        "without s, the interval is unknown. A difference is taken over the seeds that both rows "
+        "have, so it need not be that of two printed means.\n\n"
         + markdown.bullets(
             [
                 f"Validation sequences: {row.sequences}.",
                 f"s against the shared backbone: {shared}",
                 f"s between two trained variants: {seeded}",
                 *([gone] if row.remembered else []),
-                f"A/A check, every two seeds of one variant through the same rule: {pairs}; "
-                "about 5 % are expected.",
+                f"A/A check, every two seeds of one variant through the same rule: {pairs}.",
             ]
         )
     )

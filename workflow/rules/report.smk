@@ -122,6 +122,7 @@ rule report:
     output:
         html=report(PATHS.reports / "index.html", category="Report"),
         markdown=PATHS.reports / "report.md",
+        numbers=PATHS.numbers,
     params:
         code=study_code("report"),
         seeds=config["seeds"],
