@@ -38,7 +38,7 @@ def needs(opened: Study, seconds: float = 36.0) -> dict[str, hours.Needs]:
 def test_shared_trainings_are_in_every_table_and_once_in_the_sums() -> None:
     opened = study()
     found = needs(opened)
-    tables = ("II", "III", "IV", "V", "VI", "VII", "VIII", "C", "M", "interim")
+    tables = ("II", "III", "IV", "V", "VI", "VII", "VIII", "C", "length", "M", "interim")
     assert list(found) == [*tables, "paper", "all"]
     names = {name: [t.variant for t in row.trainings] for name, row in found.items()}
     full_size = ["hrnet-ms", "vitpose", "tips-without-vfit", "tips-ms", "tips-vit"]

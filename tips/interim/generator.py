@@ -13,6 +13,9 @@ class InterimGenerator(Protocol):
 
     # Paper: interpolates crops; here: full frames, once per clip, because the crop's affine then
     # serves real and interim frames alike.
+    # Paper: VFIT makes the frame between two frames; here: from four, as published, so that the
+    # interim frames at a window's ends look one frame beyond it: a window of five sees up to seven
+    # frames, because without the outer two VFIT would need the ends repeated in every window.
     def __call__(
         self,
         before: NDArray[np.uint8],

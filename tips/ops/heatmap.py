@@ -15,6 +15,8 @@ PAPER_HEIGHT = 96  # height of the paper's maps; sigma and losses are stated in 
 
 def sigma(height: int) -> float:
     """Computes a target Gaussian's standard deviation, map px: 3 on a 96-high map, at least 1."""
+    # Paper: sigma 3 on maps 96 high; here: the same share of the map, but at least 1 px (on desk's
+    # maps, 16 high, 6 px of the paper's), because a narrower Gaussian is a single pixel.
     return max(1.0, 3.0 * height / PAPER_HEIGHT)
 
 

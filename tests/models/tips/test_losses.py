@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from jaxtyping import TypeCheckError
 
 from tips import skeleton
 from tips.models.tips.losses import GroupedHeatmapLoss
@@ -24,7 +25,7 @@ def test_gradient_reaches_final_and_group_maps_only(case: Any) -> None:
 
 
 def test_groups_and_maps_must_match(case: Any) -> None:
-    with pytest.raises(ValueError, match="argument"):
+    with pytest.raises(TypeCheckError, match=r"dimension|shape|type"):
         case.value(GroupedHeatmapLoss(case.groups[:4]))
 
 

@@ -29,6 +29,9 @@ class PoseDistiller(nn.Module):
         blocks: number of residual blocks of the aggregation.
     """
 
+    # Paper: "every pair" of z_i and its heat maps goes "into a convolution block"; here: all pairs
+    # side by side go into one stack of blocks, because N stacks would still need something that
+    # joins them to z~, and one fits the parameters of Table VIII.
     def __init__(
         self,
         width: int,

@@ -30,6 +30,10 @@ def trajectory_loss(
     """
     # Paper: every joint of every interval counts; here: joints labelled and inside the crop at t,
     # repeated frames included, because neighbours carry no labels and a still pose is on its line.
+    # Paper: the sums of Eq. 4 and 5 have no divisor; here: the mean over all J joints, because the
+    # heat-map loss beside them is divided by J as well.
+    # Paper: Eq. 15 with several points per interval has no reduction; here: the mean over the K
+    # points, because gamma_s must weigh the same at any K.
     # Paper: no stop-gradient is mentioned; here: the ends are detached, because "every frame
     # predicts R_t" also makes S_w zero.
     ends = R.detach()
