@@ -62,8 +62,8 @@ class PoseSynthesizer(nn.Module):
     ) -> None:
         super().__init__()
         self.rough = rough
-        # Paper: Eq. 1 gives the three maps to T as they are; here: a 1x1 convolution and a group norm
-        # come first, because T has D channels and the three maps have 3C.
+        # Paper: Eq. 1 gives the three maps to T as they are; here: a 1x1 convolution and a group
+        # norm come first, because T has D channels and the three maps have 3C.
         self.project = nn.Sequential(nn.Conv2d(3 * channels, width, 1), group_norm(width))
         self.encoder = encoder
         # Paper: Table VII does not say how several points are synthesized; here: one shared
