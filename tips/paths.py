@@ -179,6 +179,11 @@ class Paths(NamedTuple):
         return self.results / "state" / variant / f"seed-{seed}"
 
     @property
+    def contract(self) -> Path:
+        """Numbers by which the difficulty of rendered data is chosen."""
+        return self.results / "contract.json"
+
+    @property
     def speed(self) -> Path:
         """Speed of every variant relative to the single-frame HRNet."""
         return self.results / "speed.json"

@@ -7,7 +7,7 @@ from tips.config.embedded import MOTIONS, Embedded, EmbeddedError, load_embedded
 def test_the_default_is_the_desk_contract():
     desk = Embedded()
     assert (desk.width, desk.height, desk.fps, desk.frames) == (192, 144, 60, 15)
-    assert (desk.train, desk.val, desk.stills, desk.key_frames) == (400, 130, 6000, (4, 7, 10))
+    assert (desk.train, desk.val, desk.stills, desk.key_frames) == (400, 390, 6000, (4, 7, 10))
     assert set(desk.train_motions) | set(desk.val_motions) == set(MOTIONS)
     assert desk.val_motions == ("run", "punch", "dance_a", "getup_facedown", "backflip")
     assert desk.sequences("stills") == 120

@@ -41,7 +41,7 @@ def measure(job: Job, steps: Sequence[int]) -> Iterator[Norms]:
         optimizer.zero_grad(set_to_none=True)
         terms = job.terms(job, stacked)
         if step in steps:
-            values = {name: float(value) for name, value in terms.items()}
+            values = {name: value.item() for name, value in terms.items()}
             yield Norms(step, values, _norms(job, job.criterion.weights, terms))
         terms[TOTAL].backward()
         optimizer.step()

@@ -21,7 +21,7 @@ from tips.config.rows import (
     SINGLE_FRAME,
     rivals,
 )
-from tips.config.scale import Dataset, Detector, Evaluation, Scale, Seeds
+from tips.config.scale import ContractNumbers, Dataset, Detector, Evaluation, Scale, Seeds
 from tips.config.study import Study, Variant
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Augmentation",
     "Backbone",
     "ConfigError",
+    "ContractNumbers",
     "Crop",
     "Dataset",
     "Detector",

@@ -78,13 +78,13 @@ class Embedded(Part):
     occluders_moving: Share = Field(0.75, description="share of the occluders that move")
 
     train: int = Field(400, ge=1, description="training sequences")
-    val: int = Field(130, ge=1, description="validation sequences")
+    val: int = Field(390, ge=1, description="validation sequences")
     stills: int = Field(6000, ge=0, description="one-frame scenes for the backbone")
     stills_per_sequence: int = Field(50, ge=1, le=9999, description="scenes in a stills sequence")
     frames: int = Field(15, ge=1, le=9999, description="frames of a sequence")
     key_frames: tuple[int, ...] = Field((4, 7, 10), description="labelled frames, from 0")
     shards: dict[Split, Annotated[int, Field(ge=1)]] = Field(
-        {"train": 4, "val": 2, "stills": 4}, description="jobs that a split is cut into"
+        {"train": 4, "val": 6, "stills": 4}, description="jobs that a split is cut into"
     )
 
     bodies: int = Field(48, ge=1, le=1000, description="bodies of each side (train, val)")

@@ -17,6 +17,7 @@ from tips.afterwards import complaints, stop_timers
 from tips.chain import Judge
 from tips.config import (
     BACKBONE,
+    COPY,
     FULL,
     MEAN_POSE,
     NOWHERE,

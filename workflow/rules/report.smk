@@ -31,6 +31,19 @@ use rule evaluate as evaluate_detected with:
         boxes="detected",
 
 
+if EMBEDDED is not None and COPY in STUDY.variants:
+
+    rule contract:
+        input:
+            [PATHS.metrics(name, "0", "gt") for name in (BACKBONE, COPY)],
+        output:
+            PATHS.contract,
+        params:
+            code=light_code("contract"),
+        shell:
+            "study contract 2> >(tee {log:q} >&2)"
+
+
 rule speed:
     input:
         [PATHS.checkpoint(name, "0") for name in STUDY.variants],
