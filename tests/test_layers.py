@@ -94,7 +94,7 @@ MEAN_POSE_LOADS = 26  # modules of tips, packages among them
 OF_KINDS = {"settings", "network", "losses", "generator"}
 TWICE = {"boxes", "cost", "download", "heatmap", "kinds", "layers"}
 # What a stage computes or writes with, under the stage's own name.
-AS_A_STAGE = {"bench_inference", "cost", "fetch", "power", "render", "report", "speed"}
+AS_A_STAGE = {"bench_inference", "cost", "gradients", "fetch", "power", "render", "report", "speed"}
 
 
 @cache

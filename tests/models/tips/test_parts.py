@@ -106,7 +106,7 @@ def test_c_real_starts_as_the_backbones_maps_sharpened() -> None:
     heads = CoordinateHeads(CHANNELS, WIDTH, 3, 2)
     heads.start_from(final)
     F = torch.randn(2, 3, CHANNELS, SIZE, SIZE).relu()  # as HRNet's last fusion leaves it
-    found = heads(output_of(F, torch.randn(2, 4, WIDTH, SIZE, SIZE)))
+    found = heads(output_of(F, torch.randn(2, 4, WIDTH, SIZE, SIZE)), 1)
     expected = integral(SHARPNESS * final(F.flatten(0, 1))).unflatten(0, (2, 3))
     assert torch.allclose(found.R, expected, atol=1e-4)
     assert found.R_interim.shape == (2, 2, 2, 15, 2)
@@ -115,14 +115,14 @@ def test_c_real_starts_as_the_backbones_maps_sharpened() -> None:
 def test_coordinates_of_synthesized_poses_are_point_major() -> None:
     heads = CoordinateHeads(CHANNELS, WIDTH, 1, 2).eval()
     interim = torch.randn(2, 2 * 3, WIDTH, SIZE, SIZE)
-    found = heads(output_of(torch.randn(2, 4, CHANNELS, SIZE, SIZE), interim)).R_interim
+    found = heads(output_of(torch.randn(2, 4, CHANNELS, SIZE, SIZE), interim), 1).R_interim
     alone = integral(heads.synthesized(interim[:, 3 + 1]))  # point 1, interval 1
     assert torch.allclose(found[:, 1, 1], alone, atol=1e-5)
 
 
 def test_no_coordinates_are_empty() -> None:
     found = NoCoordinates()(
-        output_of(torch.randn(2, 3, CHANNELS, 4, 4), torch.zeros(2, 0, 8, 4, 4))
+        output_of(torch.randn(2, 3, CHANNELS, 4, 4), torch.zeros(2, 0, 8, 4, 4)), 1
     )
     assert found.R.shape == (2, 3, 15, 2)
     assert found.R_interim.numel() == 0

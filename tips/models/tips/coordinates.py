@@ -58,12 +58,20 @@ class CoordinateHeads(nn.Module):
             assert self.real.bias is not None
             self.real.bias.copy_(SHARPNESS * final_layer.bias)
 
-    def forward(self, output: PoseOutput) -> Coordinates:
-        """Computes the coordinates of all frames and all synthesized poses, map px (Eq. 3)."""
-        batch = output.F.shape[0]
+    def forward(self, output: PoseOutput, t: int) -> Coordinates:
+        """Computes the coordinates of all frames and all synthesized poses, map px (Eq. 3).
+
+        Gradient reaches C_real through frame t alone, which alone is compared with labels; so the
+        other frames are read without.
+        """
+        F, batch = output.F, output.F.shape[0]
+        with torch.no_grad():
+            before, after = self.read(torch.cat([F[:, :t], F[:, t + 1 :]], dim=1)).split(
+                [t, F.shape[1] - t - 1], dim=1
+            )
         synthesized = self.synthesized(output.own.F_interim.flatten(0, 1))
         return Coordinates(
-            R=self.read(output.F),
+            R=torch.cat([before, self.read(F[:, t : t + 1]), after], dim=1),
             R_interim=integral(synthesized).unflatten(0, (batch, self.points, -1)),
         )
 
@@ -79,7 +87,7 @@ class NoCoordinates(nn.Module):
     def start_from(self, final_layer: nn.Conv2d) -> None:
         """Does nothing: there is no head."""
 
-    def forward(self, output: PoseOutput) -> Coordinates:
+    def forward(self, output: PoseOutput, t: int) -> Coordinates:
         """Returns zeros for the frames, and no synthesized pose."""
         F = output.F
         return Coordinates(

@@ -71,7 +71,7 @@ class Tips(SecondStage):
 
     def coordinates(self, output: PoseOutput) -> Coordinates:
         """Computes Eq. 2 in map px. It is never called at inference."""
-        coordinates: Coordinates = self.coordinate_heads(output)
+        coordinates: Coordinates = self.coordinate_heads(output, self.t)
         return coordinates
 
     def rough_coordinates(self, seen: Seen) -> Float[Tensor, "B _i J 2"]:
