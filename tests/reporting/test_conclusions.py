@@ -11,6 +11,7 @@ from tips.reporting.conclusions import answer, how_decided
 from tips.tables.ablations import COMPONENTS
 from tips.tables.claims import CLAIMS, ClaimRow
 from tips.tables.controls import CONTROLS, ControlLine
+from tips.tables.length import LENGTH, LengthLine
 from tips.tables.methods import METHODS, MethodLine
 from tips.tables.row import Row
 from tips.tables.same_variant import SAME_VARIANT, CheckRow
@@ -27,7 +28,7 @@ def rival(key: str, over: str, ours: str = "36.00", **cells: str) -> MethodLine:
 
 def controls(**changed: dict[str, str]) -> list[ControlLine]:
     missing = {"ours": "missing", "status": "missing"}
-    keys = ("mean-pose", "full", "single-frame", "single-frame-scratch")
+    keys = ("mean-pose", "full", "concat-wide", "single-frame", "single-frame-scratch")
     return [typed.row(ControlLine, **({"row": key} | changed.get(key, missing))) for key in keys]
 
 
@@ -208,3 +209,24 @@ def test_how_it_is_decided_counts_what_it_speaks_of() -> None:
     text = how_decided(rows)
     assert "for the 2 conclusions that can be checked" in text
     assert "(1 times)" in text
+
+
+def test_what_does_not_beat_copying_is_told_to_show_no_motion() -> None:
+    copy = {"over_copy": "+1.00", "low_copy": "+0.50", "high_copy": "+1.50", "label": "the model"}
+    full = FULL | copy | {"verdict_copy": "above", "status": "done"}
+    wide = FULL | copy | {"verdict_copy": "not separable", "status": "done", "label": "the rival"}
+    text = said({CONTROLS: controls(**{"full": full, "concat-wide": wide})})
+    (told,) = [one for one in text.splitlines() if one.startswith("- Over `copy-3`")]
+    assert "the model +1.00 [+0.50, +1.50] above; the rival" in told
+    assert "the rival +1.00 [+0.50, +1.50] not separable." in told
+    assert "Over `copy-3`" not in said()
+
+
+def test_controls_with_twice_the_steps_say_by_how_much_they_move() -> None:
+    rows = [
+        typed.row(LengthLine, label=label, baseline=base, **gain("above") | {"gain_ours": moved})
+        for label, base, moved in (("near", "a", "+0.30"), ("far", "b", "-0.70"))
+    ]
+    text = said({LENGTH: rows})
+    assert "- near: +0.30 [+0.50, +1.50] against half the steps, less than 0.5 points." in text
+    assert "- far: -0.70 [+0.50, +1.50] against half the steps, **not less** than 0.5" in text

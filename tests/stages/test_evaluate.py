@@ -4,6 +4,7 @@ import fake_study
 import pytest
 
 from tips import skeleton
+from tips.evaluation.synthesis import SOURCES
 from tips.paths import Paths
 from tips.records import RecordError, read_json
 from tips.stages import evaluate
@@ -35,7 +36,7 @@ def test_metrics_are_complete_and_consistent(paths: Paths) -> None:
     assert set(metrics["oks"]["parts"]) == set(skeleton.COLUMNS)
     assert metrics["oks"]["matching"] == "track"
     assert set(metrics["subsets"]) == {"clean", "degraded", "hidden"}
-    assert len(metrics["synthesis"]["0.5"]) == 15
+    assert len(metrics["synthesis"]["0.5"]) == 5 * len(SOURCES)  # all, and four quartiles
     counts = metrics["joints"]["nose"]
     assert counts["precision"] == pytest.approx(100 * counts["n_hit"] / counts["n_found"])
 

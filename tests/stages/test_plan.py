@@ -188,7 +188,7 @@ def test_windows_by_hand(tiny: Path) -> None:
     assert found["windows"] == {"number": 800, "source": "given"}
     tips = next(row for row in found["trainings"] if row["variant"] == "tips")
     assert (tips["steps"], tips["hours"]) == (2500, 2.5)
-    assert [row["table"] for row in found["tables"]][-6:] == [
-        *("X", "C", "M", "interim"),
+    assert [row["table"] for row in found["tables"]][-7:] == [
+        *("X", "C", "length", "M", "interim"),
         *("paper", "all"),
     ]

@@ -35,6 +35,7 @@ SECTIONS = (
     "Table M: methods under the same conditions",
     "Table S: the synthesized poses",
     "Clean, degraded, hidden",
+    "How far from the end",
     "Controls and your variants",
     "Peers from outside",
     "How far the intervals can be trusted",
@@ -219,7 +220,7 @@ def test_training_time_provenance_and_deviations_are_filled(paths: Paths) -> Non
         text, "Training"
     )
     assert "that this scale gives to heads (`single-frame`), it fell by" in text
-    assert "The same control with its head from scratch" in text
+    assert "from scratch as in every row" in text
     assert "| train | 1 | 1 min 16 s | 1 min 14 s |" in section(text, "Time")
     assert "a test, 2 cores" in section(text, "Provenance")
     assert "tips / 2" in section(text, "Provenance")

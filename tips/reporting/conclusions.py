@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from tips.config import BACKBONE, CAPACITY_CONTROL, FULL, MEAN_POSE, SCRATCH, SINGLE_FRAME
+from tips.config import BACKBONE, CAPACITY_CONTROL, COPY, FULL, MEAN_POSE, SCRATCH, SINGLE_FRAME
 from tips.evaluation.intervals import ENOUGH_SEQUENCES
-from tips.tables import markdown
+from tips.tables import length, markdown
 from tips.tables.ablations import COMPONENTS
 from tips.tables.cells import known, plain, signed
 from tips.tables.claims import (
@@ -135,9 +135,26 @@ def _checks(page: Page) -> list[str]:
             f"({plain(mean.ours)}): {signed(full.over_mean_pose)} points, without an "
             "interval."
         )
-    items += _control(single, "The single-frame control", SECOND_STAGE)
-    items += _control(scratch, "The same control with its head from scratch", FROM_SCRATCH)
-    return items
+    items += _control(
+        scratch, "One frame through the full final head, from scratch as in every row", FROM_SCRATCH
+    )
+    items += _control(single, "The same head on top of the backbone's maps", SECOND_STAGE)
+    items += [
+        f"Twice the steps: {said}" for said in length.verdicts(page) if "half the steps" in said
+    ]
+    return [*_over_copy(page), *items]
+
+
+def _over_copy(page: Page) -> list[str]:
+    """Says whether the rows that see several frames take more than copying does."""
+    rows = [page.row(CONTROLS, row=key) for key in ("full", CAPACITY_CONTROL)]
+    told = [f"{row.label} {row.copy.full}" for row in rows if known(row.over_copy)]
+    if not told:
+        return []
+    return [
+        f"Over `{COPY}`, which copies each joint's heat map from the surest of three frames and is "
+        f"not trained: {'; '.join(told)}. What is not above it shows nothing of motion."
+    ]
 
 
 def _control(row: Line, name: str, words: Mapping[str, str]) -> list[str]:

@@ -3,13 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tips.config import BACKBONE, MEAN_POSE, Study
+from tips.config import BACKBONE, COPY, MEAN_POSE, Study
 from tips.tables import markdown
 from tips.tables.cells import Absent, Difference, Value, known
 from tips.tables.collect import Collected
-from tips.tables.compared import Line, comparison, extended, group_of, lines, table_sheet
+from tips.tables.compared import (
+    Gain,
+    Line,
+    comparison,
+    extended,
+    gain_of,
+    group_of,
+    lines,
+    table_sheet,
+)
 from tips.tables.published import Row as Printed
 from tips.tables.published import Table, Tables
+from tips.tables.runs import Group
 from tips.tables.sheet import Page, Section, Sheet
 
 NAME = "C"
@@ -51,6 +61,15 @@ class ControlLine(Line):
     """A row of Table C."""
 
     over_mean_pose: Difference  # without an interval
+    over_copy: Difference  # over the untrained control that copies heat maps
+    low_copy: Difference
+    high_copy: Difference
+    verdict_copy: str
+
+    @property
+    def copy(self) -> Gain:
+        """The gain over the untrained control that copies heat maps, on the same boxes."""
+        return Gain(self.over_copy, self.low_copy, self.high_copy, self.verdict_copy)
 
 
 def _fill(table: Table, found: Collected) -> list[ControlLine]:
@@ -58,7 +77,28 @@ def _fill(table: Table, found: Collected) -> list[ControlLine]:
     boxes = [getattr(group_of(row, found.study), "boxes", "") for row in table.rows]
     pairs = list(zip(rows, boxes, strict=True))
     mean = next((pair for pair in pairs if pair[0].variant == MEAN_POSE), None)
-    return [extended(ControlLine, pair[0], over_mean_pose=_over(pair, mean)) for pair in pairs]
+    made = []
+    for pair in pairs:
+        copy = _over_copy(pair[0].variant, pair[1], found)
+        made.append(
+            extended(
+                ControlLine,
+                pair[0],
+                over_mean_pose=_over(pair, mean),
+                over_copy=copy.value,
+                low_copy=copy.low,
+                high_copy=copy.high,
+                verdict_copy=copy.verdict,
+            )
+        )
+    return made
+
+
+def _over_copy(variant: str, boxes: str, found: Collected) -> Gain:
+    """Computes a row's gain over the control that copies; there is none over itself."""
+    own = variant and variant not in (COPY, MEAN_POSE) and COPY in found.study.variants
+    group = Group(variant, boxes) if own else None
+    return gain_of(found.results, group, Group(COPY, boxes) if own else None)
 
 
 def _over(own: tuple[Line, str], mean: tuple[Line, str] | None) -> Value:

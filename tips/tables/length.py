@@ -56,9 +56,9 @@ def _section(page: Page) -> Section:
         "alone.\n\n"
         + markdown.table(header, cells, "lrlrrll")
         + "\n"
-        + markdown.bullets(verdicts(page))
+        + markdown.bullets([*reached(page), *moved(page)])
     )
-    return Section("How far from the end", body + markdown.bullets(verdicts(page)))
+    return Section("How far from the end", body + markdown.bullets([*reached(page), *moved(page)]))
 
 
 def _steps(page: Page, row: Line) -> str:
@@ -72,18 +72,23 @@ def _steps(page: Page, row: Line) -> str:
     return f"{own / usual.experiment.training.epochs:g}x"
 
 
-def verdicts(page: Page) -> list[str]:
-    """Says whether the controls hold, one sentence each; empty if none was measured."""
+def reached(page: Page) -> list[str]:
+    """Says whether each control at the usual length reaches the backbone."""
+    return [
+        f"{row.label}: {row.gain.text} against the backbone: {_reaches(row.gain)}."
+        for row in page.of(LENGTH)
+        if row.baseline == BACKBONE and known(row.gain_ours)
+    ]
+
+
+def moved(page: Page) -> list[str]:
+    """Says by how much each control moves if its steps are doubled."""
     said = []
     for row in page.of(LENGTH):
-        if not known(row.gain_ours):
-            continue
-        if row.baseline == BACKBONE:
-            said.append(f"{row.label}: {row.gain.text} against the backbone: {_reaches(row.gain)}.")
-        else:
-            moved = "less" if abs(row.gain_ours) < STILL else "**not less**"
+        if row.baseline not in ("", BACKBONE) and known(row.gain_ours):
+            less = "less" if abs(row.gain_ours) < STILL else "**not less**"
             said.append(
-                f"{row.label}: {row.gain.text} against half the steps, {moved} than {STILL} points."
+                f"{row.label}: {row.gain.text} against half the steps, {less} than {STILL} points."
             )
     return said
 
