@@ -139,10 +139,7 @@ def _checks(page: Page) -> list[str]:
         scratch, "One frame through the full final head, from scratch as in every row", FROM_SCRATCH
     )
     items += _control(single, "The same head on top of the backbone's maps", SECOND_STAGE)
-    items += [
-        f"Twice the steps: {said}" for said in length.verdicts(page) if "half the steps" in said
-    ]
-    return [*_over_copy(page), *items]
+    return [*_over_copy(page), *items, *length.moved(page)]
 
 
 def _over_copy(page: Page) -> list[str]:
