@@ -121,7 +121,7 @@ def test_controls_claim_nothing_of_other_rows() -> None:
     changed = {"single-frame": gain("not separable"), "single-frame-scratch": gain("below")}
     changed = {key: cells | {"ours": "36.00"} for key, cells in changed.items()}
     text = said({CONTROLS: controls(**changed)})
-    assert "control, +1.00 [+0.50, +1.50], is not separable from the backbone.\n" in text
+    assert "maps, +1.00 [+0.50, +1.50], is not separable from the backbone.\n" in text
     assert "in this schedule that head, from nothing, does not reach it.\n" in text
 
 
