@@ -8,7 +8,7 @@ top-left pixel.
 from typing import Final, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from tips import skeleton
 from tips.config.embedded import Embedded, Split
@@ -47,6 +47,11 @@ class Occluder(NamedTuple):
     shape: Float[Array, "k 3"]  # m, camera axes, about its centre
     path: Float[Array, "t 3"]  # its centre at the scene's times, m
     colours: Float[Array, "k 3"]  # RGB 0..255
+    covers: int | None = None  # the person one of whose limbs it stays in front of
+
+    def there(self) -> Bool[Array, "t"]:
+        """Tells at which of the scene's times it is in the scene."""
+        return self.path[:, 2] < _AWAY[2]
 
 
 class Camera(NamedTuple):
@@ -336,8 +341,8 @@ def _covers(
     length = float(np.mean(settings.cover_frames))
     seen = length / (settings.frames + length) if frames == 1 else 1.0
     return tuple(
-        _cover(settings, person, times, rng)
-        for person in people
+        _cover(settings, person, times, rng)._replace(covers=number)
+        for number, person in enumerate(people)
         for _ in range(int(rng.poisson(settings.covers * seen)))
     )
 

@@ -355,6 +355,7 @@ def _truth(
         "motion": person.clip,
         "joints": [_rounded(where[scene.at(frame)]) for frame in range(frames)],
         "visible": [row.tolist() for row in visible],
+        "covered": [_covered(scene, number, frame) for frame in range(frames)],
         "between": {
             str(quarter): [
                 _rounded(where[scene.at(frame + quarter)]) for frame in range(frames - 1)
@@ -362,6 +363,12 @@ def _truth(
             for quarter in QUARTERS
         },
     }
+
+
+def _covered(scene: Scene, number: int, frame: int) -> bool:
+    """Tells whether a cover stays in front of one of a person's limbs at a frame."""
+    index = scene.at(frame)
+    return any(bool(one.there()[index]) for one in scene.occluders if one.covers == number)
 
 
 def _rounded(values: Array) -> list[Any]:

@@ -8,9 +8,11 @@ from matplotlib import pyplot as plt
 
 from tips.config import FULL, ConfigError
 from tips.data.study_windows import open_windows
-from tips.instances import labelled_keys
+from tips.data.windows import positions
+from tips.instances import Key, labelled_keys
 from tips.opened import Opened, read_annotations
 from tips.pictures.canvas import bones, save, show
+from tips.pictures.faults import Damaged, varied
 
 
 def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int) -> dict[str, str]:
@@ -33,14 +35,19 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
     windows = open_windows(opened, variant, [annotations])
     experiment, body = variant.experiment, opened.study.scale.dataset.body
     stride = experiment.backbone.stride
-    chosen = spread(labelled_keys(annotations), count, seed)
+    damaged = Damaged(opened.paths.root / "truth" / split)
+    keys = labelled_keys(annotations)
+    kinds = [_kinds(damaged, key, experiment.window) for key in keys]
+    chosen = varied(keys, kinds, count, seed)
     captions = {}
     for number, key in enumerate(chosen):
         sample = windows(key)
         frames = len(sample.images)
         figure, axes = plt.subplots(2, frames, figsize=(1.8 * frames, 3.9), layout="constrained")
+        at = positions(key.frame, key.length, experiment.window)
         for w, image in enumerate(sample.images):
-            show(axes[0, w], image, f"t{experiment.window[w]:+d}")
+            wrong = ", ".join(damaged.of(key, at[w]))
+            show(axes[0, w], image, f"t{experiment.window[w]:+d} {wrong}".strip())
             axes[1, w].axis("off")
         bones(axes[0, experiment.t], sample.labels.joints * stride, sample.labels.weights, body)
         for w, image in enumerate(sample.rough):
@@ -53,6 +60,12 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
             f"({experiment.interim_frames})."
         )
     return captions
+
+
+def _kinds(damaged: Damaged, key: Key, window: Sequence[int]) -> frozenset[str]:
+    """Gathers the kinds of damage in one window."""
+    frames = positions(key.frame, key.length, window)
+    return frozenset(word for frame in frames for word in damaged.of(key, frame))
 
 
 def spread(items: Sequence, count: int, seed: int) -> list:  # type: ignore[type-arg]
