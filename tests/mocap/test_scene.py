@@ -79,7 +79,7 @@ def test_damage_is_graded_between_clean_and_severe(small):
     """A graded fault is never worse than the severe one of the same kind."""
     rng = np.random.default_rng(0)
     settings = small.model_copy(update={"degraded": 1.0, "severity": (0.25, 0.5)})
-    drawn = damage.draw_damage(settings, 300, rng)
+    drawn = [damage.draw_damage(settings, 1, rng)[0] for _ in range(300)]  # a run has one fault
     amounts = {
         fault: np.array([one.amount for one in drawn if one.fault == fault])
         for fault in ("defocus", "shake", "exposure")

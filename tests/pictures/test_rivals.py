@@ -28,7 +28,8 @@ def test_wins_and_losses_are_drawn_and_absent_rivals_named(opened: Opened, tmp_p
     captions = draw_contrast(opened, tmp_path)
     assert list(captions) == [FILE]
     words = captions[FILE]
-    assert "of the 40 validation people" in words  # ten sequences, two frames, two people
+    people = fake_study.SEQUENCES * 2 * 2  # two frames, two people
+    assert f"of the {people} validation people" in words
     assert "tips and its best rival (dcpose, re-implemented; most right" in words
     assert "the 2 largest wins of tips, then its 2 largest losses" in words
     absent = ", ".join(name for name in rivals() if name != "dcpose")
