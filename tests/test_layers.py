@@ -73,7 +73,7 @@ STAGES = [
 # Stages that compute with torch. Every other one is light, a new one too.
 WITH_TORCH = {
     *("bench", "bench_inference", "bench_training", "cost", "detect", "doctor", "features"),
-    *("gradients", "interpolate"),
+    *("bench_features", "gradients", "interpolate"),
     *("kernels", "peer", "pictures", "predict", "predict_video", "recheck", "show", "speed"),
     *("train", "vfit"),
 }
