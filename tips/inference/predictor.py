@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,8 +20,6 @@ from tips.ops import crop as crops
 from tips.ops.integral import interval_points
 from tips.records import Between, Pose
 from tips.tensors import PoseOutput, Regressed, Seen
-
-Points = tuple[tuple[float, float], ...]
 
 
 class _Estimate(NamedTuple):
@@ -133,16 +131,16 @@ class Predictor:
                 rows.append(())
                 continue
             frames = positions(key.frame, key.length, self.windows.window)
-            ends = [_image_px(R[i, w], affines[i]) for w in range(len(frames))]
+            ends, made, read = (_image_px(part[i], affines[i]) for part in (R, R_interim, rough))
             rows.append(
                 tuple(
                     Between(
                         track=key.track,
                         left=left,
                         time=time,
-                        joints=_image_px(R_interim[i, k, w], affines[i]),
+                        joints=made[k][w],
                         ends=(ends[w], ends[w + 1]),
-                        rough=rough[i][w] if rough[i] else (),
+                        rough=read[w] if read else (),
                         padded=left == right,
                     )
                     for k, time in enumerate(times)
@@ -151,13 +149,11 @@ class Predictor:
             )
         return rows
 
-    def _rough(self, one: _Estimate) -> list[list[Points]]:
-        """Reads a pose from each interim frame of each box, image px; empty lists without them."""
+    def _rough(self, one: _Estimate) -> NDArray[np.floating]:
+        """Reads a pose from each interim frame of each box (B, I, J, 2), map px; none without."""
         assert one.seen is not None
         assert isinstance(self.model, SecondStage)
-        found = self.model.rough_coordinates(one.seen).cpu().numpy()
-        pairs = zip(found, one.affines, strict=True)
-        return [[_image_px(pose, affine) for pose in poses] for poses, affine in pairs]
+        return self.model.rough_coordinates(one.seen).cpu().numpy()
 
 
 def mirrored_crops(images: Tensor, stride: int) -> Tensor:
@@ -187,6 +183,7 @@ def mirrored_back(output: PoseOutput, mirror: Sequence[int]) -> PoseOutput:
     return found._replace(regressed=Regressed(joints, output.regressed.spread[:, partner]))
 
 
-def _image_px(points: NDArray[np.floating], affine: NDArray[np.float64]) -> Points:
+def _image_px(points: NDArray[np.floating], affine: NDArray[np.float64]) -> Any:
+    """Moves points (..., 2) from map px to image px; gives nested lists, rounded to 0.001 px."""
     moved = crops.transform(points.astype(np.float64), crops.invert(affine))
-    return tuple((round(float(x), 3), round(float(y), 3)) for x, y in moved)
+    return np.round(moved, 3).tolist()
