@@ -181,3 +181,14 @@ def test_a_study_s_code_changes_with_its_trainings_alone(desk: Study) -> None:
     assert freshness.trainings_code(desk._replace(variants={"hrnet": some["hrnet"]})) != (
         freshness.trainings_code(two)
     )
+
+
+def test_other_seeds_are_another_training_of_second_stages_alone() -> None:
+    desk, again = (load_study(name, EXPERIMENTS) for name in ("desk", "desk-again"))
+    for name in ("hrnet", "tips"):
+        experiment = desk.variant(name).experiment
+        told = [freshness.training_digest(experiment, one.scale) for one in (desk, again)]
+        assert (told[0] == told[1]) == (name == "hrnet")  # the backbone is shared
+        drawn = [{one.drawn_seed(name, n) for n in range(3)} for one in (desk, again)]
+        assert drawn[0] == {0, 1, 2}
+        assert drawn[1] == ({0, 1, 2} if name == "hrnet" else {3, 4, 5})

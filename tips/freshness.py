@@ -107,7 +107,9 @@ def settings_of(evaluation: Evaluation, stage: str, *modules: str) -> dict[str, 
 
 def training_meaning(experiment: Experiment, scale: Scale) -> dict[str, Any]:
     """Gives the settings of a training: those of its experiment, and the scale's box factor."""
-    return experiment.meaning() | {"enlarge": scale.evaluation.enlarge}
+    told = experiment.meaning() | {"enlarge": scale.evaluation.enlarge}
+    shared = experiment.first_stage and scale.seeds.shared_backbone
+    return told if shared or not scale.seeds.first else told | {"first_seed": scale.seeds.first}
 
 
 def training_digest(experiment: Experiment, scale: Scale) -> str:

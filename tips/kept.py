@@ -103,6 +103,7 @@ def _of_training(study: Study, variant: str, seed: int) -> Iterator[Cache]:
         "epochs": training.epochs,
         "batch": training.batch,
         "windows_per_epoch": training.windows_per_epoch,
+        "first_seed": study.scale.seeds.first,
     }
     key = _key(study, variant, drawn)
     for source, offsets in _sources(experiment):

@@ -125,6 +125,9 @@ class Seeds(Part):
     default: Positive
     more: dict[str, Positive]  # variants with another number
     shared_backbone: bool  # whether all seeds build on one backbone of stage one
+    # What run number 0 draws with; number n draws with first + n. So a second study with other
+    # seeds is a scale with another `first`. A shared backbone is the same in both.
+    first: Annotated[int, Field(ge=0)] = 0
 
 
 class Scale(Part):

@@ -47,6 +47,17 @@ class Study(NamedTuple):
             "give one the same `backbone`"
         )
 
+    def drawn_seed(self, name: str, seed: int) -> int:
+        """Gives the number that seeds a run's weights, its samples' order and its augmentation.
+
+        Args:
+            name: the variant.
+            seed: the number of the run.
+        """
+        seeds = self.scale.seeds
+        shared = self.variant(name).experiment.first_stage and seeds.shared_backbone
+        return seed if shared else seeds.first + seed
+
     def backbone_seed(self, seed: int) -> int:
         """Gives the seed of stage one on whose backbone a second stage of `seed` builds."""
         return 0 if self.scale.seeds.shared_backbone else seed

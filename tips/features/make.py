@@ -122,16 +122,17 @@ def _places(opened: Opened, variant: Variant, cache: Cache) -> tuple[Places, lis
         found = records.read(Detections, opened.paths.boxes(cache.boxes))
         return [(key, NONE) for key in box_keys(annotations, found)], [annotations]
     settings = variant.experiment
+    seed = opened.study.drawn_seed(variant.name, cache.seed)
     keys, pools, splits = training_keys(opened, variant)
     order = batches(
         pools,
-        seed=cache.seed,
+        seed=seed,
         epochs=settings.training.epochs,
         batch=settings.training.batch,
         start=0,
     )
     places = [
-        (keys[sample], draw_sample(settings.augmentation, cache.seed, epoch, sample))
+        (keys[sample], draw_sample(settings.augmentation, seed, epoch, sample))
         for epoch, sample in sample_rows(order)
     ]
     return places, splits

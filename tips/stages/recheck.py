@@ -170,7 +170,7 @@ def _first_step(opened: Opened, row: Row) -> None:
     job = build_job(opened, variant, seed, device, live=True)
     job.model.train()
     if variant.experiment.learns:
-        order = batches(job.pools, seed=seed, epochs=1, batch=job.settings.batch, start=0)
+        order = batches(job.pools, seed=job.seed, epochs=1, batch=job.settings.batch, start=0)
         optimizer = build_optimizer(job.model, job.criterion, job.settings)
         pose_terms(job, next(iter(job.load(islice(order, 1)))))["total"].backward()
         optimizer.step()

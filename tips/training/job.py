@@ -28,13 +28,15 @@ def build_job(
     Args:
         opened: the study.
         variant: the variant to train.
-        seed: seeds the weights, the order of the samples and the augmentation.
+        seed: number of the run, which decides what seeds the weights, the order of the samples and
+            the augmentation.
         device: the device to train on.
         live: whether the backbone runs in this training although its features are kept.
     """
     experiment = variant.experiment
     autocast = use_bfloat16(experiment.training.precision, device)
-    torch.manual_seed(seed)
+    drawn = opened.study.drawn_seed(variant.name, seed)
+    torch.manual_seed(drawn)
     model = build_model(experiment, part_groups(opened, variant), autocast)
     if not experiment.first_stage:
         load_backbone(model, backbone_file(*opened, variant.name, seed))
@@ -47,7 +49,7 @@ def build_job(
     criterion = build_criterion(experiment, model)
     samples, pools, splits = training_keys(opened, variant)
     windows = open_windows(opened, variant, splits)
-    dataset = AugmentedWindows(windows, samples, experiment.augmentation, seed)
+    dataset = AugmentedWindows(windows, samples, experiment.augmentation, drawn)
     caches = [] if live else of_training(opened.study, variant.name, seed)
     job = Job(
         model=model.to(device),
@@ -55,7 +57,7 @@ def build_job(
         settings=experiment.training,
         pools=pools,
         load=lambda order: load_batches(dataset, order, experiment.training.workers),
-        seed=seed,
+        seed=drawn,
         device=device,
     )
     if not caches:
