@@ -98,15 +98,22 @@ def experiment(folder: Path, name: str, content: dict[str, Any]) -> None:
     shutil.copy(ROOT / "experiments/tips.yaml", folder / "made-up")
 
 
+def learning_kinds() -> set[str]:
+    homes = kinds.homes(kinds.MODEL)
+    return {kind for kind in homes if kinds.settings(kinds.MODEL, kind).learns}
+
+
 def bases() -> list[str]:
-    """One committed experiment of each kind of model."""
+    """One committed experiment of each kind of model that learns."""
     found: dict[str, str] = {}
     for file in sorted((ROOT / "experiments").glob("*/*.yaml")):
         given = yaml.safe_load(file.read_text())
         if given.get("extends") == "../tips.yaml":
             name = f"{file.parent.name}/{file.stem}"
-            found.setdefault(given.get("model", "tips"), name)
-    assert found.keys() == kinds.homes(kinds.MODEL).keys()
+            kind = given.get("model", "tips")
+            if kinds.settings(kinds.MODEL, kind).learns:
+                found.setdefault(kind, name)
+    assert found.keys() == learning_kinds()
     return list(found.values())
 
 
@@ -140,7 +147,7 @@ def test_one_file_is_a_loss_that_every_model_may_weigh(tmp_path: Path, usual: An
         losses = given.get("losses", {}) | example("ablation/bones")["losses"]
         experiment(copy, base, given | {"losses": losses})
     found = run(copy, STEP, "made-up")
-    assert {one["model"] for one in found} == set(kinds.homes(kinds.MODEL))
+    assert {one["model"] for one in found} == learning_kinds()
     for one in found:
         assert one["weights"] == one["said"]
         assert one["weights"]["bones"] == 0.1

@@ -88,7 +88,8 @@ def _fastest(model: PoseModel, windows: WindowSet, key: Key) -> Interval:
     output = model(*batch.window)
     heads = model.get_submodule("coordinate_heads")
     assert isinstance(heads, CoordinateHeads)
-    coordinates = heads(output)
+    coordinates = model.coordinates(output)
+    assert coordinates is not None
     R, R_interim = coordinates.R[0].numpy(), coordinates.R_interim[0, 0].numpy()
     moved = np.linalg.norm(np.diff(R, axis=0), axis=-1) * (sample.labels.weights > 0)
     moved[sample.labels.padded] = 0

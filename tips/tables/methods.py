@@ -171,7 +171,7 @@ def conditions(table: Table, study: Study) -> list[str]:
         f"`{BACKBONE}`, {backbones}; crops of {crop.height}x{crop.width} with the same "
         f"augmentation; {training.epochs} epochs of {windows} windows, batch "
         f"{training.batch * training.accumulation}, learning rate "
-        f"{training.learning_rate:g} with the same milestones; one decoding, one metric."
+        f"{training.learning_rate:g} with the same schedule; one decoding, one metric."
     ]
     for name, parts in departures(table, study).items():
         found.append(f"`{name}` departs from them in its {' and '.join(parts)}.")

@@ -212,8 +212,7 @@ def prediction_features(boxes):
     def wanted(wildcards):
         run = wildcards.variant, int(wildcards.seed)
         return [
-            PATHS.features(*one.name)
-            for one in kept.of_validation(STUDY, *run, boxes)
+            PATHS.features(*one.name) for one in kept.of_validation(STUDY, *run, boxes)
         ]
 
     return wanted
