@@ -39,6 +39,8 @@ def test_an_unknown_time_is_named_and_no_minutes_are_told() -> None:
     assert found == (None, "no times of tips")
 
 
-def test_features_count_where_the_workflow_makes_them() -> None:
-    with_features = cost([TIPS], Plan(4, 100), 100, lambda rule, _: 6.0)
-    assert with_features.minutes == pytest.approx(0.4)
+def test_features_are_made_once_for_both_rows() -> None:
+    one = cost([TIPS], Plan(4, 100), 100, lambda rule, _: 6.0)
+    assert one.minutes == pytest.approx(0.4)
+    both = cost([TIPS, TIPS], Plan(4, 100), 100, lambda rule, _: 6.0)
+    assert both.minutes == pytest.approx(2 * 0.3 + 0.1)

@@ -13,7 +13,7 @@ from tips.tables.published import Tables
 Seconds = Callable[[str, str], float | None]  # rule and variant -> mean time of a job, s
 TRAINING = ("features", "train")  # rules that run once per seed, whatever the validation split is
 SCORING = ("predict", "evaluate")  # rules whose time grows with the validation split
-OPTIONAL = ("features",)  # not every workflow has them
+SHARED = ("features",)  # rules that run once for both rows; not every workflow has them
 
 
 class Side(NamedTuple):
@@ -95,17 +95,19 @@ def cost(sides: Sequence[Side], plan: Plan, sequences: int, seconds: Seconds) ->
         sequences: the present number of validation sequences.
         seconds: tells how long a rule takes for a variant.
     """
-    total, lacking = 0.0, dict[str, None]()
+    total, shared, lacking = 0.0, 0.0, dict[str, None]()
     for side in sides:
         for rule, number in jobs(side, plan, sequences).items():
             time = seconds(rule, side.variant)
-            if time is not None:
+            if rule in SHARED:
+                shared = max(shared, number * (time or 0.0))
+            elif time is not None:
                 total += number * time
-            elif rule not in OPTIONAL:
+            else:
                 lacking[side.variant] = None
     if lacking:
         return Cost(None, f"no times of {', '.join(lacking)}")
-    return Cost(total / 60, "")
+    return Cost((total + shared) / 60, "")
 
 
 def jobs(side: Side, plan: Plan, sequences: int) -> Mapping[str, float]:

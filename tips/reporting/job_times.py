@@ -65,6 +65,21 @@ def of_variant(benchmarks: Path, rule: str, variant: str) -> list[float]:
     return [wall for file in own for wall, _ in _rows(file)]
 
 
+def of_job(benchmarks: Path, rule: str, job: str) -> float | None:
+    """Gives the wall time of one job, s, from {rule}/{job}.tsv; None if there is no such file.
+
+    Args:
+        benchmarks: the folder.
+        rule: the name of the rule.
+        job: the values of the job's wildcards, joined by hyphens.
+
+    Raises:
+        RecordError: the file lacks the columns `s` and `cpu_time`.
+    """
+    file = benchmarks / rule / f"{job}.tsv"
+    return sum(wall for wall, _ in _rows(file)) if file.is_file() else None
+
+
 def _rows(path: Path) -> list[tuple[float, float]]:
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tips import records
 from tips.config import ConfigError, Study, load_study
+from tips.kept import of_training
 from tips.paths import Paths, study_paths
 from tips.planning import deciding
 from tips.planning.deciding import SCORING, Cost, Power, Seconds, sides_of
@@ -90,14 +91,25 @@ def select(what: str, rows: Sequence[ClaimRow]) -> Sequence[ClaimRow]:
 
 def _seconds(study: Study, paths: Paths) -> Seconds:
     """Gives a function that tells the mean time of a rule for a variant, s; None if unknown."""
-    boxes = study.scale.evaluation.boxes
+    boxes, benchmarks = study.scale.evaluation.boxes, paths.results / "benchmarks"
 
     def seconds(rule: str, variant: str) -> float | None:
         own = f"{rule}_{boxes}" if rule in SCORING and boxes != "gt" else rule
-        times = job_times.of_variant(paths.results / "benchmarks", own, variant)
+        times = job_times.of_variant(benchmarks, own, variant)
         return fmean(times) if times else None
 
-    return seconds
+    def asked(rule: str, variant: str) -> float | None:
+        return features(variant) if rule == "features" else seconds(rule, variant)
+
+    def features(variant: str) -> float | None:
+        """Sums what one seed's features take; other rows read them, too."""
+        if variant not in study.variants:
+            return None
+        jobs = ["-".join(one.name) for one in of_training(study, variant, 0)]
+        times = [job_times.of_job(benchmarks, "features", job) for job in jobs]
+        return None if None in times or not times else sum(time for time in times if time)
+
+    return asked
 
 
 def _show(answers: Sequence[tuple[ClaimRow, Power | None]], number: int) -> None:
