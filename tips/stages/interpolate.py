@@ -20,6 +20,7 @@ from tips.freshness import interim_code
 from tips.interim.configured import generator_settings, interpolator
 from tips.interim.generator import interpolate_clip
 from tips.interim.true.generator import has_true_frames, true_frames
+from tips.interim.vfit.generator import halves
 from tips.opened import Opened, open_study
 from tips.ops.compile import prepare_kernels
 from tips.ops.image import NumberedImages, psnr, write_jpeg
@@ -66,7 +67,7 @@ def run(
     target = choose_device(device)
     if generator == "vfit":
         prepare_kernels(target)
-    _continue(generator, opened)
+    _continue(generator, opened, target)
     report: dict[str, Any] = {"generator": generator}
     for split in ("train", "val"):
         annotations = records.read(records.Annotations, paths.annotations(split))
@@ -82,14 +83,15 @@ def run(
     records.write_json(report, paths.interim(generator) / "psnr.json")
 
 
-def _continue(generator: str, opened: Opened) -> None:
-    """Keeps a stopped run's frames if code, data and weights are the same; else removes them."""
+def _continue(generator: str, opened: Opened, device: torch.device) -> None:
+    """Keeps a stopped run's frames if code, data, weights and precision are the same."""
     folder = opened.paths.interim(generator)
     made_by = code.summary(interim_code(generator))
     key = {"code": made_by, "data": _file_digest(opened.paths.manifest)}
     network = interpolator(opened) if generator == "vfit" else None
     if network is not None and network.weights is not None:
         key["network"] = _file_digest(Path(network.weights))
+        key["bfloat16"] = str(halves(device))
     noted = folder / "key.json"
     if not noted.is_file() or records.read_json(noted) != key:
         shutil.rmtree(folder, ignore_errors=True)

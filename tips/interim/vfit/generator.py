@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tips.checkpoints import load_published, own_names
 from tips.config import ConfigError
+from tips.device import cpu_has_bfloat16
 from tips.interim.vfit.network import VFIT
 from tips.interim.vfit.settings import Settings
 from tips.interim.vfit.sizes import SIZES
@@ -22,11 +23,17 @@ class VfitGenerator:
     Args:
         network: frames (1, 4, 3, H, W) in [0, 1] -> a record whose `full` is (1, 3, H, W).
         device: where the network runs.
+        half: whether its layers run in bfloat16.
     """
 
-    def __init__(self, network: Callable[[Tensor], Any], device: torch.device) -> None:
+    # On 147 validation windows of desk, bfloat16 takes three quarters of the CPU time, at 30.66
+    # instead of 30.67 dB on the crops. Made crop by crop instead, they have 29.73 dB.
+    def __init__(
+        self, network: Callable[[Tensor], Any], device: torch.device, *, half: bool = False
+    ) -> None:
         self._network = network
         self._device = device
+        self._half = half
 
     def __call__(
         self,
@@ -44,7 +51,8 @@ class VfitGenerator:
             after: I_{w+2}.
         """
         stacked = torch.from_numpy(np.stack([before, left, right, after])).to(self._device)
-        with torch.inference_mode():
+        autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=self._half)
+        with torch.inference_mode(), autocast:
             made = self._network(stacked.permute(0, 3, 1, 2).float().div(255)[None]).full
         pixels = made[0].clamp(0, 1).mul(255).round().byte()
         return np.asarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
@@ -59,4 +67,9 @@ def build(settings: Settings | None, device: torch.device) -> VfitGenerator:
         )
     network = VFIT(SIZES[settings.size])
     load_published(network, own_names(network), (), Path(settings.weights))
-    return VfitGenerator(network.to(device).eval(), device)
+    return VfitGenerator(network.to(device).eval(), device, half=halves(device))
+
+
+def halves(device: torch.device) -> bool:
+    """Tells whether VFIT's layers run in bfloat16: on CPUs that are faster in it, for the time."""
+    return device.type == "cpu" and cpu_has_bfloat16()

@@ -81,8 +81,10 @@ class SynBlock(nn.Module):
         moves = [net(each, size) for net in (self.ModuleWeight, self.ModuleAlpha, self.ModuleBeta)]
         images = resized(frames.flatten(0, 1), size)
         padded = nnf.pad(images, [self.margin] * 4, mode="replicate")
-        warped = adacof(padded, *moves).unflatten(0, frames.shape[:2])
-        return (shares[:, :, None] * warped).sum(1)
+        # The sampling positions are too fine for bfloat16, in which the layers above may run.
+        weights, alphas, betas = (one.float() for one in moves)
+        warped = adacof(padded, weights, alphas, betas).unflatten(0, frames.shape[:2])
+        return (shares.float()[:, :, None] * warped).sum(1)
 
 
 def resized(images: Float[Tensor, "B C h w"], size: Sequence[int]) -> Float[Tensor, "B C H W"]:
