@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,25 @@ class Links:
 Target = Definition | str  # a definition; or the dotted name of a module, or of anything outside
 
 
+class Modules:
+    """The modules of a package by name; each is read when it is first asked for.
+
+    Args:
+        files: path, time and size of each module's file, and the package that its names start from.
+    """
+
+    def __init__(self, files: Mapping[str, tuple[Stamp, str]]) -> None:
+        self._files = files
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
+
+    def __getitem__(self, name: str) -> Module:
+        """Gives a module. Raises KeyError if the package has none of this name."""
+        stamp, above = self._files[name]
+        return _module(stamp, name, above)
+
+
 class Package:
     """All modules of a package, and the references between their definitions.
 
@@ -45,7 +64,7 @@ class Package:
         self.folder = folder
         self.name = folder.name
         self.files: dict[str, str] = {}
-        self.modules: dict[str, Module] = {}
+        modules: dict[str, tuple[Stamp, str]] = {}
         for stamp in stamps:
             inner = Path(stamp[0]).relative_to(folder)
             parts = (self.name, *inner.with_suffix("").parts)
@@ -53,7 +72,8 @@ class Package:
             name = ".".join(parts[:-1] if is_package else parts)
             above = name if is_package else name.rpartition(".")[0]
             self.files[name] = inner.as_posix()
-            self.modules[name] = _module(stamp, name, above)
+            modules[name] = stamp, above
+        self.modules = Modules(modules)
         self._found: dict[tuple[str, str], frozenset[Target]] = {}
         self._links: dict[Piece, Links] = {}
         self._digests: dict[Piece, str] = {}

@@ -72,7 +72,7 @@ def test_the_metric_is_of_the_evaluation_and_the_seed_of_the_training(edit: Call
     sigma = ("skeleton.py", '"hip": 0.107', '"hip": 0.108')
     assert edit(*sigma, EVALUATE) == ["skeleton.py"]
     assert edit(*sigma, TRAIN) == []
-    seed = ("training/job.py", "torch.manual_seed(seed)", "torch.manual_seed(seed + 1)")
+    seed = ("training/job.py", "torch.manual_seed(drawn)", "torch.manual_seed(drawn + 1)")
     assert edit(*seed, TRAIN) == ["training/job.py"]
     assert edit(*seed, EVALUATE) == []
 

@@ -92,7 +92,7 @@ def test_edited_evaluation_code_trains_nothing(copy: Path) -> None:
 
 
 def test_edited_training_code_marks_and_retrains_only_if_asked(copy: Path) -> None:
-    edit(copy / "tips/training/schedule.py", "rng.shuffle(chosen)", "rng.shuffle(chosen[:])")
+    edit(copy / "tips/data/order.py", "rng.shuffle(chosen)", "rng.shuffle(chosen[:])")
     assert rules(jobs(copy)) == {"tabulate", "report", "track", "all"}
     found = jobs(copy, "stale=retrain")
     assert sum(n for (rule, _), n in found.items() if rule == "train") > 30

@@ -107,7 +107,7 @@ def test_a_kind_s_own_file_reaches_its_users_alone(copy: Path, name: str, users:
 @pytest.mark.parametrize(
     ("name", "old", "new", "users"),
     [
-        ("training/job.py", "manual_seed(seed)", "manual_seed(seed + 1)", ALL),
+        ("training/job.py", "manual_seed(drawn)", "manual_seed(drawn + 1)", ALL),
         ("config/experiment.py", "self.window.index(0)", "len(self.window) - 1", ALL),
         ("data/study_windows.py", "study.scale.evaluation.enlarge", "1.0", ALL),
         ("data/windows.py", "min(max(frame + offset, 0), length - 1)", "abs(frame + offset)", ALL),

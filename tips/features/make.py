@@ -1,7 +1,7 @@
 """Computes features, unless those of the same code, settings and files are kept already."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -33,15 +33,19 @@ from tips.records import Annotations, Detections
 CHUNK: Final = 16  # windows that the backbone sees at once
 
 Places = list[tuple[Key, Draw]]
+Lister = Callable[[Opened, Variant, Cache], tuple[Places, list[Annotations]]]
 
 
-def kept_features(opened: Opened, cache: Cache, device: torch.device) -> Path:
+def kept_features(opened: Opened, cache: Cache, device: torch.device, places: Lister) -> Path:
     """Makes sure that features are there and current.
 
     Args:
         opened: the study.
         cache: which features.
         device: where the backbone runs if they must be computed.
+        places: lists the windows in the order in which they are kept: `training_places` or
+            `validation_places`. A caller names its own, so that no prediction depends on the code
+            of the other.
 
     Returns:
         The folder of the arrays, for `Features`.
@@ -55,7 +59,7 @@ def kept_features(opened: Opened, cache: Cache, device: torch.device) -> Path:
     with _alone(folder):
         if not _current(record, folder, told, cache):
             record.unlink(missing_ok=True)
-            windows = _compute(opened, cache, folder, device)
+            windows = _compute(opened, cache, folder, device, places)
             records.write_json(told | {"windows": windows}, record)
     return folder
 
@@ -91,10 +95,12 @@ def _current(record: Path, folder: Path, told: dict[str, Any], cache: Cache) -> 
     return isinstance(noted, dict) and noted == told | {"windows": count}
 
 
-def _compute(opened: Opened, cache: Cache, folder: Path, device: torch.device) -> int:
+def _compute(
+    opened: Opened, cache: Cache, folder: Path, device: torch.device, lister: Lister
+) -> int:
     """Computes and writes the features; returns the number of windows."""
     variant = opened.study.variant(cache.variant)
-    places, splits = _places(opened, variant, cache)
+    places, splits = lister(opened, variant, cache)
     windows = open_windows(opened, variant, splits, cache.window)
     backbone = _backbone(opened, variant, cache.seed, device)
     writer = FeatureWriter(folder, cache.offsets, len(places), half=backbone.autocast)
@@ -115,12 +121,19 @@ def _pixels(windows: WindowSet, places: Places, source: str) -> Tensor:
     return torch.from_numpy(np.stack([cut(key, drawn) for key, drawn in places]))
 
 
-def _places(opened: Opened, variant: Variant, cache: Cache) -> tuple[Places, list[Annotations]]:
-    """Lists the windows in the order in which they are kept."""
-    if cache.validation:
-        annotations = read_annotations(opened.paths, "val")
-        found = records.read(Detections, opened.paths.boxes(cache.boxes))
-        return [(key, NONE) for key in box_keys(annotations, found)], [annotations]
+def validation_places(
+    opened: Opened, variant: Variant, cache: Cache
+) -> tuple[Places, list[Annotations]]:
+    """Lists the windows of the validation boxes, and the annotations of the split."""
+    annotations = read_annotations(opened.paths, "val")
+    found = records.read(Detections, opened.paths.boxes(cache.boxes))
+    return [(key, NONE) for key in box_keys(annotations, found)], [annotations]
+
+
+def training_places(
+    opened: Opened, variant: Variant, cache: Cache
+) -> tuple[Places, list[Annotations]]:
+    """Lists the augmented windows of a training, and the annotations of its splits."""
     settings = variant.experiment
     seed = opened.study.drawn_seed(variant.name, cache.seed)
     keys, pools, splits = training_keys(opened, variant)

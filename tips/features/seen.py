@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from tips.config import Experiment
-from tips.features.make import kept_features
+from tips.features.make import Lister, kept_features
 from tips.features.store import Features
 from tips.kept import FRAMES, Cache
 from tips.opened import Opened
@@ -30,7 +30,11 @@ class SeenWindows:
 
 
 def open_seen(
-    opened: Opened, caches: Sequence[Cache], experiment: Experiment, device: torch.device
+    opened: Opened,
+    caches: Sequence[Cache],
+    experiment: Experiment,
+    device: torch.device,
+    places: Lister,
 ) -> SeenWindows:
     """Opens the features that a row reads; missing ones, or ones of other code, are made first.
 
@@ -39,9 +43,10 @@ def open_seen(
         caches: the row's caches, from `kept.of_training` or `kept.of_validation`.
         experiment: the row's settings.
         device: where the backbone runs if features must be made.
+        places: lists the windows; see `make.kept_features`.
     """
     window = experiment.window
-    folders = {cache.source: kept_features(opened, cache, device) for cache in caches}
+    folders = {one.source: kept_features(opened, one, device, places) for one in caches}
     frames = Features(folders.pop(FRAMES), window)
     interim = [Features(folder, window[:-1]) for folder in folders.values()]
     return SeenWindows(frames, interim[0] if interim else None)

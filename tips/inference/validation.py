@@ -5,6 +5,7 @@ import torch
 from tips import records
 from tips.config import Variant
 from tips.data.study_windows import open_windows
+from tips.features.make import validation_places
 from tips.features.seen import open_seen
 from tips.inference.predictor import Predictor
 from tips.instances import box_keys, gather
@@ -44,7 +45,9 @@ def predict(
     keys = box_keys(annotations, found)[:limit]
     settings = opened.study.scale.evaluation
     caches = [] if live else of_validation(opened.study, variant.name, seed, boxes)
-    seen = open_seen(opened, caches, variant.experiment, device) if caches else None
+    seen = None
+    if caches:
+        seen = open_seen(opened, caches, variant.experiment, device, validation_places)
     predictor = Predictor(model, windows, settings, variant, device, seen)
     batches_of_poses = predictor(keys)
     if limit is None:

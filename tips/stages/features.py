@@ -2,7 +2,7 @@
 
 from tips.config import ConfigError
 from tips.device import choose_device, set_up_training
-from tips.features.make import kept_features
+from tips.features.make import kept_features, training_places, validation_places
 from tips.kept import caches
 from tips.opened import open_study
 from tips.ops.compile import prepare_kernels
@@ -43,4 +43,5 @@ def run(
         )
     target = choose_device(device)
     prepare_kernels(target)
-    kept_features(opened, wanted, target)
+    places = validation_places if wanted.validation else training_places
+    kept_features(opened, wanted, target, places)

@@ -11,7 +11,7 @@ from tips.config import Variant, digest
 from tips.data.study_windows import open_windows
 from tips.data.training_keys import training_keys
 from tips.device import use_bfloat16
-from tips.features.make import sample_rows
+from tips.features.make import sample_rows, training_places
 from tips.features.seen import open_seen
 from tips.freshness import CHECKPOINTING, backbone_file, training_digest
 from tips.kept import of_training
@@ -62,7 +62,7 @@ def build_job(
     )
     if not caches:
         return job
-    seen = open_seen(opened, caches, experiment, device)
+    seen = open_seen(opened, caches, experiment, device, training_places)
     rows = sample_rows(whole_order(job))
     return job._replace(load=lambda order: load_seen(dataset, seen, rows, order), terms=seen_terms)
 

@@ -200,22 +200,19 @@ def training_inputs(wildcards):
     return [file for name, file in files.items() if name != "data"]
 
 
-def training_features(wildcards):
-    """Lists the kept features that a variant's training reads."""
-    wanted = kept.of_training(STUDY, wildcards.variant, int(wildcards.seed))
-    return [PATHS.features(*one.name) for one in wanted]
-
-
-def prediction_features(boxes):
-    """Gives the function that lists the kept features that a run's prediction reads."""
-
-    def wanted(wildcards):
-        run = wildcards.variant, int(wildcards.seed)
-        return [
-            PATHS.features(*one.name) for one in kept.of_validation(STUDY, *run, boxes)
-        ]
-
-    return wanted
+def needed_features():
+    """Lists the kept features that runs read which are not finished yet."""
+    needed = {}
+    for name, seed, boxes in SCORED:
+        run = name, int(seed)
+        if name in STUDY.variants and not PATHS.checkpoint(name, seed).is_file():
+            needed |= {one.name: one for one in kept.of_training(STUDY, *run)}
+        if (
+            name in STUDY.variants
+            and not PATHS.predictions(name, seed, boxes).is_file()
+        ):
+            needed |= {one.name: one for one in kept.of_validation(STUDY, *run, boxes)}
+    return [PATHS.features(*name) for name in needed]
 
 
 def cache(wildcards):

@@ -15,6 +15,9 @@ rule kernels:
         "study kernels 2> >(tee {log:q} >&2)"
 
 
+# Second stages read features, but are no consumers of this rule: they wait for features that are
+# being made, and make what they lack themselves. So deleting features starts nothing, and code that
+# makes others marks trainings and does not repeat them. `all` asks for what unfinished runs need.
 rule features:
     input:
         feature_inputs,
@@ -43,9 +46,6 @@ rule train:
         annotations=[PATHS.annotations(split) for split in SPLITS if split != "val"],
         manifest=PATHS.manifest,
         packed=PATHS.packed / "packed.json",
-        # If features are deleted and made again, nothing is trained again: they depend on nothing
-        # that the training does not depend on as well.
-        features=ancient(training_features),
     output:
         checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
         journal=PATHS.run("{variant}", "{seed}") / "train.jsonl",
@@ -68,7 +68,6 @@ rule predict:
         boxes=PATHS.boxes("gt"),
         packed=PATHS.packed / "packed.json",
         checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
-        features=ancient(prediction_features("gt")),
     output:
         predictions=PATHS.predictions("{variant}", "{seed}", "gt"),
         record=PATHS.predicted("{variant}", "{seed}", "gt"),
@@ -90,7 +89,6 @@ use rule predict as predict_detected with:
         boxes=PATHS.boxes("detected"),
         packed=PATHS.packed / "packed.json",
         checkpoint=PATHS.checkpoint("{variant}", "{seed}"),
-        features=ancient(prediction_features("detected")),
     output:
         predictions=PATHS.predictions("{variant}", "{seed}", "detected"),
         record=PATHS.predicted("{variant}", "{seed}", "detected"),
