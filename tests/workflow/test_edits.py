@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from finished_study import REPOSITORY, STUDY, edit, jobs, rules, stale
 
-from tips import freshness
+from tips import freshness, kinds
 from tips.config import load_study
 
 pytestmark = pytest.mark.slow
@@ -44,9 +44,8 @@ ATTENTION = {  # those whose networks run the kernel of deformable attention
     if "csrc/attention.h" in freshness.training_code(one.experiment, SCALE)
 }
 ALL = set(VARIANTS)
-RIVALS = {
-    name for name, one in VARIANTS.items() if one.experiment.model not in ("tips", "single_frame")
-}
+HOMES = kinds.homes(kinds.MODEL)
+RIVALS = {name for name, one in VARIANTS.items() if ".baselines." in HOMES[one.experiment.model]}
 
 
 PLANNED = ("config/experiment.py", "data/windows.py", "models/heads.py", "training/loop.py")
