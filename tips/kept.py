@@ -14,6 +14,8 @@ from tips.paths import scored
 
 FRAMES: Final = "frames"  # the source of all that is not made by an interim generator
 
+Name = tuple[str, str, str]  # part, key and source of a cache
+
 
 class Cache(NamedTuple):
     """Features of one source of pictures, for one set of windows."""
@@ -26,7 +28,7 @@ class Cache(NamedTuple):
     seed: int  # of the training; for validation, of a training on this backbone
 
     @property
-    def name(self) -> tuple[str, str, str]:
+    def name(self) -> Name:
         """What tells it apart from the others."""
         return self.part, self.key, self.source
 
@@ -47,9 +49,9 @@ class Cache(NamedTuple):
         return (*self.offsets, self.offsets[-1] + 1) if interim else self.offsets
 
 
-def caches(study: Study) -> dict[tuple[str, str, str], Cache]:
+def caches(study: Study) -> dict[Name, Cache]:
     """Lists everything that the rows of a study read, by name."""
-    found: dict[tuple[str, str, str], Cache] = {}
+    found: dict[Name, Cache] = {}
     for variant, seed, boxes in scored(study):
         if variant not in study.variants:
             continue
@@ -61,6 +63,20 @@ def caches(study: Study) -> dict[tuple[str, str, str], Cache]:
             high = max(one.offsets[-1], known.offsets[-1])
             found[one.name] = known._replace(offsets=tuple(range(low, high + 1)))
     return found
+
+
+def names(study: Study, variant: str, seed: int, boxes: str | None = None) -> list[Name]:
+    """Names what a run of the study reads: its prediction on some boxes, or else its training.
+
+    Args:
+        study: the study.
+        variant: the row.
+        seed: the number of the run.
+        boxes: the source of the validation boxes; None: the training is meant.
+    """
+    if boxes is None:
+        return [one.name for one in _of_training(study, variant, seed)]
+    return [one.name for one in _of_validation(study, variant, seed, boxes)]
 
 
 def of_training(study: Study, variant: str, seed: int) -> list[Cache]:
@@ -89,8 +105,8 @@ def of_validation(study: Study, variant: str, seed: int, boxes: str) -> list[Cac
 def _known(study: Study, wanted: Iterator[Cache]) -> list[Cache]:
     """Takes caches as the study makes them; none if a seed or a row is not the study's own."""
     every = caches(study)
-    names = [one.name for one in wanted]
-    return [every[name] for name in names] if all(name in every for name in names) else []
+    asked = [one.name for one in wanted]
+    return [every[name] for name in asked] if all(name in every for name in asked) else []
 
 
 def _of_training(study: Study, variant: str, seed: int) -> Iterator[Cache]:

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from tips.criterion import Criterion
 from tips.tables import markdown
-from tips.training.loop import Job, build_optimizer, whole_order
-from tips.training.schedule import rate_factor
+from tips.training.loop import Job, build_optimizer, set_rate, whole_order
 
 TOTAL = "total"
 
@@ -35,9 +34,7 @@ def measure(job: Job, steps: Sequence[int]) -> Iterator[Norms]:
     optimizer = build_optimizer(job.model, job.criterion, settings)
     job.model.train()
     for step, stacked in enumerate(job.load(islice(whole_order(job), steps[-1] + 1))):
-        for group in optimizer.param_groups:
-            rate = settings.learning_rate * rate_factor(step, total, settings)
-            group["lr"] = rate * group["factor"]
+        set_rate(optimizer, step, total, settings)
         optimizer.zero_grad(set_to_none=True)
         terms = job.terms(job, stacked)
         if step in steps:

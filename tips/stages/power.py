@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tips import records
 from tips.config import ConfigError, Study, load_study
-from tips.kept import of_training
+from tips.kept import names
 from tips.paths import Paths, study_paths
 from tips.planning import deciding
 from tips.planning.deciding import SCORING, Cost, Power, Seconds, sides_of
@@ -93,23 +93,20 @@ def _seconds(study: Study, paths: Paths) -> Seconds:
     """Gives a function that tells the mean time of a rule for a variant, s; None if unknown."""
     boxes, benchmarks = study.scale.evaluation.boxes, paths.results / "benchmarks"
 
+    def features(variant: str) -> float | None:
+        """Sums what one seed's features take; other rows read them, too."""
+        jobs = names(study, variant, 0) if variant in study.variants else []
+        times = [job_times.of_job(benchmarks, "features", "-".join(job)) for job in jobs]
+        return None if None in times or not times else sum(time for time in times if time)
+
     def seconds(rule: str, variant: str) -> float | None:
+        if rule == "features":
+            return features(variant)
         own = f"{rule}_{boxes}" if rule in SCORING and boxes != "gt" else rule
         times = job_times.of_variant(benchmarks, own, variant)
         return fmean(times) if times else None
 
-    def asked(rule: str, variant: str) -> float | None:
-        return features(variant) if rule == "features" else seconds(rule, variant)
-
-    def features(variant: str) -> float | None:
-        """Sums what one seed's features take; other rows read them, too."""
-        if variant not in study.variants:
-            return None
-        jobs = ["-".join(one.name) for one in of_training(study, variant, 0)]
-        times = [job_times.of_job(benchmarks, "features", job) for job in jobs]
-        return None if None in times or not times else sum(time for time in times if time)
-
-    return asked
+    return seconds
 
 
 def _show(answers: Sequence[tuple[ClaimRow, Power | None]], number: int) -> None:

@@ -112,9 +112,7 @@ def fit(job: Job, state: StateFolder) -> Outcome:
     # The next batch waits for the data; with workers, only if loading is slower than the step.
     for step, stacked in enumerate(_shown(job.load(todo), start, total), start=start):
         # Set the rate. It depends on the step alone, so a resumed run has nothing to restore.
-        rate = settings.learning_rate * rate_factor(step, total, settings)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group["factor"]  # sampling offsets have a smaller factor
+        rate = set_rate(optimizer, step, total, settings)
         # Forward and backward. Gradients add up in the parameters until the next zero_grad.
         terms = _step(job, stacked, step)  # scalars by name
         # Update the weights once per accumulation cycle; the last cycle may be shorter. Gradients
@@ -135,6 +133,17 @@ def fit(job: Job, state: StateFolder) -> Outcome:
             seconds = spent + time.monotonic() - began
             state.save(_snapshot(job, optimizer, meter, step + 1, seconds))
     return Outcome(total, start, spent + time.monotonic() - began)
+
+
+def set_rate(optimizer: torch.optim.Adam, step: int, total: int, settings: Training) -> float:
+    """Sets the learning rate of a step out of `total`, and returns it.
+
+    Sampling offsets have a smaller one, by the factor that `build_optimizer` noted.
+    """
+    rate = settings.learning_rate * rate_factor(step, total, settings)
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["factor"]
+    return rate
 
 
 def whole_order(job: Job, start: int = 0) -> Iterator[list[tuple[int, int]]]:

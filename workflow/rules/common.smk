@@ -206,12 +206,12 @@ def needed_features():
     for name, seed, boxes in SCORED:
         run = name, int(seed)
         if name in STUDY.variants and not PATHS.checkpoint(name, seed).is_file():
-            needed |= {one.name: one for one in kept.of_training(STUDY, *run)}
+            needed |= dict.fromkeys(kept.names(STUDY, *run))
         if (
             name in STUDY.variants
             and not PATHS.predictions(name, seed, boxes).is_file()
         ):
-            needed |= {one.name: one for one in kept.of_validation(STUDY, *run, boxes)}
+            needed |= dict.fromkeys(kept.names(STUDY, *run, boxes))
     return [PATHS.features(*name) for name in needed]
 
 
