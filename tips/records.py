@@ -5,6 +5,7 @@ image px: x to the right, y down, the origin at the centre of the top-left pixel
 PoseTrack pipeline. An absent joint is `None` in JSON and NaN in arrays.
 """
 
+import codecs
 import json
 import math
 import os
@@ -16,6 +17,7 @@ from typing import IO, Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic_core import from_json
 
 from tips import skeleton
 
@@ -184,15 +186,14 @@ def write(record: Record, path: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Reads plain JSON. Raises RecordError, which names the file."""
+    """Reads plain JSON in UTF-8. Raises RecordError, which names the file."""
     try:
-        return json.loads(path.read_bytes())
+        return from_json(path.read_bytes().removeprefix(codecs.BOM_UTF8))
     except FileNotFoundError as error:
         raise RecordError(f"{path}: no such file; run the rule that makes it") from error
-    except json.JSONDecodeError as error:
-        raise RecordError(f"{path}: not JSON at line {error.lineno}: {error.msg}") from error
-    except UnicodeDecodeError as error:
-        raise RecordError(f"{path}: not JSON: not text at byte {error.start}") from error
+    except ValueError as error:
+        what, _, place = str(error).rpartition(" at ")
+        raise RecordError(f"{path}: not JSON at {place}: {what}") from error
 
 
 def write_json(value: Any, path: Path) -> None:

@@ -27,7 +27,7 @@ def measured(scenes) -> Measured:
     annotations, predictions = scenes.random_records(np.random.default_rng(5))
     generator = np.random.default_rng(3)
     between = {
-        time: InBetween(generator.random(5), generator.random((5, 3)), generator.random((5, 3)))
+        time: InBetween(*(generator.integers(80, size=size) / 8 for size in (5, (5, 3), (5, 3))))
         for time in TIMES
     }
     clips = from_records(annotations, predictions)

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from tips import skeleton
 from tips.evaluation.oks import (
@@ -30,7 +32,7 @@ def closed_form(truth, area, found, ids, sigmas=skeleton.SIGMAS):
 
 @settings(deadline=None, derandomize=True, max_examples=30)
 @given(seed=st.integers(0, 10_000))
-def test_pycocotools_equals_the_closed_form(seed):
+def test_similarities_equal_the_closed_form(seed):
     rng = np.random.default_rng(seed)
     truth = rng.uniform(0, 300, (3, 15, 2))
     truth[rng.random((3, 15)) < 0.3] = np.nan
@@ -155,36 +157,70 @@ def test_refuses_people_without_area_and_tracks_that_repeat(scenes):
         part_oks([scenes.clip([boxless], [found])])
 
 
-def own_coco_ap(clip):
-    """AP, AP50, AP75, recall by COCO's recipe, for people that do not repeat scores."""
-    rows, n = {t: [] for t in range(10)}, 0
-    for truth, found in zip(clip.truth, clip.found, strict=True):
-        n += len(truth.joints)
-        for t in range(10):
-            free = set(range(len(truth.joints)))
-            for q in np.argsort(-found.people, kind="stable"):
-                guess = np.nan_to_num(found.joints[q], nan=1e9)
-                oks = {p: closed_form(truth.joints[p], AREA, guess, range(15)) for p in free}
-                best = max(oks, key=oks.get, default=None)
-                hit = best is not None and oks[best] >= 0.5 + 0.05 * t
-                free -= {best} if hit else set()
-                rows[t].append((found.people[q], hit))
-    aps, recalls = [], []
-    for t in range(10):
-        hits = np.cumsum([hit for _, hit in sorted(rows[t], key=lambda r: -r[0])])
-        precision = np.maximum.accumulate((hits / np.arange(1, len(hits) + 1))[::-1])[::-1]
-        at = np.searchsorted(hits / n, np.linspace(0, 1, 101), side="left")
-        aps.append(np.mean([precision[i] if i < len(hits) else 0.0 for i in at]))
-        recalls.append(hits[-1] / n)
-    return [100 * value for value in (np.mean(aps), aps[0], aps[5], np.mean(recalls))]
+def coco(people, images):
+    data = COCO()
+    data.dataset = {
+        "images": [{"id": number} for number in range(images)],
+        "categories": [{"id": 1}],
+        "annotations": [
+            one | {"id": number, "category_id": 1} for number, one in enumerate(people, start=1)
+        ],
+    }
+    data.createIndex()
+    return data
 
 
-@settings(deadline=None, derandomize=True, max_examples=20)
-@given(seed=st.integers(0, 10_000))
-def test_coco_ap_equals_its_recipe(scenes, seed):
+def coco_evaluation(clip):
+    """Runs pycocotools as its own users do."""
+    truth, found = [], []
+    for image, (known, guessed) in enumerate(zip(clip.truth, clip.found, strict=True)):
+        for joints in known.joints:
+            labelled = ~np.isnan(joints).any(axis=1)
+            points = np.column_stack([np.nan_to_num(joints), labelled]).ravel().tolist()
+            numbers = {"num_keypoints": int(labelled.sum()), "area": AREA, "iscrowd": 0}
+            box = {"bbox": [0.0, 0.0, 1.0, 1.0], "image_id": image}
+            truth.append({"keypoints": points} | numbers | box)
+        for joints, score in zip(guessed.joints, guessed.people, strict=True):
+            points = np.column_stack([np.nan_to_num(joints, nan=1e9), np.ones(15)])
+            own = {"keypoints": points.ravel().tolist(), "score": float(score), "area": 1.0}
+            found.append(own | {"image_id": image})
+    run = COCOeval(coco(truth, len(clip.truth)), coco(found, len(clip.truth)), "keypoints")
+    run.params.kpt_oks_sigmas = np.array(skeleton.SIGMAS)
+    run.params.maxDets = [20]
+    run.params.areaRng, run.params.areaRngLbl = [[0, 1e10]], ["all"]
+    run.evaluate()
+    run.accumulate()
+    return run
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(seed=st.integers(0, 10_000), ties=st.booleans())
+def test_coco_ap_and_similarities_equal_pycocotools(scenes, seed, ties):
     clip = scenes.random_clip(np.random.default_rng(seed), noise=20.0)
-    if any(len(frame.joints) for frame in clip.found):
-        assert list(coco_ap([clip])) == pytest.approx(own_coco_ap(clip), abs=1e-9)
+    if ties:  # of scores, and of similarities
+        twice = [
+            frame._replace(
+                joints=np.concatenate([frame.joints, frame.joints]),
+                people=np.round(np.tile(frame.people, 2), 1),
+                scores=np.tile(frame.scores, (2, 1)),
+                tracks=tuple(range(2 * len(frame.tracks))),
+            )
+            for frame in clip.found
+        ]
+        clip = clip._replace(found=tuple(twice))
+    if not any(len(frame.joints) for frame in clip.found):
+        return
+    run = coco_evaluation(clip)
+    precision, recall = run.eval["precision"], run.eval["recall"]
+    parts = [precision, precision[0], precision[5], recall]
+    expected = [100 * part[part > -1].mean() for part in parts]
+    assert list(coco_ap([clip])) == pytest.approx(expected, abs=1e-9)
+    for image, (known, guessed) in enumerate(zip(clip.truth, clip.found, strict=True)):
+        order = np.argsort(-guessed.people, kind="stable")
+        areas = np.full(len(known.joints), AREA)
+        table = similarities(known.joints, areas, guessed.joints)[order]
+        if table.size:
+            assert np.abs(table - run.ious[image, 1]).max() < 1e-12
 
 
 def test_coco_ap_of_nothing(scenes):

@@ -111,12 +111,12 @@ def test_where_a_kernel_is_demanded_nothing_is_built(
 ) -> None:
     monkeypatch.setenv("TIPS_KERNELS", "cpp")
     monkeypatch.setattr(native, "library", lambda kind: tmp_path / f"{kind}.so")
-    native.served.cache_clear()
+    native.look_again()
     try:
         with pytest.raises(ConfigError, match="TIPS_KERNELS=cpp, but no kernel is built"):
             kernels.prepare_kernels(torch.device("cpu"))
     finally:
-        native.served.cache_clear()
+        native.look_again()
     assert not list(tmp_path.iterdir())
 
 

@@ -123,7 +123,9 @@ def write_evidence(measured: Measured, file: Path) -> None:
     """Writes the evidence, errors of synthesized poses and sums of OKS; equal runs, equal bytes."""
     arrays = {name: np.asarray(value) for name, value in measured.evidence._asdict().items()}
     for time, samples in measured.between.items():
-        arrays |= {f"{BETWEEN}/{time:g}/{k}": v for k, v in samples._asdict().items()}
+        arrays |= {
+            f"{BETWEEN}/{time:g}/{k}": v.astype(np.float32) for k, v in samples._asdict().items()
+        }
     if measured.oks is not None:
         arrays |= {f"{OKS}/{k}": v for k, v in measured.oks.sums._asdict().items()}
     with atomic_path(file) as temporary, temporary.open("wb") as stream:
@@ -154,7 +156,9 @@ def _evidence(arrays: Mapping[str, Any]) -> Evidence:
 def _between(arrays: Mapping[str, Any]) -> dict[float, InBetween]:
     times = {name.split("/")[1] for name in arrays if name.startswith(f"{BETWEEN}/")}
     return {
-        float(time): InBetween(*(arrays[f"{BETWEEN}/{time}/{k}"] for k in InBetween._fields))
+        float(time): InBetween(
+            *(arrays[f"{BETWEEN}/{time}/{k}"].astype(np.float64) for k in InBetween._fields)
+        )
         for time in sorted(times, key=float)
     }
 

@@ -1,16 +1,16 @@
 """Object keypoint similarity per body part, the values of Fig. 4.
 
-All similarities are pycocotools' own (COCOeval, iouType "keypoints"). For a part, it gets a copy of
-the truth in which the joints of other parts are not labelled.
+Similarities and matches follow pycocotools (COCOeval, iouType "keypoints"), but are computed in
+arrays, because its loops over people and thresholds take seconds. AP is computed from the matches
+by COCOeval itself. For a part, joints of other parts count as not labelled.
 """
 
 import contextlib
 import io
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from tips import skeleton
@@ -80,11 +80,10 @@ class OksResult(NamedTuple):
 
 
 class _Image(NamedTuple):
-    joints: Floats  # (P, 15, 2)
+    labelled: Bools  # (P, 15) whether a joint of the truth is known
     areas: Floats  # (P,)
-    boxes: Floats  # (P, 4)
-    found: Floats  # (Q, 15, 2), far away where absent
-    people: Floats  # (Q,)
+    closeness: Floats  # (Q, P, 15) exp(-e) of COCO's formula; NaN where the truth is unknown
+    people: Floats  # (Q,) scores
     pairs: list[tuple[int, int]]  # (found, truth)
 
 
@@ -112,7 +111,7 @@ def part_oks(
     by_clip = [_images(clean(clip), matching, sigmas, area_factor) for clip in clips]
     sizes = [len(images) for images in by_clip]
     images = [image for some in by_clip for image in some]
-    found = {name: _part(images, ids, sigmas, sizes) for name, ids in PARTS.items()}
+    found = {name: _part(images, ids, sizes) for name, ids in PARTS.items()}
     parts = {name: part for name, (part, _) in found.items()}
     sums = PartSums(
         *(np.stack(one, axis=1) for one in zip(*(sums for _, sums in found.values()), strict=True))
@@ -166,13 +165,13 @@ def coco_ap(
     images = [
         image for clip in clips for image in _images(clean(clip), "none", sigmas, area_factor)
     ]
-    return _evaluate(images, range(skeleton.COUNT), sigmas)[0]
+    return _coco_ap(images, range(skeleton.COUNT), _tables(images, range(skeleton.COUNT)))
 
 
 def similarities(
     truth: Floats, areas: Floats, found: Floats, sigmas: Sequence[float] = skeleton.SIGMAS
 ) -> Floats:
-    """Computes the OKS of every predicted with every annotated person by pycocotools.
+    """Computes the OKS of every predicted with every annotated person, as pycocotools does.
 
     Args:
         truth: annotated joints (P, 15, 2), image px, NaN where absent; at least one per person.
@@ -183,9 +182,7 @@ def similarities(
     Returns:
         (Q, P)
     """
-    boxes = np.tile([0.0, 0.0, 1.0, 1.0], (len(truth), 1))
-    image = _Image(truth, areas, boxes, _placed(found), np.zeros(len(found)), [])
-    return _evaluate([image], range(skeleton.COUNT), sigmas)[1][0]
+    return _table(_closeness(truth, areas, _placed(found), sigmas), range(truth.shape[1]))
 
 
 def _images(
@@ -203,15 +200,36 @@ def _images(
                 f"{clip.name}, frame {position}: a person with joints has no box of positive "
                 "area, which OKS divides by; annotate the box"
             )
-        joints, placed, people = truth.joints[where], _placed(found.joints), person_scores(found)
+        joints, people = truth.joints[where], person_scores(found)
+        closeness = _closeness(joints, areas, _placed(found.joints), sigmas)
         pairs: list[tuple[int, int]] = []
         if matching == "track":
             tracks = [truth.tracks[row] for row in where]
             pairs = _by_track(tracks, found.tracks, f"{clip.name}, frame {position}")
         elif matching == "best":
-            pairs = _best(similarities(joints, areas, placed, sigmas), people)
-        images.append(_Image(joints, areas, truth.boxes[where], placed, people, pairs))
+            pairs = _best(_table(closeness, range(skeleton.COUNT)), people)
+        labelled = np.asarray(np.isfinite(joints).all(axis=-1), dtype=np.bool_)
+        images.append(_Image(labelled, areas, closeness, people, pairs))
     return images
+
+
+def _closeness(truth: Floats, areas: Floats, found: Floats, sigmas: Sequence[float]) -> Floats:
+    """Computes exp(-e) of each joint of each pair (Q, P, 15), NaN where the truth is unknown."""
+    apart = ((found[:, None] - truth) ** 2).sum(axis=-1)
+    spread = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
+    # COCO adds the smallest number to the area, so that it can divide by an area of 0.
+    near: Floats = np.exp(-apart / spread / (areas[:, None] + np.spacing(1)) / 2)
+    return near
+
+
+def _table(closeness: Floats, ids: Sequence[int]) -> Floats:
+    """Averages over some joints: the OKS of each pair (Q, P), NaN where none of them is known."""
+    chosen = closeness[..., list(ids)]
+    known = ~np.isnan(chosen)
+    total = np.where(known, chosen, 0.0).sum(axis=-1)
+    return np.divide(
+        total, known.sum(axis=-1), out=np.full(total.shape, np.nan), where=known.any(axis=-1)
+    )
 
 
 def person_scores(found: FoundFrame) -> Floats:
@@ -250,11 +268,12 @@ def _best(oks: Floats, people: Floats) -> list[tuple[int, int]]:
 
 
 def _part(
-    images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float], sizes: Sequence[int]
+    images: Sequence[_Image], ids: Sequence[int], sizes: Sequence[int]
 ) -> tuple[PartOks, PartSums]:
     """Scores one part, and sums it over clips; `sizes` are the numbers of images of the clips."""
-    coco, tables = _evaluate(images, ids, sigmas)
-    labelled = [_has_joint(image.joints[:, ids]) for image in images]
+    tables = _tables(images, ids)
+    coco = _coco_ap(images, ids, tables)
+    labelled = [_having(image, ids) for image in images]
     values = [
         [table[row, column] for row, column in image.pairs if has[column]]
         for image, table, has in zip(images, tables, labelled, strict=True)
@@ -278,81 +297,77 @@ def _part(
     return part, sums
 
 
-def _evaluate(
-    images: Sequence[_Image], ids: Sequence[int], sigmas: Sequence[float]
-) -> tuple[CocoAp, list[Floats]]:
-    """Runs COCOeval on some joints. Returns the AP, and similarities (Q, P) of each image.
+def _tables(images: Sequence[_Image], ids: Sequence[int]) -> list[Floats]:
+    """Computes the OKS (Q, P) on some joints of each image, NaN for people without one of them."""
+    return [_table(image.closeness, ids) for image in images]
 
-    People without a labelled joint among `ids` are left out; their columns are NaN.
+
+def _having(image: _Image, ids: Sequence[int]) -> Bools:
+    """Tells which people (P,) have a labelled joint among some."""
+    return np.asarray(image.labelled[:, ids].any(axis=1), dtype=np.bool_)
+
+
+def _coco_ap(images: Sequence[_Image], ids: Sequence[int], tables: Sequence[Floats]) -> CocoAp:
+    """Computes COCO's AP on some joints; people without a labelled one are left out.
+
+    Args:
+        images: the counted frames.
+        ids: the joints.
+        tables: the similarities (Q, P) of each image on these joints.
     """
-    truth, found, columns = _annotations(images, ids)
-    result = [np.full((len(image.found), len(image.joints)), np.nan) for image in images]
-    if not truth or not found:
-        return CocoAp(*[0.0 if truth else float("nan")] * 4), result
+    people = sum(int(_having(image, ids).sum()) for image in images)
+    count = sum(len(image.people) for image in images)
+    if not people or not count:
+        return CocoAp(*[0.0 if people else float("nan")] * 4)
+    run = COCOeval(iouType="keypoints")
+    run.params.imgIds = run.params.catIds = [1]
+    run.params.maxDets = [count]
+    run.params.areaRng, run.params.areaRngLbl = [[0, 1e10]], ["all"]
+    scores, hits = _hits(images, tables, run.params.iouThrs)
+    # All frames together count as one image: COCOeval sorts the predictions of all images anyway.
+    run.evalImgs = [
+        {
+            "dtScores": scores,
+            "dtMatches": hits,
+            "dtIgnore": np.zeros_like(hits),
+            "gtIgnore": np.zeros(people),
+        }
+    ]
+    run._paramsEval = run.params
     with contextlib.redirect_stdout(io.StringIO()):
-        run = COCOeval(_coco(truth, len(images)), _coco(found, len(images)), "keypoints")
-        run.params.kpt_oks_sigmas = np.asarray(sigmas, dtype=np.float64)
-        run.params.maxDets = [max(len(image.found) for image in images)]
-        run.params.areaRng, run.params.areaRngLbl = [[0, 1e10]], ["all"]
-        run.evaluate()
         run.accumulate()
-    for index, (image, people) in enumerate(zip(images, columns, strict=True)):
-        table = run.ious[index + 1, 1]
-        if len(table):
-            # pycocotools sorts detections by score, also with a stable sort.
-            order = np.argsort(-image.people, kind="stable")
-            result[index][np.ix_(order, np.array(people))] = table
     precision, recall = run.eval["precision"], run.eval["recall"]
     at = [precision, precision[THRESHOLD_50], precision[THRESHOLD_75], recall]
-    return CocoAp(*(100 * float(part[part > -1].mean()) for part in at)), result
+    return CocoAp(*(100 * float(part[part > -1].mean()) for part in at))
 
 
-def _annotations(
-    images: Sequence[_Image], ids: Sequence[int]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[list[int]]]:
-    truth: list[dict[str, Any]] = []
-    found: list[dict[str, Any]] = []
-    columns: list[list[int]] = []
-    chosen: Bools = np.zeros(skeleton.COUNT, dtype=np.bool_)
-    chosen[list(ids)] = True
-    for number, image in enumerate(images, start=1):
-        labelled: Bools = ~np.isnan(image.joints).any(axis=-1) & chosen
-        columns.append(np.flatnonzero(labelled.any(axis=1)).tolist())
-        for person in columns[-1]:
-            visible = labelled[person]
-            points = np.column_stack([np.nan_to_num(image.joints[person]), visible])
-            truth.append(
-                {
-                    "image_id": number,
-                    "keypoints": points.ravel().tolist(),
-                    "num_keypoints": int(visible.sum()),
-                    "area": float(image.areas[person]),
-                    "bbox": image.boxes[person].tolist(),
-                    "iscrowd": 0,
-                }
-            )
-        for joints, score in zip(image.found, image.people, strict=True):
-            points = np.column_stack([joints, np.ones(skeleton.COUNT)])
-            found.append(
-                {
-                    "image_id": number,
-                    "keypoints": points.ravel().tolist(),
-                    "score": float(score),
-                    "area": 1.0,
-                }
-            )
-    return truth, found, columns
+def _hits(
+    images: Sequence[_Image], tables: Sequence[Floats], thresholds: Floats
+) -> tuple[Floats, Bools]:
+    """Matches predictions with people as COCOeval does, in all images and at all T thresholds.
 
+    Predictions choose by descending score, each the free person of the highest similarity, of
+    equal ones the last.
 
-def _coco(annotations: list[dict[str, Any]], images: int) -> Any:
-    data = COCO()
-    data.dataset = {
-        "images": [{"id": number} for number in range(1, images + 1)],
-        "categories": [{"id": 1, "name": "person"}],
-        "annotations": [
-            annotation | {"id": number, "category_id": 1}
-            for number, annotation in enumerate(annotations, start=1)
-        ],
-    }
-    data.createIndex()
-    return data
+    Returns:
+        Scores of all N predictions, image after image, and whether each is a match (T, N).
+    """
+    found, people = (max(table.shape[axis] for table in tables) for axis in (0, 1))
+    scores = np.zeros((len(images), found))
+    similar = np.full((len(images), found, people), -1.0)  # below every threshold
+    for number, (image, table) in enumerate(zip(images, tables, strict=True)):
+        order = np.argsort(-image.people, kind="stable")
+        scores[number, : len(order)] = image.people[order]
+        similar[number, : len(order), : table.shape[1]] = np.nan_to_num(table[order], nan=-1.0)
+    lowest = np.minimum(thresholds, 1 - 1e-10)[:, None]
+    free = np.ones((len(images), len(thresholds), people), dtype=np.bool_)
+    hits = np.zeros((len(thresholds), len(images), found), dtype=np.bool_)
+    for column in range(found):
+        values = similar[:, column, None]  # (images, 1, people)
+        best = people - 1 - np.where(free & (values >= lowest), values, -1)[..., ::-1].argmax(-1)
+        taken = np.take_along_axis(free & (values >= lowest), best[..., None], -1)
+        hits[..., column] = taken[..., 0].T
+        left = np.take_along_axis(free, best[..., None], -1) & ~taken
+        np.put_along_axis(free, best[..., None], left, -1)
+    real = np.arange(found) < np.array([len(image.people) for image in images])[:, None]
+    return scores[real], hits[:, real]

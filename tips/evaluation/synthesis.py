@@ -5,7 +5,7 @@ interim frame, if there is one and s is 0.5; the point on the straight line betw
 as C_real reads them; and the point on the line between the true joints of both frames.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,53 +105,69 @@ def in_between_errors(
     Raises:
         RecordError: if a person has no true motion or no size, or if there is no truth at a time.
     """
-    parts = list(_intervals(predictions, truth, scales))
+    parts = [
+        _compare(sequence.name, items, truth, scales)
+        for sequence in predictions.sequences
+        if (items := [item for item in sequence.between if not item.padded])
+    ]
     if not parts:
         return InBetween(np.empty(0), np.empty((0, len(SOURCES))), np.empty((0, len(SOURCES))))
-    speed, error, in_heads = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return InBetween(speed, error, in_heads)
-
-
-def _intervals(
-    predictions: records.Predictions, truth: Mapping[str, TrueMotion], scales: Scales
-) -> Iterator[tuple[Floats, Floats, Floats]]:
-    for sequence in predictions.sequences:
-        for item in sequence.between:
-            if not item.padded:
-                where = f"{sequence.name}, track {item.track}, interval {item.left}"
-                left, right, target = _truth(sequence.name, item, truth, where)
-                size = _nearest(scales, sequence.name, item, where)
-                yield _compare(item, left, right, target, size)
+    return InBetween(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _compare(
-    item: records.Between, left: Floats, right: Floats, target: Floats, size: PersonScale
-) -> tuple[Floats, Floats, Floats]:
-    def between(start: Floats, end: Floats) -> Floats:
-        return (1 - item.time) * start + item.time * end
+    sequence: str,
+    items: Sequence[records.Between],
+    truth: Mapping[str, TrueMotion],
+    scales: Scales,
+) -> InBetween:
+    """Compares the synthesized poses of n intervals of one sequence."""
+    names = [f"{sequence}, track {item.track}, interval {item.left}" for item in items]
+    known = [_truth(sequence, *one, truth) for one in zip(items, names, strict=True)]
+    left, right, target = (np.stack(part) for part in zip(*known, strict=True))  # (n, 15, 2)
+    sizes = [_nearest(scales, sequence, *one) for one in zip(items, names, strict=True)]
+    time = np.array([item.time for item in items])[:, None, None]
 
-    own_left, own_right = (records.points_array(end) for end in item.ends)
-    # An interim frame shows the moment halfway, so at other times it says nothing.
-    halfway = item.rough and abs(item.time - 0.5) < _TIME
-    nothing = np.full((len(item.joints), 2), np.nan)
+    def between(start: Floats, end: Floats) -> Floats:
+        return (1 - time) * start + time * end
+
+    ends = np.array([item.ends for item in items], dtype=np.float64)  # (n, 2, 15, 2)
     guesses = np.stack(
         [
-            records.points_array(item.joints),
-            records.points_array(item.rough) if halfway else nothing,
-            between(own_left, own_right),
+            np.array([item.joints for item in items], dtype=np.float64),
+            np.array([_halfway(item) for item in items], dtype=np.float64),
+            between(ends[:, 0], ends[:, 1]),
             between(left, right),
         ],
-        axis=1,
+        axis=2,
     )
-    known = ~np.isnan(np.concatenate([left, right, target], axis=1)).any(axis=1)
-    pixels = np.linalg.norm(guesses - target[:, None], axis=-1)[known]
-    speed = np.linalg.norm(right - left, axis=-1)[known]
-    scale = MAP_HEIGHT / size.crop_height
-    return speed * scale, pixels * scale, pixels / size.head
+    inside = ~np.isnan(np.concatenate([left, right, target], axis=2)).any(axis=2)  # (n, 15)
+    pixels = np.linalg.norm(guesses - target[:, :, None], axis=-1)  # (n, 15, sources)
+    speed = np.linalg.norm(right - left, axis=-1)
+    scale = MAP_HEIGHT / np.array([size.crop_height for size in sizes])
+    head = np.array([size.head for size in sizes])
+    return InBetween(
+        _single((speed * scale[:, None])[inside]),
+        _single((pixels * scale[:, None, None])[inside]),
+        _single((pixels / head[:, None, None])[inside]),
+    )
+
+
+def _single(values: Floats) -> Floats:
+    """Rounds to single precision, in which the evidence is kept."""
+    return values.astype(np.float32).astype(np.float64)
+
+
+def _halfway(item: records.Between) -> Sequence[records.Point]:
+    """Gives what was read from the rough frame, NaN where nothing was."""
+    # An interim frame shows the moment halfway, so at other times it says nothing.
+    if item.rough and abs(item.time - 0.5) < _TIME:
+        return item.rough
+    return [(np.nan, np.nan)] * len(item.joints)
 
 
 def _truth(
-    sequence: str, item: records.Between, truth: Mapping[str, TrueMotion], where: str
+    sequence: str, item: records.Between, where: str, truth: Mapping[str, TrueMotion]
 ) -> tuple[Floats, Floats, Floats]:
     if sequence not in truth or item.track not in truth[sequence].people:
         raise RecordError(f"{where}: no true motion; only rendered data has it")

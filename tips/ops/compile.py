@@ -30,7 +30,7 @@ def prepare_kernels(device: torch.device) -> None:
         kinds = [kind for kind in native.KINDS if kind in ("cpu", device.type)]
         missing = [kind for kind in kinds if not library(kind).is_file()]
         if any([build(kind)["library"] for kind in missing]):
-            native.served.cache_clear()
+            native.look_again()
     native.served()
 
 

@@ -82,18 +82,26 @@ def setting() -> str:
     return found
 
 
-@cache
+# A list, because torch.compile would trace through functools.cache into `load`.
+_loaded: list[frozenset[str]] = []
+
+
 def served() -> frozenset[str]:
     """Tells for which types of device, cpu or cuda, compiled kernels are loaded.
 
     The first call loads them. A library that something else builds later is not noticed by this
     process; `tips.ops.compile` makes it look again.
     """
-    return load()
+    if not _loaded:
+        _loaded.append(load())
+    return _loaded[0]
 
 
-# Without this line torch.compile would trace through the cache into `load`.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def look_again() -> None:
+    """Makes the next call of `served` load what is built by then."""
+    _loaded.clear()
+
+
 def serves(device: str) -> bool:
     """Tells whether compiled kernels are loaded for a type of device."""
     return device in served()

@@ -7,7 +7,6 @@ divergence between the labels and the heat maps that a head reads from X.
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as nnf
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -24,8 +23,10 @@ class VarietyLoss(Loss):
     def forward(self, one: Pass) -> Float[Tensor, ""]:
         """Computes the sum over pairs of groups, as a mean over the batch."""
         own: Inside = one.output.own
-        flat = nnf.normalize(own.z_i.flatten(2), dim=-1, eps=1e-8)
-        similar = flat @ flat.transpose(1, 2)
+        flat = own.z_i.flatten(2)
+        # The products are divided, not the features: these are a thousand times as many numbers.
+        lengths = flat.norm(dim=-1).clamp(min=1e-8)
+        similar = flat @ flat.transpose(1, 2) / (lengths[:, :, None] * lengths[:, None])
         return similar.triu(diagonal=1).sum(dim=(1, 2)).mean()
 
 
