@@ -1,3 +1,4 @@
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from tips.evaluation.matching import Evidence, count_truth
 from tips.evaluation.metrics import Scored
 from tips.evaluation.oks import PARTS, PartSums
 from tips.tables.published import TOTAL
-from tips.tables.results import Points, Results, score
+from tips.tables.results import MANY_ROWS, Points, Results, score
 from tips.tables.runs import Group, RunFile
 
 EVALUATION = load_scale("smoke", Path(__file__).parents[2] / "experiments").evaluation
@@ -52,6 +53,7 @@ def study(
     absent: frozenset[tuple[str, int]],
     remembered: Points | None = None,
     by: str = TOTAL,
+    kinds: dict[str, str] | None = None,
 ) -> Results:
     files, found = [], {}
     for variant, seeds in shares.items():
@@ -63,7 +65,7 @@ def study(
             if not gone:
                 found[group, seed] = measured(share, [*variant.encode(), seed])
     memory = {} if remembered is None else {by: remembered}
-    return score(files, found, frozenset({"hrnet"}), EVALUATION, memory)[by]
+    return score(files, found, frozenset({"hrnet"}), EVALUATION, memory, kinds or {})[by]
 
 
 SHARES = {
@@ -177,6 +179,41 @@ def test_without_three_seeds_the_interval_is_unknown() -> None:
     assert found is not None
     assert not found.known
     assert np.isnan(results.variance.shared)
+
+
+def kinds_of(shares: dict[str, list[float]]) -> dict[str, str]:
+    return {name: name.rsplit("-", 1)[0] for name in shares}
+
+
+STEADY = {f"steady-{k}": [0.60, 0.60, 0.60] for k in range(MANY_ROWS)}
+WILD = {f"wild-{k}": [0.4, 0.6, 0.8][:: 1 - 2 * (k % 2)] for k in range(MANY_ROWS)}
+
+
+def test_a_kind_with_many_rows_has_a_variance_of_its_own() -> None:
+    shares = STEADY | WILD
+    every, apart = (study(shares, NONE, kinds=kinds) for kinds in ({}, kinds_of(shares)))
+    for kind, rows in (("steady", STEADY), ("wild", WILD)):
+        points = [apart.groups[Group(name, "gt")].row.points for name in rows]
+        expected = np.mean([np.var(one, ddof=1) for one in points])
+        assert apart.variance.of(kind) == pytest.approx(expected)
+        pairs = [np.var(a - b, ddof=1) for a, b in combinations(points, 2)]
+        assert apart.variance.of(kind, kind) == pytest.approx(np.mean(pairs))
+    steady, wild = (gain(apart, f"{kind}-0", f"{kind}-1").seed_sd for kind in ("steady", "wild"))
+    assert steady < gain(every, "steady-0", "steady-1").seed_sd < wild
+    mixed = apart.variance.of("wild", "steady")
+    assert mixed == apart.variance.of("steady", "wild")
+    assert apart.variance.of("steady", "steady") < mixed
+
+
+def test_a_kind_with_few_rows_never_has_less_than_all_rows_together() -> None:
+    few = dict(list(STEADY.items())[1:])
+    found = study(few | WILD, NONE, kinds=kinds_of(few | WILD)).variance
+    assert found.of("steady", "steady") == found.seeded
+    assert found.of("steady") == found.shared
+    assert found.of("nobody") == found.shared
+    few = dict(list(WILD.items())[1:])
+    found = study(few | STEADY, NONE, kinds=kinds_of(few | STEADY)).variance
+    assert found.of("wild") > found.shared
 
 
 def test_same_variant_check_counts_every_pair() -> None:

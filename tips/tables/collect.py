@@ -79,7 +79,8 @@ def collect(
         shared.add(BACKBONE)
         shared |= {name for name, one in study.variants.items() if not one.experiment.learns}
     alike = frozenset(name for name in shared if name is not None)
-    found = score(files, scored, alike, study.scale.evaluation, remembered)
+    kinds = {name: one.experiment.model for name, one in study.variants.items()}
+    found = score(files, scored, alike, study.scale.evaluation, remembered, kinds)
     results = found.pop(TOTAL)
     return Collected(study, paths, tables, annotations, tuple(files), results, found, scored)
 

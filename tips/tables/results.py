@@ -1,6 +1,7 @@
 """Gives the measured groups of a study: state, mean, deviation, and gains with intervals."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from types import MappingProxyType
@@ -17,6 +18,9 @@ from tips.evaluation.people import Floats, Ints
 from tips.tables.published import TOTAL
 from tips.tables.runs import Group, RunFile, Status
 
+# Networks of one kind vary alike between seeds, those of different kinds do not: at desk variants
+# of TIPS vary by 0.1 points, DCPose by 0.8. A kind with this many rows has a variance of its own.
+MANY_ROWS = 5
 Points = Mapping[str, Mapping[int, float]]  # variant -> seed -> score, percent
 Memory = Mapping[str, Points]  # by what is scored: TOTAL or a part
 
@@ -58,22 +62,29 @@ class Seeded(NamedTuple):
 class SeedVariance(NamedTuple):
     """The variance s^2 of the difference of two networks trained with the same seed.
 
-    `shared` holds if all seeds share the other network, `seeded` if it has seeds of its own.
-    `points` are the scores that both are pooled from. `remembered` of these scores belong to runs
-    that were deleted.
+    `shared` holds if all seeds share the other network, `seeded` if it has seeds of its own; both
+    are pooled over all rows. `points` are the scores that they are pooled from. `remembered` of
+    these scores belong to runs that were deleted. `of_kinds` holds what is pooled over the rows of
+    one kind of network, or over the pairs of two kinds.
     """
 
     shared: float
     seeded: float
     points: Points
     remembered: int
+    of_kinds: Mapping[tuple[str, ...], float]
+
+    def of(self, *kinds: str) -> float:
+        """Gives s^2 for a network of one kind beside a shared one, or for two kinds of networks."""
+        return self.of_kinds.get(tuple(sorted(kinds)), (self.shared, self.seeded)[len(kinds) - 1])
 
 
 class Results(NamedTuple):
-    """All groups of a study by one score, and the two seed variances that their intervals use."""
+    """All groups of a study by one score, and the seed variances that their intervals use."""
 
     groups: Mapping[Group, Seeded]
     variance: SeedVariance
+    kinds: Mapping[str, str]  # variant -> kind of network
 
     def status(self, group: Group) -> Status:
         """Gives the state of a group; a group that the scale does not have is missing."""
@@ -90,13 +101,23 @@ class Results(NamedTuple):
         shared = ours.row.shared or other.row.shared
         if not shared and not set(ours.row.seeds) & set(other.row.seeds):
             return None
-        variance = self.variance.shared if shared else self.variance.seeded
+        sides = [(group, ours.row), (baseline, other.row)]
+        own = [self.kind(side.variant) for side, row in sides if not (shared and row.shared)]
+        variance = self.variance.of(*own) if own else self.variance.shared
         return intervals.interval(ours.row, other.row, variance)
+
+    def kind(self, variant: str) -> str:
+        """Names the kind of network of a variant."""
+        return self.kinds.get(variant, "")
 
     def same_variant(self) -> SameVariant:
         """Makes the A/A check over every pair of seeds of every variant."""
-        rows = [seeded.row for seeded in self.groups.values() if seeded.row is not None]
-        return intervals.same_variant(rows, self.variance.seeded)
+        found = []
+        for group, seeded in self.groups.items():
+            if seeded.row is not None:
+                kind = self.kind(group.variant)
+                found.append(intervals.same_variant([seeded.row], self.variance.of(kind, kind)))
+        return SameVariant(*map(sum, zip(*found, strict=True))) if found else SameVariant(0, 0)
 
 
 def score(
@@ -105,6 +126,7 @@ def score(
     shared: frozenset[str],
     evaluation: Evaluation,
     remembered: Memory = MappingProxyType({}),
+    kinds: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Results]:
     """Scores every group on all sequences, and on resamples that all groups share.
 
@@ -118,6 +140,7 @@ def score(
         shared: variants that all seeds have in common: stage one, and predictors without training.
         evaluation: the number of resamples, and the boxes of the ablation tables.
         remembered: the scores that earlier seed variances were pooled from.
+        kinds: the kind of network of each variant; those that are not named are of one kind.
 
     Returns:
         The results by what is scored: TOTAL, and the OKS of each part.
@@ -138,7 +161,7 @@ def score(
         for name, one in groups.items():
             one[group] = Seeded(tuple(members), rows.get(name))
     return {
-        name: Results(one, _variance(one, evaluation.boxes, remembered.get(name, {})))
+        name: Results(one, _variance(one, evaluation.boxes, remembered.get(name, {}), kinds), kinds)
         for name, one in groups.items()
     }
 
@@ -151,7 +174,9 @@ def _rows(runs: Mapping[int, Scored], weights: Ints, *, shared: bool) -> dict[st
     return {TOTAL: whole, **parts}
 
 
-def _variance(groups: Mapping[Group, Seeded], boxes: str, remembered: Points) -> SeedVariance:
+def _variance(
+    groups: Mapping[Group, Seeded], boxes: str, remembered: Points, kinds: Mapping[str, str]
+) -> SeedVariance:
     """Pools s^2 over all groups with three or more seeds, on the usual boxes."""
     points: dict[str, dict[int, float]] = {}
     wanted: set[tuple[str, int]] = set()
@@ -169,15 +194,40 @@ def _variance(groups: Mapping[Group, Seeded], boxes: str, remembered: Points) ->
                 if (variant, seed) in wanted and seed not in points[variant]:
                     points[variant][seed] = point
                     gone += 1
-    alone = [_array(seeds, seeds) for seeds in points.values()]
-    pairs = [
-        _array(a, common) - _array(b, common)
-        for a, b in combinations(points.values(), 2)
-        if (common := sorted(set(a) & set(b)))
-    ]
-    return SeedVariance(
-        intervals.pooled_seed_variance(alone), intervals.pooled_seed_variance(pairs), points, gone
+    pools: dict[tuple[str, ...], list[Floats]] = {}
+    for name, seeds in points.items():
+        pools.setdefault((kinds.get(name, ""),), []).append(_array(seeds, seeds))
+    for (left, a), (right, b) in combinations(points.items(), 2):
+        if common := sorted(set(a) & set(b)):
+            pair = tuple(sorted(kinds.get(name, "") for name in (left, right)))
+            pools.setdefault(pair, []).append(_array(a, common) - _array(b, common))
+    alone, paired = (
+        intervals.pooled_seed_variance(
+            [values for key, pool in pools.items() if len(key) == sides for values in pool]
+        )
+        for sides in (1, 2)
     )
+    rows = Counter(kinds.get(name, "") for name in points)
+    return SeedVariance(alone, paired, points, gone, _of_kinds(pools, rows, (alone, paired)))
+
+
+def _of_kinds(
+    pools: Mapping[tuple[str, ...], list[Floats]],
+    rows: Mapping[str, int],
+    of_all: tuple[float, float],
+) -> dict[tuple[str, ...], float]:
+    """Pools s^2 over the rows of one kind, or the pairs of two.
+
+    A kind with few rows has the larger of its own and of that of all rows, because few seeds tell
+    little of how they vary.
+    """
+    found = {}
+    for key, pool in pools.items():
+        own = intervals.pooled_seed_variance(pool)
+        few = any(rows[kind] < MANY_ROWS for kind in key)
+        if not math.isnan(own):
+            found[key] = max(own, of_all[len(key) - 1]) if few else own
+    return found
 
 
 def _still_holds(points: Points, remembered: Points) -> bool:

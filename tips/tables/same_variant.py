@@ -1,12 +1,15 @@
 """The A/A check: seeds of one variant are compared as if they were two variants."""
 
 import math
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tips.evaluation.intervals import ENOUGH_SEQUENCES
 from tips.tables import markdown
 from tips.tables.cells import Level, Share, known, plain, value_of
 from tips.tables.collect import Collected
+from tips.tables.results import MANY_ROWS, Results
 from tips.tables.row import Row
 from tips.tables.sheet import Page, Section, Sheet
 
@@ -22,6 +25,7 @@ class CheckRow(Row):
     share: Share
     s_shared: Level  # deviation of a difference from a network that all seeds share
     s_seeded: Level  # deviation of a difference from a network with seeds of its own
+    kinds: str  # the kinds of networks with deviations of their own: name, s_shared, s_seeded
     remembered: int  # scores of deleted runs that still count
 
 
@@ -36,9 +40,18 @@ def _fill(found: Collected) -> list[CheckRow]:
             share=value_of(check.share),
             s_shared=value_of(math.sqrt(variance.shared)),
             s_seeded=value_of(math.sqrt(variance.seeded)),
+            kinds=", ".join(_kinds(found.results)),
             remembered=variance.remembered,
         )
     ]
+
+
+def _kinds(results: Results) -> Iterator[str]:
+    """Says of every kind with many rows how much its networks vary, in points."""
+    rows = Counter(results.kind(variant) for variant in results.variance.points)
+    for kind in sorted(kind for kind, count in rows.items() if kind and count >= MANY_ROWS):
+        alone, between = (math.sqrt(results.variance.of(*[kind] * sides)) for sides in (1, 2))
+        yield f"{kind} {alone:.2f} and {between:.2f}"
 
 
 def _section(page: Page) -> Section:
@@ -59,14 +72,18 @@ def _section(page: Page) -> Section:
         "Variance of a difference = bootstrap over validation sequences (stratified by motion "
         "where several share one, both rows on the same resamples, seeds averaged inside) + "
         "s² / seeds, where s² is the variance of paired seed differences pooled over all variants "
-        f"with three seeds; interval = ± 1.96 sd. On fewer than {ENOUGH_SEQUENCES} sequences, or "
-        "without s, the interval is unknown. A difference is taken over the seeds that both rows "
-        "have, so it need not be that of two printed means.\n\n"
+        "with three seeds. Networks of different kinds vary differently, so a kind with "
+        f"{MANY_ROWS} such variants or more has an s² of its own, and any other the larger of its "
+        "own and that of all. Interval = ± 1.96 sd. On fewer than "
+        f"{ENOUGH_SEQUENCES} sequences, or without s, the interval is unknown. A "
+        "difference is taken over the seeds that both rows have, so it need not be that of two "
+        "printed means.\n\n"
         + markdown.bullets(
             [
                 f"Validation sequences: {row.sequences}.",
                 f"s against the shared backbone: {shared}",
                 f"s between two trained variants: {seeded}",
+                *([f"s of kinds with many variants, likewise: {row.kinds}."] if row.kinds else []),
                 *([gone] if row.remembered else []),
                 f"A/A check, every two seeds of one variant through the same rule: {pairs}.",
             ]
