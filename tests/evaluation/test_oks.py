@@ -10,6 +10,7 @@ from tips.evaluation.oks import (
     AREA_FACTOR,
     PARTS,
     SIGMAS,
+    closeness,
     coco_ap,
     part_oks,
     person_scores,
@@ -39,7 +40,7 @@ def test_similarities_equal_the_closed_form(seed):
     truth[:, 0] = 50.0
     found = np.nan_to_num(truth[[1, 0, 2, 2]], nan=30.0) + rng.normal(0, 12, (4, 15, 2))
     areas = rng.uniform(1e3, 1e5, 3)
-    ours = similarities(truth, areas, found)
+    ours = similarities(closeness(truth, areas, found))
     for q, p in np.ndindex(ours.shape):
         expected = closed_form(truth[p], areas[p], found[q], range(15))
         assert abs(ours[q, p] - expected) < 1e-12
@@ -218,7 +219,7 @@ def test_coco_ap_and_similarities_equal_pycocotools(scenes, seed, ties):
     for image, (known, guessed) in enumerate(zip(clip.truth, clip.found, strict=True)):
         order = np.argsort(-guessed.people, kind="stable")
         areas = np.full(len(known.joints), AREA)
-        table = similarities(known.joints, areas, guessed.joints)[order]
+        table = similarities(closeness(known.joints, areas, guessed.joints))[order]
         if table.size:
             assert np.abs(table - run.ious[image, 1]).max() < 1e-12
 

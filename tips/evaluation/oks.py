@@ -39,6 +39,8 @@ SIGMAS = {
     ),
 }
 
+ALL = range(skeleton.COUNT)  # the ids of all joints
+
 Matching = Literal["track", "best"]
 
 
@@ -82,7 +84,7 @@ class OksResult(NamedTuple):
 class _Image(NamedTuple):
     labelled: Bools  # (P, 15) whether a joint of the truth is known
     areas: Floats  # (P,)
-    closeness: Floats  # (Q, P, 15) exp(-e) of COCO's formula; NaN where the truth is unknown
+    near: Floats  # (Q, P, 15) from `closeness`
     people: Floats  # (Q,) scores
     pairs: list[tuple[int, int]]  # (found, truth)
 
@@ -165,24 +167,7 @@ def coco_ap(
     images = [
         image for clip in clips for image in _images(clean(clip), "none", sigmas, area_factor)
     ]
-    return _coco_ap(images, range(skeleton.COUNT), _tables(images, range(skeleton.COUNT)))
-
-
-def similarities(
-    truth: Floats, areas: Floats, found: Floats, sigmas: Sequence[float] = skeleton.SIGMAS
-) -> Floats:
-    """Computes the OKS of every predicted with every annotated person, as pycocotools does.
-
-    Args:
-        truth: annotated joints (P, 15, 2), image px, NaN where absent; at least one per person.
-        areas: areas of the annotated people (P,), px^2.
-        found: predicted joints (Q, 15, 2), image px, NaN where absent.
-        sigmas: COCO's sigma of each of the 15 joints.
-
-    Returns:
-        (Q, P)
-    """
-    return _table(_closeness(truth, areas, _placed(found), sigmas), range(truth.shape[1]))
+    return _coco_ap(images, ALL, [similarities(image.near) for image in images])
 
 
 def _images(
@@ -201,30 +186,50 @@ def _images(
                 "area, which OKS divides by; annotate the box"
             )
         joints, people = truth.joints[where], person_scores(found)
-        closeness = _closeness(joints, areas, _placed(found.joints), sigmas)
+        near = closeness(joints, areas, found.joints, sigmas)
         pairs: list[tuple[int, int]] = []
         if matching == "track":
             tracks = [truth.tracks[row] for row in where]
             pairs = _by_track(tracks, found.tracks, f"{clip.name}, frame {position}")
         elif matching == "best":
-            pairs = _best(_table(closeness, range(skeleton.COUNT)), people)
+            pairs = _best(similarities(near), people)
         labelled = np.asarray(np.isfinite(joints).all(axis=-1), dtype=np.bool_)
-        images.append(_Image(labelled, areas, closeness, people, pairs))
+        images.append(_Image(labelled, areas, near, people, pairs))
     return images
 
 
-def _closeness(truth: Floats, areas: Floats, found: Floats, sigmas: Sequence[float]) -> Floats:
-    """Computes exp(-e) of each joint of each pair (Q, P, 15), NaN where the truth is unknown."""
-    apart = ((found[:, None] - truth) ** 2).sum(axis=-1)
+def closeness(
+    truth: Floats, areas: Floats, found: Floats, sigmas: Sequence[float] = skeleton.SIGMAS
+) -> Floats:
+    """Computes exp(-e) of COCO's formula for every joint of every pair of people, from 0 to 1.
+
+    Args:
+        truth: annotated joints (P, 15, 2), image px, NaN where absent.
+        areas: areas of the annotated people (P,), px^2.
+        found: predicted joints (Q, 15, 2), image px, NaN where absent.
+        sigmas: COCO's sigma of each of the 15 joints.
+
+    Returns:
+        (Q, P, 15), NaN where the truth is absent.
+    """
+    apart = ((_placed(found)[:, None] - truth) ** 2).sum(axis=-1)
     spread = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
     # COCO adds the smallest number to the area, so that it can divide by an area of 0.
     near: Floats = np.exp(-apart / spread / (areas[:, None] + np.spacing(1)) / 2)
     return near
 
 
-def _table(closeness: Floats, ids: Sequence[int]) -> Floats:
-    """Averages over some joints: the OKS of each pair (Q, P), NaN where none of them is known."""
-    chosen = closeness[..., list(ids)]
+def similarities(near: Floats, ids: Sequence[int] = ALL) -> Floats:
+    """Computes the OKS of every pair of people on some joints, from 0 to 1.
+
+    Args:
+        near: from `closeness`, (Q, P, 15).
+        ids: the joints that count.
+
+    Returns:
+        (Q, P), NaN for people without one of these joints.
+    """
+    chosen = near[..., list(ids)]
     known = ~np.isnan(chosen)
     total = np.where(known, chosen, 0.0).sum(axis=-1)
     return np.divide(
@@ -271,7 +276,7 @@ def _part(
     images: Sequence[_Image], ids: Sequence[int], sizes: Sequence[int]
 ) -> tuple[PartOks, PartSums]:
     """Scores one part, and sums it over clips; `sizes` are the numbers of images of the clips."""
-    tables = _tables(images, ids)
+    tables = [similarities(image.near, ids) for image in images]
     coco = _coco_ap(images, ids, tables)
     labelled = [_having(image, ids) for image in images]
     values = [
@@ -295,11 +300,6 @@ def _part(
         n_matched=matched,
     )
     return part, sums
-
-
-def _tables(images: Sequence[_Image], ids: Sequence[int]) -> list[Floats]:
-    """Computes the OKS (Q, P) on some joints of each image, NaN for people without one of them."""
-    return [_table(image.closeness, ids) for image in images]
 
 
 def _having(image: _Image, ids: Sequence[int]) -> Bools:
@@ -364,10 +364,10 @@ def _hits(
     hits = np.zeros((len(thresholds), len(images), found), dtype=np.bool_)
     for column in range(found):
         values = similar[:, column, None]  # (images, 1, people)
-        best = people - 1 - np.where(free & (values >= lowest), values, -1)[..., ::-1].argmax(-1)
-        taken = np.take_along_axis(free & (values >= lowest), best[..., None], -1)
-        hits[..., column] = taken[..., 0].T
-        left = np.take_along_axis(free, best[..., None], -1) & ~taken
-        np.put_along_axis(free, best[..., None], left, -1)
+        allowed = free & (values >= lowest)
+        best = people - 1 - np.where(allowed, values, -1)[..., ::-1].argmax(-1)
+        taken = (np.arange(people) == best[..., None]) & allowed
+        hits[..., column] = taken.any(-1).T
+        free &= ~taken
     real = np.arange(found) < np.array([len(image.people) for image in images])[:, None]
     return scores[real], hits[:, real]

@@ -194,12 +194,13 @@ def _variance(
                 if (variant, seed) in wanted and seed not in points[variant]:
                     points[variant][seed] = point
                     gone += 1
+    kind = {name: kinds.get(name, "") for name in points}
     pools: dict[tuple[str, ...], list[Floats]] = {}
     for name, seeds in points.items():
-        pools.setdefault((kinds.get(name, ""),), []).append(_array(seeds, seeds))
+        pools.setdefault((kind[name],), []).append(_array(seeds, seeds))
     for (left, a), (right, b) in combinations(points.items(), 2):
         if common := sorted(set(a) & set(b)):
-            pair = tuple(sorted(kinds.get(name, "") for name in (left, right)))
+            pair = tuple(sorted((kind[left], kind[right])))
             pools.setdefault(pair, []).append(_array(a, common) - _array(b, common))
     alone, paired = (
         intervals.pooled_seed_variance(
@@ -207,7 +208,7 @@ def _variance(
         )
         for sides in (1, 2)
     )
-    rows = Counter(kinds.get(name, "") for name in points)
+    rows = Counter(kind.values())
     return SeedVariance(alone, paired, points, gone, _of_kinds(pools, rows, (alone, paired)))
 
 

@@ -51,7 +51,7 @@ def _kinds(results: Results) -> Iterator[str]:
     rows = Counter(results.kind(variant) for variant in results.variance.points)
     for kind in sorted(kind for kind, count in rows.items() if kind and count >= MANY_ROWS):
         alone, between = (math.sqrt(results.variance.of(*[kind] * sides)) for sides in (1, 2))
-        yield f"{kind} {alone:.2f} and {between:.2f}"
+        yield f"{kind} {alone:.2f} and {between:.2f} points"
 
 
 def _section(page: Page) -> Section:
@@ -83,7 +83,11 @@ def _section(page: Page) -> Section:
                 f"Validation sequences: {row.sequences}.",
                 f"s against the shared backbone: {shared}",
                 f"s between two trained variants: {seeded}",
-                *([f"s of kinds with many variants, likewise: {row.kinds}."] if row.kinds else []),
+                *(
+                    [f"The same two for kinds with many variants: {row.kinds}."]
+                    if row.kinds
+                    else []
+                ),
                 *([gone] if row.remembered else []),
                 f"A/A check, every two seeds of one variant through the same rule: {pairs}.",
             ]
