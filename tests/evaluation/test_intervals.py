@@ -17,6 +17,7 @@ from tips.evaluation.matching import match
 from tips.evaluation.oks import PARTS, part_oks
 
 NAMES = tuple(f"s{i}" for i in range(50))
+PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 def synthetic(points, noise=0.0, seeds=None, shared=False, names=NAMES, seed=0):
@@ -92,17 +93,53 @@ def test_pooled_variance_weighs_by_degrees_of_freedom():
 
 def test_variance_adds_resamples_and_seeds():
     ours, base = synthetic([70, 72, 74], 0.6, seed=1), synthetic([70, 70, 70], 0.6, seed=2)
-    result = interval(ours, base, seed_variance=0.75)
-    resampled = ours.resampled.mean(axis=0) - base.resampled.mean(axis=0)
-    half = 1.96 * np.sqrt(np.var(resampled, ddof=1) + 0.75 / 3)
+    result = interval(ours, base, seed_variance=1.75)
+    apart = ours.resampled - base.resampled
+    by_sequence = np.mean([np.var(apart[i] - apart[j], ddof=1) / 2 for i, j in PAIRS])
+    half = 1.96 * np.sqrt(np.var(apart.mean(axis=0), ddof=1) + (1.75 - by_sequence) / 3)
     assert result.difference == pytest.approx(2)
     assert (result.low, result.high) == pytest.approx((2 - half, 2 + half))
     assert result.separable
     assert result.n_seeds == 3
-    assert result.seed_sd == pytest.approx(np.sqrt(0.75))
+    assert result.seed_sd == pytest.approx(np.sqrt(1.75 - by_sequence))
+    assert interval(ours, base, seed_variance=by_sequence / 2).seed_sd == 0
     assert result.known
     assert result.sd == pytest.approx(half / 1.96)
-    assert not interval(ours, base, seed_variance=4.0).separable
+    assert not interval(ours, base, seed_variance=9.0).separable
+
+
+def crossed(rng, weights, *, seeds, sequences, by_seed, by_both):
+    """A row whose score of a seed on a sequence is the sum of three effects, and no true gain."""
+    scores = (
+        rng.normal(0, 1, sequences)
+        + by_seed * rng.normal(0, 1, (seeds, 1))
+        + by_both * rng.normal(0, 1, (seeds, sequences))
+    )
+    return Row(
+        seeds=tuple(range(seeds)),
+        points=scores.mean(axis=1),
+        resampled=scores @ weights.T / sequences,
+        sequences=tuple(str(i) for i in range(sequences)),
+    )
+
+
+@pytest.mark.parametrize(("by_seed", "by_both"), [(0.0, 1.0), (0.1, 1.0), (0.3, 0.0), (0.2, 3.0)])
+def test_intervals_hold_zero_as_often_as_they_say(by_seed, by_both):
+    """Seeds differ as a whole, by sequence, or both; neither part may be left out or count twice.
+
+    The two rows differ in every sequence as well, so their difference has all three effects.
+    """
+    rng = np.random.default_rng(5)
+    size = {"seeds": 3, "sequences": 60, "by_seed": by_seed, "by_both": by_both}
+    weights = resamples(["walk"] * 60, count=150)
+    rows = [crossed(rng, weights, **size) for _ in range(1200)]
+    pairs = list(zip(rows[::2], rows[1::2], strict=True))
+    variance = pooled_seed_variance([paired_differences(*pair) for pair in pairs])
+    found = [interval(*pair, variance) for pair in pairs]
+    share = np.mean([one.separable for one in found])
+    assert 0.03 < share < 0.075
+    true_sd = np.sqrt(2 * (1 + by_seed**2 * 20 + by_both**2 / 3) / 60)
+    assert np.mean([one.sd for one in found]) == pytest.approx(true_sd, rel=0.05)
 
 
 def test_shared_resamples_cancel_what_rows_have_in_common():

@@ -1,8 +1,11 @@
 """Intervals of differences between rows: bootstrap over sequences plus variance between seeds.
 
 The variance of a difference is its bootstrap variance (of the difference of seed means, on
-resamples that all rows share) plus s^2 / n_seeds. s^2 is the variance of paired seed differences,
-pooled over all rows with at least three seeds. The interval is +-1.96 standard deviations.
+resamples that all rows share) plus (s^2 - r^2) / n_seeds. s^2 is the variance of paired seed
+differences, pooled over all rows with at least three seeds. r^2 is the part of it that other
+sequences would have changed: one seed is better on these sequences and another on those. The
+bootstrap variance holds that part already, so it must not count twice. The interval is +-1.96
+standard deviations.
 """
 
 import math
@@ -49,7 +52,7 @@ class Interval(NamedTuple):
 
     difference: float
     bootstrap_sd: float
-    seed_sd: float  # NaN if unknown
+    seed_sd: float  # of one seed, without what the bootstrap holds; NaN if unknown
     n_seeds: int
     n_sequences: int
 
@@ -214,19 +217,40 @@ def interval(ours: Row, baseline: Row, seed_variance: float) -> Interval:
         seed_variance: from `pooled_seed_variance`; NaN if unknown.
     """
     left, right = _pairs(ours, baseline)
-    difference = float((ours.points[left] - baseline.points[right]).mean())
-    resampled = ours.resampled[left].mean(axis=0) - baseline.resampled[right].mean(axis=0)
+    apart = ours.resampled[left] - baseline.resampled[right]
     return Interval(
-        difference=difference,
-        bootstrap_sd=float(np.std(resampled, ddof=1)),
-        seed_sd=math.sqrt(seed_variance),
+        difference=float((ours.points[left] - baseline.points[right]).mean()),
+        bootstrap_sd=float(np.std(apart.mean(axis=0), ddof=1)),
+        seed_sd=_seed_sd(seed_variance, apart),
         n_seeds=len(left),
         n_sequences=len(ours.sequences),
     )
 
 
+def _seed_sd(seed_variance: float, resampled: Floats) -> float:
+    """Computes the deviation between seeds that remains on endlessly many sequences.
+
+    Two seeds see the same resamples, so the variance of their difference over the resamples is
+    twice the part of the seed variance that is due to the sequences.
+
+    Args:
+        seed_variance: of the scores of single seeds on the sequences of the study.
+        resampled: scores of the seeds on the resamples (seeds, R); one seed tells nothing.
+    """
+    if len(resampled) < 2:
+        return math.sqrt(seed_variance)
+    centred = resampled - resampled.mean(axis=1, keepdims=True)
+    by_sequence = np.var(centred, axis=0, ddof=1).sum() / (resampled.shape[1] - 1)
+    return float(np.sqrt(np.maximum(0, seed_variance - by_sequence)))
+
+
 def same_variant(rows: Sequence[Row], seed_variance: float) -> SameVariant:
-    """Computes the A/A check: `interval` of every pair of seeds of every variant, if known."""
+    """Computes the A/A check: `interval` of every pair of seeds of every variant, if known.
+
+    Args:
+        rows: the variants.
+        seed_variance: of the difference of two networks that have a seed of their own each.
+    """
     separable, pairs = 0, 0
     for one in rows:
         for left, right in combinations(range(len(one.seeds)), 2):
@@ -238,7 +262,9 @@ def same_variant(rows: Sequence[Row], seed_variance: float) -> SameVariant:
                 )
                 for i in (left, right)
             ]
-            found = interval(sides[0], sides[1], seed_variance)
+            # Each run is a draw of its own, so their difference varies as often as each of them.
+            drawn = math.sqrt(2) * one.resampled[[left, right]]
+            found = interval(sides[0], sides[1], _seed_sd(seed_variance, drawn) ** 2)
             separable += found.separable
             pairs += found.known
     return SameVariant(pairs, separable)
