@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from tips.config import BACKBONE, MEAN_POSE
+from tips.config import BACKBONE
 from tips.paths import Paths
 from tips.records import atomic_path, read_json
 from tips.reporting import figures
@@ -111,9 +111,7 @@ def groups(counts: Sequence[int], paths: Paths) -> dict[int, str]:
 def _bars(rows: Iterable[tuple[Line, Gain]], paper: bool = True) -> list[Bar]:
     bars: dict[str, Bar] = {}  # a variant that several tables have is drawn once
     for row, gain in rows:
-        # Rows on detected boxes have another baseline. The mean pose is so far off that the other
-        # bars would become too short to read.
-        if row.row.endswith("detected") or row.variant == MEAN_POSE:
+        if row.row.endswith("detected"):  # these rows have another baseline
             continue
         if not (known(gain.value) and known(gain.low) and known(gain.high)):
             continue

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
+import numpy as np
 
 from tips import skeleton
 from tips.records import atomic_path
@@ -35,6 +36,8 @@ STYLE = {
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#7c3aed", "#e69f00", "#56b4e9", "#cc79a7")
 INK = "#111827"
 PALE = "#9ca3af"
+MOST = (0.1, 0.9)  # quantiles between which most rows lie
+FAR = 2.0  # as many times their distance beyond them a gain is off the axis
 
 
 class Point(NamedTuple):
@@ -96,6 +99,8 @@ def figure_4(points: Sequence[Point], stem: Path) -> None:
 def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
     """Draws gains with their 95 % intervals, and the paper's gain as a hollow diamond beside them.
 
+    A gain so far off that the others would become too short to read is an arrow with its number.
+
     Args:
         bars: one row per variant.
         title: the title of the figure.
@@ -106,10 +111,24 @@ def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
         height = 1.0 + 0.27 * max(len(bars), 1)
         figure, axis = plt.subplots(figsize=(8.2, height))
         axis.axvline(0, color=INK, linewidth=1)
+        low, high = _readable(bars)
         for place, bar in enumerate(reversed(bars)):
             colour = COLOURS[1] if bar.separable else PALE
-            axis.plot([bar.low, bar.high], [place, place], color=colour, linewidth=2)
-            axis.plot(bar.value, place, "o", color=colour, markersize=6)
+            if low <= bar.value <= high:
+                axis.plot([bar.low, bar.high], [place, place], color=colour, linewidth=2)
+                axis.plot(bar.value, place, "o", color=colour, markersize=6)
+            else:
+                below = bar.value < low
+                words = f"{bar.value:+.1f}".replace("-", "\N{MINUS SIGN}")
+                axis.plot(low if below else high, place, "<" if below else ">", color=colour)
+                axis.annotate(
+                    words,
+                    (low if below else high, place),
+                    (8 if below else -8, 0),
+                    textcoords="offset points",
+                    ha="left" if below else "right",
+                    va="center",
+                )
             if bar.paper is not None:
                 axis.plot(
                     bar.paper, place, "D", markerfacecolor="none", color=COLOURS[0], markersize=6
@@ -122,6 +141,17 @@ def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
         axis.set_title(title, loc="left", fontsize=10)
         figure.tight_layout()
         _save(figure, stem)
+
+
+def _readable(bars: Sequence[Bar]) -> tuple[float, float]:
+    """Gives the range of the axis; gains far outside of what most rows have are not on it."""
+    values = [0.0, *(bar.value for bar in bars)]
+    values += [bar.paper for bar in bars if bar.paper is not None]
+    low, high = np.quantile(values, MOST)
+    far = FAR * (high - low)
+    near = [bar for bar in bars if low - far <= bar.value <= high + far]
+    ends = [*values[1 + len(bars) :], 0.0, *(end for bar in near for end in (bar.low, bar.high))]
+    return min(ends), max(ends)
 
 
 def losses(panels: Mapping[str, Sequence[Curve]], stem: Path) -> None:
