@@ -68,6 +68,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bench.parent.mkdir(parents=True)
         bench.write_text("s\tcpu_time\n75.5\t74.0\n")
         tabulate.run(fake_study.SCALE)
+        older = Path("reports/reference")
+        (older / "figures").mkdir(parents=True)
+        for name in ("older.png", "of-nobody.png"):
+            (older / "figures" / name).touch()
+        (older / "report.md").write_text("![a picture](figures/older.png)\n")
         report.run(fake_study.SCALE, reference="reports/reference")
     return folder
 
@@ -270,6 +275,9 @@ def test_reference_copy_is_small_and_names_commit_and_machine(paths: Paths) -> N
     assert len(pictures) > 5
     assert all((folder / picture).is_file() for picture in pictures)
     assert "../../tips/skeleton.py#L" in text
+    names = {file.name for file in files}
+    assert "older.png" not in names  # only the copy before this one showed it
+    assert "of-nobody.png" in names
 
 
 @pytest.mark.parametrize("sheet", [one for one in SHEETS if one.fill], ids=lambda one: one.stem)

@@ -244,28 +244,20 @@ def _seed_sd(seed_variance: float, resampled: Floats) -> float:
     return float(np.sqrt(np.maximum(0, seed_variance - by_sequence)))
 
 
-def same_variant(rows: Sequence[Row], seed_variance: float) -> SameVariant:
-    """Computes the A/A check: `interval` of every pair of seeds of every variant, if known.
+def same_variant(one: Row, seed_variance: float) -> SameVariant:
+    """Computes the A/A check: `interval` of every pair of seeds of a variant, if known.
 
     It checks the intervals of rows with one seed. These are wider than they had to be, because one
     seed does not tell which part of the seed variance the resamples hold.
 
     Args:
-        rows: the variants.
+        one: the variant.
         seed_variance: of the difference of two networks that have a seed of their own each.
     """
-    separable, pairs = 0, 0
-    for one in rows:
-        for left, right in combinations(range(len(one.seeds)), 2):
-            # The two runs stand for two variants with one run each; `interval` pairs runs of equal
-            # seeds, so both get the seed 0.
-            sides = [
-                one._replace(
-                    seeds=(0,), points=one.points[[i]], resampled=one.resampled[[i]], shared=False
-                )
-                for i in (left, right)
-            ]
-            found = interval(sides[0], sides[1], seed_variance)
-            separable += found.separable
-            pairs += found.known
-    return SameVariant(pairs, separable)
+    # The runs stand for two variants with one run each; `interval` pairs runs of equal seeds.
+    sides = [
+        one._replace(seeds=(0,), points=one.points[[i]], resampled=one.resampled[[i]], shared=False)
+        for i in range(len(one.seeds))
+    ]
+    found = [interval(*pair, seed_variance) for pair in combinations(sides, 2)]
+    return SameVariant(sum(pair.known for pair in found), sum(pair.separable for pair in found))

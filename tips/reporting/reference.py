@@ -26,7 +26,8 @@ _SOURCE = re.compile(r"\]\([^)]*?(tips/[^)]*\.py#L\d+)\)")
 def write_reference(study: Study, paths: Paths, sections: Sequence[Section], folder: Path) -> None:
     """Writes a small copy of a report; its second line names commit and machine.
 
-    Pictures are added in order while they fit; one that does not fit is named as left out.
+    Pictures are added in order while they fit; one that does not fit is named as left out. Pictures
+    that only the copy before it shows are removed.
 
     Args:
         study: the scale with its variants.
@@ -61,8 +62,13 @@ def write_reference(study: Study, paths: Paths, sections: Sequence[Section], fol
             temporary.write_bytes(data)
     with atomic_path(folder / paths.numbers.name) as temporary:
         temporary.write_bytes(numbers)
-    with atomic(folder / "report.md") as stream:
+    copy = folder / "report.md"
+    shown = _IMAGE.findall(copy.read_text(encoding="utf-8")) if copy.is_file() else []
+    with atomic(copy) as stream:
         stream.write(_IMAGE.sub(lambda match: _image(match, used), text))
+    for _, file in shown:
+        if file not in used.values() and ".." not in Path(file).parts:
+            (folder / file).unlink(missing_ok=True)
 
 
 def _origin(study: Study, paths: Paths) -> str:

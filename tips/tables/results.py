@@ -116,7 +116,7 @@ class Results(NamedTuple):
         for group, seeded in self.groups.items():
             if seeded.row is not None:
                 kind = self.kind(group.variant)
-                found.append(intervals.same_variant([seeded.row], self.variance.of(kind, kind)))
+                found.append(intervals.same_variant(seeded.row, self.variance.of(kind, kind)))
         return SameVariant(*map(sum, zip(*found, strict=True))) if found else SameVariant(0, 0)
 
 
