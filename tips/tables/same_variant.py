@@ -58,7 +58,7 @@ def _section(page: Page) -> Section:
     row = page.row(SAME_VARIANT)
     pairs = (
         f"{row.separable} of {row.pairs} pairs ({100 * row.separable / row.pairs:.0f} %) are "
-        "called separable; about 5 % are expected"
+        "called separable; one run tells nothing of r², so at most about 5 % are expected"
         if row.pairs
         else "there is no pair whose interval is known"
     )
@@ -71,8 +71,9 @@ def _section(page: Page) -> Section:
     body = (
         "Variance of a difference = bootstrap over validation sequences (stratified by motion "
         "where several share one, both rows on the same resamples, seeds averaged inside) + "
-        "s² / seeds, where s² is the variance of paired seed differences pooled over all variants "
-        "with three seeds. Networks of different kinds vary differently, so a kind with "
+        "(s² - r²) / seeds. s² is the variance of paired seed differences, pooled over all variants "
+        "with three seeds; r² is the part of it that the bootstrap over sequences holds already: "
+        "half the variance of the difference of two seeds on the same resamples. Networks of different kinds vary differently, so a kind with "
         f"{MANY_ROWS} such variants or more has an s² of its own, and any other the larger of its "
         "own and that of all. Interval = ± 1.96 sd. On fewer than "
         f"{ENOUGH_SEQUENCES} sequences, or without s, the interval is unknown. A "
