@@ -71,9 +71,10 @@ def _section(page: Page) -> Section:
     body = (
         "Variance of a difference = bootstrap over validation sequences (stratified by motion "
         "where several share one, both rows on the same resamples, seeds averaged inside) + "
-        "(s² - r²) / seeds. s² is the variance of paired seed differences, pooled over all variants "
-        "with three seeds; r² is the part of it that the bootstrap over sequences holds already: "
-        "half the variance of the difference of two seeds on the same resamples. Networks of different kinds vary differently, so a kind with "
+        "(s² - r²) / seeds. s² is the variance of paired seed differences, pooled over all "
+        "variants with three seeds; r² is the part of it that the bootstrap over sequences holds "
+        "already: half the variance of the difference of two seeds on the same resamples. "
+        "Networks of different kinds vary differently, so a kind with "
         f"{MANY_ROWS} such variants or more has an s² of its own, and any other the larger of its "
         "own and that of all. Interval = ± 1.96 sd. On fewer than "
         f"{ENOUGH_SEQUENCES} sequences, or without s, the interval is unknown. A "
