@@ -5,9 +5,9 @@ Everything is a normal approximation. The variance of a difference with n seeds 
     b^2 * Q / q + s^2 / n
 
 where b^2 is its bootstrap variance on the Q sequences of the study, taken as the same for every n
-although more seeds make it smaller, and s^2 the variance between seeds. A test of one of k
-differences is taken at 5 % / k, the strictest that Holm's method can ask for. So the numbers are on
-the safe side.
+although more seeds make it smaller, and s^2 the variance between seeds that b^2 does not hold. A
+test of one of k differences is taken at 5 % / k, the strictest that Holm's method can ask for. So
+the numbers are on the safe side.
 """
 
 import math

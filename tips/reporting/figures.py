@@ -37,7 +37,7 @@ COLOURS = ("#d55e00", "#0072b2", "#009e73", "#7c3aed", "#e69f00", "#56b4e9", "#c
 INK = "#111827"
 PALE = "#9ca3af"
 MOST = (0.1, 0.9)  # quantiles between which most rows lie
-FAR = 2.0  # as many times their distance beyond them a gain is off the axis
+FAR = 2.0  # a gain farther beyond them than this many times their distance is off the axis
 
 
 class Point(NamedTuple):
@@ -118,15 +118,17 @@ def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
                 axis.plot([bar.low, bar.high], [place, place], color=colour, linewidth=2)
                 axis.plot(bar.value, place, "o", color=colour, markersize=6)
             else:
-                below = bar.value < low
+                edge, arrow, shift, side = (
+                    (low, "<", 8, "left") if bar.value < low else (high, ">", -8, "right")
+                )
                 words = f"{bar.value:+.1f}".replace("-", "\N{MINUS SIGN}")
-                axis.plot(low if below else high, place, "<" if below else ">", color=colour)
+                axis.plot(edge, place, arrow, color=colour)
                 axis.annotate(
                     words,
-                    (low if below else high, place),
-                    (8 if below else -8, 0),
+                    (edge, place),
+                    (shift, 0),
                     textcoords="offset points",
-                    ha="left" if below else "right",
+                    ha=side,
                     va="center",
                 )
             if bar.paper is not None:
@@ -145,12 +147,11 @@ def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
 
 def _readable(bars: Sequence[Bar]) -> tuple[float, float]:
     """Gives the range of the axis; gains far outside of what most rows have are not on it."""
-    values = [0.0, *(bar.value for bar in bars)]
-    values += [bar.paper for bar in bars if bar.paper is not None]
-    low, high = np.quantile(values, MOST)
+    always = [0.0, *(bar.paper for bar in bars if bar.paper is not None)]
+    low, high = np.quantile([*always, *(bar.value for bar in bars)], MOST)
     far = FAR * (high - low)
     near = [bar for bar in bars if low - far <= bar.value <= high + far]
-    ends = [*values[1 + len(bars) :], 0.0, *(end for bar in near for end in (bar.low, bar.high))]
+    ends = [*always, *(end for bar in near for end in (bar.low, bar.high))]
     return min(ends), max(ends)
 
 

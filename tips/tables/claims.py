@@ -52,7 +52,7 @@ class ClaimRow(Row):
     n_seeds: Count
     n_sequences: int
     sequences_sd: Fine  # of the difference, by resampled sequences
-    seeds_sd: Fine  # of the difference, by seeds
+    seeds_sd: Fine  # of the difference of one seed, without what resampled sequences hold
     than_origin: str
 
     @property
