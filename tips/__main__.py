@@ -12,6 +12,7 @@ import inspect
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,10 +21,12 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from tips.messages import one_line
+
 PACKAGE = Path(__file__).parent
 STAGES = PACKAGE / "stages"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
+TERMINATED = 128 + signal.SIGTERM
 
 cli = typer.Typer(
     name="tips",
@@ -321,25 +324,55 @@ def _loaded(name: str) -> Callable[..., None]:
 
 
 def app() -> None:
-    """Runs the command line; it reports a user's mistake by one line and exit code 2."""
+    """Runs the command line; it reports a user's mistake by one line and exit code 2.
+
+    A mistake is what our own code refuses (a ValueError of its own), what the system refuses, and
+    what does not fit into memory. Any other error is a bug, and shows its place.
+    """
+    signal.signal(signal.SIGTERM, _end)
     try:
         cli(prog_name="tips")
-    except OSError as error:
-        if os.environ.get("TIPS_TRACEBACK") or error.errno not in (*NO_SPACE, *NO_ACCESS):
+    except (OSError, ValueError, RecursionError, MemoryError, RuntimeError) as error:
+        message = "" if os.environ.get("TIPS_TRACEBACK") else _complaint(error)
+        if not message:
             raise
-        place = f" ({error.filename})" if error.filename else ""
-        if error.errno in NO_SPACE:
-            _fail(f"disk full{place}: free some space and run the same command again", 2)
-        reason = os.strerror(error.errno).lower()
-        _fail(f"{reason}{place}: make it accessible and run the same command again", 2)
-    except ValueError as error:
-        if os.environ.get("TIPS_TRACEBACK") or not _raised_by_us(error.__traceback__):
-            raise
-        _fail(" ".join(str(error).split()), 2)
+        _fail(message, 2)
+
+
+def _end(*_: object) -> NoReturn:
+    """Ends on SIGTERM as on Ctrl-C: by an exception, so that everybody tidies up."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb that
+    sys.exit(TERMINATED)
+
+
+def _complaint(error: Exception) -> str:
+    """Writes the line about a mistake; "" if the error is no mistake of the user's."""
+    if isinstance(error, OSError):
+        return _about_system(error)
+    if isinstance(error, RecursionError):
+        return "a file is nested too deeply to be read; give one of the documented form"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return f"out of memory: {str(error) or 'give smaller sizes or batches'}"
+    if isinstance(error, RuntimeError):
+        # torch has no class of its own for a failed allocation on the CPU.
+        found = "DefaultCPUAllocator" in str(error)
+        return f"out of memory: give smaller sizes or batches ({error})" if found else ""
+    return str(error) if _raised_by_us(error.__traceback__) else ""
+
+
+def _about_system(error: OSError) -> str:
+    """Writes the line about what the operating system refused, with the file if it names one."""
+    if error.errno is None:
+        return str(error) or type(error).__name__
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno in NO_SPACE:
+        return f"disk full{place}: free some space and run the same command again"
+    reason = os.strerror(error.errno).lower()
+    return f"{reason}{place}: make it accessible and run the same command again"
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.secho(f"error: {message}", fg="red", err=True)
+    typer.secho(f"error: {one_line(message)}", fg="red", err=True)
     sys.exit(code)
 
 

@@ -85,7 +85,7 @@ def test_a_scale_is_asked_for_by_its_name(experiments: Path, asked: str) -> None
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name])
 def test_the_dataset_s_folder_names_the_results(experiments: Path, name: str) -> None:
     scale = load_scale("clip", experiments, f"/some/{name}")
-    with pytest.raises(ConfigError, match="rename the folder, or give the scale a `dataset.name`"):
+    with pytest.raises(ConfigError, match=r"or give the scale a `dataset\.name`"):
         dataset_name(scale)
 
 

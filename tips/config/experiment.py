@@ -94,15 +94,11 @@ class Training(Part):
     milestones: tuple[float, ...]  # of `step`: shares of all steps at which the rate is decayed
     decay: Annotated[float, Field(gt=0, lt=1)]  # of `step`: factor on the rate at each milestone
     windows_per_epoch: Positive | None  # null: every window once
-    stills_per_epoch: Annotated[
-        int, Field(ge=0, le=MOST)
-    ]  # scenes of one frame, for stage one only
+    stills_per_epoch: Annotated[int, Field(ge=0, le=MOST)]  # one-frame scenes, for stage one
     checkpoint_every: Positive  # steps between two saved states
     log_every: Positive  # steps between two lines of the journal
     precision: Literal["auto", "fp32", "bf16"]  # of the backbone; everything else is fp32
-    workers: Annotated[
-        int, Field(ge=0, le=1000)
-    ]  # processes that load data; 0: none but the training's
+    workers: Annotated[int, Field(ge=0, le=1000)]  # processes that load data; 0: the training's
 
     def meaning(self) -> dict[str, Any]:
         """Leaves out what only the other schedule reads."""

@@ -162,13 +162,14 @@ def _inner(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _refusal(problem: str, node: yaml.Node | yaml.Event) -> yaml.constructor.ConstructorError:
-    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    mark: Any = node.start_mark
+    return yaml.constructor.ConstructorError(None, None, problem, mark)
 
 
 class _Plain(yaml.CSafeLoader):
     """Reads plain values alone, and refuses a key that is given twice.
 
-    YAML itself would silently keep the second key. Dates stay text; a key that wants a date reads it.
+    YAML itself would silently keep the second key. Dates stay text, until a key asks for one.
     """
 
     def __init__(self, stream: str) -> None:

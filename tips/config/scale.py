@@ -14,9 +14,7 @@ from tips.config.parts import MOST, Part, Positive, SettingsOf
 class Detector(Part):
     """A simulated detector: it jitters or misses true boxes and adds false ones."""
 
-    jitter: Annotated[
-        float, Field(ge=0, le=10)
-    ]  # sd of centre (in box sizes) and of the size's logarithm
+    jitter: Annotated[float, Field(ge=0, le=10)]  # sd of centre (box sizes) and log size
     miss: Annotated[float, Field(ge=0, le=1)]  # share of missed people
     false_per_frame: Annotated[float, Field(ge=0, le=1000)]  # mean number of false boxes
     seed: Annotated[int, Field(ge=0, le=MOST)]
@@ -95,9 +93,7 @@ class Evaluation(Part):
     # on the smoothed logarithm (DARK).
     decode: Literal["plain", "quarter", "dark"]
     product: bool  # whether a joint's score is peak x box score; otherwise it is the peak alone
-    oks_area: Annotated[
-        float, Field(gt=0, le=100)
-    ]  # a person's area is this times w * h of the true box
+    oks_area: Annotated[float, Field(gt=0, le=100)]  # a person's area over w * h of the true box
     resamples: Positive  # bootstrap samples of an interval
     batch: Positive  # windows that a network predicts at once
 

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from tips import kinds, records, skeleton
 from tips.config import experiment
@@ -33,6 +33,12 @@ class Synthesis(Part):
                     f"alpha + beta must be 2 with both in [0, 2] (Eq. 15); got [{alpha}, {beta}]"
                 )
         return points
+
+
+class _Found(BaseModel):
+    """What is read of the file that the rule `group` writes."""
+
+    names: tuple[tuple[str, ...], ...]
 
 
 class Groups(Part):
@@ -74,8 +80,7 @@ class Groups(Part):
             return partition(self.parts or ())
         if spectral is None:
             raise ConfigError("groups.source spectral needs the file that the rule `group` writes")
-        found = records.read_json(spectral)
-        return partition(tuple(tuple(names) for names in found["names"]))
+        return partition(records.read(_Found, spectral).names)
 
 
 def partition(parts: tuple[tuple[str, ...], ...]) -> Parts:
