@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tips import __main__ as main
+from tips import messages
 from tips.config import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -81,7 +82,7 @@ def fake_stage(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     monkeypatch.setitem(sys.modules, "tips.stages.group", module)
     monkeypatch.setattr(sys, "argv", ["tips", "stage", "group"])
     monkeypatch.delenv("TIPS_TRACEBACK", raising=False)
-    monkeypatch.setattr(main, "PACKAGE", Path(__file__).parent)
+    monkeypatch.setattr(messages, "PACKAGE", Path(__file__).parent)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_bugs_and_tracebacks_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError):
         main.app()
     monkeypatch.delenv("TIPS_TRACEBACK")
-    monkeypatch.setattr(main, "PACKAGE", ROOT / "elsewhere")  # now the test is a library
+    monkeypatch.setattr(messages, "PACKAGE", ROOT / "elsewhere")  # now the test is a library
     with pytest.raises(ConfigError):
         main.app()
     fake_stage(monkeypatch, RuntimeError("shapes differ"))

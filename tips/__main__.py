@@ -5,7 +5,6 @@ argument of a verb means is said in the help text of its option.
 """
 
 import difflib
-import errno
 import gc
 import importlib
 import inspect
@@ -16,16 +15,14 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from tips.messages import one_line
+from tips.messages import complaint, one_line
 
 PACKAGE = Path(__file__).parent
 STAGES = PACKAGE / "stages"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TERMINATED = 128 + signal.SIGTERM
 
 cli = typer.Typer(
@@ -333,7 +330,7 @@ def app() -> None:
     try:
         cli(prog_name="tips")
     except (OSError, ValueError, RecursionError, MemoryError, RuntimeError) as error:
-        message = "" if os.environ.get("TIPS_TRACEBACK") else _complaint(error)
+        message = "" if os.environ.get("TIPS_TRACEBACK") else complaint(error)
         if not message:
             raise
         _fail(message, 2)
@@ -345,44 +342,9 @@ def _end(*_: object) -> NoReturn:
     sys.exit(TERMINATED)
 
 
-def _complaint(error: Exception) -> str:
-    """Writes the line about a mistake; "" if the error is no mistake of the user's."""
-    if isinstance(error, OSError):
-        return _about_system(error)
-    if isinstance(error, RecursionError):
-        return "a file is nested too deeply to be read; give one of the documented form"
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return f"out of memory: {str(error) or 'give smaller sizes or batches'}"
-    if isinstance(error, RuntimeError):
-        # torch has no class of its own for a failed allocation on the CPU.
-        found = "DefaultCPUAllocator" in str(error)
-        return f"out of memory: give smaller sizes or batches ({error})" if found else ""
-    return str(error) if _raised_by_us(error.__traceback__) else ""
-
-
-def _about_system(error: OSError) -> str:
-    """Writes the line about what the operating system refused, with the file if it names one."""
-    if error.errno is None:
-        return str(error) or type(error).__name__
-    place = f" ({error.filename})" if error.filename else ""
-    if error.errno in NO_SPACE:
-        return f"disk full{place}: free some space and run the same command again"
-    reason = os.strerror(error.errno).lower()
-    return f"{reason}{place}: make it accessible and run the same command again"
-
-
 def _fail(message: str, code: int) -> NoReturn:
     typer.secho(f"error: {one_line(message)}", fg="red", err=True)
     sys.exit(code)
-
-
-def _raised_by_us(traceback: TracebackType | None) -> bool:
-    """Tells whether our own code raised an error: a user's mistake, and no bug in a library."""
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback is not None and Path(traceback.tb_frame.f_code.co_filename).is_relative_to(
-        PACKAGE
-    )
 
 
 def _all_options(run: Callable[..., None]) -> Callable[..., None]:

@@ -32,7 +32,7 @@ def as_name(name: str, where: str, remedy: str = "rename it") -> str:
 
 def _shown(name: str) -> str:
     """Writes a name without control characters, and cut if it is long."""
-    safe = name.encode("unicode_escape").decode("ascii")
+    safe = str(name.encode("unicode_escape"), "ascii")
     return safe if len(safe) <= 70 else f"{safe[:67]}..."
 
 

@@ -185,7 +185,7 @@ def read_if_present(kind: type[S], path: Path) -> S | None:
 
 def steps(path: Path) -> list[Step]:
     """Reads train.jsonl; a last line that a kill cut short is left out. Raises RecordError."""
-    lines = content(path).decode("utf-8", "replace").splitlines(keepends=True)
+    lines = str(content(path), "utf-8", "replace").splitlines(keepends=True)
     return list(_parse(path, [line for line in lines if line.endswith("\n") and line.strip()]))
 
 
