@@ -64,6 +64,7 @@ ROWS = {
     "coverage": 11,
     "kinds": 11,
     "messages": 11,
+    "prerequisites": 11,
     "progress": 11,
     "skeleton": 11,
 }

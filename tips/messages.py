@@ -15,8 +15,7 @@ def one_line(message: object) -> str:
     """Writes a message in one line: spaces for line breaks, escapes for what cannot be printed."""
     words = " ".join(str(message).split())
     line = "".join(
-        one if one.isprintable() else str(one.encode("unicode_escape"), "ascii")
-        for one in words
+        one if one.isprintable() else str(one.encode("unicode_escape"), "ascii") for one in words
     )
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 4]} ..."
 
