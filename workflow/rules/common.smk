@@ -52,10 +52,10 @@ def refuse(message):
 try:
     validate(config, "../schemas/config.schema.yaml")
 except WorkflowError as error:
-    lines = [line for line in str(error).splitlines() if "ValidationError: " in line]
-    refuse(
-        f"--config: {lines[0].partition('ValidationError: ')[2] if lines else error}"
-    )
+    # The error's own text goes over several lines and names the key in the last ones.
+    cause = error.__context__
+    key = "".join(f"{key}: " for key in getattr(cause, "path", ()))
+    refuse(f"--config: {key}{getattr(cause, 'message', error)}")
 
 
 STARTED = time.time()
