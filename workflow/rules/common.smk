@@ -29,13 +29,14 @@ from tips.config import (
     rivals,
 )
 from tips.data.kinds import module as reader_module
+from tips.data.origin import check_origin
 from tips.made import Keeper
 from tips.messages import one_line
 from tips.paths import scored, study_paths
 from tips.peers.known import PEERS
 from tips.proofs import read_proofs, undone
 from tips.provenance import file_digest, has_nvidia_driver
-from tips.records import RecordError, read_json
+from tips.records import RecordError, read_object
 from tips.tables.contents import SHEETS
 from tips.tables.controls import your_variants
 from tips.tables.paper_size import open_networks
@@ -155,6 +156,7 @@ def contents(*files):
     return digest({str(file): file_digest(file) for file in present})
 
 
+@functools.cache
 def given_annotations():
     """Lists the user's own annotation files, or the record of unpacking a published dataset."""
     if EMBEDDED is not None or (PLAN and SCALE.dataset.release is None):
@@ -166,7 +168,12 @@ def given_annotations():
         refuse(
             f"{folder}: no such folder; --config root=FOLDER names a dataset in PoseTrack18's layout"
         )
-    return sorted([*folder.glob("*/*.json"), *folder.glob("*/*.mat")])
+    found = sorted([*folder.glob("*/*.json"), *folder.glob("*/*.mat")])
+    try:
+        check_origin(PATHS.manifest, PATHS.root, found)
+    except RecordError as error:
+        refuse(error)
+    return found
 
 
 def given_dataset(wildcards):
@@ -349,7 +356,15 @@ def noted(record, now, judged):
     """
     if not record.is_file():
         return code.summary(now)
-    before = read_json(record).get("trigger", "")
+    try:
+        before = str(read_object(record).get("trigger", ""))
+    except RecordError as error:
+        refuse(error)
+    # It becomes part of a command.
+    if not re.fullmatch(r"[0-9a-f]*( after [0-9a-f]*)*", before):
+        refuse(
+            f"{record}: trigger: must be digests, in hexadecimal; remove the run's folder"
+        )
     if config["stale"] == "retrain" and judged().state == "stale":
         return f"{code.summary(now)} after {before}"
     return before
