@@ -63,6 +63,7 @@ ROWS = {
     "afterwards": 11,
     "coverage": 11,
     "kinds": 11,
+    "locks": 11,
     "progress": 11,
     "skeleton": 11,
 }
