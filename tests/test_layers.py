@@ -66,6 +66,7 @@ ROWS = {
     "locks": 11,
     "progress": 11,
     "skeleton": 11,
+    "temporaries": 11,
 }
 FILE_LINES, FUNCTION_LINES = 400, 60
 STAGES = [

@@ -8,7 +8,6 @@ PoseTrack pipeline. An absent joint is `None` in JSON and NaN in arrays.
 import codecs
 import json
 import math
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import from_json
 
 from tips import skeleton
+from tips.temporaries import hidden_name
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # x, y, width, height
@@ -234,7 +234,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise RecordError(f"{path.parent}: a file is in this folder's place") from error
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = hidden_name(path)
     try:
         yield temporary
         temporary.replace(path)

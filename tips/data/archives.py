@@ -84,12 +84,15 @@ def unpack(bundle: Bundle, files: Sequence[Path], folder: Path) -> dict[str, Any
     for rest in (target, partial):
         shutil.rmtree(rest, ignore_errors=True)
     partial.mkdir(parents=True)
-    with _refusing_damage(files):
-        if files[0].suffix == ".zip":
-            _unzip(bundle, files[0], partial)
-        else:
-            _untar(files, partial)
-    partial.replace(target)
+    try:
+        with _refusing_damage(files):
+            if files[0].suffix == ".zip":
+                _unzip(bundle, files[0], partial)
+            else:
+                _untar(files, partial)
+        partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     record = {"archives": source, "files": sum(path.is_file() for path in target.rglob("*"))}
     write_json(record, marker)
     return record

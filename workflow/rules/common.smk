@@ -39,6 +39,7 @@ from tips.tables.controls import your_variants
 from tips.tables.paper_size import open_networks
 from tips.tables.peers import PEER_ROWS
 from tips.tables.published import load_tables
+from tips.temporaries import visible
 
 
 def refuse(message):
@@ -164,7 +165,7 @@ def given_annotations():
         refuse(
             f"{folder}: no such folder; --config root=FOLDER names a dataset in PoseTrack18's layout"
         )
-    return sorted([*folder.glob("*/*.json"), *folder.glob("*/*.mat")])
+    return sorted([*visible(folder, "*/*.json"), *visible(folder, "*/*.mat")])
 
 
 def given_dataset(wildcards):
