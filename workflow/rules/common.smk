@@ -1,5 +1,6 @@
 # Names that every rule uses. Paths and settings come from the package, so that the workflow and the
 # stages cannot disagree on them.
+import contextlib
 import functools
 import shlex
 import sys
@@ -12,8 +13,8 @@ from snakemake.utils import validate
 # Snakemake's console script does not add the repository to the path, from which `tips` is imported.
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
-from tips import code, freshness, kept
-from tips.afterwards import complaints, stop_timers
+from tips import code, freshness, kept, locks
+from tips.afterwards import complaints, end_jobs_at_sigterm, stop_timers
 from tips.chain import Judge
 from tips.config import (
     BACKBONE,
@@ -94,6 +95,20 @@ def refuse_plan():
     try:
         load_study(config["scale"], EXPERIMENTS, ROOT or None)
     except ConfigError as error:
+        refuse(error)
+
+
+HELD = contextlib.ExitStack()  # until this process ends
+
+
+def hold_workflow():
+    """Refuses to run jobs beside another snakemake, from whatever container or host that is.
+
+    Snakemake's own lock stays after a kill, and cannot tell whether its holder lives.
+    """
+    try:
+        HELD.enter_context(locks.alone(locks.WORKFLOW, "works in this folder"))
+    except locks.LockError as error:
         refuse(error)
 
 
