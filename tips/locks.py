@@ -5,6 +5,7 @@ whoever removed it could remove one that another process has just locked. It hol
 locked it last, so that a refusal can say who is in the way.
 """
 
+import atexit
 import errno
 import fcntl
 import json
@@ -16,7 +17,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +53,13 @@ def alone(path: Path, what: str) -> Iterator[None]:
             raise LockError(f"{who}; wait for it{remedy}")
         with _signed(file):
             yield
+
+
+def alone_until_the_end(path: Path, what: str) -> None:
+    """Holds a lock until this process ends, or refuses at once, as `alone` does."""
+    held = ExitStack()
+    held.enter_context(alone(path, what))
+    atexit.register(held.close)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class Study:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(REPOSITORY / name, folder / name)
         (folder / f"experiments/scales/{SCALE}.yaml").write_text(YAML)
-        for name in ("results/assets", "csrc/build"):
+        for name in ("results/assets", "results/cost", "csrc/build"):
             if ((donor or REPOSITORY) / name).is_dir():
                 shutil.copytree((donor or REPOSITORY) / name, folder / name)
 

@@ -37,11 +37,9 @@ rule new:
 """
 SNAKEFILE = (
     f"""
-from contextlib import ExitStack
-from tips.locks import WORKFLOW, alone
-HELD = ExitStack()
+from tips.locks import WORKFLOW, alone_until_the_end
 onstart:
-    HELD.enter_context(alone(WORKFLOW, "works in this folder"))
+    alone_until_the_end(WORKFLOW, "works in this folder")
 rule all:
     input: "b.txt", "{REPORT}", "{METRICS}"
 rule made:

@@ -1,6 +1,5 @@
 # Names that every rule uses. Paths and settings come from the package, so that the workflow and the
 # stages cannot disagree on them.
-import contextlib
 import functools
 import shlex
 import sys
@@ -98,16 +97,13 @@ def refuse_plan():
         refuse(error)
 
 
-HELD = contextlib.ExitStack()  # until this process ends
-
-
 def hold_workflow():
     """Refuses to run jobs beside another snakemake, from whatever container or host that is.
 
     Snakemake's own lock stays after a kill, and cannot tell whether its holder lives.
     """
     try:
-        HELD.enter_context(locks.alone(locks.WORKFLOW, "works in this folder"))
+        locks.alone_until_the_end(locks.WORKFLOW, "works in this folder")
     except locks.LockError as error:
         refuse(error)
 
