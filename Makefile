@@ -56,5 +56,6 @@ clean: ## removes what the workflow made (results/, reports/) and caches, not .v
 	git clean -Xdfq results reports csrc .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/installed: requirements.lock
-	@echo "installing requirements.lock into .venv: about 3 minutes and 7 GB (once)" && date +%s > .installing && $(PYTHON) -m venv --clear .venv && .venv/bin/python -m pip install -q --progress-bar on -r requirements.lock
+	@$(PYTHON) tips/prerequisites.py
+	@echo "installing requirements.lock into .venv: about 3 minutes and 7 GB (once)" && date +%s > .installing && $(PYTHON) -m venv --clear .venv && .venv/bin/python -m pip install -q --progress-bar on --require-hashes -r requirements.lock
 	.venv/bin/python -m pip install -q --no-deps --no-build-isolation -e . && echo $$(($$(date +%s) - $$(cat .installing))) > $@ && rm .installing

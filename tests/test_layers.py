@@ -64,6 +64,8 @@ ROWS = {
     "coverage": 11,
     "kinds": 11,
     "locks": 11,
+    "messages": 11,
+    "prerequisites": 11,
     "progress": 11,
     "skeleton": 11,
     "temporaries": 11,

@@ -21,6 +21,8 @@ seeds: {{default: 1, more: {{}}, shared_backbone: true}}
 interim: [vfit]
 dataset: {{embedded: {{train: 4, val: 2, stills: 10}}}}
 """
+CODE: Final = ("tips", "csrc", "workflow", "experiments", "environment.yml", "requirements.lock")
+IGNORED: Final = shutil.ignore_patterns("__pycache__")
 TIPS: Final = (sys.executable, "-m", "tips", "stage")
 
 
@@ -29,29 +31,20 @@ class Study:
 
     Args:
         folder: where it is made.
-        donor: a study whose downloads and compiled kernels are taken; None: the repository's.
+        source: the repository, or another study, whose code, downloads and kernels are taken.
     """
 
-    def __init__(self, folder: Path, donor: Path | None = None) -> None:
+    def __init__(self, folder: Path, source: Path = REPOSITORY) -> None:
         self.folder = folder
         self.orders = folder.with_name(f"{folder.name}-orders")
         self.log = folder.with_name(f"{folder.name}.log")
         self.orders.mkdir(parents=True)
-        listed = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for name in filter(None, listed.stdout.split("\0")):
-            if (REPOSITORY / name).is_file() and not name.startswith(("tests/", "reports/")):
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(REPOSITORY / name, folder / name)
+        for name in (*CODE, "results/assets", "results/cost"):
+            if (source / name).is_dir():
+                shutil.copytree(source / name, folder / name, ignore=IGNORED)
+            elif (source / name).is_file():
+                shutil.copy2(source / name, folder / name)
         (folder / f"experiments/scales/{SCALE}.yaml").write_text(YAML)
-        for name in ("results/assets", "results/cost", "csrc/build"):
-            if ((donor or REPOSITORY) / name).is_dir():
-                shutil.copytree((donor or REPOSITORY) / name, folder / name)
 
     @property
     def results(self) -> Path:
