@@ -3,11 +3,13 @@
 SCALE ?= desk
 ROOT ?=
 PYTHON ?= python3
+KILLS ?= 40
+SEED ?=
 STUDY = --scale $(SCALE) --root "$(ROOT)"
 TIPS = .venv/bin/python -m tips
 
 .DELETE_ON_ERROR:
-.PHONY: help reproduce peers test test-full lint types smoke kernels bench ui mlflow clean
+.PHONY: help reproduce peers test test-full drill lint types smoke kernels bench ui mlflow clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -23,6 +25,9 @@ test: .venv/installed ## the test suite, without the 384x288 training step
 
 test-full: .venv/installed ## all tests
 	.venv/bin/python -m pytest
+
+drill: .venv/installed ## kills a small study in every way, and compares; KILLS=40 SEED=
+	.venv/bin/python tests/drill --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 lint: .venv/installed ## what CI and the pre-commit hooks check
 	SKIP=mypy PATH="$(CURDIR)/.venv/bin:$$PATH" pre-commit run --all-files --show-diff-on-failure

@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_core import from_json
 
 from tips import skeleton
+from tips.temporaries import hidden_name
 
 FARTHEST: Final = 1e6  # px of any annotated coordinate or length from 0
 LARGEST: Final = 2_000_000_000  # bytes of a file that is read as a whole
@@ -314,7 +315,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise RecordError(f"{path.parent}: a file is in this folder's place") from error
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = hidden_name(path)
     try:
         yield temporary
         _to_disk(temporary)

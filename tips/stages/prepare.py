@@ -18,6 +18,7 @@ from tips.paths import Paths
 from tips.progress import track
 from tips.provenance import file_digest
 from tips.records import Annotations, Sequence
+from tips.temporaries import visible
 
 log = logging.getLogger(__name__)
 GAPS = (1, 2, 4)  # frames; a joint at t is compared with the line from t - gap to t + gap
@@ -130,7 +131,7 @@ def _published(
 
 def _frames(paths: Paths, splits: Mapping[Split, Annotations]) -> Iterator[Path]:
     """Lists the frames that the annotations name, or the records of a rendered set's shards."""
-    shards = list((paths.root / "shards").glob("*.json"))
+    shards = visible(paths.root / "shards", "*.json")
     if shards:
         yield from shards
         return

@@ -13,8 +13,8 @@ from snakemake.utils import validate
 # Snakemake's console script does not add the repository to the path, from which `tips` is imported.
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
-from tips import code, freshness, kept
-from tips.afterwards import complaints, stop_timers
+from tips import code, freshness, kept, locks
+from tips.afterwards import complaints, end_jobs_at_sigterm, stop_timers
 from tips.chain import Judge
 from tips.config import (
     BACKBONE,
@@ -42,6 +42,7 @@ from tips.tables.controls import your_variants
 from tips.tables.paper_size import open_networks
 from tips.tables.peers import PEER_ROWS
 from tips.tables.published import load_tables
+from tips.temporaries import visible
 
 
 def refuse(message):
@@ -96,6 +97,17 @@ def refuse_plan():
     try:
         load_study(config["scale"], EXPERIMENTS, ROOT or None)
     except ConfigError as error:
+        refuse(error)
+
+
+def hold_workflow():
+    """Refuses to run jobs beside another snakemake, from whatever container or host that is.
+
+    Snakemake's own lock stays after a kill, and cannot tell whether its holder lives.
+    """
+    try:
+        locks.alone_until_the_end(locks.WORKFLOW, "works in this folder")
+    except locks.LockError as error:
         refuse(error)
 
 
@@ -168,7 +180,7 @@ def given_annotations():
         refuse(
             f"{folder}: no such folder; --config root=FOLDER names a dataset in PoseTrack18's layout"
         )
-    found = sorted([*folder.glob("*/*.json"), *folder.glob("*/*.mat")])
+    found = sorted([*visible(folder, "*/*.json"), *visible(folder, "*/*.mat")])
     try:
         check_origin(PATHS.manifest, PATHS.root, found)
     except RecordError as error:
