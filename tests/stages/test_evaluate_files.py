@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tips import __main__ as main
 from tips import skeleton
 from tips.config import ConfigError
+from tips.messages import complaint
 from tips.stages import evaluate_files
 
 SHARED = Path(os.environ.get("TIPS_SHARED", Path(__file__).parents[2] / "../shared"))
@@ -140,6 +143,64 @@ def test_nothing_is_written_over(put, tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_links_are_followed_and_devices_stay(put, tmp_path, monkeypatch):
+    gt, pred = put(annolist([person()]), annolist([person()]))
+    target, link = tmp_path / "elsewhere.json", tmp_path / "link.json"
+    link.symlink_to(target)
+    assert command(monkeypatch, gt, pred, "--json", link, "--csv", "/dev/null") == 0
+    assert link.is_symlink()
+    assert json.loads(target.read_text())["switches"]
+    assert Path("/dev/null").is_char_device()
+    assert command(monkeypatch, gt, pred, "--json", "/dev/full") == 2
+    assert Path("/dev/full").is_char_device()
+
+
+def test_without_people_there_is_nothing_to_score(put, monkeypatch, capsys):
+    assert command(monkeypatch, *put(annolist([], []), annolist([], []))) == 2
+    assert "no person in any frame that counts" in capsys.readouterr().err
+
+
+HOSTILE = st.sampled_from(
+    [None, True, -1, 0, 2**31, 10**25, 1e300, -1e300, "", "x", [], {}, [[]], [None], "\u202e", 0.5]
+)
+
+
+def places(value, at=()):
+    """Lists the places of all values in nested ones."""
+    if isinstance(value, dict):
+        return [at, *(place for key in value for place in places(value[key], (*at, key)))]
+    if isinstance(value, list):
+        return [at, *(one for n, inner in enumerate(value) for one in places(inner, (*at, n)))]
+    return [at]
+
+
+def changed(value, at, new):
+    if not at:
+        return new
+    copied = value.copy()
+    copied[at[0]] = changed(value[at[0]], at[1:], new)
+    return copied
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None
+)
+@given(data=st.data())
+@pytest.mark.filterwarnings("error")
+def test_any_value_anywhere_is_scored_or_refused_in_one_line(put, tmp_path, data):
+    sides = [data.draw(st.sampled_from([annolist([person(), person(1, 60)], []), new_style({})]))]
+    sides += sides
+    side = data.draw(st.sampled_from([0, 1]))
+    place = data.draw(st.sampled_from(places(sides[side])))
+    sides[side] = changed(sides[side], place, data.draw(HOSTILE))
+    oks = data.draw(st.booleans())
+    try:
+        evaluate_files.run(*put(*sides), json=tmp_path / "out.json", oks=oks)
+    except ValueError as error:
+        if not complaint(error):  # a library's error, which would show as a traceback
+            raise
+
+
 def test_every_switch_is_recorded(put, tmp_path, monkeypatch):
     truth = new_style({})
     truth["images"][0] |= {"is_labeled": True, "ignore_regions_x": [], "ignore_regions_y": []}
@@ -224,7 +285,7 @@ NO_NOSE["categories"][0]["keypoints"][0] = "eye"
         (NO_NOSE, new_style({}), "gt/seq_1.json: categories[0].keypoints: no nose"),
         (annolist([person()], []), annolist([person()]), "pred/seq_1.json: 1 frames where"),
         (TWO_VIDEOS, TWO_VIDEOS, "gt/seq_1.json: images[1]: images/val/000002_bonn_test"),
-        (BAD_TRUTH, BAD_TRUTH, "gt/seq_1.json: annolist[0].annorect[1]: NaN or infinity"),
+        (BAD_TRUTH, BAD_TRUTH, "gt/seq_1.json: annolist[0].annorect[1]: NaN, infinity"),
         (
             annolist([{"annopoints": 3}]),
             annolist([]),

@@ -212,7 +212,8 @@ def closeness(
     Returns:
         (Q, P, 15), NaN where the truth is absent.
     """
-    apart = ((_placed(found)[:, None] - truth) ** 2).sum(axis=-1)
+    with np.errstate(over="ignore"):  # what is too far away for a square is infinitely far away
+        apart = ((_placed(found)[:, None] - truth) ** 2).sum(axis=-1)
     spread = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
     # COCO adds the smallest number to the area, so that it can divide by an area of 0.
     near: Floats = np.exp(-apart / spread / (areas[:, None] + np.spacing(1)) / 2)

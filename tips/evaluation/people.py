@@ -64,7 +64,8 @@ def lengths(vectors: Floats) -> Floats:
     that are added. The results must be the same, because a distance may lie exactly at the
     threshold, and poseval calls `np.linalg.norm`.
     """
-    squares = np.asarray(np.vecdot(vectors, vectors), dtype=np.float64)
+    with np.errstate(over="ignore"):  # what is too far away for a square is infinitely far away
+        squares = np.asarray(np.vecdot(vectors, vectors), dtype=np.float64)
     return np.sqrt(squares, out=squares)
 
 

@@ -29,7 +29,7 @@ from tips.evaluation.people import (
 from tips.evaluation.poseval_17 import read_17
 from tips.evaluation.poseval_18 import read_18
 from tips.evaluation.poseval_side import Rectangles, Side
-from tips.records import RecordError, read_json
+from tips.records import FARTHEST, RecordError, read_json
 
 
 class Pair(NamedTuple):
@@ -196,21 +196,21 @@ def _check_tracks(side: Side) -> None:
 
 def _check_truth(side: Side) -> None:
     joints = ~np.isnan(side.joints[..., 0])
-    infinite = ~np.isfinite(side.joints).all(axis=-1)
-    _refuse(side, np.asarray((infinite & joints).any(axis=1)), "joint coordinates")
+    absurd = ~(np.abs(side.joints) <= FARTHEST).all(axis=-1)
+    _refuse(side, np.asarray((absurd & joints).any(axis=1)), "joint coordinates")
     for what, rectangle in (("bbox_head", side.heads), ("bbox", side.boxes)):
-        _refuse(side, _not_finite(rectangle), f"{what} (x1, y1, x2, y2 in PoseTrack17)")
+        _refuse(side, _absurd(rectangle), f"{what} (x1, y1, x2, y2 in PoseTrack17)")
 
 
-def _not_finite(rectangle: Rectangles) -> Bools:
-    return np.asarray(rectangle.given & ~np.isfinite(rectangle.values).all(axis=1))
+def _absurd(rectangle: Rectangles) -> Bools:
+    return np.asarray(rectangle.given & ~(np.abs(rectangle.values) <= FARTHEST).all(axis=1))
 
 
 def _refuse(side: Side, bad: Bools, what: str) -> None:
     if bad.any():
         raise RecordError(
-            f"{side.person_name(int(np.argmax(bad)))}: NaN or infinity in the truth's {what}; "
-            "leave out what is not annotated"
+            f"{side.person_name(int(np.argmax(bad)))}: NaN, infinity or more than "
+            f"{FARTHEST:g} px in the truth's {what}; leave out what is not annotated"
         )
 
 

@@ -16,12 +16,14 @@ from rich.table import Table
 
 from tips.config import load_study
 from tips.device import choose_device, use_bfloat16
+from tips.locks import LockError, waiting
 from tips.ops.native import backend
 from tips.paths import Paths, study_paths
 from tips.prerequisites import missing
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "mlflow")
 SPACE = 5.0  # GB, of a desk study with its data
+LOCK = Path(".snakemake/tips/doctor.lock")
 MEMORY = 7.5  # GB; machines that are sold with 8 have a little less
 
 
@@ -81,6 +83,7 @@ def _machine() -> list[Check]:
         Check("kernels", f"{backend(device.type)}{hint}"),
         Check("memory", f"{memory:.0f} GB", f"{MEMORY:g} GB are needed" * (memory < MEMORY)),
         _cache(),
+        _locks(),
         Check("free disk", f"{free:.0f} GB", f"a desk study needs {SPACE:.0f}" * (free < SPACE)),
     ]
 
@@ -95,6 +98,15 @@ def _cache() -> Check:
     except OSError as error:
         remedy = f"{error.strerror}; name another one: XDG_CACHE_HOME=/tmp/cache make ..."
         return Check("cache folder", str(folder), remedy)
+
+
+def _locks() -> Check:
+    """Checks that this folder's file system can lock files."""
+    try:
+        with waiting(LOCK, "is looked at by doctor"):
+            return Check("file locks", "work here")
+    except LockError as error:
+        return Check("file locks", "none", str(error))
 
 
 def _assets(paths: Paths) -> list[Check]:
