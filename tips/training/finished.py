@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tips import records
+from tips.aside import set_aside
 from tips.provenance import file_digest
 from tips.records import RecordError
 
@@ -66,7 +67,9 @@ class FinishedRun:
         if record is None or not all((self.run / name).is_file() for name in OUTPUTS):
             return None
         if file_digest(self.run / CHECKPOINT) != record.get(WEIGHTS):
-            log.warning("%s is not what was trained: training anew", self.run / CHECKPOINT)
+            folder = set_aside(self.kept.parent, self.run / CHECKPOINT)
+            file = self.run / CHECKPOINT
+            log.warning("%s is not what was trained: moved to %s, training anew", file, folder)
             return None
         return record
 
