@@ -1,14 +1,16 @@
 """Settings of a training that all kinds of model share; a kind's `settings.py` adds its own."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tips import kinds, skeleton
-from tips.config.parts import OfKind, Part, Positive, Weight
+from tips.config.parts import Count, OfKind, Part, Positive, Weight
 from tips.skeleton import Skeleton
 
+Side = Annotated[int, Field(strict=True, gt=0, le=4096)]
 Parts = tuple[tuple[int, ...], ...]  # joint ids of each part group
 
 
@@ -24,14 +26,14 @@ class Encoder(Part):
     """An encoder of several layers; each kind adds its sizes."""
 
     kind: str
-    layers: Positive
+    layers: Count
 
 
 class Crop(Part):
     """Height and width of the network's input, crop px."""
 
-    height: Positive
-    width: Positive
+    height: Side
+    width: Side
 
     @field_validator("height", "width")
     @classmethod
@@ -134,7 +136,7 @@ class Experiment(Part):
     model: str
     # Paper: "the length of temporal window is 4" (V-B); here: 5 frames, 4 intervals, because
     # section IV-A and Table VI say {-2, ..., 2}.
-    window: tuple[int, ...]
+    window: Annotated[tuple[int, ...], Field(max_length=99)]
     crop: Crop
     backbone: Annotated[Backbone, OfKind(kinds.BACKBONE)]
     losses: Losses
@@ -148,7 +150,7 @@ class Experiment(Part):
             raise ValueError(
                 f"window must contain 0, the frame whose pose is estimated; got {list(window)}"
             )
-        if list(window) != list(range(window[0], window[-1] + 1)):
+        if any(right - left != 1 for left, right in pairwise(window)):
             raise ValueError(f"window must be consecutive frames; got {list(window)}")
         return window
 

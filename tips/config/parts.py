@@ -12,6 +12,9 @@ from tips import kinds
 from tips.kinds import Family
 
 Positive = Annotated[int, Field(gt=0)]
+# Sizes of a network; without a largest one a slip of the pen would eat the machine's memory.
+Width = Annotated[int, Field(strict=True, gt=0, le=8192)]  # channels of a map
+Count = Annotated[int, Field(strict=True, gt=0, le=64)]  # layers, blocks, heads
 Weight = Annotated[float, Field(ge=0)]
 
 

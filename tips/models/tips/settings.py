@@ -10,7 +10,7 @@ from tips import kinds, records, skeleton
 from tips.config import experiment
 from tips.config.experiment import Encoder, Experiment, Parts
 from tips.config.layers import ConfigError
-from tips.config.parts import OfKind, Part, Positive, Weight
+from tips.config.parts import Count, OfKind, Part, Weight, Width
 from tips.skeleton import Skeleton
 
 FEATURES = "features"  # no interim frames: interim features are computed from both neighbours' F
@@ -39,7 +39,7 @@ class Groups(Part):
     """Part groups: those of Table V, those that spectral clustering finds, or a listed set."""
 
     source: Literal["published", "spectral", "listed"]
-    count: Positive
+    count: Count
     parts: tuple[tuple[str, ...], ...] | None = None
 
     @model_validator(mode="after")
@@ -104,8 +104,8 @@ class Distillation(Part):
 class Fusion(Part):
     """Fusion of frames and synthesized poses to z. `expansion` is for the capacity control."""
 
-    blocks: Positive
-    expansion: Positive
+    blocks: Count
+    expansion: Count
 
 
 class Head(Part):
@@ -133,8 +133,8 @@ class Settings(Experiment):
     """One training of TIPS; a part that the variant lacks is null."""
 
     model: Literal["tips"]
-    width: Positive  # D, channels of every map behind the backbone
-    blocks: Positive  # number of residual blocks of C (Eq. 2)
+    width: Width  # D, channels of every map behind the backbone
+    blocks: Count  # number of residual blocks of C (Eq. 2)
     interim: str  # a kind of interim generator, or `features`
     synthesis: Synthesis | None
     fusion: Fusion

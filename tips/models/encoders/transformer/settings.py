@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tips.config.experiment import Encoder
-from tips.config.parts import Positive
+from tips.config.parts import Count, Width
 
 
 class Settings(Encoder):
     """Deformable transformer layers."""
 
     kind: Literal["transformer"]
-    heads: Positive
-    points: Positive
-    feedforward: Positive
+    heads: Count
+    points: Count
+    feedforward: Width
     dropout: Annotated[float, Field(ge=0, lt=1)]
