@@ -210,7 +210,7 @@ def test_a_record_that_does_not_say_its_code_is_stale(paths: Paths) -> None:
 
 def test_a_malformed_record_is_one_line(paths: Paths) -> None:
     write_json([1], record(paths))
-    with pytest.raises(RecordError, match=r"provenance\.json: must hold an object; make the run"):
+    with pytest.raises(RecordError, match=r"provenance\.json: must hold an object"):
         judge().training("tips", 0)
 
 

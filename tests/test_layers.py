@@ -64,6 +64,7 @@ ROWS = {
     "aside": 11,
     "coverage": 11,
     "kinds": 11,
+    "messages": 11,
     "progress": 11,
     "skeleton": 11,
 }
@@ -90,7 +91,7 @@ WITHOUT_TORCH = [
         if path.stem != "__init__"
     ),
 ]
-MEAN_POSE_LOADS = 26  # modules of tips, packages among them
+MEAN_POSE_LOADS = 27  # modules of tips, packages among them
 # Files that every kind has, and names of which two stand apart; the latter shall not grow.
 OF_KINDS = {"settings", "network", "losses", "generator"}
 TWICE = {"boxes", "cost", "download", "heatmap", "kinds", "layers"}

@@ -1,4 +1,5 @@
 import errno
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tips import __main__ as main
+from tips import messages
 from tips.config import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +82,7 @@ def fake_stage(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     monkeypatch.setitem(sys.modules, "tips.stages.group", module)
     monkeypatch.setattr(sys, "argv", ["tips", "stage", "group"])
     monkeypatch.delenv("TIPS_TRACEBACK", raising=False)
-    monkeypatch.setattr(main, "PACKAGE", Path(__file__).parent)
+    monkeypatch.setattr(messages, "PACKAGE", Path(__file__).parent)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,13 @@ def fake_stage(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
             "error: permission denied (x.json): make it accessible and run the same command again",
         ),
         (OSError(errno.EROFS, "Read-only", "x"), 2, "error: read-only file system (x): make it"),
+        (NotADirectoryError(errno.ENOTDIR, "x", "a/b"), 2, "error: not a directory (a/b): make it"),
+        (OSError(errno.ELOOP, "x", "a"), 2, "error: too many levels of symbolic links (a): make"),
+        (OSError("the image cannot be encoded"), 2, "error: the image cannot be encoded\n"),
+        (RecursionError(), 2, "error: a file is nested too deeply to be read"),
+        (MemoryError(), 2, "error: out of memory: give smaller sizes or batches\n"),
+        (RuntimeError("[enforce] DefaultCPUAllocator: can't allocate"), 2, "error: out of memory:"),
+        (ConfigError("title \x1b[31mred\x07"), 2, "error: title \\x1b[31mred\\x07\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
@@ -118,9 +127,40 @@ def test_bugs_and_tracebacks_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError):
         main.app()
     monkeypatch.delenv("TIPS_TRACEBACK")
-    monkeypatch.setattr(main, "PACKAGE", ROOT / "elsewhere")  # now the test is a library
+    monkeypatch.setattr(messages, "PACKAGE", ROOT / "elsewhere")  # now the test is a library
     with pytest.raises(ConfigError):
         main.app()
-    fake_stage(monkeypatch, NotADirectoryError(errno.ENOTDIR, "not a folder", "x"))
-    with pytest.raises(NotADirectoryError):
+    fake_stage(monkeypatch, RuntimeError("shapes differ"))
+    with pytest.raises(RuntimeError):
         main.app()
+
+
+def test_sigterm_ends_like_ctrl_c(tmp_path: Path) -> None:
+    """What is being written disappears, and the exit code is 128 + 15."""
+    code = (
+        "import time, pathlib, types, sys\n"
+        "from tips import records, __main__ as main\n"
+        "def run():\n"
+        "    with records.atomic(pathlib.Path('made.json')) as stream:\n"
+        "        stream.write('half'); stream.flush(); print('ready', flush=True); time.sleep(60)\n"
+        "module = types.ModuleType('tips.stages.group'); module.run = run\n"
+        "sys.modules['tips.stages.group'] = module\n"
+        "sys.argv = ['tips', 'stage', 'group']\n"
+        "main.app()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        assert len(list(tmp_path.iterdir())) == 1
+        child.terminate()
+        _, told = child.communicate(timeout=30)
+    assert child.returncode == 143
+    assert "Traceback" not in told
+    assert list(tmp_path.iterdir()) == []

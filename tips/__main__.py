@@ -5,25 +5,25 @@ argument of a verb means is said in the help text of its option.
 """
 
 import difflib
-import errno
 import gc
 import importlib
 import inspect
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from tips.messages import complaint, one_line
+
 PACKAGE = Path(__file__).parent
 STAGES = PACKAGE / "stages"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
+TERMINATED = 128 + signal.SIGTERM
 
 cli = typer.Typer(
     name="tips",
@@ -321,35 +321,30 @@ def _loaded(name: str) -> Callable[..., None]:
 
 
 def app() -> None:
-    """Runs the command line; it reports a user's mistake by one line and exit code 2."""
+    """Runs the command line; it reports a user's mistake by one line and exit code 2.
+
+    A mistake is what our own code refuses (a ValueError of its own), what the system refuses, and
+    what does not fit into memory. Any other error is a bug, and shows its place.
+    """
+    signal.signal(signal.SIGTERM, _end)
     try:
         cli(prog_name="tips")
-    except OSError as error:
-        if os.environ.get("TIPS_TRACEBACK") or error.errno not in (*NO_SPACE, *NO_ACCESS):
+    except (OSError, ValueError, RecursionError, MemoryError, RuntimeError) as error:
+        message = "" if os.environ.get("TIPS_TRACEBACK") else complaint(error)
+        if not message:
             raise
-        place = f" ({error.filename})" if error.filename else ""
-        if error.errno in NO_SPACE:
-            _fail(f"disk full{place}: free some space and run the same command again", 2)
-        reason = os.strerror(error.errno).lower()
-        _fail(f"{reason}{place}: make it accessible and run the same command again", 2)
-    except ValueError as error:
-        if os.environ.get("TIPS_TRACEBACK") or not _raised_by_us(error.__traceback__):
-            raise
-        _fail(" ".join(str(error).split()), 2)
+        _fail(message, 2)
+
+
+def _end(*_: object) -> NoReturn:
+    """Ends on SIGTERM as on Ctrl-C: by an exception, so that everybody tidies up."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb that
+    sys.exit(TERMINATED)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.secho(f"error: {message}", fg="red", err=True)
+    typer.secho(f"error: {one_line(message)}", fg="red", err=True)
     sys.exit(code)
-
-
-def _raised_by_us(traceback: TracebackType | None) -> bool:
-    """Tells whether our own code raised an error: a user's mistake, and no bug in a library."""
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback is not None and Path(traceback.tb_frame.f_code.co_filename).is_relative_to(
-        PACKAGE
-    )
 
 
 def _all_options(run: Callable[..., None]) -> Callable[..., None]:

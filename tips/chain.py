@@ -14,7 +14,7 @@ from tips.config import MEAN_POSE, Study
 from tips.paths import Paths
 from tips.proofs import Pair, Proof, proven
 from tips.provenance import file_digest
-from tips.records import RecordError, read_json
+from tips.records import read_object
 
 State = Literal["current", "stale", "partial", "failed", "missing"]
 INTERPOLATOR = ("vfit", 0)  # name of VFIT's only training in proofs
@@ -159,7 +159,7 @@ class Judge:
         told = freshness.training_meaning(experiment, scale)
         files = freshness.training_files(self.study, self.paths, name, seed)
         if not found.file.is_file() and (folder / "failed.json").is_file():
-            reason = str(_read(folder / "failed.json").get("reason", "it says no reason"))
+            reason = str(read_object(folder / "failed.json").get("reason", "it says no reason"))
             return found._replace(state="failed", reason=reason)
         return self._judged(
             found,
@@ -184,7 +184,7 @@ class Judge:
     ) -> Link:
         if not (found.file.is_file() and record_file.is_file()):
             return found._replace(state="missing")
-        record = _read(record_file)
+        record = read_object(record_file)
         if "code" not in record:
             why = "made by a version that did not record its code"
             return found._replace(state="stale", reason=why, record=record)
@@ -254,10 +254,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return "given"
     return "none" if value is None else str(_plain(value))
-
-
-def _read(file: Path) -> dict[str, Any]:
-    found = read_json(file)
-    if not isinstance(found, dict):
-        raise RecordError(f"{file}: must hold an object; make the run again")
-    return found

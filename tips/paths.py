@@ -1,9 +1,11 @@
 """The path of every file of a study; rules and stages take all names from here."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 from tips.config import MEAN_POSE, Scale, Study
+from tips.config.names import as_name
 
 DEFAULT_SCALE = "desk"
 
@@ -217,8 +219,17 @@ def study_paths(scale: Scale) -> Paths:
 
 
 def dataset_name(scale: Scale) -> str:
-    """Gives the dataset's name in paths and on pages."""
-    return scale.dataset.name or Path(scale.dataset.root or scale.dataset.kind).name
+    """Gives the dataset's name in paths and on pages: its own, or that of its folder.
+
+    Raises:
+        ConfigError: if the folder's name could mean something to a shell.
+    """
+    folder = Path(scale.dataset.root or scale.dataset.kind).absolute()
+    return scale.dataset.name or as_name(
+        Path(os.path.normpath(folder)).name,
+        f"{folder}: the dataset folder's name",
+        "rename the folder, or give the scale a `dataset.name`",
+    )
 
 
 def scored(study: Study) -> list[tuple[str, str, str]]:

@@ -9,24 +9,56 @@ import codecs
 import json
 import math
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any, Literal, TypeVar
+from pathlib import Path, PurePosixPath
+from typing import IO, Annotated, Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import from_json
 
 from tips import skeleton
 
-Point = tuple[float, float]
-Box = tuple[float, float, float, float]  # x, y, width, height
+FARTHEST: Final = 1e6  # px of any annotated coordinate or length from 0
+LARGEST: Final = 2_000_000_000  # bytes of a file that is read as a whole
 
 
 class RecordError(ValueError):
     """A missing or malformed file; the message names file and record."""
+
+
+def _inside(name: str) -> str:
+    path = PurePosixPath(name)
+    if not path.parts or path.is_absolute() or ".." in path.parts or not name.isprintable():
+        raise ValueError(f"must name a file inside the dataset's folder; got {name[:100]!r}")
+    return name
+
+
+def _one_folder(name: str) -> str:
+    if len(PurePosixPath(_inside(name)).parts) != 1 or name.startswith("."):
+        raise ValueError(f"must be a name that a folder can have; got {name[:100]!r}")
+    return name
+
+
+Px = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
+Length = Annotated[int, Field(ge=1, le=16_384)]  # of a frame's side, px
+Track = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+InsideFile = Annotated[str, Field(max_length=1000), AfterValidator(_inside)]
+SequenceName = Annotated[str, Field(max_length=200), AfterValidator(_one_folder)]
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]  # x, y, width, height
+GivenPoint = tuple[Px, Px]  # of a file from outside
+GivenBox = tuple[Px, Px, Px, Px]
 
 
 class Record(BaseModel):
@@ -38,18 +70,16 @@ class Record(BaseModel):
 class Person(Record):
     """One annotated person of one frame."""
 
-    track: int
-    box: Box
-    head: Box | None
-    joints: tuple[Point | None, ...]
+    track: Track
+    box: GivenBox
+    head: GivenBox | None
+    joints: tuple[GivenPoint | None, ...]
 
     @field_validator("joints")
     @classmethod
     def _fifteen(cls, joints: tuple[Point | None, ...]) -> tuple[Point | None, ...]:
         if len(joints) != skeleton.COUNT:
             raise ValueError(f"a person has {skeleton.COUNT} joints; got {len(joints)}")
-        if any(point is not None and not all(map(math.isfinite, point)) for point in joints):
-            raise ValueError("joint coordinates must be finite")
         return joints
 
     @property
@@ -61,19 +91,19 @@ class Person(Record):
 class Frame(Record):
     """One frame; only `labelled` frames are trained on and evaluated."""
 
-    file: str  # relative to the dataset's root
+    file: InsideFile  # relative to the dataset's root
     id: int
     labelled: bool
-    ignore: tuple[tuple[Point, ...], ...] = ()
+    ignore: tuple[tuple[GivenPoint, ...], ...] = ()
     people: tuple[Person, ...] = ()
 
 
 class Sequence(Record):
     """One video clip."""
 
-    name: str
-    width: int  # image px
-    height: int  # image px
+    name: SequenceName
+    width: Length  # image px
+    height: Length  # image px
     motion: str  # stratum of the bootstrap: the clip's motion, or its name
     frames: tuple[Frame, ...]
 
@@ -92,8 +122,8 @@ class Detection(Record):
 
     sequence: str
     frame: int  # position in the sequence
-    box: Box
-    score: float
+    box: GivenBox
+    score: Annotated[float, Field(allow_inf_nan=False)]
     track: int | None = None  # track of the annotated person, if the box is an annotated one
 
 
@@ -162,9 +192,7 @@ M = TypeVar("M", bound=BaseModel)
 def read(kind: type[M], path: Path) -> M:
     """Reads one record file. Raises RecordError, which names file and first bad record."""
     try:
-        return kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise RecordError(f"{path}: no such file; run the rule that makes it") from error
+        return kind.model_validate_json(content(path))
     except ValidationError as error:
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise RecordError(
@@ -172,10 +200,46 @@ def read(kind: type[M], path: Path) -> M:
         ) from error
 
 
+def content(path: Path, remedy: str = "run the rule that makes it") -> bytes:
+    """Reads a whole file.
+
+    Args:
+        path: the file.
+        remedy: what to do if there is none.
+
+    Raises:
+        RecordError: if there is no such file, if it is a folder or a device, or if it is too large.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise RecordError(f"{path}: no such file; {remedy}") from error
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise RecordError(f"{path}: is {what}; a file is needed here")
+    if status.st_size > LARGEST:
+        raise RecordError(f"{path}: {status.st_size} bytes; such a file has at most {LARGEST}")
+    return path.read_bytes()
+
+
+@contextmanager
+def naming(where: str | Path) -> Iterator[None]:
+    """Names the file, if a record that is made within has a value that it must not have.
+
+    Raises:
+        RecordError: in place of pydantic's error.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        raise RecordError(f"{where}: {error.title}: {first_problem(error)}") from error
+
+
 def first_problem(error: ValidationError) -> str:
     """Tells where in a file the first bad record is, and what is wrong with it."""
     first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {message}"
 
 
 def write(record: Record, path: Path) -> None:
@@ -188,12 +252,20 @@ def write(record: Record, path: Path) -> None:
 def read_json(path: Path) -> Any:
     """Reads plain JSON in UTF-8. Raises RecordError, which names the file."""
     try:
-        return from_json(path.read_bytes().removeprefix(codecs.BOM_UTF8))
-    except FileNotFoundError as error:
-        raise RecordError(f"{path}: no such file; run the rule that makes it") from error
+        return from_json(content(path).removeprefix(codecs.BOM_UTF8))
+    except RecordError:
+        raise
     except ValueError as error:
         what, _, place = str(error).rpartition(" at ")
         raise RecordError(f"{path}: not JSON at {place}: {what}") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Reads plain JSON that holds keys and values. Raises RecordError, which names the file."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise RecordError(f"{path}: must hold an object, with keys and values; make it again")
+    return found
 
 
 def write_json(value: Any, path: Path) -> None:
@@ -214,7 +286,14 @@ def without_nan(value: Any) -> Any:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[str]]:
-    """Opens a text file that gets its name only when it is complete; makes its folder."""
+    """Opens a text file that gets its name only when it is complete; makes its folder.
+
+    A device or a pipe, such as /dev/stdout, is written to as it is; nothing can take its place.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("w", encoding="utf-8") as stream:
+            yield stream
+        return
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         yield file
 
@@ -226,10 +305,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     It has the same suffix. Nothing ever reads a half-written file.
 
     Raises:
-        RecordError: if `path` is a folder, or if a file is in the place of its folder.
+        RecordError: if `path` is a folder or a device, or if a file is in the place of its folder.
     """
-    if path.is_dir():
-        raise RecordError(f"{path}: is a folder; give the name of a file")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a device or a pipe"
+        raise RecordError(f"{path}: is {what}; give the name of a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -237,6 +317,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
+        _to_disk(temporary)
         temporary.replace(path)
     except OSError as error:
         # The error of a failed write does not name the file.
@@ -244,3 +325,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Has the disk hold a file's content before it gets its name; power may fail in between."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())

@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from tips.config.embedded import MOTIONS, Embedded, EmbeddedError, load_embedded
+from tips.config import ConfigError
+from tips.config.embedded import MOTIONS, Embedded, load_embedded
 
 
 def test_the_default_is_the_desk_contract():
@@ -42,11 +43,11 @@ def test_reads_a_file_and_names_what_is_wrong(tmp_path):
     path.write_text("frames: 20\nburst: 2.5\n")
     assert load_embedded(path) == Embedded(frames=20, burst=2.5)
     assert load_embedded(None) == Embedded()
-    for text, message in (("[1]", "mapping"), ("a: [", "not YAML"), ("fps: -1", "fps")):
+    for text, message in (("[1]", "keys and values"), ("a: [", "not YAML"), ("fps: -1", "fps")):
         path.write_text(text)
-        with pytest.raises(EmbeddedError, match=message) as caught:
+        with pytest.raises(ConfigError, match=message) as caught:
             load_embedded(path)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(EmbeddedError, match="no such"):
+    with pytest.raises(ConfigError, match="no such"):
         load_embedded(tmp_path / "none.yaml")

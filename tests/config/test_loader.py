@@ -130,7 +130,7 @@ def test_a_missing_value_is_named(experiments: Path) -> None:
         ("a: {b: 1, b: 2}", "not YAML: key 'b' is given twice; remove one"),
         ("- a list", "must hold keys and values; got list"),
         ("", "must hold keys and values; got NoneType"),
-        ("extends: ../tipps.yaml", "extends: no file ../tipps.yaml"),
+        ("extends: ../tipps.yaml", "extends: no file '../tipps.yaml'"),
         (
             "extends: window-3.yaml\ntitle: x",
             "extends: window-3.yaml extends another file; one level only",
@@ -217,10 +217,13 @@ def test_a_scale_over_another_has_a_name_of_its_own(experiments: Path) -> None:
     path = experiments / "scales/mine.yaml"
     path.write_text("extends: smoke.yaml\npictures: 1\n")
     assert refusal(experiments, "mine") == (
-        f"{path}: name: must be given, or the results of smoke.yaml are written over"
+        f"{path}: name: 'smoke' is what smoke.yaml calls itself, and the results of one would "
+        "write over the other's; give a name of its own"
     )
     path.write_text("extends: smoke.yaml\nname: mine\npictures: 1\n")
     assert load_scale("mine", experiments).pictures == 1
+    path.write_text("extends: smoke.yaml\nname: mine\ntypo: 1\n")
+    assert load_scale("smoke", experiments).name == "smoke", "another's mistake is no matter of it"
 
 
 def test_other_rows_are_variants(experiments: Path) -> None:

@@ -112,7 +112,7 @@ def test_world_axes_knee_bends_backward_and_elbow_forward():
     ("text", "message"),
     [
         ("{}", "not a motion file"),
-        ("nonsense", "not a motion file"),
+        ("nonsense", "not JSON"),
         (json.dumps({"Frames": [[0.1] * 43] * 5}), "44 numbers"),
         (json.dumps({"Frames": [[-1.0] + [0.5] * 43] * 5}), "durations above 0"),
     ],

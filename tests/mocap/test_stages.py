@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tips.config.embedded import EmbeddedError
+from tips.config import ConfigError
 from tips.mocap.write import sequence_name
 from tips.stages import render
 
@@ -56,6 +56,6 @@ def test_refuses_a_shard_that_does_not_exist(settings, tmp_path, motions, bank_f
 def test_refuses_unknown_settings_in_one_line(tmp_path, motions, bank_file):
     path = tmp_path / "s.yaml"
     path.write_text("framess: 3\n")
-    with pytest.raises(EmbeddedError, match="framess") as caught:
+    with pytest.raises(ConfigError, match="framess") as caught:
         render.run("train", 0, tmp_path / "o.json", tmp_path, bank_file, motions, path)
     assert "\n" not in str(caught.value)

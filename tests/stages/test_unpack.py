@@ -70,6 +70,8 @@ def test_an_interrupted_unpacking_starts_over(
         with pytest.raises(KeyboardInterrupt):
             unpack.run(given.scale, str(given.root))
     rest = given.root / "unpacked/.images.partial"
+    assert not rest.exists()
+    rest.mkdir()  # as a SIGKILL leaves it
     (rest / "half").write_text("of a file")
     assert not given.paths.unpacked.exists()
     given.make()

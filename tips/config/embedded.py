@@ -7,14 +7,13 @@ overrides fields under `dataset.embedded`.
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from tips.config.layers import layered
-from tips.config.parts import Part
+from tips.config.layers import ConfigError, layered
+from tips.config.parts import MOST, Part
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Range = tuple[float, float]
+Range = tuple[Annotated[float, Field(ge=0, le=10_000)], Annotated[float, Field(ge=0, le=10_000)]]
 Split = Literal["train", "val", "stills"]
 
 MOTIONS = (
@@ -40,10 +39,10 @@ VAL_MOTIONS = ("run", "punch", "dance_a", "getup_facedown", "backflip")
 class Embedded(Part):
     """All settings of the embedded dataset; see the description of each field."""
 
-    seed: int = Field(0, ge=0, description="seed of everything but the body bank")
+    seed: int = Field(0, ge=0, le=MOST, description="seed of everything but the body bank")
     width: int = Field(192, ge=32, le=2048, multiple_of=2, description="frame width, px")
     height: int = Field(144, ge=32, le=2048, multiple_of=2, description="frame height, px")
-    fps: float = Field(60, gt=0, description="frames a second")
+    fps: float = Field(60, gt=0, le=1000, description="frames a second")
     speed: Range = Field((0.7, 1.3), description="playback speed of a clip, times real time")
     people: tuple[int, int] = Field((2, 3), description="annotated people of a scene, least, most")
     person_height: Range = Field((70, 95), description="image height of a standing person, px")
@@ -77,18 +76,18 @@ class Embedded(Part):
     cover_frames: Range = Field((3, 8), description="frames for which a limb stays hidden")
     occluders_moving: Share = Field(0.75, description="share of the occluders that move")
 
-    train: int = Field(400, ge=1, description="training sequences")
-    val: int = Field(390, ge=1, description="validation sequences")
-    stills: int = Field(6000, ge=0, description="one-frame scenes for the backbone")
+    train: int = Field(400, ge=1, le=MOST, description="training sequences")
+    val: int = Field(390, ge=1, le=MOST, description="validation sequences")
+    stills: int = Field(6000, ge=0, le=MOST, description="one-frame scenes for the backbone")
     stills_per_sequence: int = Field(50, ge=1, le=9999, description="scenes in a stills sequence")
     frames: int = Field(15, ge=1, le=9999, description="frames of a sequence")
     key_frames: tuple[int, ...] = Field((4, 7, 10), description="labelled frames, from 0")
-    shards: dict[Split, Annotated[int, Field(ge=1)]] = Field(
+    shards: dict[Split, Annotated[int, Field(ge=1, le=1000)]] = Field(
         {"train": 4, "val": 6, "stills": 4}, description="jobs that a split is cut into"
     )
 
     bodies: int = Field(48, ge=1, le=1000, description="bodies of each side (train, val)")
-    bodies_seed: int = Field(0, ge=0, description="seed of the body bank")
+    bodies_seed: int = Field(0, ge=0, le=MOST, description="seed of the body bank")
     joint_noise: float = Field(
         0.15, ge=0, le=0.5, description="sd of the joint angles' noise, rad; train side only"
     )
@@ -160,10 +159,6 @@ class Embedded(Part):
         return self.train if split == "train" else self.val
 
 
-class EmbeddedError(ValueError):
-    """Unusable settings; the message is one line that names file, field, rule and value."""
-
-
 def load_embedded(path: Path | None) -> Embedded:
     """Reads settings from a YAML or JSON file of `Embedded` fields, or from a scale file.
 
@@ -174,20 +169,11 @@ def load_embedded(path: Path | None) -> Embedded:
         The settings.
 
     Raises:
-        EmbeddedError: if the file is absent or no mapping, or a field is unknown or out of range.
+        ConfigError: if the file is absent or no mapping, or a field is unknown or out of range.
     """
     if path is None:
         return Embedded()
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise EmbeddedError(f"{path}: no such settings file") from error
-    except yaml.YAMLError as error:
-        raise EmbeddedError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(fields, dict):
-        raise EmbeddedError(f"{path}: settings must be a mapping; got {type(fields).__name__}")
-    if "extends" in fields:
-        fields = layered(path)
+    fields = layered(path)
     dataset = fields.get("dataset")
     if isinstance(dataset, dict):  # a scale file
         fields = dataset.get("embedded") or {}
@@ -196,6 +182,6 @@ def load_embedded(path: Path | None) -> Embedded:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "settings"
-        raise EmbeddedError(
+        raise ConfigError(
             f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}"
         ) from error

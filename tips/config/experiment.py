@@ -1,17 +1,16 @@
 """Settings of a training that all kinds of model share; a kind's `settings.py` adds its own."""
 
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tips import kinds, skeleton
-from tips.config.parts import Count, OfKind, Part, Positive, Weight
+from tips.config.parts import MOST, Count, OfKind, Part, Positive, Size, Weight
 from tips.skeleton import Skeleton
 
-Side = Annotated[int, Field(strict=True, gt=0, le=4096)]
 Parts = tuple[tuple[int, ...], ...]  # joint ids of each part group
+FRAMES: Final = 100  # of a window
 
 
 class Backbone(Part):
@@ -32,8 +31,8 @@ class Encoder(Part):
 class Crop(Part):
     """Height and width of the network's input, crop px."""
 
-    height: Side
-    width: Side
+    height: Size
+    width: Size
 
     @field_validator("height", "width")
     @classmethod
@@ -86,7 +85,7 @@ class Training(Part):
     """Training by Adam; the paper's schedule is `step`."""
 
     epochs: Positive
-    batch: Positive  # windows of one step
+    batch: Size  # windows of one step
     accumulation: Positive  # steps between two updates of the weights
     learning_rate: Annotated[float, Field(gt=0)]
     sampling_rate_factor: Annotated[float, Field(gt=0)]  # on the rate of sampling offsets
@@ -95,11 +94,11 @@ class Training(Part):
     milestones: tuple[float, ...]  # of `step`: shares of all steps at which the rate is decayed
     decay: Annotated[float, Field(gt=0, lt=1)]  # of `step`: factor on the rate at each milestone
     windows_per_epoch: Positive | None  # null: every window once
-    stills_per_epoch: Annotated[int, Field(ge=0)]  # scenes of one frame, for stage one only
+    stills_per_epoch: Annotated[int, Field(ge=0, le=MOST)]  # one-frame scenes, for stage one
     checkpoint_every: Positive  # steps between two saved states
     log_every: Positive  # steps between two lines of the journal
     precision: Literal["auto", "fp32", "bf16"]  # of the backbone; everything else is fp32
-    workers: Annotated[int, Field(ge=0)]  # processes that load data; 0: none but the training's
+    workers: Annotated[int, Field(ge=0, le=1000)]  # processes that load data; 0: the training's
 
     def meaning(self) -> dict[str, Any]:
         """Leaves out what only the other schedule reads."""
@@ -136,7 +135,7 @@ class Experiment(Part):
     model: str
     # Paper: "the length of temporal window is 4" (V-B); here: 5 frames, 4 intervals, because
     # section IV-A and Table VI say {-2, ..., 2}.
-    window: Annotated[tuple[int, ...], Field(max_length=99)]
+    window: tuple[int, ...]
     crop: Crop
     backbone: Annotated[Backbone, OfKind(kinds.BACKBONE)]
     losses: Losses
@@ -150,7 +149,9 @@ class Experiment(Part):
             raise ValueError(
                 f"window must contain 0, the frame whose pose is estimated; got {list(window)}"
             )
-        if any(right - left != 1 for left, right in pairwise(window)):
+        if window[-1] - window[0] >= FRAMES:
+            raise ValueError(f"window must have at most {FRAMES} frames")
+        if list(window) != list(range(window[0], window[-1] + 1)):
             raise ValueError(f"window must be consecutive frames; got {list(window)}")
         return window
 

@@ -1,10 +1,18 @@
-"""YAML files as layers: one file is laid over the file that it extends."""
+"""YAML files as layers: one file is laid over the file that it extends.
 
-from collections.abc import Mapping
+Whatever a file holds, reading it runs nothing and ends: with keys and values, or with one line.
+"""
+
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import yaml
+
+BYTES: Final = 1_000_000  # of a file
+DEPTH: Final = 40  # of values in values
+VALUES: Final = 100_000  # of a file, after its aliases are written out
 
 
 class ConfigError(ValueError):
@@ -37,16 +45,132 @@ def layered(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     name = own.pop("extends", None)
     if name is None:
         return own
-    parent = path.parent / str(name)
-    if not parent.is_file():
-        raise ConfigError(f"{path}: extends: no file {name}")
+    parent = extended(path, name)
     if parent.resolve() in (path.resolve(), *above):
         raise ConfigError(f"{path}: extends: {name} extends this file in turn")
     return overlay(layered(parent, (path.resolve(), *above)), own)
 
 
-class _Once(yaml.CSafeLoader):
-    """Refuses a key that is given twice; YAML would silently keep the second one."""
+def extended(path: Path, name: object) -> Path:
+    """Gives the file that `extends` names in another file. Raises ConfigError if it is none."""
+    if not isinstance(name, str) or not name.endswith(".yaml"):
+        raise ConfigError(f"{path}: extends: must name a file *.yaml; got {str(name)[:80]!r}")
+    parent = path.parent / name
+    try:
+        found = parent.is_file()
+    except (OSError, ValueError):  # a name that is too long, or that holds a null character
+        found = False
+    if not found:
+        raise ConfigError(f"{path}: extends: no file {name[:200]!r}")
+    return parent
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Reads one file of keys and values. Raises ConfigError if it is missing or malformed."""
+    try:
+        value = _parsed(_text(path))
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ConfigError(f"{path}: not YAML: {' '.join(why.split())[:300]}") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: must hold keys and values; got {type(value).__name__}")
+    return value
+
+
+def _text(path: Path) -> str:
+    """Reads a file as text; nothing else than a file of a sensible size is even opened."""
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"{path}: is no file; remove it, or give it another name than *.yaml")
+    if status.st_size > BYTES:
+        raise ConfigError(f"{path}: {status.st_size} bytes; a YAML file has at most {BYTES}")
+    return path.read_text(encoding="utf-8-sig")
+
+
+def _parsed(text: str) -> Any:
+    _check_depth(text)
+    loader = _Plain(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _measure(node, {}, 0)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _check_depth(text: str) -> None:
+    """Refuses deep nesting event by event; the composer would overflow its stack and crash."""
+    depth = 0
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEPTH:
+            raise _refusal(f"more than {DEPTH} values are nested in each other", event)
+
+
+class _Extent(NamedTuple):
+    """The number of values in a value, itself too, and how deeply they are nested."""
+
+    values: int
+    depth: int
+
+
+def _measure(node: yaml.Node, known: dict[int, _Extent | None], around: int) -> _Extent:
+    """Measures a value with its aliases written out; refuses what is too large or never ends.
+
+    Args:
+        node: the value.
+        known: what was measured so far; None while a value is being measured.
+        around: the number of values around it.
+
+    Raises:
+        yaml.constructor.ConstructorError: too many values, nested too deeply, or in themselves.
+    """
+    if around > DEPTH:
+        raise _refusal(f"more than {DEPTH} values are nested in each other", node)
+    if id(node) in known:
+        extent = known[id(node)]
+        if extent is None:
+            raise _refusal("a value holds itself by an alias", node)
+        if around + extent.depth > DEPTH:
+            raise _refusal(f"more than {DEPTH} values are nested in each other", node)
+        return extent
+    known[id(node)] = None
+    inner = [_measure(one, known, around + 1) for one in _inner(node)]
+    values = 1 + sum(one.values for one in inner)
+    if values > VALUES:
+        raise _refusal(f"more than {VALUES} values, aliases written out", node)
+    extent = _Extent(values, 1 + max((one.depth for one in inner), default=0))
+    known[id(node)] = extent
+    return extent
+
+
+def _inner(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key
+            yield value
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def _refusal(problem: str, node: yaml.Node | yaml.Event) -> yaml.constructor.ConstructorError:
+    mark: Any = node.start_mark
+    return yaml.constructor.ConstructorError(None, None, problem, mark)
+
+
+class _Plain(yaml.CSafeLoader):
+    """Reads plain values alone, and refuses a key that is given twice.
+
+    YAML itself would silently keep the second key. Dates stay text, until a key asks for one.
+    """
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -57,23 +181,23 @@ class _Once(yaml.CSafeLoader):
         if id(node) in self._merged:  # a second call would find overridden keys twice
             return
         self._merged.add(id(node))
-        names = [key.value for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{name}' is given twice; remove one", node.start_mark
-                )
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _refusal("a key must be one word", key)
+            if key.value in seen:
+                raise _refusal(f"key '{key.value}' is given twice; remove one", key)
+            seen.add(key.value)
         super().flatten_mapping(node)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Reads one file of keys and values. Raises ConfigError if it is missing or malformed."""
-    try:
-        value = yaml.load(path.read_text(encoding="utf-8"), _Once)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: must hold keys and values; got {type(value).__name__}")
-    return value
+_PLAIN: Final = ("null", "bool", "int", "float", "str", "seq", "map", "merge")
+_Plain.yaml_constructors = {
+    tag: make
+    for tag, make in yaml.CSafeLoader.yaml_constructors.items()
+    if tag is None or tag.rpartition(":")[2] in _PLAIN
+}
+_Plain.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if tag.rpartition(":")[2] in _PLAIN]
+    for first, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from tips import kinds
 from tips.config.experiment import Experiment
 from tips.config.fitting import Layer, fitted, keys, without_tags
-from tips.config.layers import ConfigError, layered, overlay, read_yaml
+from tips.config.layers import ConfigError, extended, layered, overlay, read_yaml
+from tips.config.names import as_name
 from tips.config.parts import family_of, part_class
 from tips.config.rows import BACKBONE
 from tips.config.scale import Scale
@@ -50,7 +51,7 @@ def load_study(
     ]
     variants: dict[str, Variant] = {}
     for path in files:
-        name = path.stem
+        name = as_name(path.stem, f"{path}: the file's name", "rename the file")
         if name in variants:
             raise ConfigError(f"{path}: a variant named '{name}' exists already; rename the file")
         listed = chosen.rows is None or name in chosen.rows
@@ -133,18 +134,43 @@ def needs_root(name: str, experiments: Path) -> bool:
 
 
 def _raw_scale(name: str, experiments: Path) -> tuple[Path, dict[str, Any]]:
-    path = experiments / "scales" / f"{name}.yaml"
-    if not path.is_file():
-        known = {file.stem: None for file in (experiments / "scales").glob("*.yaml")}
-        if not known:
-            raise ConfigError(f"{experiments / 'scales'}: no scales here; run in the repository")
-        raise ConfigError(f"unknown scale '{name}'{kinds.nearest(name, known)}")
-    own = read_yaml(path)
-    if "extends" in own and "name" not in own and "name" not in (own.get("dataset") or {}):
-        raise ConfigError(
-            f"{path}: name: must be given, or the results of {own['extends']} are written over"
-        )
-    return path, layered(path)
+    files = {file.stem: file for file in sorted((experiments / "scales").glob("[!.]*.yaml"))}
+    if not files:
+        raise ConfigError(f"{experiments / 'scales'}: no scales here; run in the repository")
+    if name not in files:
+        as_name(name, "scale", "give the name of a file of experiments/scales")
+        raise ConfigError(f"unknown scale '{name}'{kinds.nearest(name, files)}")
+    as_name(name, f"{files[name]}: the file's name", "rename the file")
+    raw = layered(files[name])
+    _check_own_results(name, raw, files)
+    return files[name], raw
+
+
+def _check_own_results(name: str, raw: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+    """Refuses a scale that writes over the results of another, whose name it has."""
+    own = _names(raw)
+    if own[0] in (name, None):
+        return
+    for other, file in files.items():
+        if other != name and _names(_readable(file)) == own:
+            raise ConfigError(
+                f"{files[name]}: name: '{own[0]}' is what {file.name} calls itself, and the "
+                "results of one would write over the other's; give a name of its own"
+            )
+
+
+def _names(raw: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Gives what a scale's folder of results is named by: the names of scale and dataset."""
+    dataset = raw.get("dataset")
+    return raw.get("name"), dataset.get("name") if isinstance(dataset, Mapping) else None
+
+
+def _readable(file: Path) -> Mapping[str, Any]:
+    """Reads another scale's file; a broken one is no matter of this scale."""
+    try:
+        return layered(file)
+    except (ConfigError, OSError):
+        return {}
 
 
 def _leaves_root_open(scale: dict[str, Any]) -> bool:
@@ -177,10 +203,7 @@ def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
 
 def _parent(path: Path, name: object) -> Layer:
     """Reads the file that an experiment extends."""
-    parent = (path.parent / str(name)).resolve()
-    if not parent.is_file():
-        raise ConfigError(f"{path}: extends: no file {name}")
-    base = read_yaml(parent)
+    base = read_yaml(extended(path, name))
     if "extends" in base:
         raise ConfigError(f"{path}: extends: {name} extends another file; one level only")
     return Layer(f"{path.parent / str(name)}: ", base, own=False)

@@ -3,19 +3,49 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from tips import kinds
 from tips.kinds import Family
 
-Positive = Annotated[int, Field(gt=0)]
-# Sizes of a network; without a largest one a slip of the pen would eat the machine's memory.
-Width = Annotated[int, Field(strict=True, gt=0, le=8192)]  # channels of a map
-Count = Annotated[int, Field(strict=True, gt=0, le=64)]  # layers, blocks, heads
-Weight = Annotated[float, Field(ge=0)]
+MOST: Final = 1_000_000  # of anything that is counted
+LARGEST: Final = 1e12  # magnitude of any number
+Positive = Annotated[int, Field(gt=0, le=MOST)]
+Size = Annotated[int, Field(gt=0, le=10_000)]  # of one axis of an array
+Count = Annotated[int, Field(gt=0, le=100)]  # of what is built one by one: layers, blocks, heads
+
+
+def _judge_numbers(value: Any, bools: bool) -> None:
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple):
+        for inner in value:
+            _judge_numbers(inner, bools)
+    elif isinstance(value, bool):
+        if not bools:
+            raise ValueError(f"must be no {str(value).lower()} here")
+    elif isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise ValueError(f"must be a number of at most {LARGEST:g}")
+
+
+def _number(value: Any) -> Any:
+    _judge_numbers(value, bools=False)
+    return value
+
+
+# It judges itself, because the fields of `Losses` are named by the files of tips/losses.
+Weight = Annotated[float, BeforeValidator(_number), Field(ge=0)]
 
 
 class Part(BaseModel):
@@ -23,7 +53,16 @@ class Part(BaseModel):
 
     # Schemas are built when they are first used: while modules are still being imported, the
     # settings of all kinds cannot be found yet.
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _sensible(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuses what pydantic takes: `true` for a number, and numbers beyond all use."""
+        field = cls.model_fields.get(info.field_name or "")
+        open_kind = field is None or _may_hold_bools(field.annotation)
+        _judge_numbers(value, bools=open_kind)
+        return value
 
     def meaning(self) -> dict[str, Any]:
         """Gives the keys of this part that decide results; subclasses leave out unread keys."""
@@ -39,6 +78,15 @@ class Part(BaseModel):
                     found += kinds.parts(family, value.kind)  # type: ignore[attr-defined]
                 found += value.modules()
         return found
+
+
+def _may_hold_bools(annotation: Any) -> bool:
+    """Tells whether `true` is a value of a field; of a part's own fields it judges itself."""
+    if annotation in (bool, Any) or any(isinstance(one, bool) for one in get_args(annotation)):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(_may_hold_bools(one) for one in get_args(annotation))
 
 
 class OfKind(NamedTuple):

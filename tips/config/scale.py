@@ -1,22 +1,23 @@
 """Settings of a scale: dataset, boxes, seeds, and what it changes in the experiments."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from tips import kinds, skeleton
 from tips.config.embedded import Embedded, Split
-from tips.config.parts import Part, Positive, SettingsOf
+from tips.config.names import Name
+from tips.config.parts import MOST, Part, Positive, SettingsOf
 
 
 class Detector(Part):
     """A simulated detector: it jitters or misses true boxes and adds false ones."""
 
-    jitter: Annotated[float, Field(ge=0)]  # sd of centre (in box sizes) and of the size's logarithm
+    jitter: Annotated[float, Field(ge=0, le=10)]  # sd of centre (box sizes) and log size
     miss: Annotated[float, Field(ge=0, le=1)]  # share of missed people
-    false_per_frame: Annotated[float, Field(ge=0)]  # mean number of false boxes
-    seed: int
+    false_per_frame: Annotated[float, Field(ge=0, le=1000)]  # mean number of false boxes
+    seed: Annotated[int, Field(ge=0, le=MOST)]
 
 
 class Frames(Part):
@@ -24,6 +25,18 @@ class Frames(Part):
 
     train: tuple[int, int]
     val: tuple[int, int]
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Frames":
+        for name, (first, last) in self:
+            if not 0 <= first <= last <= MOST:
+                raise ValueError(f"{name} must be 0 <= first <= last; got [{first}, {last}]")
+        if self.train[0] <= self.val[1] and self.val[0] <= self.train[1]:
+            raise ValueError(
+                f"train {list(self.train)} and val {list(self.val)} share frames; a network must "
+                "not be trained on what it is scored on"
+            )
+        return self
 
 
 Release = Literal["posetrack17", "posetrack18", "posetrack21", "jhmdb"]
@@ -33,7 +46,7 @@ class Dataset(Part):
     """Settings of the dataset: where frames and labels are, and in which form."""
 
     kind: Literal["embedded", "posetrack17", "posetrack18", "posetrack21", "jhmdb"]
-    name: str | None  # null: the name of the root's folder
+    name: Name | None  # null: the name of the root's folder
     root: str | None  # null: the workflow makes the data (embedded), or the user gives the folder
     annotations: str  # folder of the label files, relative to the root
     frames: Literal["packed", "files"]  # packed: decoded once, then memory-mapped
@@ -74,13 +87,13 @@ class Evaluation(Part):
     checkpoint: str | None  # weights of torchvision's fasterrcnn_resnet50_fpn_v2
     detector: Detector | None  # a simulated detector
     threshold: Annotated[float, Field(ge=0, le=1)]  # lowest score of a detected box that is used
-    enlarge: Annotated[float, Field(gt=0)]  # factor on a box before it is cropped
+    enlarge: Annotated[float, Field(gt=0, le=100)]  # factor on a box before it is cropped
     flip_test: bool  # whether heat maps are averaged with those of the mirrored crop
     # plain: the highest pixel; quarter: 0.25 px towards its larger neighbour; dark: a Taylor step
     # on the smoothed logarithm (DARK).
     decode: Literal["plain", "quarter", "dark"]
     product: bool  # whether a joint's score is peak x box score; otherwise it is the peak alone
-    oks_area: Annotated[float, Field(gt=0)]  # a person's area is this times w * h of the true box
+    oks_area: Annotated[float, Field(gt=0, le=100)]  # a person's area over w * h of the true box
     resamples: Positive  # bootstrap samples of an interval
     batch: Positive  # windows that a network predicts at once
 
@@ -119,21 +132,25 @@ class Contract(Part):
     seeds: dict[int, ContractNumbers]
 
 
+MANY: Final = 1000  # seeds of a variant
+Number = Annotated[int, Field(gt=0, le=MANY)]
+
+
 class Seeds(Part):
     """The number of seeds that each variant is trained with."""
 
-    default: Positive
-    more: dict[str, Positive]  # variants with another number
+    default: Number
+    more: dict[str, Number]  # variants with another number
     shared_backbone: bool  # whether all seeds build on one backbone of stage one
     # What run number 0 draws with; number n draws with first + n. So a second study with other
     # seeds is a scale with another `first`. A shared backbone is the same in both.
-    first: Annotated[int, Field(ge=0)] = 0
+    first: Annotated[int, Field(ge=0, le=MOST)] = 0
 
 
 class Scale(Part):
     """One scale of the study (smoke, clip, desk, paper)."""
 
-    name: str
+    name: Name
     note: str  # printed at the top of every page
     contract: Contract | None = None
     dataset: Dataset
@@ -163,6 +180,14 @@ class Scale(Part):
             if name not in known:
                 raise ValueError(f"unknown generator '{name}'{kinds.nearest(name, known)}")
         return interim
+
+    @field_validator("group_counts")
+    @classmethod
+    def _groups(cls, counts: tuple[int, ...]) -> tuple[int, ...]:
+        most = skeleton.COUNT
+        if not all(1 <= count <= most for count in counts) or len(set(counts)) < len(counts):
+            raise ValueError(f"group_counts must be distinct numbers in 1..{most}")
+        return counts
 
     @field_validator("models")
     @classmethod

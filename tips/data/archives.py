@@ -4,6 +4,7 @@ Archives are tar, tar.gz or zip files; a zip may have a password. A tar file may
 (`.aa`, `.ab`, ... or `.batch00`, ...), whose bytes follow one another.
 """
 
+import errno
 import gzip
 import hashlib
 import io
@@ -17,11 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final, NamedTuple
 
-from tips.records import read_json, write_json
+from tips.data import layout
+from tips.records import read_object, write_json
 
 BLOCK: Final = 512  # bytes of a tar file's block
 CHUNK: Final = 1 << 20  # bytes that are read at once
 SPARE: Final = 1 << 28  # bytes of the disk that must stay free
+# One member is a file where another needs a folder, or has a name that no file can have.
+_IN_THE_WAY: Final = (
+    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY),
+    *(errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP),
+)
 _DAMAGE: Final = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile)
 
 
@@ -74,9 +81,14 @@ def unpack(bundle: Bundle, files: Sequence[Path], folder: Path) -> dict[str, Any
     marker, target = folder / f"{bundle.name}.json", folder / bundle.name
     source = {path.name: path.stat().st_size for path in files}
     if marker.is_file() and target.is_dir():
-        noted = read_json(marker)
-        if not source or noted["archives"] == source:
-            return dict(noted)
+        noted = read_object(marker)
+        if not source or noted.get("archives") == source:
+            return noted
+    if not files:
+        raise ArchiveError(f"{target}: is not there any more; delete {marker} and run again")
+    for path in files:
+        if not path.stat().st_size:
+            raise ArchiveError(f"{path}: is empty; copy or download it again")
     if bundle.md5:
         check_md5(files[0], bundle.md5)
     marker.unlink(missing_ok=True)
@@ -84,12 +96,20 @@ def unpack(bundle: Bundle, files: Sequence[Path], folder: Path) -> dict[str, Any
     for rest in (target, partial):
         shutil.rmtree(rest, ignore_errors=True)
     partial.mkdir(parents=True)
-    with _refusing_damage(files):
-        if files[0].suffix == ".zip":
-            _unzip(bundle, files[0], partial)
-        else:
-            _untar(files, partial)
-    partial.replace(target)
+    try:
+        with _refusing_damage(files):
+            if files[0].suffix == ".zip":
+                _unzip(bundle, files[0], partial)
+            else:
+                _untar(files, partial)
+        if layout.find(partial, bundle.holds) is None:
+            raise ArchiveError(
+                f"{files[0]}: holds no {bundle.holds}, so it is another archive than the published "
+                "one; copy or download it again"
+            )
+        partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     record = {"archives": source, "files": sum(path.is_file() for path in target.rglob("*"))}
     write_json(record, marker)
     return record
@@ -126,6 +146,12 @@ def _refusing_damage(files: Sequence[Path]) -> Iterator[None]:
     except _DAMAGE as error:
         raise ArchiveError(
             f"{name}: truncated or damaged ({error}); copy or download it again"
+        ) from error
+    except OSError as error:
+        if error.errno not in _IN_THE_WAY:
+            raise
+        raise ArchiveError(
+            f"{name}: its members are in each other's way, nothing was kept: {error}"
         ) from error
 
 

@@ -14,7 +14,15 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tips.records import Annotations, Box, Detection, Detections, RecordError, first_problem
+from tips.records import (
+    Annotations,
+    Detection,
+    Detections,
+    GivenBox,
+    RecordError,
+    content,
+    first_problem,
+)
 
 log = logging.getLogger(__name__)
 PERSON: Final = 1  # COCO's number of the category
@@ -31,7 +39,7 @@ class Row(BaseModel):
     """One box, as it stands in the file."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-    bbox: Box
+    bbox: GivenBox
     score: float
     category_id: int = PERSON
     image_name: str | None = None
@@ -39,6 +47,10 @@ class Row(BaseModel):
 
 
 _ROWS: Final = TypeAdapter(list[Row])
+_REMEDY: Final = (
+    "put the person boxes there, or name another file, or a detector's checkpoint, in the scale's "
+    "evaluation"
+)
 
 
 def read_detections(path: Path, annotations: Annotations, threshold: float) -> Detections:
@@ -82,12 +94,7 @@ def read_detections(path: Path, annotations: Annotations, threshold: float) -> D
 def parse_rows(path: Path) -> list[Row]:
     """Reads a list of boxes. Raises RecordError naming the file and the first bad record."""
     try:
-        return _ROWS.validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise RecordError(
-            f"{path}: no such file; put the person boxes there, or name another file, or a "
-            "detector's checkpoint, in the scale's evaluation"
-        ) from error
+        return _ROWS.validate_json(content(path, _REMEDY))
     except ValidationError as error:
         raise RecordError(f"{path}: record {first_problem(error)}") from error
 

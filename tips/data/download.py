@@ -19,7 +19,7 @@ def download(url: str, path: Path) -> None:
     """Fetches a file into `path`.part, which an interrupted transfer leaves, then renames it.
 
     Args:
-        url: address of the file, http or https.
+        url: address of the file; if it is https, it must not lead to another kind.
         path: where it is stored; it appears only when complete. Its content is not checked here,
             but when it is unpacked.
 
@@ -60,6 +60,11 @@ def _transfer(url: str, part: Path) -> None:
             return  # nothing is missing
         raise
     with answer:
+        if url.startswith("https:") and not answer.url.startswith("https:"):
+            raise ArchiveError(
+                f"{url} leads to {answer.url}, which is not https, so anyone on the way could "
+                "change it; fetch it by hand from a place that you trust"
+            )
         resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
         length = answer.headers.get("Content-Length")
         with part.open("ab" if resumed else "wb") as stream:

@@ -22,7 +22,9 @@ from tips.records import (
     Point,
     RecordError,
     Sequence,
+    content,
     first_problem,
+    naming,
 )
 from tips.skeleton import Skeleton
 
@@ -78,9 +80,16 @@ def read_merged(
         RecordError: if the file is malformed; the message names file and record.
     """
     try:
-        raw = _File.model_validate_json(path.read_bytes())
+        raw = _File.model_validate_json(content(path))
     except ValidationError as error:
         raise RecordError(f"{path}: {first_problem(error)}") from error
+    with naming(path):
+        return _annotations(raw, path, root, split, dataset, body, origin)
+
+
+def _annotations(
+    raw: _File, path: Path, root: Path, split: Split, dataset: str, body: Skeleton, origin: int
+) -> Annotations:
     slots = _slots(raw, path, body)
     known = {image.id for image in raw.images}
     people: dict[int, list[Person]] = defaultdict(list)

@@ -24,7 +24,9 @@ from tips.records import (
     Point,
     RecordError,
     Sequence,
+    content,
     first_problem,
+    naming,
 )
 
 Split = Literal["train", "val", "stills"]
@@ -154,9 +156,14 @@ def read_sequence(
         RecordError: if the file is malformed; the message names file and record.
     """
     try:
-        raw = kind.model_validate_json(path.read_bytes())
+        raw = kind.model_validate_json(content(path))
     except ValidationError as error:
         raise RecordError(f"{path}: {first_problem(error)}") from error
+    with naming(path):
+        return _sequence(root, path, motion, raw)
+
+
+def _sequence(root: Path, path: Path, motion: str | None, raw: File) -> Sequence:
     slots = _slots(raw.categories, path)
     people: dict[int, list[Person]] = defaultdict(list)
     known: set[int] = set()

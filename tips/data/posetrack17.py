@@ -18,7 +18,17 @@ from tips.data.boxes import around
 from tips.data.matlab import read_structs
 from tips.data.posetrack import Split
 from tips.ops.image import read_image
-from tips.records import Annotations, Box, Frame, Person, Point, RecordError, Sequence, read_json
+from tips.records import (
+    Annotations,
+    Box,
+    Frame,
+    Person,
+    Point,
+    RecordError,
+    Sequence,
+    naming,
+    read_json,
+)
 
 PATTERNS: Final = ("*/*.mat", "*/*.json")
 _PICTURES: Final = (".jpg", ".png")
@@ -64,6 +74,11 @@ def _files(folder: Path, prefix: str) -> list[Path]:
 
 def read_sequence(root: Path, path: Path) -> Sequence:
     """Reads one sequence file. Raises RecordError, which names the file and the record."""
+    with naming(path):
+        return _sequence(root, path)
+
+
+def _sequence(root: Path, path: Path) -> Sequence:
     if path.suffix == ".mat":
         rows = _many(read_structs(path, "annolist"))
     else:

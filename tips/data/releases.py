@@ -37,7 +37,7 @@ _IMAGES_18: Final = Bundle(
 
 def _jhmdb(name: str, suffix: str, holds: str, md5: str) -> Bundle:
     file = f"{name}{suffix}"
-    url = f"http://files.is.tue.mpg.de/jhmdb/{file}"
+    url = f"https://files.is.tue.mpg.de/jhmdb/{file}"
     return Bundle(name=name, files=(file,), holds=holds, md5=md5, url=url)
 
 

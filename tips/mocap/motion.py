@@ -5,12 +5,13 @@ them. Clip axes: x forward, y up, z to the right. A pose is the place of the roo
 of thirteen rigid groups relative to their parents, as unit quaternions (w, x, y, z).
 """
 
-import json
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+
+from tips.records import RecordError, read_object
 
 GROUPS: Final = (
     "pelvis",
@@ -85,10 +86,10 @@ def read_clip(path: Path) -> Clip:
         MotionError: if the file is absent or malformed.
     """
     try:
-        rows = np.array(json.loads(path.read_text(encoding="utf-8"))["Frames"], dtype=np.float64)
-    except FileNotFoundError as error:
-        raise MotionError(f"{path}: no such motion; run `tips stage fetch` first") from error
-    except (KeyError, TypeError, ValueError) as error:
+        rows = np.array(read_object(path)["Frames"], dtype=np.float64)
+    except RecordError as error:
+        raise MotionError(f"{error}; `tips stage fetch` fetches it") from error
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise MotionError(f"{path}: not a motion file ({error}); fetch it again") from error
     if rows.ndim != 2 or rows.shape[1] != _NUMBERS or len(rows) < 4:
         raise MotionError(

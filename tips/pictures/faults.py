@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from tips.instances import Key
-from tips.records import read_json
+from tips.records import read_object
 
 COVERED: Final = "limb hidden"
 
@@ -38,7 +38,7 @@ class Damaged:
     def _truth(self, sequence: str) -> Mapping[str, object]:
         if sequence not in self._known:
             file = self.folder / f"{sequence}.json"
-            self._known[sequence] = read_json(file) if file.is_file() else {}
+            self._known[sequence] = read_object(file) if file.is_file() else {}
         return self._known[sequence]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tips.config import BACKBONE
 from tips.paths import Paths
-from tips.records import atomic_path, read_json
+from tips.records import atomic_path, read_object
 from tips.reporting import figures
 from tips.reporting.figures import Bar, Curve, Point
 from tips.tables.cells import Value, known
@@ -86,7 +86,7 @@ def left(folder: Path) -> list[Picture]:
     Files that pictures.json does not name are left out, because an older study left them.
     """
     listed = folder / FOLDER / CAPTIONS
-    captions = read_json(listed) if listed.is_file() else {}
+    captions = read_object(listed) if listed.is_file() else {}
     return [
         (str(captions[name]), f"{FOLDER}/{name}")
         for pattern in LEFT

@@ -23,7 +23,7 @@ def run(
 
     Raises:
         BodyError: the assets are missing, or the skinning differs from anny's.
-        EmbeddedError: settings that cannot be used.
+        ConfigError: settings that cannot be used.
     """
     chosen = load_embedded(settings)
     anny = import_anny(assets)

@@ -56,8 +56,8 @@ def _with_motion(paths: Paths, split: str, sequence: Sequence) -> Sequence:
     truth = paths.root / "truth" / split / f"{sequence.name}.json"
     if not truth.is_file():
         return sequence
-    found = records.read_json(truth)
-    if not isinstance(found, dict) or "motion" not in found:
+    found = records.read_object(truth)
+    if "motion" not in found:
         raise records.RecordError(f"{truth}: motion: this key must be given")
     return sequence.model_copy(update={"motion": str(found["motion"])})
 

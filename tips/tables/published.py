@@ -4,11 +4,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tips import skeleton
 from tips.config import ConfigError
+from tips.config.layers import read_yaml
 from tips.config.scale import Release
 from tips.evaluation.verdicts import Expects
 from tips.tables.cells import number
@@ -185,14 +185,9 @@ def load_tables(path: Path, release: Release | None = None) -> Tables:
         ConfigError: a record is malformed; the message names file and record.
     """
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-        tables = Tables.model_validate(raw)
+        tables = Tables.model_validate(read_yaml(path))
         measured = tuple(_measured_on(table, release) for table in tables.tables)
         return tables.model_copy(update={"tables": measured})
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; restore it from the repository") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from tips.records import RecordError, read
+from tips.records import RecordError, content, read
 
 
 class Source(BaseModel):
@@ -185,7 +185,7 @@ def read_if_present(kind: type[S], path: Path) -> S | None:
 
 def steps(path: Path) -> list[Step]:
     """Reads train.jsonl; a last line that a kill cut short is left out. Raises RecordError."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = str(content(path), "utf-8", "replace").splitlines(keepends=True)
     return list(_parse(path, [line for line in lines if line.endswith("\n") and line.strip()]))
 
 
@@ -193,7 +193,7 @@ def _parse(path: Path, lines: list[str]) -> Iterator[Step]:
     for number, line in enumerate(lines, start=1):
         try:
             yield Step.model_validate(json.loads(line))
-        except (json.JSONDecodeError, ValidationError) as error:
+        except (ValueError, RecursionError) as error:
             raise RecordError(
                 f"{path}: line {number} is not a logging step; train again"
             ) from error

@@ -1,6 +1,7 @@
 # Names that every rule uses. Paths and settings come from the package, so that the workflow and the
 # stages cannot disagree on them.
 import functools
+import re
 import shlex
 import sys
 import time
@@ -29,6 +30,7 @@ from tips.config import (
 )
 from tips.data.kinds import module as reader_module
 from tips.made import Keeper
+from tips.messages import one_line
 from tips.paths import scored, study_paths
 from tips.peers.known import PEERS
 from tips.proofs import read_proofs, undone
@@ -43,7 +45,7 @@ from tips.tables.published import load_tables
 
 def refuse(message):
     """Ends on a user's mistake with one line and exit code 2, as `tips` itself does."""
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -111,15 +113,15 @@ OTHER_BOXES = SCALE.evaluation.other_boxes
 
 
 wildcard_constraints:
-    variant="|".join(STUDY.variants),
+    variant="|".join(map(re.escape, STUDY.variants)),
     seed=r"\d+",
-    generator="|".join(SCALE.interim),
+    generator="|".join(map(re.escape, SCALE.interim)),
     n=r"\d+",
     split="train|val|stills",
     shard=r"\d+",
     part=r"[a-z]+-\d+",
     key="[0-9a-f]+",
-    source="|".join([kept.FRAMES, *SCALE.interim]),
+    source="|".join(map(re.escape, [kept.FRAMES, *SCALE.interim])),
 
 
 # Every job runs one stage of the package with the Python that runs Snakemake. `stage NAME ...` runs

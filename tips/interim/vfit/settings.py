@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from tips.config.experiment import Training
-from tips.config.parts import Part, Positive
+from tips.config.parts import Part, Size
 
 
 class Settings(Part):
@@ -13,7 +13,7 @@ class Settings(Part):
 
     size: Literal["base", "small", "tiny"]
     weights: str | None  # checkpoint; null: it is trained on frames of the dataset
-    crop: Positive = 64  # side of the square cuts that it is trained on, image px
+    crop: Size = 64  # side of the square cuts that it is trained on, image px
     training: Training | None = None  # if this and `weights` are null, `vfit` is refused
 
     @model_validator(mode="after")

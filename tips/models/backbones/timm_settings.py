@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tips.config.experiment import Backbone
-from tips.config.parts import Count, Part, Width
+from tips.config.parts import Part, Size
 
+Few = Annotated[int, Field(gt=0, le=16)]
 
 class Timm(Backbone):
     """A network of timm; each kind adds `arch`, the sizes that it may override."""
@@ -21,18 +22,18 @@ class Timm(Backbone):
 class Stage(Part):
     """One stage of an HRNet, from the finest branch to the coarsest."""
 
-    num_modules: Count
-    num_branches: Count
+    num_modules: Few
+    num_branches: Few
     block_type: Literal["BASIC", "BOTTLENECK"]
-    num_blocks: Annotated[tuple[Count, ...], Field(max_length=4)]
-    num_channels: Annotated[tuple[Width, ...], Field(max_length=4)]
+    num_blocks: Annotated[tuple[Few, ...], Field(max_length=4)]
+    num_channels: Annotated[tuple[Size, ...], Field(max_length=4)]
     fuse_method: Literal["SUM"]
 
 
 class HRNetArch(Part):
     """Entries of timm's table that are overridden; null keeps the published one."""
 
-    stem_width: Width | None = None
+    stem_width: Size | None = None
     stage1: Stage | None = None
     stage2: Stage | None = None
     stage3: Stage | None = None

@@ -4,13 +4,13 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from tips import kinds, records, skeleton
 from tips.config import experiment
 from tips.config.experiment import Encoder, Experiment, Parts
 from tips.config.layers import ConfigError
-from tips.config.parts import Count, OfKind, Part, Weight, Width
+from tips.config.parts import Count, OfKind, Part, Size, Weight
 from tips.skeleton import Skeleton
 
 FEATURES = "features"  # no interim frames: interim features are computed from both neighbours' F
@@ -35,11 +35,17 @@ class Synthesis(Part):
         return points
 
 
+class _Found(BaseModel):
+    """What is read of the file that the rule `group` writes."""
+
+    names: tuple[tuple[str, ...], ...]
+
+
 class Groups(Part):
     """Part groups: those of Table V, those that spectral clustering finds, or a listed set."""
 
     source: Literal["published", "spectral", "listed"]
-    count: Count
+    count: Size
     parts: tuple[tuple[str, ...], ...] | None = None
 
     @model_validator(mode="after")
@@ -74,8 +80,7 @@ class Groups(Part):
             return partition(self.parts or ())
         if spectral is None:
             raise ConfigError("groups.source spectral needs the file that the rule `group` writes")
-        found = records.read_json(spectral)
-        return partition(tuple(tuple(names) for names in found["names"]))
+        return partition(records.read(_Found, spectral).names)
 
 
 def partition(parts: tuple[tuple[str, ...], ...]) -> Parts:
@@ -133,7 +138,7 @@ class Settings(Experiment):
     """One training of TIPS; a part that the variant lacks is null."""
 
     model: Literal["tips"]
-    width: Width  # D, channels of every map behind the backbone
+    width: Size  # D, channels of every map behind the backbone
     blocks: Count  # number of residual blocks of C (Eq. 2)
     interim: str  # a kind of interim generator, or `features`
     synthesis: Synthesis | None

@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-from tips.config.parts import Count, Part, Width
+from tips.config.parts import Count, Part, Size
 from tips.models.backbones.timm_settings import Timm
 
 
 class Arch(Part):
     """Sizes of the transformer; null keeps the published one."""
 
-    embed_dim: Width | None = None
+    embed_dim: Size | None = None
     depth: Count | None = None
     num_heads: Count | None = None
 

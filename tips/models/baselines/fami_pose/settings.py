@@ -6,7 +6,7 @@ from pydantic import field_validator
 
 from tips.config import experiment
 from tips.config.experiment import Experiment
-from tips.config.parts import Weight, Width
+from tips.config.parts import Size, Weight
 from tips.models.baselines.shared_settings import Start, several
 
 
@@ -23,7 +23,7 @@ class Settings(Experiment):
     """One training of FAMI-Pose."""
 
     model: Literal["fami_pose"]
-    width: Width  # channels of every map behind the backbone; must be the backbone's own
+    width: Size  # channels of every map behind the backbone; must be the backbone's own
     head: Start
     losses: Losses
 

@@ -6,7 +6,7 @@ from pydantic import field_validator
 
 from tips.config import experiment
 from tips.config.experiment import Experiment
-from tips.config.parts import Weight, Width
+from tips.config.parts import Size, Weight
 from tips.models.baselines.shared_settings import Start, several
 
 
@@ -22,7 +22,7 @@ class Settings(Experiment):
     from_features: ClassVar[bool] = False  # it also reads the backbone's earlier stages
 
     model: Literal["tdmi"]
-    width: Width  # channels of every map behind the backbone
+    width: Size  # channels of every map behind the backbone
     head: Start
     losses: Losses
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tips.config.experiment import Encoder
-from tips.config.parts import Count, Width
+from tips.config.parts import Count, Size
 
 
 class Settings(Encoder):
@@ -14,5 +14,5 @@ class Settings(Encoder):
     kind: Literal["transformer"]
     heads: Count
     points: Count
-    feedforward: Width
+    feedforward: Size
     dropout: Annotated[float, Field(ge=0, lt=1)]
