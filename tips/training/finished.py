@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 RECORD: Final = "provenance.json"
 CHECKPOINT: Final = "checkpoint.pt"
 JOURNAL: Final = "train.jsonl"
+INTERPOLATOR: Final = "vfit.pt"  # the network behind interim frames of kind `vfit`
 OUTPUTS: Final = (CHECKPOINT, JOURNAL, RECORD)  # the rule's outputs, which Snakemake deletes
 MARK: Final = "trained.json"  # no output of a rule: it disappears only if a user deletes the run
 LINKS: Final = "finished"  # folder of the second names

@@ -13,6 +13,7 @@ from tips.config.parts import Part, Size
 
 Few = Annotated[int, Field(gt=0, le=16)]
 
+
 class Timm(Backbone):
     """A network of timm; each kind adds `arch`, the sizes that it may override."""
 
