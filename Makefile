@@ -3,11 +3,13 @@
 SCALE ?= desk
 ROOT ?=
 PYTHON ?= python3
+KILLS ?= 40
+SEED ?=
 STUDY = --scale $(SCALE) --root "$(ROOT)"
 TIPS = .venv/bin/python -m tips
 
 .DELETE_ON_ERROR:
-.PHONY: help reproduce peers test test-full lint types smoke kernels bench ui mlflow clean
+.PHONY: help reproduce peers test test-full drill lint types smoke kernels bench ui mlflow clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -23,6 +25,9 @@ test: .venv/installed ## the test suite, without the 384x288 training step
 
 test-full: .venv/installed ## all tests
 	.venv/bin/python -m pytest
+
+drill: .venv/installed ## kills a small study in every way, and compares; KILLS=40 SEED=
+	.venv/bin/python tests/drill --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 lint: .venv/installed ## what CI and the pre-commit hooks check
 	SKIP=mypy PATH="$(CURDIR)/.venv/bin:$$PATH" pre-commit run --all-files --show-diff-on-failure
@@ -51,5 +56,6 @@ clean: ## removes what the workflow made (results/, reports/) and caches, not .v
 	git clean -Xdfq results reports csrc .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/installed: requirements.lock
-	@echo "installing requirements.lock into .venv: about 3 minutes and 7 GB (once)" && date +%s > .installing && $(PYTHON) -m venv --clear .venv && .venv/bin/python -m pip install -q --progress-bar on -r requirements.lock
+	@$(PYTHON) tips/prerequisites.py
+	@echo "installing requirements.lock into .venv: about 3 minutes and 7 GB (once)" && date +%s > .installing && $(PYTHON) -m venv --clear .venv && .venv/bin/python -m pip install -q --progress-bar on --require-hashes -r requirements.lock
 	.venv/bin/python -m pip install -q --no-deps --no-build-isolation -e . && echo $$(($$(date +%s) - $$(cat .installing))) > $@ && rm .installing

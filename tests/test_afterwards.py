@@ -1,8 +1,22 @@
 import os
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 from tips.afterwards import complaints, stop_timers
+
+# As Snakemake does, it waits for its job after a SIGTERM, and takes no other.
+WORKFLOW = """
+import signal, subprocess
+from tips.afterwards import end_jobs_at_sigterm
+signal.signal(signal.SIGTERM, lambda *_: print("no more jobs", flush=True))
+end_jobs_at_sigterm()
+job = subprocess.Popen(["sh", "-c", "sleep 600; true"])
+print("started", flush=True)
+print("ended", job.wait())
+"""
 
 
 def test_the_last_error_of_every_new_log_is_told(tmp_path: Path) -> None:
@@ -29,3 +43,17 @@ def test_timers_end_and_other_threads_go_on() -> None:
     stop_timers()
     timer.join(timeout=5)
     assert not timer.is_alive()
+
+
+def test_kill_ends_the_jobs_too() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKFLOW],
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as workflow:
+        assert workflow.stdout is not None
+        assert workflow.stdout.readline() == "started\n"
+        workflow.send_signal(signal.SIGTERM)
+        rest, _ = workflow.communicate(timeout=20)
+    assert rest.split("\n")[:2] == ["no more jobs", f"ended {-signal.SIGTERM}"]

@@ -35,7 +35,7 @@ def test_threads_are_one_per_core_or_more(monkeypatch: pytest.MonkeyPatch) -> No
     use_threads(3)
     use_threads(0)
     assert asked == [3]
-    with pytest.raises(ConfigError, match=r"--threads must be 0 \(one per core\) or more; got -1"):
+    with pytest.raises(ConfigError, match=r"--threads must be 0 \(one per core\) to 1024; got -1"):
         use_threads(-1)
 
 

@@ -64,9 +64,12 @@ ROWS = {
     "aside": 11,
     "coverage": 11,
     "kinds": 11,
+    "locks": 11,
     "messages": 11,
+    "prerequisites": 11,
     "progress": 11,
     "skeleton": 11,
+    "temporaries": 11,
 }
 FILE_LINES, FUNCTION_LINES = 400, 60
 STAGES = [

@@ -12,9 +12,16 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from tips import prerequisites
+
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-PINS = [Requirement(line) for line in LOCK.splitlines() if line and not line.startswith("#")]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PINS = [
+    Requirement(line.removesuffix(" \\"))
+    for line in LOCK.splitlines()
+    if line and not line.startswith(("#", " "))
+]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
@@ -40,7 +47,17 @@ def test_lock_is_exact_sorted_and_free_of_places() -> None:
     assert names == sorted(set(names))
     assert "://" not in LOCK
     assert "@" not in LOCK
-    assert not re.search(r"^\s*-", LOCK, re.MULTILINE)
+    assert not re.search(r"^-", LOCK, re.MULTILINE)
+
+
+def test_every_package_has_digests_of_its_files() -> None:
+    packages = re.split(r"^(?=[\w.-]+==)", LOCK, flags=re.MULTILINE)[1:]
+    assert len(packages) == len(PINS)
+    for package in packages:
+        first, *digests = package.replace(" \\\n", "\n").splitlines()
+        assert digests, first
+        assert all(re.fullmatch(r" +--hash=sha256:[0-9a-f]{64}", one) for one in digests), first
+    assert "--require-hashes -r requirements.lock" in MAKEFILE
 
 
 @pytest.mark.parametrize("part", ["run", "dev"])
@@ -61,7 +78,7 @@ def test_build_backend_is_locked() -> None:
 def test_environment_is_the_lock_in_conda_clothes() -> None:
     thin = [entry for entry in CONDA["dependencies"] if isinstance(entry, str)]
     (pip,) = [entry["pip"] for entry in CONDA["dependencies"] if isinstance(entry, dict)]
-    assert pip == ["-r requirements.lock", "-e ."]
+    assert pip == ["-r requirements.lock"]
     names = {entry.partition("=")[0] for entry in thin}
     assert {"python", "pip", "make", "cxx-compiler"} <= names
     assert not (names - {"pip"}) & pinned().keys()  # no version stands in two places
@@ -76,7 +93,12 @@ def test_python_versions_agree() -> None:
     ]
     supported = SpecifierSet(PROJECT["project"]["requires-python"])
     assert python in supported
+    served = [".".join(map(str, version)) for version in prerequisites.SERVED]
+    assert all(version in supported for version in served)
+    after = prerequisites.SERVED[1][1] + 1
+    assert f"3.{after}" not in supported
     least = PROJECT["tool"]["mypy"]["python_version"]
+    assert least == served[0]
     assert least in supported
     assert PROJECT["tool"]["ruff"]["target-version"] == "py" + least.replace(".", "")
 
@@ -88,14 +110,11 @@ def test_opencv_is_the_one_that_needs_no_screen() -> None:
     assert not {"opencv-python", "opencv-contrib-python"} & set(names)
 
 
-MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-
-
-def test_makefile_has_its_targets_in_two_lines_each() -> None:
+def test_makefile_has_its_targets_in_few_lines_each() -> None:
     rules = re.findall(r"^([\w./-]+):(?! *=)[^\n]*\n((?:\t[^\n]*\n)*)", MAKEFILE, re.MULTILINE)
     recipes = {name: body.count("\n") for name, body in rules if body}
     assert set(TARGETS) <= set(recipes)
-    assert max(recipes.values()) <= 2
+    assert max(recipes.values()) <= 3
 
 
 @pytest.mark.parametrize("words", [[], ["help"]])

@@ -23,7 +23,7 @@ from tips.messages import complaint, one_line
 
 PACKAGE = Path(__file__).parent
 STAGES = PACKAGE / "stages"
-TERMINATED = 128 + signal.SIGTERM
+MOST = 1_000_000  # of anything that an option counts
 
 cli = typer.Typer(
     name="tips",
@@ -51,6 +51,11 @@ def output(help: str) -> Any:
     return typer.Option(metavar="FILE", dir_okay=False, help=help)
 
 
+def counted(help: str, least: int = 0) -> Any:
+    """Makes an option that counts something, and refuses more than any machine can do."""
+    return typer.Option(min=least, max=MOST, help=help)
+
+
 @cli.callback()
 def _settings() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
@@ -73,8 +78,8 @@ def show(
     scale: Annotated[str, typer.Option(help="Takes the dataset of this scale.")] = "desk",
     root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
     split: Annotated[str, typer.Option(help="Takes windows of this split, train or val.")] = "val",
-    count: Annotated[int, typer.Option(min=1, help="Draws this number of windows.")] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="Chooses which windows are drawn.")] = 0,
+    count: Annotated[int, counted("Draws this number of windows.", least=1)] = 4,
+    seed: Annotated[int, counted("Chooses which windows are drawn.")] = 0,
     out: Annotated[
         Path | None, typer.Option(file_okay=False, help="Writes here instead of to reports/show.")
     ] = None,
@@ -168,7 +173,7 @@ def predict(
         str, typer.Option(help="Runs on this device: cpu, cuda, or auto to choose.")
     ] = "auto",
     threads: Annotated[
-        int, typer.Option(min=0, help="Sets the number of threads on the CPU; 0 is one per core.")
+        int, counted("Sets the number of threads on the CPU; 0 is one per core.")
     ] = 0,
 ) -> None:
     """Finds poses in your own video; writes json and an overlay video.
@@ -194,12 +199,8 @@ def plan(
             "finished runs are taken.",
         ),
     ] = "",
-    windows: Annotated[
-        int, typer.Option(min=0, help="Gives the number of training windows if it is unknown.")
-    ] = 0,
-    seeds: Annotated[
-        int, typer.Option(min=0, help="Sets the seeds of every variant; 0 takes the scale's.")
-    ] = 0,
+    windows: Annotated[int, counted("Gives the number of training windows if it is unknown.")] = 0,
+    seeds: Annotated[int, counted("Sets the seeds of every variant; 0 takes the scale's.")] = 0,
     card_gib: Annotated[
         float,
         typer.Option(
@@ -249,10 +250,7 @@ def power(
     scale: Annotated[str, typer.Option(help="Asks about the study of this scale.")] = "desk",
     root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
     seeds: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Asks what this number of seeds could show; 0 takes those there are."
-        ),
+        int, counted("Asks what this number of seeds could show; 0 takes those there are.")
     ] = 0,
     json: Annotated[Path | None, output("Also writes the answer to this file, as json.")] = None,
 ) -> None:
@@ -339,7 +337,7 @@ def app() -> None:
 def _end(*_: object) -> NoReturn:
     """Ends on SIGTERM as on Ctrl-C: by an exception, so that everybody tidies up."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb that
-    sys.exit(TERMINATED)
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -357,7 +355,8 @@ def _all_options(run: Callable[..., None]) -> Callable[..., None]:
     help_of = _argument_help(run)
     parameters = []
     for parameter in signature.parameters.values():
-        option = typer.Option(help=help_of.get(parameter.name), show_default=True)
+        most = MOST if parameter.annotation is int else None
+        option = typer.Option(help=help_of.get(parameter.name), show_default=True, max=most)
         parameters.append(parameter.replace(annotation=Annotated[parameter.annotation, option]))
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {item.name: item.annotation for item in parameters}

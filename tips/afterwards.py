@@ -1,8 +1,13 @@
-"""Ends the workflow when its last job has ended: it says what went wrong, and does not wait."""
+"""Ends the workflow at once when it shall end, and says what went wrong."""
 
+import contextlib
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+
+import psutil
 
 
 def stop_timers() -> None:
@@ -10,6 +15,20 @@ def stop_timers() -> None:
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.cancel()
+
+
+def end_jobs_at_sigterm() -> None:
+    """Lets `kill` end Snakemake's jobs, too; alone it would wait for them, hours at paper scale."""
+    no_more_jobs = signal.getsignal(signal.SIGTERM)  # Snakemake's own handler
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if callable(no_more_jobs):
+            no_more_jobs(number, frame)
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def complaints(logs: Path, since: float) -> Iterator[str]:

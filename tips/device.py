@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 
 from tips.config import ConfigError
 
 log = logging.getLogger(__name__)
+THREADS: Final = 1024  # libgomp ends the process if it cannot start them
 
 
 def choose_device(name: str) -> torch.device:
@@ -35,10 +36,10 @@ def use_threads(count: int) -> None:
     """Sets the number of torch's threads on the CPU; 0 means one per core.
 
     Raises:
-        ConfigError: if the number is negative.
+        ConfigError: if the number is negative, or if no machine has so many cores.
     """
-    if count < 0:
-        raise ConfigError(f"--threads must be 0 (one per core) or more; got {count}")
+    if not 0 <= count <= THREADS:
+        raise ConfigError(f"--threads must be 0 (one per core) to {THREADS}; got {count}")
     if count:
         torch.set_num_threads(count)
 

@@ -16,9 +16,10 @@ from tips.kept import FRAMES, Cache
 from tips.paths import Paths
 from tips.provenance import file_digest
 
-# These modules make and compare records, or keep finished runs; no result comes from them.
+# These modules make and compare records, keep finished runs, or hold locks; no result comes from
+# them.
 RECORDS: Final = (
-    *("tips.freshness", "tips.provenance"),
+    *("tips.freshness", "tips.provenance", "tips.locks"),
     *("tips.training.recording", "tips.training.finished"),
 )
 RECORDED: Final = (*RECORDS, "tips.config.loader")  # what the loader reads is in every record

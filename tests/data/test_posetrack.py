@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tips import skeleton
 from tips.data.posetrack import read_sequence, read_split
@@ -233,3 +235,50 @@ def test_the_real_clip_has_no_nose() -> None:
     assert len(people) == 37 * 4
     labelled = np.isfinite(np.stack([p.points for p in people])[..., 0]).all(axis=0)
     assert [skeleton.JOINTS[j] for j in np.flatnonzero(~labelled)] == ["nose"]
+
+
+HOSTILE = st.sampled_from(
+    [
+        *(None, True, -1, 0, 2**31, 10**25, 1e300, -1e300, 1e7, "", "x", [], {}, [[]]),
+        *("/etc/hostname", "../../etc/hostname", "a/../../b", "a\0b", "\u202e.jpg", "x" * 5000),
+    ]
+)
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Lists the places of all plain values in nested ones."""
+    if isinstance(value, dict):
+        return [one for key, inner in value.items() for one in places(inner, (*at, key))]
+    if isinstance(value, list):
+        return [at, *(one for n, inner in enumerate(value) for one in places(inner, (*at, n)))]
+    return [at]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(st.data())
+def test_any_value_anywhere_is_read_within_bounds_or_refused_in_one_line(
+    tmp_path: Path, write: Callable[..., Path], data: st.DataObject
+) -> None:
+    file = write(raw_file())
+    raw = raw_file()
+    for place in data.draw(st.lists(st.sampled_from(places(raw)), min_size=1, max_size=2)):
+        try:
+            put(data.draw(HOSTILE), *place)(raw)
+        except (TypeError, KeyError, IndexError):
+            continue  # the first value took the second one's place away
+    file.write_text(json.dumps(raw), encoding="utf-8")
+    try:
+        sequence = read_sequence(tmp_path, file)
+    except RecordError as error:
+        message = str(error)
+        assert "\n" not in message
+        assert str(file) in message or str(tmp_path) in message
+        return
+    root = tmp_path.resolve()
+    assert 0 < sequence.width <= 16_384
+    for frame in sequence.frames:
+        assert (root / frame.file).resolve().is_relative_to(root)
+        for person in frame.people:
+            assert abs(person.track) <= 2**31
+            assert np.abs([*person.box, *(person.head or ())]).max() <= 1e6
+            assert np.nanmax(np.abs(person.points), initial=0) <= 1e6

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from tips.config import ConfigError
+from tips.data import posetrack
 from tips.mocap.write import sequence_name
 from tips.stages import render
 
@@ -46,6 +47,15 @@ def test_a_smaller_data_set_leaves_nothing_behind(settings, tmp_path, motions, b
     render_all("val", 1, *arguments, settings(val=1))
     for folder in ("images", "between", "annotations", "truth"):
         assert [p.stem for p in (tmp_path / folder / "val").iterdir()] == ["300000_mpii_val"]
+
+
+def test_what_a_kill_left_half_written_stops_nothing(small, settings, tmp_path, motions, bank_file):
+    arguments = (tmp_path, motions, bank_file, settings(val=1))
+    whole = render_all("val", 1, *arguments)
+    for file in (tmp_path / "annotations").rglob("*.json"):
+        file.with_name(f".{file.stem}.30000.json").write_text('{"ima')
+    assert render_all("val", 1, *arguments) == whole
+    assert len(posetrack.read_split(tmp_path, "annotations", "val", "rendered").sequences) == 1
 
 
 def test_refuses_a_shard_that_does_not_exist(settings, tmp_path, motions, bank_file):

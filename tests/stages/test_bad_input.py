@@ -103,7 +103,7 @@ def test_an_image_that_cannot_be_read(
         assert refused(capsys, "prepare") == line
     else:
         cut(image, kept)
-        line = f"{image}: not a readable image; fetch or render it again"
+        line = f"{image}: not a readable image; put a whole one there"
         assert refused(capsys, "pack") == line
         assert not (DATA / "packed/packed.json").exists()
     assert half_written(study) == []

@@ -1,3 +1,4 @@
+import os
 import shutil
 import signal
 import subprocess
@@ -6,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tips.config import Evaluation, Study
-from tips.records import RecordError
+from tips.locks import LockError, alone
 from tips.stages import reproduce
 
 REPORT = "reports/test-toy/index.html"
@@ -35,6 +37,9 @@ rule new:
 """
 SNAKEFILE = (
     f"""
+from tips.locks import WORKFLOW, alone_until_the_end
+onstart:
+    alone_until_the_end(WORKFLOW, "works in this folder")
 rule all:
     input: "b.txt", "{REPORT}", "{METRICS}"
 rule made:
@@ -44,7 +49,7 @@ rule made:
     + """
 rule a:
     output: "a.txt"
-    shell: "sleep $(cat seconds); echo a > {output}"
+    shell: "touch started; sleep $(cat seconds); echo a > {output}"
 rule b:
     input: "a.txt"
     output: "b.txt"
@@ -60,12 +65,44 @@ def folder(tmp_path: Path, make_study: Callable, monkeypatch: pytest.MonkeyPatch
     study = Study(study.scale.model_copy(update={"evaluation": scored}), {})
     monkeypatch.setattr(reproduce, "load_study", lambda *_: study)
     monkeypatch.setattr(reproduce, "PAUSE", 0.05)
-    (tmp_path / "Snakefile").write_text(SNAKEFILE)
-    profile = tmp_path / "profiles/default"
+    return write(tmp_path, "0")
+
+
+def write(folder: Path, seconds: str) -> Path:
+    """Writes a workflow whose first job takes some seconds."""
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    profile = folder / "profiles/default"
     profile.mkdir(parents=True)
     (profile / "config.yaml").write_text("cores: 1\n")
-    (tmp_path / "seconds").write_text("0")
-    return tmp_path
+    (folder / "seconds").write_text(seconds)
+    return folder
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def processes(folder: Path) -> list[list[str]]:
+    """Command lines of the live processes that work in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()) == folder and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.cmdline())
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -90,34 +127,158 @@ def test_peers_come_only_where_they_are_asked_for(
     peers: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
-    monkeypatch.setattr(reproduce, "_snakemake", lambda words: asked.append(words) or 0)
+    monkeypatch.setattr(reproduce, "_child", lambda words: asked.append(words) or 0)
     monkeypatch.setattr(reproduce, "_undone", lambda *_: "")
     reproduce.run("smoke", peers=peers)
     assert ("peers=all" in asked[-1]) == peers
 
 
 @pytest.mark.slow
-def test_killed_snakemake_is_recovered_from(
-    folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("before", [(), ("unshare", "--pid", "--fork", "--kill-child")])
+def test_a_live_snakemake_is_left_alone_and_a_killed_one_recovered_from(
+    folder: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    before: tuple[str, ...],
 ) -> None:
+    if before and subprocess.run([*before, "true"], check=False).returncode:
+        pytest.skip("no right to make a PID namespace")
     (folder / "seconds").write_text("30")
-    words = [sys.executable, "-m", "snakemake", "--config", "scale=test"]
+    words = [*before, sys.executable, "-m", "snakemake", "--config", "scale=test"]
     killed = subprocess.Popen(words, cwd=folder, stderr=subprocess.DEVNULL)
-    for _ in range(200):
-        if (folder / ".snakemake/incomplete").is_dir() and any(
-            (folder / ".snakemake/incomplete").iterdir()
-        ):
-            break
-        time.sleep(0.1)
-    with pytest.raises(RecordError, match=rf"process {killed.pid}\) works in this folder already"):
+    until((folder / "started").exists)
+    there = contents(folder / ".snakemake/locks")
+    number = "1" if before else str(killed.pid)
+    with pytest.raises(LockError, match=rf"process {number} on host .* works in this folder al"):
         reproduce.run("test")
+    assert contents(folder / ".snakemake/locks") == there != {}
     killed.send_signal(signal.SIGKILL)
     killed.wait()
+    until(lambda: free(reproduce.WORKFLOW))
     (folder / "seconds").write_text("0")
+    half = folder / f"reports/test-toy/.index.{killed.pid}.html"
+    half.write_text("half")
     reproduce.run("test")
     assert (folder / "b.txt").read_text() == "test\n"
     assert "taking off the lock" in caplog.text
+    assert not half.exists()
     assert "The report: reports/test-toy/index.html" in capfd.readouterr().out
+
+
+def free(lock: Path) -> bool:
+    try:
+        with alone(lock, "works in this folder"):
+            return True
+    except LockError:
+        return False
+
+
+def command_line(folder: Path) -> subprocess.Popen[str]:
+    """Starts `tips stage reproduce` in a folder and waits until its first job runs."""
+    if not (folder / "experiments").exists():
+        (folder / "experiments").symlink_to(Path(__file__).parents[2] / "experiments")
+    words = [sys.executable, "-m", "tips", "stage", "reproduce", "--scale", "smoke"]
+    started = subprocess.Popen(
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    until((folder / "started").exists)
+    return started
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "ignored"),
+    [
+        (signal.SIGINT, signal.SIG_DFL),
+        (signal.SIGTERM, signal.SIG_DFL),
+        (signal.SIGHUP, signal.SIG_DFL),
+        (signal.SIGTERM, signal.SIG_IGN),  # as a shell starts what runs in its background
+    ],
+)
+def test_a_signal_ends_all_soon_and_the_next_call_goes_on(
+    tmp_path: Path, number: signal.Signals, ignored: signal.Handlers
+) -> None:
+    write(tmp_path, "600")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler if not ignored else ignored)
+    try:
+        stopped = command_line(tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    began = time.monotonic()
+    stopped.send_signal(number)
+    said, _ = stopped.communicate(timeout=60)
+    assert time.monotonic() - began < 30
+    assert stopped.returncode == 128 + number
+    assert ("stopped; what is complete is kept" in said) == (number != signal.SIGHUP)
+    assert "Error" not in said
+    assert "Traceback" not in said
+    assert processes(tmp_path) == []
+    assert not (tmp_path / "a.txt").exists()
+    if number == signal.SIGINT:
+        (tmp_path / "seconds").write_text("0")
+        again, _ = command_line(tmp_path).communicate(timeout=120)
+        assert (tmp_path / "b.txt").read_text() == "smoke\n", again
+
+
+@pytest.mark.slow
+def test_a_second_call_names_the_first_and_writes_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "600")
+    first = command_line(tmp_path)
+    there = contents(tmp_path)
+    words = [sys.executable, "-m", "tips", "stage", "reproduce", "--scale", "smoke"]
+    second = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert second.returncode == 2
+    assert f"(process {first.pid} on host " in second.stderr
+    assert f"wait for it or end it with: kill {first.pid}" in second.stderr
+    assert contents(tmp_path) == there
+    first.terminate()
+    first.communicate()
+
+
+@pytest.mark.slow
+def test_jobs_do_not_outlive_a_killed_snakemake(tmp_path: Path) -> None:
+    write(tmp_path, "600")
+    first = command_line(tmp_path)
+    (child,) = psutil.Process(first.pid).children()
+    child.kill()
+    said, _ = first.communicate(timeout=60)
+    assert first.returncode == 1
+    assert "not finished (code -9)" in said
+    assert processes(tmp_path) == []
+
+
+def test_what_does_not_end_at_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reproduce, "GRACE", 0.5)
+    words = ["bash", "-c", "trap '' TERM; echo; sleep 600 & wait; wait; sleep 600"]
+    with subprocess.Popen(words, process_group=0, stdout=subprocess.PIPE) as stubborn:
+        assert stubborn.stdout is not None
+        stubborn.stdout.readline()
+        reproduce._end(stubborn.pid)
+        assert stubborn.wait(timeout=5) == -signal.SIGKILL
+    assert reproduce._members(stubborn.pid) == []
+
+
+def test_signals_that_this_process_ignores_stay_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with reproduce._noted() as came:
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert came == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_no_partial_report_is_written_beside_a_live_snakemake(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reproduce, "_stage", lambda *_: pytest.fail("it was written"))
+    with (
+        alone(reproduce.WORKFLOW, "works in this folder"),
+        pytest.raises(LockError, match="works in this folder already"),
+    ):
+        reproduce._partial_report("test", "")
 
 
 @pytest.mark.slow
@@ -126,7 +287,7 @@ def test_failure_keeps_its_code(folder: Path, capfd: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit) as stop:
         reproduce.run("test")
     assert stop.value.code == 1
-    assert "run the same command to go on" in capfd.readouterr().out
+    assert "the same command goes on" in capfd.readouterr().out
 
 
 @pytest.mark.slow
@@ -154,7 +315,7 @@ def test_orphan_is_waited_for(
     folder: Path, sleeper: Callable, caplog: pytest.LogCaptureFixture
 ) -> None:
     orphan = sleeper(1.0, "-m", "tips", "stage", "train", "--variant", "full")
-    reproduce.recover([])
+    reproduce.recover(())
     assert orphan.poll() is not None
     assert f"waiting for process {orphan.pid}" in caplog.text
 
@@ -170,7 +331,7 @@ def test_others_are_nobodys_orphans(
     sleeper(20, "-m", "tips", "stage", "train")
     monkeypatch.chdir(folder)
     begin = time.monotonic()
-    reproduce.recover([])
+    reproduce.recover(())
     assert time.monotonic() - begin < 5
 
 

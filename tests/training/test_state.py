@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tips.checkpoints import read_checkpoint
+from tips.locks import LockError
 from tips.records import RecordError
 from tips.training.state import StateFolder, save_tensors
 
@@ -168,7 +169,9 @@ def test_a_second_process_is_refused_by_the_first_one_s_number(state: StateFolde
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"
         with (
-            pytest.raises(RecordError, match=rf"process {first.pid} is training here; wait"),
+            pytest.raises(
+                LockError, match=rf"process {first.pid} on host .* trains in {state.folder}"
+            ),
             state.locked(),
         ):
             pytest.fail("two processes train in one folder")

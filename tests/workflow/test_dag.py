@@ -174,7 +174,13 @@ def test_what_the_bench_measured_is_shown(copy: Path) -> None:
     [
         (("scale=smokee",), "error: unknown scale 'smokee'; did you mean 'smoke'?"),
         (("sclae=smoke",), "error: --config: Additional properties are not allowed ('sclae' was"),
-        (("device=gpu",), "error: --config: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
+        (("seeds=-1",), "error: --config: seeds: -1 is less than the minimum of 0"),
+        (("seeds=1000000000",), "error: --config: seeds: 1000000000 is greater than the maximum"),
+        (
+            ("scale=../smoke",),
+            "error: scale: '../smoke' cannot be used: a name has 1 to",
+        ),
+        (("device=gpu",), "error: --config: device: 'gpu' is not one of ['auto', 'cpu', 'cuda']"),
         (("scale=clip", "root=/gone"), "error: /gone/annotations_pt18: no such folder; --config"),
     ],
 )

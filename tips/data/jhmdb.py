@@ -21,6 +21,7 @@ from tips.data.matlab import read_array
 from tips.data.merged import read_merged
 from tips.data.posetrack import Split
 from tips.records import Annotations, Box, Frame, Person, RecordError, Sequence
+from tips.temporaries import visible
 
 IMAGES: Final = "Rename_Images"
 MASKS: Final = "puppet_mask"
@@ -116,8 +117,8 @@ def clips(root: Path, settings: Dataset) -> list[Clip]:
 
 
 def _split_files(root: Path, settings: Dataset) -> list[Path]:
-    pattern = f"[!.]*_test_split_{settings.fold}.txt"  # archives from a Mac have ._ twins
-    return sorted(_folder(root, SPLITS, pattern).glob(pattern))
+    pattern = f"*_test_split_{settings.fold}.txt"
+    return visible(_folder(root, SPLITS, pattern), pattern)
 
 
 def _folder(root: Path, name: str, pattern: str) -> Path:
@@ -150,7 +151,7 @@ def read_clip(root: Path, clip: Clip, joints: Path, masks: Path, images: Path) -
             f"{path}: {positions.shape[2]} frames; {mask_path / 'puppet_mask.mat'} has "
             f"{mask.shape[2]}; copy both again"
         )
-    files = sorted((images / clip.folder).glob("[!.]*.png"))
+    files = visible(images / clip.folder, "*.png")
     if len(files) < mask.shape[2]:
         raise RecordError(
             f"{images / clip.folder}: {mask.shape[2]} frames *.png needed; got {len(files)}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tips.records import RecordError
+from tips.temporaries import visible
 
 DEPTH: Final = 3  # levels below the root that are searched: unpacked/images/posetrack_data
 
@@ -31,7 +32,7 @@ def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
 
 def find(root: Path, pattern: str) -> Path | None:
     """Finds the nearest folder, from the root downwards, in which something has the pattern."""
-    return next((folder for folder in folders(root) if any(folder.glob(pattern))), None)
+    return next((folder for folder in folders(root) if visible(folder, pattern)), None)
 
 
 def find_labels(root: Path, name: str, patterns: tuple[str, ...]) -> Path:
@@ -46,7 +47,7 @@ def find_labels(root: Path, name: str, patterns: tuple[str, ...]) -> Path:
         RecordError: if there is none.
     """
     for folder in folders(root):
-        if any(any((folder / name).glob(pattern)) for pattern in patterns):
+        if any(visible(folder / name, pattern) for pattern in patterns):
             return folder / name
     raise RecordError(
         f"{root / name}: no file {' or '.join(patterns)} in it, nor in a folder of that name below "

@@ -28,6 +28,7 @@ from tips.records import (
     first_problem,
     naming,
 )
+from tips.temporaries import visible
 
 Split = Literal["train", "val", "stills"]
 
@@ -92,7 +93,7 @@ def read(root: Path, settings: Dataset, split: Split, dataset: str) -> Annotatio
 
 def labels(root: Path, settings: Dataset) -> list[Path]:
     """Lists the label files of all splits."""
-    return sorted(_folder(root, settings.annotations).glob("*/*.json"))
+    return visible(_folder(root, settings.annotations), "*/*.json")
 
 
 def read_split(
@@ -121,7 +122,7 @@ def read_split(
     """
     folder = _folder(root, annotations)
     pattern = "*/*.json" if cut else f"{split}/*.json"
-    files = sorted(folder.glob(pattern))
+    files = visible(folder, pattern)
     if not files:
         raise RecordError(f"{folder}: no file {pattern}; is this PoseTrack18's layout?")
     sequences = [read_sequence(root, file, kind=kind) for file in files]

@@ -29,6 +29,7 @@ from tips.records import (
     naming,
     read_json,
 )
+from tips.temporaries import visible
 
 PATTERNS: Final = ("*/*.mat", "*/*.json")
 _PICTURES: Final = (".jpg", ".png")
@@ -67,8 +68,8 @@ def _folder(root: Path, settings: Dataset) -> Path:
 
 def _files(folder: Path, prefix: str) -> list[Path]:
     """Lists the sequences' files; if a sequence has both forms, MATLAB's is taken."""
-    found = {path.with_suffix(""): path for path in folder.glob(f"{prefix}*.json")}
-    found |= {path.with_suffix(""): path for path in folder.glob(f"{prefix}*.mat")}
+    found = {path.with_suffix(""): path for path in visible(folder, f"{prefix}*.json")}
+    found |= {path.with_suffix(""): path for path in visible(folder, f"{prefix}*.mat")}
     return [found[stem] for stem in sorted(found)]
 
 

@@ -1,8 +1,6 @@
 """Computes features, unless those of the same code, settings and files are kept already."""
 
-import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +23,7 @@ from tips.features.store import Features, FeatureWriter
 from tips.freshness import digests, feature_code, feature_files
 from tips.instances import Key, box_keys
 from tips.kept import FRAMES, Cache
+from tips.locks import waiting
 from tips.models.interfaces import Backbone
 from tips.opened import Opened, read_annotations
 from tips.progress import track
@@ -56,7 +55,7 @@ def kept_features(opened: Opened, cache: Cache, device: torch.device, places: Li
     record = opened.paths.features(*cache.name)
     folder = record.with_suffix("")
     told = _told(opened, cache, device)
-    with _alone(folder):
+    with waiting(folder.with_suffix(".lock"), f"makes {folder}"):
         if not _current(record, folder, told, cache):
             record.unlink(missing_ok=True)
             windows = _compute(opened, cache, folder, device, places)
@@ -160,12 +159,3 @@ def _backbone(opened: Opened, variant: Variant, seed: int, device: torch.device)
     model = build_model(study.variant(name).experiment, (), autocast)
     load_weights(model, read_checkpoint(file)["model"], file)
     return model.to(device).eval().backbone
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Waits until no other process makes the same features."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("a", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -71,6 +71,16 @@ class _Record(BaseModel):
 _RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
 
 
+def find_run(folder: Path) -> None:
+    """Looks for the files of a run. Raises RecordError if one of them is not there."""
+    for name in (CHECKPOINT, RECORD):
+        if not (folder / name).is_file():
+            raise RecordError(
+                f"{folder}: no {name} in it; --checkpoint takes the folder of a trained run, "
+                "results/.../runs/DATASET/VARIANT/seed-N"
+            )
+
+
 def open_run(folder: Path, device: torch.device) -> TrainedRun:
     """Loads a run of PoseTrack's joints from its checkpoint.pt and provenance.json.
 
@@ -78,12 +88,7 @@ def open_run(folder: Path, device: torch.device) -> TrainedRun:
         RecordError: the folder is not that of a run, or its run has other joints, or one of its
             files is damaged.
     """
-    for name in (CHECKPOINT, RECORD):
-        if not (folder / name).is_file():
-            raise RecordError(
-                f"{folder}: no {name} in it; --checkpoint takes the folder of a trained run, "
-                "results/.../runs/DATASET/VARIANT/seed-N"
-            )
+    find_run(folder)
     record = _read(folder / RECORD, read_json(folder / RECORD))
     if record.joints != skeleton.JOINTS:
         raise RecordError(

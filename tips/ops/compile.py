@@ -1,6 +1,5 @@
 """Compiles csrc/ if a compiler is found; without one, pure torch computes the same results."""
 
-import fcntl
 import logging
 import os
 import shutil
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from tips.locks import LockError, waiting
 from tips.ops import native
 from tips.ops.native import FLAGS, SOURCES, Kind, library
 from tips.records import atomic_path
@@ -51,33 +51,35 @@ def build(kind: Kind) -> dict[str, str | float]:
         return _none(kind, f"{'g++' if kind == 'cpu' else 'nvcc'} not found")
     target = library(kind)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        lock = (target.parent / "lock").open("w")
+        with waiting(target.parent / "lock", f"compiles {target}"):
+            seconds = _compiled(kind, compiler, target)
     except OSError as error:
         return _none(kind, f"{error.filename}: {error.strerror}")
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if target.is_file():
-            return {"library": str(target.relative_to(SOURCES.parent)), "seconds": 0.0}
-        began = time.monotonic()
-        try:
-            with atomic_path(target) as temporary:
-                _compile(command(kind, compiler, temporary))
-        except CompilerError as error:
-            return _none(kind, f"{compiler} failed: {error}")
-        seconds = round(time.monotonic() - began, 1)
+    except (LockError, CompilerError) as error:
+        return _none(kind, str(error))
     return {"library": str(target.relative_to(SOURCES.parent)), "seconds": seconds}
 
 
+def _compiled(kind: Kind, compiler: str, target: Path) -> float:
+    """Compiles a library unless it is there; gives the seconds that it took."""
+    if target.is_file():
+        return 0.0
+    began = time.monotonic()
+    with atomic_path(target) as temporary:
+        _run(compiler, command(kind, compiler, temporary))
+    return round(time.monotonic() - began, 1)
+
+
 class CompilerError(RuntimeError):
-    """A compiler's first line that holds the word error."""
+    """The name of a compiler that failed, and its first line that holds the word error."""
 
 
-def _compile(words: list[str]) -> None:
+def _run(compiler: str, words: list[str]) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.splitlines()
-        raise CompilerError(next((line for line in lines if "error" in line), "no message"))
+        first = next((line for line in lines if "error" in line), "no message")
+        raise CompilerError(f"{compiler} failed: {first}")
 
 
 def find_compiler(kind: Kind) -> str | None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from tips.config import ConfigError
+from tips.temporaries import visible
 
 Kind = Literal["cpu", "cuda"]
 SOURCES = Path(__file__).parents[2] / "csrc"
@@ -44,7 +45,7 @@ def sources(kind: Kind) -> list[Path]:
 
     The emulator registers none; only tests compile it.
     """
-    found = sorted(SOURCES.glob(f"*{SUFFIX[kind]}"))
+    found = visible(SOURCES, f"*{SUFFIX[kind]}")
     return [file for file in found if "TORCH_LIBRARY" in file.read_text(encoding="utf-8")]
 
 

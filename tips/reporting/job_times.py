@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tips.records import RecordError
+from tips.temporaries import visible
 
 
 class Spent(NamedTuple):
@@ -28,7 +29,7 @@ def read(benchmarks: Path, installed: Path = Path(".venv/installed")) -> list[Sp
         RecordError: a file lacks the columns `s` and `cpu_time`.
     """
     times: dict[str, list[tuple[float, float]]] = {}
-    for path in sorted(benchmarks.rglob("*.tsv")):
+    for path in visible(benchmarks, "**/*.tsv"):
         inside = path.relative_to(benchmarks)
         rule = inside.parts[0] if len(inside.parts) > 1 else inside.stem
         times.setdefault(rule, []).extend(_rows(path))
@@ -60,7 +61,7 @@ def of_variant(benchmarks: Path, rule: str, variant: str) -> list[float]:
     Raises:
         RecordError: a file lacks the columns `s` and `cpu_time`.
     """
-    files = sorted((benchmarks / rule).glob(f"{variant}-*.tsv"))
+    files = visible(benchmarks / rule, f"{variant}-*.tsv")
     own = [file for file in files if file.stem.removeprefix(f"{variant}-").isdigit()]
     return [wall for file in own for wall, _ in _rows(file)]
 

@@ -4,10 +4,12 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -16,9 +18,11 @@ from tips.config import load_study
 from tips.device import choose_device, use_bfloat16
 from tips.ops.native import backend
 from tips.paths import Paths, study_paths
+from tips.prerequisites import missing
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "mlflow")
 SPACE = 5.0  # GB, of a desk study with its data
+MEMORY = 7.5  # GB; machines that are sold with 8 have a little less
 
 
 class Check(NamedTuple):
@@ -49,8 +53,7 @@ def run(scale: str = "desk", root: str = "") -> None:
 
 
 def _environment() -> list[Check]:
-    old = sys.version_info < (3, 11)
-    checks = [Check("python", platform.python_version(), "3.11 or later is needed" * old)]
+    checks = [Check("python and libX11", platform.python_version(), missing())]
     for name in PACKAGES:
         try:
             checks.append(Check(name, metadata.version(name)))
@@ -69,14 +72,29 @@ def _machine() -> list[Check]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     precision = "bf16" if use_bfloat16("auto", device) else "fp32"
     free = shutil.disk_usage(Path.cwd()).free / 1e9
+    memory = psutil.virtual_memory().total / 1e9
     hint = "" if backend(device.type) == "cpp" else " (`make kernels` compiles csrc/)"
     return [
         Check("cores", str(os.cpu_count())),
         Check("device auto", f"{device.type} ({name})"),
         Check("precision auto", f"{precision} on the backbone, fp32 elsewhere"),
         Check("kernels", f"{backend(device.type)}{hint}"),
+        Check("memory", f"{memory:.0f} GB", f"{MEMORY:g} GB are needed" * (memory < MEMORY)),
+        _cache(),
         Check("free disk", f"{free:.0f} GB", f"a desk study needs {SPACE:.0f}" * (free < SPACE)),
     ]
+
+
+def _cache() -> Check:
+    """Checks that libraries may write below the user's cache folder; snakemake ends without it."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return Check("cache folder", str(folder))
+    except OSError as error:
+        remedy = f"{error.strerror}; name another one: XDG_CACHE_HOME=/tmp/cache make ..."
+        return Check("cache folder", str(folder), remedy)
 
 
 def _assets(paths: Paths) -> list[Check]:

@@ -64,6 +64,11 @@ def run(
     files = pairs(truth, found)
     _check_outputs(csv, json, files)
     clips = [read_pair(pair, chosen, head_factor) for pair in track(files, "reading")]
+    if not any(len(frame.joints) for clip in clips for frame in clip.truth):
+        raise records.RecordError(
+            f"{truth}: no person in any frame that counts, so there is nothing to score; give "
+            "annotations with people"
+        )
     _warn(clips)
     scores = average_precision(match(clips, threshold, chosen))
     switches: dict[str, Any] = {

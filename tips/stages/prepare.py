@@ -1,6 +1,7 @@
 """Reads the dataset once: writes annotations per split, true boxes, and a data manifest."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from tips import records
 from tips.config.embedded import Split
 from tips.data.boxes import true_boxes
 from tips.data.kinds import reader
+from tips.data.origin import check_origin
 from tips.data.releases import RELEASES, differences
 from tips.evaluation.straightness import straightness
 from tips.opened import Opened, open_study
@@ -16,6 +18,7 @@ from tips.paths import Paths
 from tips.progress import track
 from tips.provenance import file_digest
 from tips.records import Annotations, Sequence
+from tips.temporaries import visible
 
 log = logging.getLogger(__name__)
 GAPS = (1, 2, 4)  # frames; a joint at t is compared with the line from t - gap to t + gap
@@ -36,9 +39,13 @@ def run(scale: str = "desk", root: str = "") -> None:
         RecordError: a folder or file is missing or malformed; the message names it.
     """
     opened = open_study(scale, root)
-    paths = opened.paths
+    paths, dataset = opened.paths, opened.study.scale.dataset
+    if dataset.embedded is None:
+        labels = reader(dataset.kind).labels(paths.root, dataset)
+        check_origin(paths.manifest, paths.root, labels)
     splits = {name: _read(opened, name) for name in opened.study.scale.splits}
     for name, annotations in splits.items():
+        _warn_of_twins(annotations)
         records.write(annotations, paths.annotations(name))
     records.write(true_boxes(splits["val"]), paths.boxes("gt"))
     records.write_json(_manifest(opened, splits), paths.manifest)
@@ -49,6 +56,25 @@ def _read(opened: Opened, split: Split) -> Annotations:
     read = reader(dataset.kind).read(paths.root, dataset, split, paths.dataset)
     strata = tuple(_with_motion(paths, split, sequence) for sequence in read.sequences)
     return read.model_copy(update={"sequences": strata})
+
+
+def _warn_of_twins(annotations: Annotations) -> None:
+    """Warns of people of one frame who share a track, which published labels hold, too."""
+    twins = [
+        (sequence.name, frame.file, track)
+        for sequence in annotations.sequences
+        for frame in sequence.frames
+        for track, count in Counter(person.track for person in frame.people).items()
+        if count > 1
+    ]
+    if twins:
+        log.warning(
+            "%s: %d times a track id belongs to several people of a frame, first in %s, %s, track "
+            "%d; each of them is trained on and scored",
+            annotations.split,
+            len(twins),
+            *twins[0],
+        )
 
 
 def _with_motion(paths: Paths, split: str, sequence: Sequence) -> Sequence:
@@ -105,7 +131,7 @@ def _published(
 
 def _frames(paths: Paths, splits: Mapping[Split, Annotations]) -> Iterator[Path]:
     """Lists the frames that the annotations name, or the records of a rendered set's shards."""
-    shards = list((paths.root / "shards").glob("*.json"))
+    shards = visible(paths.root / "shards", "*.json")
     if shards:
         yield from shards
         return

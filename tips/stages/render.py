@@ -13,6 +13,7 @@ from tips.mocap.render import Renderer
 from tips.mocap.write import World, sequence_index, write_sequence
 from tips.progress import track
 from tips.records import write_json
+from tips.temporaries import visible
 
 FOLDERS = ("images", "between", "annotations", "truth")
 
@@ -62,7 +63,7 @@ def run(
 def _drop_stale(settings: Embedded, split: Split, shard: int, root: Path) -> None:
     """Removes sequences of this shard that an earlier, larger data set left behind."""
     for folder in FOLDERS:
-        for path in sorted((root / folder / split).glob("*_mpii_*")):
+        for path in visible(root / folder / split, "*_mpii_*"):
             index = sequence_index(split, path.stem)
             if index < settings.sequences(split) or index % settings.shards[split] != shard:
                 continue

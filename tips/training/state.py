@@ -4,7 +4,6 @@ It lies outside every rule's outputs. A lock keeps a second process out. A key t
 configuration, code and data that it belongs to.
 """
 
-import fcntl
 import json
 import logging
 import os
@@ -17,7 +16,8 @@ import torch
 
 from tips.aside import set_aside
 from tips.checkpoints import DamagedError, load_tensors
-from tips.records import RecordError, atomic_path
+from tips.locks import alone
+from tips.records import atomic_path
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +38,8 @@ class StateFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder for this process. Raises RecordError if another one trains there."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("a+", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                lock.seek(0)
-                raise RecordError(
-                    f"{self.folder}: process {lock.read().strip() or '?'} is training here; "
-                    "wait for it or end it, then run again"
-                ) from error
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+        """Holds the folder for this process. Raises LockError if another one trains there."""
+        with alone(self.folder / "lock", f"trains in {self.folder}"):
             yield
 
     def load(self) -> dict[str, Any] | None:

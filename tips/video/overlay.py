@@ -87,16 +87,16 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 @contextmanager
 def write_video(
-    temporary: Path, path: Path, width: int, height: int, rate: float
+    path: Path, width: int, height: int, rate: float, final: Path | None = None
 ) -> Iterator[Callable[..., None]]:
     """Writes an mp4 file, and checks at the end that all of it can be read.
 
     Args:
-        temporary: the file as long as it is incomplete; it ends in .mp4.
-        path: the file's later name, for messages.
+        path: the file, which ends in .mp4.
         width: width of every frame, image px.
         height: height of every frame, image px.
         rate: frames per second.
+        final: the name that the file will get, for messages; None: it has its name already.
 
     Yields:
         A function that adds one frame (H, W, 3) RGB.
@@ -107,9 +107,10 @@ def write_video(
     fourcc = cv2.VideoWriter.fourcc(*CODEC)
     size = (width, height)
     rate = _writable(rate)
-    writer = cv2.VideoWriter(str(temporary), cv2.CAP_FFMPEG, fourcc, rate, size)
+    name = final or path
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, rate, size)
     if not writer.isOpened():
-        raise RecordError(f"{path}: OpenCV cannot write {width}x{height} at {rate:g} fps there")
+        raise RecordError(f"{name}: OpenCV cannot write {width}x{height} at {rate:g} fps there")
     written = 0
 
     def add(image: Image) -> None:
@@ -121,7 +122,7 @@ def write_video(
         yield add
     finally:
         writer.release()
-    _check(temporary, path, written)
+    _check(path, name, written)
 
 
 def _writable(rate: float) -> float:

@@ -13,8 +13,8 @@ from snakemake.utils import validate
 # Snakemake's console script does not add the repository to the path, from which `tips` is imported.
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
-from tips import code, freshness, kept
-from tips.afterwards import complaints, stop_timers
+from tips import code, freshness, kept, locks
+from tips.afterwards import complaints, end_jobs_at_sigterm, stop_timers
 from tips.chain import Judge
 from tips.config import (
     BACKBONE,
@@ -29,18 +29,20 @@ from tips.config import (
     rivals,
 )
 from tips.data.kinds import module as reader_module
+from tips.data.origin import check_origin
 from tips.made import Keeper
 from tips.messages import one_line
 from tips.paths import scored, study_paths
 from tips.peers.known import PEERS
 from tips.proofs import read_proofs, undone
 from tips.provenance import file_digest, has_nvidia_driver
-from tips.records import RecordError, read_json
+from tips.records import RecordError, read_object
 from tips.tables.contents import SHEETS
 from tips.tables.controls import your_variants
 from tips.tables.paper_size import open_networks
 from tips.tables.peers import PEER_ROWS
 from tips.tables.published import load_tables
+from tips.temporaries import visible
 
 
 def refuse(message):
@@ -52,10 +54,10 @@ def refuse(message):
 try:
     validate(config, "../schemas/config.schema.yaml")
 except WorkflowError as error:
-    lines = [line for line in str(error).splitlines() if "ValidationError: " in line]
-    refuse(
-        f"--config: {lines[0].partition('ValidationError: ')[2] if lines else error}"
-    )
+    # The error's own text goes over several lines and names the key in the last ones.
+    cause = error.__context__
+    key = "".join(f"{key}: " for key in getattr(cause, "path", ()))
+    refuse(f"--config: {key}{getattr(cause, 'message', error)}")
 
 
 STARTED = time.time()
@@ -95,6 +97,17 @@ def refuse_plan():
     try:
         load_study(config["scale"], EXPERIMENTS, ROOT or None)
     except ConfigError as error:
+        refuse(error)
+
+
+def hold_workflow():
+    """Refuses to run jobs beside another snakemake, from whatever container or host that is.
+
+    Snakemake's own lock stays after a kill, and cannot tell whether its holder lives.
+    """
+    try:
+        locks.alone_until_the_end(locks.WORKFLOW, "works in this folder")
+    except locks.LockError as error:
         refuse(error)
 
 
@@ -155,6 +168,7 @@ def contents(*files):
     return digest({str(file): file_digest(file) for file in present})
 
 
+@functools.cache
 def given_annotations():
     """Lists the user's own annotation files, or the record of unpacking a published dataset."""
     if EMBEDDED is not None or (PLAN and SCALE.dataset.release is None):
@@ -166,7 +180,12 @@ def given_annotations():
         refuse(
             f"{folder}: no such folder; --config root=FOLDER names a dataset in PoseTrack18's layout"
         )
-    return sorted([*folder.glob("*/*.json"), *folder.glob("*/*.mat")])
+    found = sorted([*visible(folder, "*/*.json"), *visible(folder, "*/*.mat")])
+    try:
+        check_origin(PATHS.manifest, PATHS.root, found)
+    except RecordError as error:
+        refuse(error)
+    return found
 
 
 def given_dataset(wildcards):
@@ -349,7 +368,15 @@ def noted(record, now, judged):
     """
     if not record.is_file():
         return code.summary(now)
-    before = read_json(record).get("trigger", "")
+    try:
+        before = str(read_object(record).get("trigger", ""))
+    except RecordError as error:
+        refuse(error)
+    # It becomes part of a command.
+    if not re.fullmatch(r"[0-9a-f]*( after [0-9a-f]*)*", before):
+        refuse(
+            f"{record}: trigger: must be digests, in hexadecimal; remove the run's folder"
+        )
     if config["stale"] == "retrain" and judged().state == "stale":
         return f"{code.summary(now)} after {before}"
     return before

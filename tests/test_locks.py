@@ -1,0 +1,184 @@
+"""One process holds a lock, and everybody else is told which."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tips import locks
+from tips.locks import LockError, alone, waiting
+
+ROOT = Path(__file__).parents[1]
+HOLD = (
+    "import sys; from pathlib import Path; from tips.locks import alone\n"
+    "with alone(Path(sys.argv[1]), 'works here'):\n"
+    "    print('held', flush=True); sys.stdin.read()"
+)
+
+
+@contextmanager
+def holder(path: Path, *before: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds a lock."""
+    words = [*before, sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(
+        words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(LockError) as error, alone(path, "works here"):
+        pytest.fail("two processes hold one lock")
+    return str(error.value)
+
+
+def test_the_refusal_names_the_holder_and_how_to_end_it(tmp_path: Path) -> None:
+    path = tmp_path / "new/folder/lock"
+    with holder(path) as process:
+        before = path.read_bytes()
+        said = refused(path)
+        assert path.read_bytes() == before
+        assert f"(process {process.pid} on host {os.uname().nodename} since " in said
+        assert said.startswith("`-c ")
+        assert said.endswith(f"works here already; wait for it or end it with: kill {process.pid}")
+        assert "\n" not in said
+    assert path.exists()
+    with alone(path, "works here"):  # however the holder ended
+        assert json.loads(path.read_bytes())["process"] == os.getpid()
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_the_lock_ends_with_its_process(tmp_path: Path, number: signal.Signals) -> None:
+    with holder(tmp_path / "lock") as process:
+        process.send_signal(number)
+        process.wait()
+        with alone(tmp_path / "lock", "works here"):
+            pass
+
+
+def test_children_that_outlive_a_process_do_not_hold_its_lock(tmp_path: Path) -> None:
+    code = HOLD.replace("print", "import subprocess; subprocess.Popen(['sleep', '30']); print")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "lock")],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+        process.wait()
+        try:
+            with alone(tmp_path / "lock", "works here"):
+                pass
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_another_container_is_refused_too(tmp_path: Path) -> None:
+    words = ("unshare", "--pid", "--fork", "--kill-child")
+    if shutil.which("unshare") is None or subprocess.run([*words, "true"], check=False).returncode:
+        pytest.skip("no right to make a PID namespace")
+    with holder(tmp_path / "lock", *words):
+        assert "end it in its container with: kill 1" in refused(tmp_path / "lock")
+
+
+def test_a_holder_on_another_host_is_ended_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with holder(tmp_path / "lock") as process:
+        monkeypatch.setattr(locks.platform, "node", lambda: "elsewhere")
+        assert refused(tmp_path / "lock").endswith(f"end it there with: kill {process.pid}")
+
+
+def test_who_waits_says_for_whom(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with waiting(tmp_path / "lock", "works here"):
+        pass
+    assert not caplog.text
+    with holder(tmp_path / "lock") as process:
+        assert process.stdin is not None
+        process.stdin.close()  # it ends soon, and not at once
+        with waiting(tmp_path / "lock", "works here"):
+            assert json.loads((tmp_path / "lock").read_bytes())["process"] == os.getpid()
+    assert not caplog.text or f"process {process.pid}" in caplog.text
+
+
+@pytest.mark.parametrize("number", locks.NO_LOCKS)
+@pytest.mark.parametrize("kind", [alone, waiting])
+def test_a_file_system_without_locks_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type
+) -> None:
+    def no(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", no)
+    with pytest.raises(LockError, match="lock: this file system cannot lock files"):
+        with kind(tmp_path / "lock", "works here"):
+            pytest.fail("no lock was held")
+
+
+def test_other_errors_are_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(fcntl, "flock", broken)
+    with pytest.raises(OSError, match="broken"), alone(tmp_path / "lock", "works here"):
+        pytest.fail("no lock was held")
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "loop", "folder", "pipe"])
+def test_what_is_no_plain_file_is_refused_and_not_written_to(tmp_path: Path, kind: str) -> None:
+    lock, other = tmp_path / "lock", tmp_path / "other"
+    other.write_text("precious")
+    make = {
+        "link": lambda: lock.symlink_to(other),
+        "dangling": lambda: lock.symlink_to(tmp_path / "new"),
+        "loop": lambda: lock.symlink_to(lock),
+        "folder": lock.mkdir,
+        "pipe": lambda: os.mkfifo(lock),
+    }
+    make[kind]()
+    with pytest.raises(LockError, match="must be a plain file"), alone(lock, "works here"):
+        pytest.fail("a lock on no file")
+    assert other.read_text() == "precious"
+    assert not (tmp_path / "new").exists()
+
+
+@given(st.binary(max_size=60))
+def test_nothing_in_the_file_of_a_free_lock_matters(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "free"
+    path.write_bytes(content)
+    with alone(path, "works here"):
+        pass
+
+
+@given(st.lists(st.text(max_size=300), max_size=3))
+def test_a_command_is_one_short_line(words: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["/a/tips/__main__.py", *words])
+        said = locks._command()
+    assert said.startswith("tips")
+    assert len(said) <= locks.LONGEST
+    assert said.isprintable()

@@ -1,0 +1,186 @@
+"""Locks on files: one process at a time, in whatever container and on whatever host it runs.
+
+A lock is the kernel's (flock), so it ends with its process, however that ends. The file stays:
+whoever removed it could remove one that another process has just locked. It holds, as JSON, who
+locked it last, so that a refusal can say who is in the way.
+"""
+
+import atexit
+import errno
+import fcntl
+import json
+import logging
+import os
+import platform
+import shlex
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+log = logging.getLogger(__name__)
+
+WORKFLOW: Final = Path(".snakemake/tips/workflow.lock")  # held by every snakemake that runs jobs
+NO_LOCKS: Final = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+NAMESPACE: Final = Path("/proc/self/ns/pid")
+SIGNED: Final = 1.0  # s; the first of two processes writes its name in less
+TICK: Final = 0.05  # s
+LONGEST: Final = 200  # characters of a command that a message shows
+
+
+class LockError(ValueError):
+    """A lock that another process holds, or that cannot be taken here; the message says which."""
+
+
+@contextmanager
+def alone(path: Path, what: str) -> Iterator[None]:
+    """Holds a lock, or refuses at once.
+
+    Args:
+        path: file of the lock; it and its folder are made.
+        what: what the holder does, for the refusal: `works in this folder`.
+
+    Raises:
+        LockError: another process holds it; the message says who and how to end it.
+    """
+    with _opened(path) as file:
+        if not _take(file, path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            who, remedy = _holder(path, what)
+            raise LockError(f"{who}; wait for it{remedy}")
+        with _signed(file):
+            yield
+
+
+def alone_until_the_end(path: Path, what: str) -> None:
+    """Holds a lock until this process ends, or refuses at once, as `alone` does."""
+    held = ExitStack()
+    held.enter_context(alone(path, what))
+    atexit.register(held.close)
+
+
+@contextmanager
+def waiting(path: Path, what: str) -> Iterator[None]:
+    """Holds a lock as soon as no other process does; while it waits, it has said for whom.
+
+    Args:
+        path: file of the lock; it and its folder are made.
+        what: what the holder does, for the message: `writes results/mlflow.db`.
+    """
+    with _opened(path) as file:
+        if not _take(file, path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            who, remedy = _holder(path, what)
+            log.info("%s: waiting for it%s", who, remedy)
+            _take(file, path, fcntl.LOCK_EX)
+        with _signed(file):
+            yield
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Opens the file of a lock. It is written to, so a link to another file is refused."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        file = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EISDIR):
+            raise
+        raise _no_file(path) from error
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise _no_file(path)
+        yield file
+    finally:
+        os.close(file)
+
+
+def _no_file(path: Path) -> LockError:
+    return LockError(f"{path}: must be a plain file, in which a lock is kept; remove it")
+
+
+def _take(file: int, path: Path, how: int) -> bool:
+    """Takes the lock; False if another process holds it."""
+    try:
+        fcntl.flock(file, how)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        reason = os.strerror(error.errno or 0).lower()
+        raise LockError(
+            f"{path}: this file system cannot lock files ({reason}), and without locks two runs "
+            "could spoil each other; put the folder on a local disk, or on NFS with locks"
+        ) from error
+    return True
+
+
+@contextmanager
+def _signed(file: int) -> Iterator[None]:
+    """Notes this process as the holder."""
+    holder = {
+        "process": os.getpid(),
+        "host": platform.node(),
+        "namespace": _namespace(),
+        "command": _command(),
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+    os.ftruncate(file, 0)
+    os.pwrite(file, json.dumps(holder).encode(), 0)
+    try:
+        yield
+    finally:
+        os.ftruncate(file, 0)
+
+
+def _namespace() -> int:
+    """Tells apart the containers of a host, in which a process's number means another process."""
+    return NAMESPACE.stat().st_ino if NAMESPACE.exists() else 0
+
+
+def _command() -> str:
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    words = shlex.join([name, *sys.argv[1:]])[:LONGEST]
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
+
+
+def _holder(path: Path, what: str) -> tuple[str, str]:
+    """Says who holds a lock, and how to end that; nothing on the latter if nobody has signed."""
+    holder = _signature(path)
+    if holder is None:
+        return f"another process {what} already (it holds {path})", ""
+    place = ""
+    if holder["host"] != platform.node():
+        place = " there"
+    elif holder["namespace"] != _namespace():
+        place = " in its container"
+    who = (
+        f"`{holder['command']}` (process {holder['process']} on host {holder['host']} since "
+        f"{_clock(holder['since'])}) {what} already"
+    )
+    return who, f" or end it{place} with: kill {holder['process']}"
+
+
+def _signature(path: Path) -> dict[str, Any] | None:
+    """Reads what the holder wrote; None if it has written nothing, not even after a moment."""
+    until = time.monotonic() + SIGNED
+    while time.monotonic() < until:
+        try:
+            found: dict[str, Any] = json.loads(path.read_bytes())
+        except ValueError:
+            time.sleep(TICK)
+        else:
+            return found
+    return None
+
+
+def _clock(since: str) -> str:
+    """Gives the time of day, with the date if it was not today."""
+    then = datetime.fromisoformat(since).astimezone()
+    today = then.date() == datetime.now().astimezone().date()
+    return f"{then:%H:%M}" if today else f"{then:%Y-%m-%d %H:%M}"
