@@ -61,6 +61,7 @@ ROWS = {
     "records": 10,
     "tensors": 10,
     "afterwards": 11,
+    "aside": 11,
     "coverage": 11,
     "kinds": 11,
     "locks": 11,

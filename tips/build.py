@@ -10,6 +10,7 @@ import torch
 
 from tips import kinds
 from tips.checkpoints import (
+    fill,
     fitting,
     load_published,
     load_weights,
@@ -96,7 +97,7 @@ def load_pretrained(model: PoseModel, checkpoint: Path) -> None:
     shapes = {key: tuple(value.shape) for key, value in backbone.state_dict().items()}
     wanted = {one.key for one in published.values()}
     fitting(ours, {key: shapes[key] for key in wanted}, checkpoint)
-    backbone.load_state_dict(ours, strict=False)
+    fill(backbone, ours, checkpoint)
 
 
 def load_backbone(model: PoseModel, checkpoint: Path) -> None:

@@ -1,9 +1,17 @@
-"""Reads checkpoints, maps published names to our modules, and loads strictly."""
+"""Reads checkpoints, maps published names to our modules, and loads strictly.
 
+A checkpoint may come from a stranger. So a file is believed only if it is whole and holds dense
+tensors of numbers alone; names, shapes and kinds of numbers must be the module's, every value
+finite.
+"""
+
+import errno
 import pickle
+import struct
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +19,13 @@ from torch import Tensor, nn
 from tips import skeleton
 from tips.records import RecordError
 
-# What torch.load raises for files that are truncated or hold no tensors.
-DAMAGE = (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError)
+# What torch.load and zipfile raise for files that are truncated, changed or hold no tensors. A file
+# that cannot be opened or read (OSError) is not among them: it may be whole.
+_DAMAGE = (
+    *(AssertionError, AttributeError, EOFError, LookupError, OverflowError, RuntimeError),
+    *(TypeError, ValueError, pickle.UnpicklingError, struct.error, zipfile.BadZipFile),
+)
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 COUNTER = "num_batches_tracked"  # batch norm's counter, which files before torch 0.4.1 lack
 COCO = (
     *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder"),
@@ -74,7 +87,7 @@ def load_published(
     wanted = {name: one.shape for name, one in expected.items()}
     fitting(state, wanted | _beside(state, unused), path)
     own = {one.key: one.adapt(state[name]) for name, one in expected.items() if name in state}
-    module.load_state_dict(own, strict=False)
+    fill(module, own, path)
 
 
 def _beside(state: Mapping[str, Tensor], unused: Sequence[Shapes]) -> dict[str, tuple[int, ...]]:
@@ -96,7 +109,38 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: Path) -
     """
     shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     fitting(state, shapes, source, optional="")
-    module.load_state_dict(state)
+    fill(module, state, source)
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
+    """Copies tensors whose names and shapes fit into a module, if their values can be weights.
+
+    Args:
+        module: receives the tensors; those that are not given keep their values.
+        state: tensors by the module's own names.
+        source: the file that they are from, for messages.
+
+    Raises:
+        RecordError: if a value is not finite, or numbers are of another kind than the module's.
+    """
+    own = module.state_dict()
+    for name, value in state.items():
+        _check_numbers(name, value, own[name], source)
+    module.load_state_dict(state, strict=False)
+
+
+def _check_numbers(name: str, value: Tensor, own: Tensor, source: Path) -> None:
+    wanted = _FLOATS if own.is_floating_point() else (own.dtype,)
+    if value.dtype not in wanted:
+        raise RecordError(
+            f"{source}: '{name}' holds {value.dtype} numbers, the model wants {own.dtype}"
+        )
+    if own.is_floating_point():
+        if not value.to(own.dtype).isfinite().all():
+            raise RecordError(f"{source}: '{name}' holds numbers that are not finite")
+    elif not name.endswith(COUNTER) and not torch.equal(value, own.to(value.device)):
+        # Other whole numbers are no weights: the network computes them from its own sizes.
+        raise RecordError(f"{source}: '{name}' is not what a model of this size has there")
 
 
 def fitting(
@@ -134,11 +178,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Reads a checkpoint of this package onto the CPU.
 
     Raises:
-        RecordError: if the file is missing or truncated.
+        RecordError: if the file is missing, damaged, or no checkpoint.
+        OSError: if it cannot be read.
     """
-    value = _read(path, "run the rule that makes it", "delete it and run again")
-    if not isinstance(value, dict) or "model" not in value:
-        raise RecordError(f"{path}: holds no 'model'; delete it and run again")
+    remedy = "put a whole copy there, or move it away and run again"
+    value = _read(path, "run the rule that makes it", remedy)
+    if not isinstance(value, dict) or not _is_state(value.get("model")):
+        raise RecordError(f"{path}: holds no 'model' of tensors; {remedy}")
     return value
 
 
@@ -147,20 +193,75 @@ def published_state(path: Path) -> dict[str, Tensor]:
 
     Raises:
         RecordError: if the file is missing or damaged, or holds no state dict.
+        OSError: if it cannot be read.
     """
     remedy = "fetch it again"
     value = _read(path, "fetch it, or mend the path in the configuration", remedy)
     if isinstance(value, dict):
         value = value.get("state_dict", value.get("model", value))
-    if not isinstance(value, dict) or not all(torch.is_tensor(one) for one in value.values()):
+    if not _is_state(value):
         raise RecordError(f"{path}: holds no state dict of tensors; {remedy}")
     return {name.removeprefix("module."): one for name, one in value.items()}
 
 
+class DamagedError(RecordError):
+    """A file that is truncated or changed, or that never was one of tensors."""
+
+
+def load_tensors(path: Path) -> Any:
+    """Reads what `torch.save` wrote onto the CPU; no code in the file is run.
+
+    Raises:
+        DamagedError: if the file is not whole.
+        OSError: if it cannot be read.
+    """
+    with path.open("rb") as stream:
+        try:
+            _check_archive(stream, path)
+            stream.seek(0)
+            return torch.load(stream, map_location="cpu", weights_only=True)
+        except (OSError, *_DAMAGE) as error:
+            # In a truncated archive torch looks for places before its start, which is EINVAL.
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                error.filename = error.filename or str(path)
+                raise
+            raise DamagedError(f"{path}: not a complete checkpoint") from error
+
+
+def _check_archive(stream: IO[bytes], path: Path) -> None:
+    """Compares the checksums of a zip archive, which torch does not look at.
+
+    An archive that unpacks to more than its own size is refused unread: torch compresses nothing.
+    Old files are no archives.
+    """
+    if not zipfile.is_zipfile(stream):
+        return
+    with zipfile.ZipFile(stream) as archive:
+        if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+            raise zipfile.BadZipFile("compressed")
+        if archive.testzip() is not None:
+            raise zipfile.BadZipFile("checksum")
+
+
+def _is_state(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and _is_dense(one) for name, one in value.items()
+    )
+
+
+def _is_dense(value: Any) -> bool:
+    """Tells whether a value is a plain tensor, each of whose numbers has its own place in it."""
+    if type(value) not in (Tensor, nn.Parameter) or value.is_nested:
+        return False
+    if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
+        return False
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+
+
 def _read(path: Path, if_missing: str, if_damaged: str) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return load_tensors(path)
     except FileNotFoundError as error:
         raise RecordError(f"{path}: no such file; {if_missing}") from error
-    except DAMAGE as error:
-        raise RecordError(f"{path}: not a complete checkpoint; {if_damaged}") from error
+    except DamagedError as error:
+        raise RecordError(f"{error}; {if_damaged}") from error

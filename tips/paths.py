@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from tips.config import MEAN_POSE, Scale, Study
+from tips.config import MEAN_POSE, ConfigError, Scale, Study
 from tips.config.names import as_name
 
 DEFAULT_SCALE = "desk"
@@ -230,6 +230,12 @@ def dataset_name(scale: Scale) -> str:
         f"{folder}: the dataset folder's name",
         "rename the folder, or give the scale a `dataset.name`",
     )
+
+
+def judge_boxes(source: str) -> None:
+    """Refuses a source of validation boxes that there is not. Raises ConfigError."""
+    if source not in ("gt", "detected"):
+        raise ConfigError(f"--boxes must be gt or detected; got {source!r}")
 
 
 def scored(study: Study) -> list[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ PoseTrack pipeline. An absent joint is `None` in JSON and NaN in arrays.
 """
 
 import codecs
+import errno
 import json
 import math
 import os
@@ -308,24 +309,51 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         RecordError: if `path` is a folder or a device, or if a file is in the place of its folder.
     """
+    with atomic_paths(path) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def atomic_paths(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Does the same for several files, which get their names when all of them are complete.
+
+    Raises:
+        RecordError: as `atomic_path`.
+    """
+    for path in paths:
+        judge_place(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    temporaries = tuple(map(hidden_name, paths))
+    try:
+        yield temporaries
+        for temporary in temporaries:
+            _to_disk(temporary)
+        for temporary, path in zip(temporaries, paths, strict=True):
+            temporary.replace(path)
+    except OSError as error:
+        # The error of a failed write does not name the file.
+        error.filename = error.filename or ", ".join(map(str, paths))
+        raise
+    finally:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
+
+
+def judge_place(path: Path) -> None:
+    """Judges whether a file can be written under a name, before there is anything to write.
+
+    Raises:
+        RecordError: if `path` is a folder or a device, or if a file is in the place of its folder.
+        PermissionError: if nothing may be written there.
+    """
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "a device or a pipe"
         raise RecordError(f"{path}: is {what}; give the name of a file")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise RecordError(f"{path.parent}: a file is in this folder's place") from error
-    temporary = hidden_name(path)
-    try:
-        yield temporary
-        _to_disk(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        # The error of a failed write does not name the file.
-        error.filename = error.filename or str(path)
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    above = next(folder for folder in path.parents if folder.exists())
+    if not above.is_dir():
+        raise RecordError(f"{above}: a file is in this folder's place")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(above))
 
 
 def _to_disk(path: Path) -> None:

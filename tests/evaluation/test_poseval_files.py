@@ -246,7 +246,7 @@ def test_a_stream_is_what_a_sequence_at_once_would_be(tmp_path):
     frames = [[pose(0)], [], [pose(0), pose(1)]]
     files = [f"a/{k}.png" for k in range(3)]
     box = (1.0, 2.0, 3.0, 4.0)
-    with stream_found(tmp_path / "stream/a.json", files) as add:
+    with atomic(tmp_path / "stream/a.json") as stream, stream_found(stream, files) as add:
         for people in frames:
             add([(person, box) for person in people])
         assert list((tmp_path / "stream").glob("a.json")) == []
@@ -273,7 +273,7 @@ def test_a_stream_keeps_track_ids(tmp_path):
         (records.Pose(track=track, score=1, joints=joints, scores=(1.0,) * 15), box)
         for track in (7, 3)
     ]
-    with stream_found(tmp_path / "a.json", ["0.jpg"]) as add:
+    with (tmp_path / "a.json").open("w") as stream, stream_found(stream, ["0.jpg"]) as add:
         add(people)
     rows = json.loads((tmp_path / "a.json").read_text())["annotations"]
     assert [row["track_id"] for row in rows] == [7, 3]

@@ -27,7 +27,7 @@ def test_an_image_that_was_cut_off_is_refused(tmp_path: Path, kept: int) -> None
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(RecordError) as refused:
         read_image(path)
-    assert str(refused.value) == f"{path}: not a readable image; fetch or render it again"
+    assert str(refused.value) == f"{path}: not a readable image; put a whole one there"
 
 
 def test_other_bytes_and_no_file_are_refused(tmp_path: Path) -> None:

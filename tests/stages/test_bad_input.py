@@ -103,7 +103,7 @@ def test_an_image_that_cannot_be_read(
         assert refused(capsys, "prepare") == line
     else:
         cut(image, kept)
-        line = f"{image}: not a readable image; fetch or render it again"
+        line = f"{image}: not a readable image; put a whole one there"
         assert refused(capsys, "pack") == line
         assert not (DATA / "packed/packed.json").exists()
     assert half_written(study) == []
@@ -114,7 +114,8 @@ def test_an_image_that_cannot_be_read(
 def test_a_truncated_checkpoint(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = RUNS / "hrnet/seed-0/checkpoint.pt"
     cut(path, 20_000)
-    line = f"{path}: not a complete checkpoint; delete it and run again"
+    remedy = "put a whole copy there, or move it away and run again"
+    line = f"{path}: not a complete checkpoint; {remedy}"
     assert refused(capsys, "predict", "--variant", "hrnet") == line
     assert refused(capsys, "train", "--variant", "tips") == line
     path.unlink()

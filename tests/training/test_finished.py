@@ -70,6 +70,7 @@ def test_other_weights_than_recorded_are_not_kept(
     (finished.run / CHECKPOINT).write_text("another")
     assert finished.restore() is None
     assert "is not what was trained" in caplog.text
+    assert (finished.kept.parent / "damaged-1" / CHECKPOINT).read_text() == "another"
 
 
 def test_a_file_system_without_links_copies(

@@ -11,6 +11,7 @@ from tips import freshness, kinds
 from tips.build import build_model
 from tips.config import ConfigError
 from tips.models.backbones.timm_hrnet import TimmHRNet
+from tips.models.backbones.timm_settings import given
 from tips.opened import Opened, open_study
 from tips.records import RecordError
 from tips.training.job import build_job
@@ -36,7 +37,7 @@ def study(folder: Path, weights: str) -> Opened:
 def test_stage_one_starts_from_published_weights(folder: Path) -> None:
     opened = study(folder, "pose_hrnet.pth")
     variant = opened.study.variant("hrnet")
-    arch = variant.experiment.backbone.arch
+    arch = given(variant.experiment.backbone.arch)
     published = TimmHRNet(variant.experiment.backbone.name, arch, autocast=False, joints=17)
     names = {key.removeprefix("net."): value for key, value in published.state_dict().items()}
     torch.save(names, folder / "pose_hrnet.pth")

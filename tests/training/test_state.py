@@ -3,16 +3,20 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tips.checkpoints import read_checkpoint
 from tips.locks import LockError
 from tips.records import RecordError
 from tips.training.state import StateFolder, save_tensors
 
-WHOLE = {"step": 6, "weights": torch.arange(5000.0)}
+WHOLE: dict[str, Any] = {"step": 6, "weights": torch.arange(5000.0)}
 
 
 def line(step: int) -> dict[str, object]:
@@ -68,9 +72,78 @@ def test_a_truncated_state_starts_anew(
     file = state.folder / "state.pt"
     file.write_bytes(file.read_bytes()[:kept])
     assert state.load() is None
-    assert "is damaged: starting anew" in caplog.text
+    assert "is damaged: moved to " in caplog.text
+    aside = state.folder / "damaged-1"
+    assert sorted(one.name for one in aside.iterdir()) == ["journal.jsonl", "state.pt"]
     assert not file.exists()
     assert not state.journal.exists()
+
+
+def states(step: Any, key: Any = "key") -> Any:
+    return {"step": step, "key": key}
+
+
+@pytest.mark.parametrize("found", [None, 3, [1], {}, states(None), states(6, 5), states("6")])
+def test_what_is_no_state_is_set_aside(state: StateFolder, found: Any) -> None:
+    """Damage after damage: nothing is written over what was set aside before."""
+    for number in (1, 2, 3):
+        torch.save(found, state.file)
+        before = state.file.read_bytes()
+        assert state.load() is None
+        assert (state.folder / f"damaged-{number}/state.pt").read_bytes() == before
+
+
+@given(st.data())
+def test_a_changed_byte_is_never_believed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """torch does not look at the archive's own checksums."""
+    made = StateFolder(tmp_path_factory.mktemp("state"), "key")
+    made.save(WHOLE)
+    content = bytearray(made.file.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    made.file.write_bytes(content)
+    found = made.load()
+    aside = list(made.folder.glob("damaged-*/state.pt"))
+    if found is None:
+        assert [file.read_bytes() for file in aside] == [content]
+    else:  # a byte that means nothing, such as padding
+        assert torch.equal(found["weights"], WHOLE["weights"])
+        assert found["step"] == WHOLE["step"]
+        assert made.file.exists()
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "no"), OSError(5, "broken disk")])
+def test_a_state_that_cannot_be_read_stays(
+    state: StateFolder, error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {file: file.read_bytes() for file in state.folder.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", Mock(side_effect=error))
+        with pytest.raises(OSError, match=str(error.strerror)) as refused:
+            state.load()
+    assert refused.value.filename == str(state.file)
+    assert {file: file.read_bytes() for file in state.folder.iterdir()} == before
+    state.file.rename(state.folder / "elsewhere")
+    state.file.mkdir()
+    with pytest.raises(IsADirectoryError):
+        state.load()
+    state.file.rmdir()
+    state.file.symlink_to("gone")
+    with pytest.raises(FileNotFoundError):
+        state.load()
+
+
+def test_damaged_lines_of_the_journal_are_left_out(
+    state: StateFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = state.journal.read_bytes().splitlines(keepends=True)
+    whole[2:4] = [b"\0\xff\n", b"[3]\n", b'{"step": "4"}\n']
+    state.journal.write_bytes(b"".join(whole))
+    state.load()
+    assert steps(state) == [0, 1, 4, 5]
+    assert "has damaged lines: moved to" in caplog.text
+    assert (state.folder / "damaged-1/journal.jsonl").read_bytes() == b"".join(whole)
 
 
 def test_no_state_means_no_journal(state: StateFolder) -> None:
@@ -137,7 +210,7 @@ def test_a_truncated_checkpoint_is_named(tmp_path: Path, content: bytes | None) 
     path.write_bytes(path.read_bytes()[:-500] if content is None else content)
     with pytest.raises(RecordError) as refused:
         read_checkpoint(path)
-    assert str(refused.value) == f"{path}: not a complete checkpoint; delete it and run again"
+    assert str(refused.value).startswith(f"{path}: not a complete checkpoint; put a whole copy")
     save_tensors({"weights": 1}, path)
     with pytest.raises(RecordError, match="holds no 'model'"):
         read_checkpoint(path)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tips import skeleton
-from tips.records import Pose, RecordError
+from tips.records import Pose, RecordError, atomic_path
 from tips.video import overlay
 from tips.video.overlay import COLOURS, SEEN, draw_people, side, write_video
 
@@ -68,7 +68,7 @@ def test_sides_are_told_by_both_ends() -> None:
 def test_a_video_reads_back(tmp_path: Path, width: int, height: int, rate: float) -> None:
     path = tmp_path / "new" / "a.mp4"
     shades = (40, 120, 200)
-    with write_video(path, width, height, rate) as add:
+    with atomic_path(path) as new, write_video(new, width, height, rate, path) as add:
         for shade in shades:
             image = np.full((height, width, 3), shade, np.uint8)
             image[..., 0] = 250
@@ -88,7 +88,7 @@ def test_a_video_reads_back(tmp_path: Path, width: int, height: int, rate: float
 
 
 def write(path: Path, *heights: int, failing: bool = False) -> None:
-    with write_video(path, 64, 48, 25) as add:
+    with atomic_path(path) as new, write_video(new, 64, 48, 25, path) as add:
         for height in heights:
             add(np.zeros((height, 64, 3), np.uint8))
         if failing:

@@ -68,7 +68,7 @@ def test_a_broken_image_stops_what_needs_it_and_no_more(tmp_path: Path) -> None:
 
     code, lines = snakemake(tmp_path, packed, groups)
     assert code == 1
-    line = f"error: {image.relative_to(tmp_path)}: not a readable image; fetch or render it again"
+    line = f"error: {image.relative_to(tmp_path)}: not a readable image; put a whole one there"
     assert f"{line} (rule pack)" in lines[-8:]
     assert not any("Traceback" in line for line in lines)
     assert not (tmp_path / packed).exists()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tips import kinds, skeleton
-from tips.config.parts import MOST, OfKind, Part, Positive, Size, Weight
+from tips.config.parts import MOST, Count, OfKind, Part, Positive, Size, Weight
 from tips.skeleton import Skeleton
 
 Parts = tuple[tuple[int, ...], ...]  # joint ids of each part group
@@ -25,7 +25,7 @@ class Encoder(Part):
     """An encoder of several layers; each kind adds its sizes."""
 
     kind: str
-    layers: Size
+    layers: Count
 
 
 class Crop(Part):

@@ -239,6 +239,8 @@ def _composed(path: Path, layers: Sequence[Layer]) -> Experiment:
 
 def read_experiment(value: Mapping[str, Any]) -> Experiment:
     """Reads the complete settings as a run records them. Raises ValueError if they are invalid."""
+    if not isinstance(value, Mapping):
+        raise ValueError("must hold keys and values")
     kind = kinds.settings(kinds.MODEL, str(value.get("model")))
     experiment: Experiment = kind.model_validate(value)
     return experiment

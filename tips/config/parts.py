@@ -23,6 +23,7 @@ MOST: Final = 1_000_000  # of anything that is counted
 LARGEST: Final = 1e12  # magnitude of any number
 Positive = Annotated[int, Field(gt=0, le=MOST)]
 Size = Annotated[int, Field(gt=0, le=10_000)]  # of one axis of an array
+Count = Annotated[int, Field(gt=0, le=100)]  # of what is built one by one: layers, blocks, heads
 
 
 def _judge_numbers(value: Any, bools: bool) -> None:

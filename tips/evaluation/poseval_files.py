@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Rows
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import IO, Any, Final, Literal, NamedTuple
 
 from tips import records, skeleton
 from tips.evaluation.people import counted, file_name
@@ -75,7 +75,7 @@ def write_found(
 
 @contextmanager
 def stream_found(
-    path: Path, files: Rows[str]
+    stream: IO[str], files: Rows[str]
 ) -> Iterator[Callable[[Rows[tuple[records.Pose, records.Box]]], None]]:
     """Writes one sequence's predictions frame by frame, in PoseTrack18's style.
 
@@ -83,7 +83,7 @@ def stream_found(
     adds the boxes. It never holds more than one frame in memory.
 
     Args:
-        path: the file, which appears only when complete.
+        stream: the file, open for writing.
         files: names of the frames, whose ids are 0, 1, ...
 
     Yields:
@@ -95,23 +95,22 @@ def stream_found(
         for frame, name in enumerate(names)
     ]
     frame = people = 0
-    with atomic(path) as stream:
-        head = {"images": images, "categories": [_CATEGORY]}
-        stream.write(json.dumps(head)[:-1] + ', "annotations": [')
+    head = {"images": images, "categories": [_CATEGORY]}
+    stream.write(json.dumps(head)[:-1] + ', "annotations": [')
 
-        def add(present: Rows[tuple[records.Pose, records.Box]]) -> None:
-            nonlocal frame, people
-            written = [
-                _Written(pose.track, pose.joints, pose.scores, pose.score, box=box)
-                for pose, box in present
-            ]
-            for person in written or [_DUMMY]:
-                people += 1
-                stream.write(", " * (people > 1) + json.dumps(_new_row(person, people, frame)))
-            frame += 1
+    def add(present: Rows[tuple[records.Pose, records.Box]]) -> None:
+        nonlocal frame, people
+        written = [
+            _Written(pose.track, pose.joints, pose.scores, pose.score, box=box)
+            for pose, box in present
+        ]
+        for person in written or [_DUMMY]:
+            people += 1
+            stream.write(", " * (people > 1) + json.dumps(_new_row(person, people, frame)))
+        frame += 1
 
-        yield add
-        stream.write("]}")
+    yield add
+    stream.write("]}")
 
 
 def write_truth(annotations: records.Annotations, folder: Path, style: Style = 18) -> None:

@@ -23,17 +23,22 @@ def load_detector(path: Path) -> nn.Module:
     Raises:
         RecordError: the file is missing, truncated or of another network.
     """
-    if not path.exists():
-        raise RecordError(
-            f"{path}: no such checkpoint; put torchvision's weights of fasterrcnn_resnet50_fpn_v2 "
-            "there, or give a file of boxes as evaluation.detections"
-        )
+    find_weights(path)
     state = published_state(path)
     model = fasterrcnn_resnet50_fpn_v2(
         weights=None, weights_backbone=None, num_classes=COCO_CLASSES
     )
     load_weights(model, state, path)
     return model.eval()
+
+
+def find_weights(path: Path) -> None:
+    """Looks for the detector's weights. Raises RecordError if there are none."""
+    if not path.is_file():
+        raise RecordError(
+            f"{path}: no such checkpoint; put torchvision's weights of fasterrcnn_resnet50_fpn_v2 "
+            "there, or give a file of boxes as evaluation.detections"
+        )
 
 
 def find_people(

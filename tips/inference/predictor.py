@@ -22,6 +22,10 @@ from tips.records import Between, Pose
 from tips.tensors import PoseOutput, Regressed, Seen
 
 
+class PredictionError(ValueError):
+    """A network whose answers are no poses."""
+
+
 class _Estimate(NamedTuple):
     """What a model says of a batch of boxes."""
 
@@ -62,7 +66,11 @@ class Predictor:
         self.seen = seen
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[list[Found]]:
-        """Yields the poses of the boxes, one list per batch."""
+        """Yields the poses of the boxes, one list per batch.
+
+        Raises:
+            PredictionError: if the network gives numbers that are not finite.
+        """
         for first in range(0, len(keys), self.settings.batch):
             chunk = keys[first : first + self.settings.batch]
             with torch.inference_mode():
@@ -92,6 +100,7 @@ class Predictor:
         output, affines = one.output, one.affines
         joints, scores = self.model.decode(one.mirrored or output, self.settings.decode)
         between = self._between(keys, one)
+        certain = _finite(scores.cpu().numpy())
         factors = [key.score if self.settings.product else 1.0 for key in keys]
         return [
             Found(
@@ -99,7 +108,7 @@ class Predictor:
                     track=key.track,
                     score=round(key.score, 6),
                     joints=_image_px(joints[i].cpu().numpy(), affines[i]),
-                    scores=tuple(round(float(s) * factors[i], 6) for s in scores[i]),
+                    scores=tuple(round(float(s) * factors[i], 6) for s in certain[i]),
                 ),
                 between=between[i],
             )
@@ -186,4 +195,13 @@ def mirrored_back(output: PoseOutput, mirror: Sequence[int]) -> PoseOutput:
 def _image_px(points: NDArray[np.floating], affine: NDArray[np.float64]) -> Any:
     """Moves points (..., 2) from map px to image px; gives nested lists, rounded to 0.001 px."""
     moved = crops.transform(points.astype(np.float64), crops.invert(affine))
-    return np.round(moved, 3).tolist()
+    return np.round(_finite(moved), 3).tolist()
+
+
+def _finite(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    if not np.isfinite(values).all():
+        raise PredictionError(
+            "the network gives numbers that are not finite; its weights are no trained ones, so "
+            "train it again or take another run"
+        )
+    return values

@@ -1,11 +1,19 @@
 """Opens a finished run by its folder alone, wherever that is: model, configuration, decoding."""
 
 import logging
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, PlainValidator, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from tips import skeleton
 from tips.config import Evaluation, Experiment, Parts, Variant, load_scale, read_experiment
@@ -14,7 +22,7 @@ from tips.interim.vfit.settings import Settings as Vfit
 from tips.models.interfaces import PoseModel
 from tips.provenance import PACKAGE, file_digest
 from tips.records import RecordError, first_problem, read_json
-from tips.training.finished import CHECKPOINT, RECORD
+from tips.training.finished import CHECKPOINT, INTERPOLATOR, RECORD
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +38,15 @@ class TrainedRun(NamedTuple):
 
 class _Interpolator(BaseModel):
     size: Literal["base", "small", "tiny"]
-    weights: str  # a file of the run's folder
+    weights: str
     sha256: str
+
+    @field_validator("weights")
+    @classmethod
+    def _in_the_folder(cls, weights: str) -> str:
+        if weights != INTERPOLATOR:
+            raise ValueError(f"must be {INTERPOLATOR}, the file in the run's own folder")
+        return weights
 
 
 class _Record(BaseModel):
@@ -43,9 +58,27 @@ class _Record(BaseModel):
     groups: Parts | None = None
     evaluation: Evaluation | None = None
     interpolator: _Interpolator | None = None
+    checkpoint_sha256: str | None = None
+
+    @field_validator("groups")
+    @classmethod
+    def _partition(cls, groups: Parts | None) -> Parts | None:
+        if groups and (not all(groups) or sorted(chain(*groups)) != list(range(skeleton.COUNT))):
+            raise ValueError(f"must hold each of the joints 0 to {skeleton.COUNT - 1} once")
+        return groups
 
 
 _RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
+
+
+def find_run(folder: Path) -> None:
+    """Looks for the files of a run. Raises RecordError if one of them is not there."""
+    for name in (CHECKPOINT, RECORD):
+        if not (folder / name).is_file():
+            raise RecordError(
+                f"{folder}: no {name} in it; --checkpoint takes the folder of a trained run, "
+                "results/.../runs/DATASET/VARIANT/seed-N"
+            )
 
 
 def open_run(folder: Path, device: torch.device) -> TrainedRun:
@@ -55,12 +88,7 @@ def open_run(folder: Path, device: torch.device) -> TrainedRun:
         RecordError: the folder is not that of a run, or its run has other joints, or one of its
             files is damaged.
     """
-    for name in (CHECKPOINT, RECORD):
-        if not (folder / name).is_file():
-            raise RecordError(
-                f"{folder}: no {name} in it; --checkpoint takes the folder of a trained run, "
-                "results/.../runs/DATASET/VARIANT/seed-N"
-            )
+    find_run(folder)
     record = _read(folder / RECORD, read_json(folder / RECORD))
     if record.joints != skeleton.JOINTS:
         raise RecordError(
@@ -70,7 +98,13 @@ def open_run(folder: Path, device: torch.device) -> TrainedRun:
     groups = record.groups
     if groups is None:
         groups = record.config.groups()
-    model = load_trained(record.config, groups, folder / CHECKPOINT, device)
+    checkpoint = folder / CHECKPOINT
+    model = load_trained(record.config, groups, checkpoint, device)
+    if record.checkpoint_sha256 not in (None, file_digest(checkpoint)):
+        raise RecordError(
+            f"{checkpoint}: not the weights that {RECORD} tells of (sha256); copy the whole folder "
+            "again"
+        )
     variant = Variant(record.variant, "run", record.config, 1)
     evaluation = record.evaluation or _as_the_paper(folder)
     return TrainedRun(variant, model, evaluation, _kept(record.interpolator, folder))
@@ -82,7 +116,8 @@ def _kept(interpolator: _Interpolator | None, folder: Path) -> Vfit | None:
     path = folder / interpolator.weights
     if path.is_file() and file_digest(path) != interpolator.sha256:
         raise RecordError(
-            f"{path}: not the network that the run's interim frames are from; train the run again"
+            f"{path}: not the network that the run's interim frames are from; copy the whole "
+            "folder again"
         )
     return Vfit(size=interpolator.size, weights=str(path))
 

@@ -37,7 +37,7 @@ def box_affine(
         (2, 3), image px -> crop px.
 
     Raises:
-        ValueError: if the box has no area.
+        ValueError: if the box has no area, or if numbers overflow.
     """
     x, y, w, h = box
     if w <= 0 or h <= 0:
@@ -48,7 +48,13 @@ def box_affine(
     turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     centre = np.array([x + w / 2, y + h / 2])
     shift = np.array([width / 2, height / 2]) - turn @ centre
-    return np.concatenate([turn, shift[:, None]], axis=1)
+    affine = np.concatenate([turn, shift[:, None]], axis=1)
+    if not np.isfinite(affine).all():
+        raise ValueError(
+            f"a box and its enlargement must be of a size that a picture can have; "
+            f"got {tuple(box)} x {enlarge:g}"
+        )
+    return affine
 
 
 def mirror(affine: Affine, width: int) -> Affine:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tips.records import RecordError, atomic_path
+from tips import LARGEST_IMAGE
+from tips.records import RecordError, atomic_path, content
 
 Image = NDArray[np.uint8]  # (H, W, 3), RGB
 JPEG_QUALITY = 95
@@ -16,14 +17,17 @@ JPEG_TAIL = 1024  # bytes; some cameras write a little after the end marker
 
 def read_image(path: Path) -> Image:
     """Reads one image as RGB (H, W, 3). Raises RecordError naming the file."""
-    if not path.is_file():
-        raise RecordError(f"{path}: no such image; complete the dataset folder")
-    data = path.read_bytes()
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    data = content(path, "complete the folder")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error as error:
+        raise RecordError(
+            f"{path}: not a readable image of at most {LARGEST_IMAGE} px; put a smaller one there"
+        ) from error
     # OpenCV fills the missing part of a truncated JPEG with grey and reports nothing.
     cut_off = data.startswith(JPEG_START) and JPEG_END not in data[-JPEG_TAIL:]
     if pixels is None or cut_off:
-        raise RecordError(f"{path}: not a readable image; fetch or render it again")
+        raise RecordError(f"{path}: not a readable image; put a whole one there")
     return np.ascontiguousarray(pixels[..., ::-1]).astype(np.uint8, copy=False)
 
 

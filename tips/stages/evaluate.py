@@ -7,7 +7,7 @@ from tips.config import load_study
 from tips.evaluation.measure import load_truth, measure
 from tips.evaluation.metrics import summarize, write_evidence
 from tips.freshness import computing_code, digests, evaluation_files, settings_of
-from tips.paths import study_paths
+from tips.paths import judge_boxes, study_paths
 from tips.provenance import file_digest
 from tips.records import Predictions
 
@@ -35,6 +35,7 @@ def run(variant: str, seed: int, boxes: str = "gt", scale: str = "desk", root: s
     Raises:
         RecordError: predictions, annotations or truth are missing or malformed.
     """
+    judge_boxes(boxes)
     study = load_study(scale, Path("experiments"), root or None)
     paths = study_paths(study.scale)
     truth = load_truth(study, paths)

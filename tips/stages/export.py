@@ -5,7 +5,7 @@ from pathlib import Path
 from tips import records, skeleton
 from tips.config import ConfigError, load_study
 from tips.evaluation.poseval_files import Style, write_found, write_truth
-from tips.paths import study_paths
+from tips.paths import judge_boxes, study_paths
 
 STYLES: dict[str, Style] = {"17": 17, "18": 18}
 
@@ -38,6 +38,7 @@ def run(
     """
     if style not in STYLES:
         raise ConfigError(f"--style must be 17 or 18; got {style!r}")
+    judge_boxes(boxes)
     settings = load_study(scale, Path("experiments"), root or None).scale
     if settings.dataset.body is not skeleton.POSETRACK:
         raise ConfigError(f"scale '{scale}' has other joints than PoseTrack's files hold")

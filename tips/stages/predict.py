@@ -8,6 +8,7 @@ from tips.inference.validation import predict
 from tips.opened import open_study
 from tips.ops.compile import prepare_kernels
 from tips.ops.native import backend, kernels_of
+from tips.paths import judge_boxes
 
 
 def run(
@@ -33,11 +34,12 @@ def run(
         device: Runs on this device: cpu, cuda, or auto to choose.
         threads: Sets the number of threads on the CPU; 0 is one per core.
     """
+    judge_boxes(boxes)
     use_threads(threads)
+    target = choose_device(device)
     keep_freed_memory()
     opened = open_study(scale, root)
     chosen = opened.study.variant(variant)
-    target = choose_device(device)
     prepare_kernels(target)
     made_by = prediction_code(chosen.experiment, kernels_of(target))
     model = trained_model(opened, chosen, seed, target)

@@ -13,15 +13,15 @@ from tips.config import ConfigError
 from tips.data.windows import Stores, WindowSet
 from tips.device import choose_device, keep_freed_memory, use_threads
 from tips.evaluation.poseval_files import stream_found
-from tips.inference.detector import detect, load_detector
+from tips.inference.detector import detect, find_weights, load_detector
 from tips.inference.predictor import Predictor
-from tips.inference.run_folder import TrainedRun, open_run
+from tips.inference.run_folder import TrainedRun, find_run, open_run
 from tips.instances import Key
 from tips.interim.generator import InterimGenerator
 from tips.ops.image import Image
 from tips.progress import track
-from tips.records import Box, Pose, RecordError
-from tips.video.boxes import Finder, PersonBox, from_file, read_boxes, whole_frame
+from tips.records import Box, Pose, RecordError, atomic_paths, judge_place
+from tips.video.boxes import Finder, PersonBox, find_boxes, from_file, read_boxes, whole_frame
 from tips.video.clip import Clip, open_clip
 from tips.video.links import Linker
 from tips.video.overlay import draw_people, write_video
@@ -63,29 +63,57 @@ def run(
         ConfigError: boxes and a detector are given, or a switch has no such value.
         RecordError: video, run or boxes are missing, unreadable or malformed.
     """
-    if boxes is not None and detector is not None:
-        raise ConfigError("give --boxes or --detector, not both: each says where people are")
+    # Whatever can be judged is judged before anything is loaded, and only then is anything written.
+    _judge(boxes, detector, threshold)
     use_threads(threads)
+    target = choose_device(device)
+    find_run(checkpoint)
     keep_freed_memory()
     cv2.setNumThreads(1)  # the study's own interim frames are made with one thread, too
     clip = open_clip(video)
-    target = choose_device(device)
+    files = _files(clip, out, [one for one in (video, boxes, detector) if one is not None])
+    people = _finder(clip, boxes, detector, threshold, target)
     trained = open_run(checkpoint, target)
     window = trained.variant.experiment.window
     sliding = SlidingFrames(clip.frames(), len(clip.files), window, _generator(trained, target))
-    people = _finder(clip, boxes, detector, threshold, target)
+    _write(clip, predicted(sliding, trained, people, target), files)
+    print(*files, sep="\n")
+
+
+def _judge(boxes: Path | None, detector: Path | None, threshold: float) -> None:
+    """Refuses options that mean nothing."""
+    if not 0 <= threshold <= 1:
+        raise ConfigError(f"--threshold must lie in 0 to 1, as scores do; got {threshold:g}")
+    if boxes is not None and detector is not None:
+        raise ConfigError("give --boxes or --detector, not both: each says where people are")
+    if boxes is not None:
+        find_boxes(boxes)
+    if detector is not None:
+        find_weights(detector)
+
+
+def _files(clip: Clip, out: Path, inputs: list[Path]) -> tuple[Path, Path]:
+    """Names the files to write, json and overlay. None of them may be an input."""
     files = (out / f"{clip.name}.json", out / f"{clip.name}-overlay.mp4")
-    if boxes is not None and boxes.resolve() == files[0].resolve():
-        raise ConfigError(f"{boxes}: would be written over; give another --out")
-    poses = predicted(sliding, trained, people, target)
+    for file in files:
+        for one in inputs:
+            if one.resolve() == file.resolve():
+                raise ConfigError(f"{one}: would be written over; give another --out")
+        judge_place(file)
+    return files
+
+
+def _write(clip: Clip, poses: Iterator[tuple[Image, People]], files: tuple[Path, Path]) -> None:
+    """Writes both files; they appear together when both are complete, or not at all."""
     with (
-        stream_found(files[0], clip.files) as add,
-        write_video(files[1], clip.width, clip.height, clip.rate) as show,
+        atomic_paths(*files) as (found_file, overlay),
+        found_file.open("w", encoding="utf-8") as stream,
+        stream_found(stream, clip.files) as add,
+        write_video(overlay, clip.width, clip.height, clip.rate, files[1]) as show,
     ):
         for image, found in track(poses, clip.name, len(clip.files)):
             add(found)
             show(draw_people(image, found))
-    print(*files, sep="\n")
 
 
 def _finder(

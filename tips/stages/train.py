@@ -56,10 +56,10 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if seed < 0:
         raise ConfigError(f"--seed must be 0 or more; got {seed}")
+    target = choose_device(device)
     set_up_training(threads)
     opened = open_study(scale, root)
     chosen = opened.study.variant(variant)
-    target = choose_device(device)
     prepare_kernels(target)
     made_by = training_code(chosen.experiment, opened.study.scale, kernels_of(target))
     inputs = digests(training_files(*opened, variant, seed))

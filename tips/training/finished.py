@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tips import records
+from tips.aside import set_aside
 from tips.provenance import file_digest
 from tips.records import RecordError
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 RECORD: Final = "provenance.json"
 CHECKPOINT: Final = "checkpoint.pt"
 JOURNAL: Final = "train.jsonl"
+INTERPOLATOR: Final = "vfit.pt"  # the network behind interim frames of kind `vfit`
 OUTPUTS: Final = (CHECKPOINT, JOURNAL, RECORD)  # the rule's outputs, which Snakemake deletes
 MARK: Final = "trained.json"  # no output of a rule: it disappears only if a user deletes the run
 LINKS: Final = "finished"  # folder of the second names
@@ -66,7 +68,9 @@ class FinishedRun:
         if record is None or not all((self.run / name).is_file() for name in OUTPUTS):
             return None
         if file_digest(self.run / CHECKPOINT) != record.get(WEIGHTS):
-            log.warning("%s is not what was trained: training anew", self.run / CHECKPOINT)
+            folder = set_aside(self.kept.parent, self.run / CHECKPOINT)
+            file = self.run / CHECKPOINT
+            log.warning("%s is not what was trained: moved to %s, training anew", file, folder)
             return None
         return record
 

@@ -21,6 +21,7 @@ from tips.data.order import Draws, batches, steps_per_epoch
 from tips.data.windows import Sample, to_device, to_target
 from tips.models.interfaces import PoseModel, SecondStage
 from tips.models.layers import SlowParameters
+from tips.records import RecordError
 from tips.tensors import Seen
 from tips.training.batches import SeenSample
 from tips.training.meter import Meter
@@ -29,6 +30,8 @@ from tips.training.state import StateFolder
 
 log = logging.getLogger(__name__)
 
+# What torch raises if it is given the state of something else.
+_MISFIT = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 Loader = Callable[[Iterator[list[tuple[int, int]]]], Iterable[Any]]
 
 
@@ -207,16 +210,27 @@ def _saving(settings: Training) -> int:
 def _restore(
     job: Job, optimizer: torch.optim.Adam, meter: Meter, state: StateFolder
 ) -> tuple[int, float]:
-    """Loads what `_snapshot` saved. Returns the step to start at and the seconds spent so far."""
+    """Loads what `_snapshot` saved. Returns the step to start at and the seconds spent so far.
+
+    Raises:
+        RecordError: if the state has this training's key and yet is none of it.
+    """
     saved = state.load()
     if saved is None:
         return 0, 0.0
-    job.model.load_state_dict(saved["model"])
-    job.criterion.load_state_dict(saved["criterion"])
-    optimizer.load_state_dict(saved["optimizer"])
-    meter.load_state_dict(saved["meter"])
-    log.info("resuming at step %d", saved["step"])
-    return int(saved["step"]), float(saved["seconds"])
+    try:
+        job.model.load_state_dict(saved["model"])
+        job.criterion.load_state_dict(saved["criterion"])
+        optimizer.load_state_dict(saved["optimizer"])
+        meter.load_state_dict(saved["meter"])
+        step, seconds = int(saved["step"]), float(saved["seconds"])
+    except _MISFIT as error:
+        raise RecordError(
+            f"{state.file}: not a state of this training ({type(error).__name__}); move it away "
+            "to train from the beginning"
+        ) from error
+    log.info("resuming at step %d", step)
+    return step, seconds
 
 
 def _snapshot(

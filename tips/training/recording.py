@@ -13,10 +13,8 @@ from tips.freshness import training_meaning
 from tips.interim.configured import interpolator
 from tips.opened import Opened
 from tips.ops.native import backend
-from tips.training.finished import RECORD
+from tips.training.finished import INTERPOLATOR, RECORD
 from tips.training.loop import Job, Outcome
-
-INTERPOLATOR = "vfit.pt"
 
 
 def circumstances(

@@ -6,6 +6,7 @@ configuration, code and data that it belongs to.
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 
 import torch
 
-from tips.checkpoints import DAMAGE
+from tips.aside import set_aside
+from tips.checkpoints import DamagedError, load_tensors
 from tips.locks import alone
 from tips.records import atomic_path
 
@@ -32,7 +34,7 @@ class StateFolder:
         self.folder = folder
         self.key = key
         self.journal = folder / "journal.jsonl"
-        self._file = folder / "state.pt"
+        self.file = folder / "state.pt"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -44,12 +46,15 @@ class StateFolder:
         """Reads the state. If none has this key, it clears the folder and returns None.
 
         Lines of the journal that belong to steps after the state are dropped.
+
+        Raises:
+            OSError: if the state cannot be read; nothing is changed then.
         """
         state = self._read()
         if state is None or state.get("key") != self.key:
             if state is not None:
                 log.info("state of another configuration, code or data: starting anew")
-            self._file.unlink(missing_ok=True)
+            self.file.unlink(missing_ok=True)
             self.journal.unlink(missing_ok=True)
             return None
         self._cut_journal(int(state["step"]))
@@ -57,7 +62,7 @@ class StateFolder:
 
     def save(self, state: dict[str, Any]) -> None:
         """Writes the state atomically."""
-        save_tensors({**state, "key": self.key}, self._file)
+        save_tensors({**state, "key": self.key}, self.file)
 
     def log(self, line: dict[str, Any]) -> None:
         """Appends one line to the journal."""
@@ -66,29 +71,59 @@ class StateFolder:
 
     def clear(self) -> None:
         """Removes state and journal of a finished run; the lock stays."""
-        self._file.unlink(missing_ok=True)
+        self.file.unlink(missing_ok=True)
         self.journal.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, Any] | None:
-        if not self._file.is_file():
+        """Reads the state; None if there is none. A damaged one is set aside with its journal.
+
+        A state that cannot be read raises OSError and stays where it is: it may be whole.
+        """
+        if not os.path.lexists(self.file):
             return None
         try:
-            state: dict[str, Any] = torch.load(self._file, map_location="cpu", weights_only=True)
-        except DAMAGE:
-            log.warning("%s is damaged: starting anew", self._file)
+            state = load_tensors(self.file)
+            if not _is_state(state):
+                raise DamagedError(f"{self.file}: not the state of a training")
+        except DamagedError:
+            folder = set_aside(self.folder, self.file, self.journal)
+            log.warning("%s is damaged: moved to %s, starting anew", self.file, folder)
             return None
-        return state
+        return dict(state)
 
     def _cut_journal(self, step: int) -> None:
         """Drops the journal's lines of steps that will be run again."""
         if not self.journal.is_file():
             return
-        lines = self.journal.read_text(encoding="utf-8").splitlines(keepends=True)
+        text = self.journal.read_text(encoding="utf-8", errors="replace")
         # The last line has no end if the process was killed while it wrote it.
-        whole = [line for line in lines if line.endswith("\n")]
+        whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        steps = [_step(line) for line in whole]
+        if None in steps:
+            folder = set_aside(self.folder, self.journal)
+            log.warning("%s has damaged lines: moved to %s, whole lines kept", self.journal, folder)
+        pairs = zip(whole, steps, strict=True)
         with atomic_path(self.journal) as temporary:
-            kept = "".join(line for line in whole if json.loads(line)["step"] < step)
+            kept = "".join(line for line, n in pairs if n is not None and n < step)
             temporary.write_text(kept, encoding="utf-8")
+
+
+def _step(line: str) -> int | None:
+    """Reads the step of a line of the journal; None if the line is damaged."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    step = found.get("step") if isinstance(found, dict) else None
+    return step if isinstance(step, int) else None
+
+
+def _is_state(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("key"), str)
+        and isinstance(value.get("step"), int)
+    )
 
 
 def save_tensors(value: dict[str, Any], path: Path) -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from tips.data.boxes import extent
 from tips.data.detections import PERSON, by_name, named, on_frames, parse_rows
 from tips.ops.image import Image
-from tips.records import Box, RecordError, first_problem, read_json
+from tips.records import Box, GivenBox, Px, RecordError, Track, first_problem, read_json
 from tips.video.clip import Clip
 
 log = logging.getLogger(__name__)
@@ -44,10 +44,10 @@ class _Person(BaseModel):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     image_id: int
     category_id: int = PERSON
-    bbox: Box | None = None
-    keypoints: list[float] = []
+    bbox: GivenBox | None = None
+    keypoints: list[Px] = []
     score: float = 1.0
-    track_id: int | None = None
+    track_id: Track | None = None
 
 
 class _File(BaseModel):
@@ -75,8 +75,7 @@ def read_boxes(path: Path, clip: Clip, threshold: float) -> Boxes:
         RecordError: if a record is malformed, a track id occurs twice in a frame, or no box belongs
             to a frame of the clip.
     """
-    if not path.is_file():
-        raise RecordError(f"{path}: no such file of boxes; leave out --boxes or give another")
+    find_boxes(path)
     data = read_json(path)
     found = _of_object(data, path, clip) if isinstance(data, dict) else _of_list(path, clip)
     kept: dict[int, list[PersonBox]] = defaultdict(list)
@@ -93,6 +92,12 @@ def read_boxes(path: Path, clip: Clip, threshold: float) -> Boxes:
     total = sum(map(len, kept.values()))
     log.info("%s: %d boxes on %d of %d frames", path, total, len(kept), len(clip.files))
     return kept
+
+
+def find_boxes(path: Path) -> None:
+    """Looks for a file of boxes. Raises RecordError if there is none."""
+    if not path.is_file():
+        raise RecordError(f"{path}: no such file of boxes; leave out --boxes or give another")
 
 
 def _of_list(path: Path, clip: Clip) -> Iterator[tuple[int, PersonBox]]:

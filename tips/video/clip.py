@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 
+from tips import LARGEST_IMAGE
 from tips.ops.image import Image, read_image
 from tips.records import Annotations, Frame, RecordError, Sequence
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 SUFFIXES: Final = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 RATE: Final = 25.0  # frames per second, if the file does not tell
+FASTEST: Final = 1000.0  # frames per second that a file can be believed to have
 # Silences FFmpeg's own messages, because ours say what is wrong. FFmpeg reads the variable when it
 # is first used.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -35,7 +37,8 @@ class Clip(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the file or folder, which outputs are named after."""
-        return self.path.resolve().stem if self.path.is_file() else self.path.resolve().name
+        path = self.path.resolve()
+        return _printable(path.stem if self.path.is_file() else path.name)
 
     @property
     def annotations(self) -> Annotations:
@@ -66,21 +69,32 @@ def _folder(path: Path) -> Clip:
     )
     if not files:
         raise RecordError(f"{path}: no frame in it; frames are {', '.join(sorted(SUFFIXES))}")
-    height, width = read_image(files[0]).shape[:2]
+    size = read_image(files[0]).shape[:2]
+    height, width = size
 
     def frames() -> Iterator[Image]:
         for file in files:
-            image = read_image(file)
-            if image.shape[:2] != (height, width):
-                raise RecordError(
-                    f"{file}: {image.shape[1]}x{image.shape[0]} px, the first frame of its folder "
-                    f"{width}x{height}; a video has frames of one size"
-                )
-            yield image
+            yield _of_size(read_image(file), size, str(file))
 
     # The last two folders and the file, because files of boxes name frames so.
-    names = tuple("/".join(file.absolute().parts[-3:]) for file in files)
+    names = tuple("/".join(map(_printable, file.absolute().parts[-3:])) for file in files)
     return Clip(path, width, height, RATE, names, frames)
+
+
+def _of_size(image: Image, size: tuple[int, int], name: str) -> Image:
+    """Gives the frame back, if it is as large (height, width) as the first one."""
+    if image.shape[:2] != size:
+        raise RecordError(
+            f"{name}: {image.shape[1]}x{image.shape[0]} px, the first frame {size[1]}x{size[0]}; "
+            "a video has frames of one size"
+        )
+    return image
+
+
+def _printable(name: str) -> str:
+    """Writes a file's name as json and terminals can hold it, whatever bytes it is made of."""
+    readable = os.fsencode(name).decode("utf-8", "replace")
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in readable)
 
 
 def _numerically(file: Path) -> list[tuple[int, str]]:
@@ -94,6 +108,11 @@ def _video(path: Path) -> Clip:
     width, height = (
         int(capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
     )
+    if not 0 < width * height <= LARGEST_IMAGE:
+        raise RecordError(
+            f"{path}: frames of {width}x{height} px; a video's have at most {LARGEST_IMAGE} px, so "
+            "make them smaller"
+        )
     rate, promised = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     # The count in the file's header may be an estimate, and windows need to know where the clip
     # ends. So the frames are counted.
@@ -111,10 +130,11 @@ def _video(path: Path) -> Clip:
             done, pixels = again.read()
             if not done:
                 raise RecordError(f"{path}: frame {number} cannot be decoded; convert the video")
-            yield np.ascontiguousarray(pixels[..., ::-1])
+            image = np.ascontiguousarray(pixels[..., ::-1])
+            yield _of_size(image, (height, width), f"{path}: frame {number}")
 
-    names = tuple(f"{path.stem}/{number:06d}.jpg" for number in range(count))
-    return Clip(path, width, height, rate if rate > 0 else RATE, names, frames)
+    names = tuple(f"{_printable(path.stem)}/{number:06d}.jpg" for number in range(count))
+    return Clip(path, width, height, rate if 0 < rate <= FASTEST else RATE, names, frames)
 
 
 def _capture(path: Path) -> cv2.VideoCapture:

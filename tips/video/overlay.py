@@ -11,7 +11,7 @@ import numpy as np
 
 from tips import skeleton
 from tips.ops.image import Image
-from tips.records import Box, Pose, RecordError, atomic_path
+from tips.records import Box, Pose, RecordError
 
 COLOURS: Final = {"left": "#ff9f1c", "right": "#2ec4b6", "": "#f1faee"}
 # Joints of this score or more are drawn, as in the HRNet family's tools (IN_VIS_THRE).
@@ -86,40 +86,43 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 
 @contextmanager
-def write_video(path: Path, width: int, height: int, rate: float) -> Iterator[Callable[..., None]]:
-    """Opens an mp4 file that appears under its name only when complete and readable.
+def write_video(
+    path: Path, width: int, height: int, rate: float, final: Path | None = None
+) -> Iterator[Callable[..., None]]:
+    """Writes an mp4 file, and checks at the end that all of it can be read.
 
     Args:
         path: the file, which ends in .mp4.
         width: width of every frame, image px.
         height: height of every frame, image px.
         rate: frames per second.
+        final: the name that the file will get, for messages; None: it has its name already.
 
     Yields:
         A function that adds one frame (H, W, 3) RGB.
 
     Raises:
-        RecordError: if OpenCV cannot write there.
+        RecordError: if OpenCV cannot write there, or did not write every frame.
     """
-    with atomic_path(path) as temporary:
-        fourcc = cv2.VideoWriter.fourcc(*CODEC)
-        size = (width, height)
-        rate = _writable(rate)
-        writer = cv2.VideoWriter(str(temporary), cv2.CAP_FFMPEG, fourcc, rate, size)
-        if not writer.isOpened():
-            raise RecordError(f"{path}: OpenCV cannot write {width}x{height} at {rate:g} fps there")
-        written = 0
+    fourcc = cv2.VideoWriter.fourcc(*CODEC)
+    size = (width, height)
+    rate = _writable(rate)
+    name = final or path
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, rate, size)
+    if not writer.isOpened():
+        raise RecordError(f"{name}: OpenCV cannot write {width}x{height} at {rate:g} fps there")
+    written = 0
 
-        def add(image: Image) -> None:
-            nonlocal written
-            writer.write(np.ascontiguousarray(image[..., ::-1]))
-            written += 1
+    def add(image: Image) -> None:
+        nonlocal written
+        writer.write(np.ascontiguousarray(image[..., ::-1]))
+        written += 1
 
-        try:
-            yield add
-        finally:
-            writer.release()
-        _check(temporary, path, written)
+    try:
+        yield add
+    finally:
+        writer.release()
+    _check(path, name, written)
 
 
 def _writable(rate: float) -> float:

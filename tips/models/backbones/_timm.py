@@ -7,6 +7,14 @@ import timm
 
 # What timm raises if its arguments make no network.
 REFUSALS = (AssertionError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
+# Arguments by which timm would read files or fetch them. Given here, they are refused in `arch`.
+_ALONE = {
+    "pretrained": False,
+    "pretrained_cfg": None,
+    "pretrained_cfg_overlay": None,
+    "checkpoint_path": None,
+    "cache_dir": None,
+}
 
 
 def create(name: str, arch: Mapping[str, Any] | None, **settings: Any) -> Any:
@@ -21,7 +29,7 @@ def create(name: str, arch: Mapping[str, Any] | None, **settings: Any) -> Any:
         ValueError: if timm cannot build the network; the message quotes timm's own reason.
     """
     try:
-        return timm.create_model(name, **settings, **(arch or {}))
+        return timm.create_model(name, **_ALONE, **settings, **(arch or {}))
     except REFUSALS as error:
         given = f" with backbone.arch {dict(arch)}" if arch else ""
         raise ValueError(

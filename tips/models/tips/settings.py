@@ -10,7 +10,7 @@ from tips import kinds, records, skeleton
 from tips.config import experiment
 from tips.config.experiment import Encoder, Experiment, Parts
 from tips.config.layers import ConfigError
-from tips.config.parts import OfKind, Part, Size, Weight
+from tips.config.parts import Count, OfKind, Part, Size, Weight
 from tips.skeleton import Skeleton
 
 FEATURES = "features"  # no interim frames: interim features are computed from both neighbours' F
@@ -109,8 +109,8 @@ class Distillation(Part):
 class Fusion(Part):
     """Fusion of frames and synthesized poses to z. `expansion` is for the capacity control."""
 
-    blocks: Size
-    expansion: Size
+    blocks: Count
+    expansion: Count
 
 
 class Head(Part):
@@ -139,7 +139,7 @@ class Settings(Experiment):
 
     model: Literal["tips"]
     width: Size  # D, channels of every map behind the backbone
-    blocks: Size  # number of residual blocks of C (Eq. 2)
+    blocks: Count  # number of residual blocks of C (Eq. 2)
     interim: str  # a kind of interim generator, or `features`
     synthesis: Synthesis | None
     fusion: Fusion

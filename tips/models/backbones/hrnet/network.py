@@ -1,10 +1,9 @@
 """HRNet, the paper's backbone."""
 
-import json
-
 from tips.config import Crop
 from tips.models.backbones.hrnet.settings import Settings
 from tips.models.backbones.timm_hrnet import TimmHRNet
+from tips.models.backbones.timm_settings import given
 
 
 def build(e: Settings, crop: Crop, autocast: bool, joints: int) -> TimmHRNet:
@@ -16,4 +15,4 @@ def build(e: Settings, crop: Crop, autocast: bool, joints: int) -> TimmHRNet:
         autocast: whether it runs in bfloat16.
         joints: J, the number of heat maps that its own head gives.
     """
-    return TimmHRNet(e.name, json.loads(json.dumps(e.arch or {})), autocast, joints)
+    return TimmHRNet(e.name, given(e.arch), autocast, joints)

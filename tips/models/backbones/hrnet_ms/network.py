@@ -1,6 +1,5 @@
 """HRNet with all four branches of its last stage in F (ours-MS of Tables VIII-X)."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from tips.checkpoints import Published
 from tips.config import Crop
 from tips.models.backbones.hrnet_ms.settings import Settings
 from tips.models.backbones.timm_hrnet import TimmHRNet
+from tips.models.backbones.timm_settings import given
 from tips.models.layers import ResBlock
 
 
@@ -110,4 +110,4 @@ def build(e: Settings, crop: Crop, autocast: bool, joints: int) -> MultiStageHRN
         autocast: whether it runs in bfloat16.
         joints: J, the number of heat maps that its own head gives.
     """
-    return MultiStageHRNet(e.name, json.loads(json.dumps(e.arch or {})), autocast, joints)
+    return MultiStageHRNet(e.name, given(e.arch), autocast, joints)

@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from tips.models.backbones.timm_settings import Timm
+from tips.models.backbones.timm_settings import HRNetArch, Timm
 
 
 class Settings(Timm):
-    """A network of timm; see the fields of `Timm`."""
+    """An HRNet of timm; `arch` overrides its sizes, and null keeps the published ones."""
 
     kind: Literal["hrnet_ms"]
+    arch: HRNetArch | None = None

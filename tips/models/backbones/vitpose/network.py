@@ -1,18 +1,19 @@
 """ViTPose through timm, behind the backbone interface (ours-ViT of Tables VIII-X)."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import timm
 from jaxtyping import Float
 from timm.layers import resample_abs_pos_embed
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from tips import skeleton
 from tips.checkpoints import COCO, COUNTER, Published, Shapes, as_is
 from tips.config import Crop
 from tips.models.backbones._timm import create
+from tips.models.backbones.timm_settings import given
 from tips.models.backbones.vitpose.settings import Settings
 from tips.models.interfaces import Backbone
 
@@ -59,6 +60,8 @@ class ViTPose(Backbone):
             global_pool="",
             num_classes=0,
         )
+        if not isinstance(self.net, VisionTransformer):
+            raise ValueError(f"backbone.name: '{name}' is no plain vision transformer; name a vit_")
         self.net.patch_embed.proj.padding = (2, 2)  # as published
         self.channels = WIDTH
         self.unused = decoders(self.net.embed_dim)
@@ -143,4 +146,4 @@ def build(e: Settings, crop: Crop, autocast: bool, joints: int) -> ViTPose:
         joints: J, the number of heat maps that its own head gives.
     """
     size = (crop.height, crop.width)
-    return ViTPose(e.name, json.loads(json.dumps(e.arch or {})), size, autocast, joints)
+    return ViTPose(e.name, given(e.arch), size, autocast, joints)

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from pydantic import field_validator
 
 from tips.config.experiment import Experiment
-from tips.config.parts import Size
+from tips.config.parts import Count, Size
 from tips.models.baselines.shared_settings import Start, only
 
 WINDOW: Final = (-1, 0, 1)
@@ -16,7 +16,7 @@ class Settings(Experiment):
 
     model: Literal["dcpose"]
     width: Size  # channels of the guide, which the correction's offsets are read from
-    blocks: Size  # residual steps blocks in each of the two longer chains
+    blocks: Count  # residual steps blocks in each of the two longer chains
     head: Start
 
     @field_validator("window")

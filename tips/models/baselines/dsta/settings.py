@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from tips import skeleton
 from tips.config import experiment
 from tips.config.experiment import Experiment
-from tips.config.parts import Size, Weight
+from tips.config.parts import Count, Size, Weight
 from tips.models.baselines.shared_settings import Start
 from tips.skeleton import Skeleton
 
@@ -27,7 +27,7 @@ class Settings(Experiment):
 
     model: Literal["dsta"]
     width: Size  # channels of a joint's token
-    blocks: Size  # number of transformer blocks of each decoder
+    blocks: Count  # number of transformer blocks of each decoder
     drop: Annotated[float, Field(ge=0, lt=1)]  # rate of the last block's stochastic depth
     head: Start
     losses: Losses

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from pydantic import field_validator
 
 from tips.config.experiment import Experiment
-from tips.config.parts import Size
+from tips.config.parts import Count, Size
 from tips.models.baselines.shared_settings import only
 
 WINDOW: Final = (-2, -1, 0, 1, 2)
@@ -16,7 +16,7 @@ class Settings(Experiment):
 
     model: Literal["posewarper"]
     width: Size  # channels of the offset features
-    blocks: Size  # number of residual blocks of the offset features
+    blocks: Count  # number of residual blocks of the offset features
 
     @field_validator("window")
     @classmethod

@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tips.config.experiment import Encoder
-from tips.config.parts import Size
+from tips.config.parts import Count, Size
 
 
 class Settings(Encoder):
     """Deformable transformer layers."""
 
     kind: Literal["transformer"]
-    heads: Size
-    points: Size
+    heads: Count
+    points: Count
     feedforward: Size
     dropout: Annotated[float, Field(ge=0, lt=1)]
