@@ -32,6 +32,7 @@ STYLE = {
     "axes.edgecolor": "#9ca3af",
     "legend.frameon": False,
     "figure.dpi": 110,
+    "text.parse_math": False,  # a dollar in a name is a dollar
 }
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#7c3aed", "#e69f00", "#56b4e9", "#cc79a7")
 INK = "#111827"

@@ -174,7 +174,7 @@ def conditions(table: Table, study: Study) -> list[str]:
         f"{training.learning_rate:g} with the same schedule; one decoding, one metric."
     ]
     for name, parts in departures(table, study).items():
-        found.append(f"`{name}` departs from them in its {' and '.join(parts)}.")
+        found.append(f"{markdown.code(name)} departs from them in its {markdown.text(' and '.join(parts))}.")
     return found + _interim(study)
 
 
