@@ -151,7 +151,13 @@ def time(page: Page) -> Section:
     total = sum(one.wall for one in spent)
     cpu = sum(one.cpu for one in spent)
     rows.append(
-        [markdown.bold("all"), str(sum(one.jobs for one in spent)), _minutes(total), _minutes(cpu), ""]
+        [
+            markdown.bold("all"),
+            str(sum(one.jobs for one in spent)),
+            _minutes(total),
+            _minutes(cpu),
+            "",
+        ]
     )
     body = (
         "Sums over jobs, from Snakemake's benchmarks; jobs run side by side, so the wait "

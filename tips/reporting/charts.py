@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tips.config import BACKBONE
 from tips.paths import Paths
-from tips.records import atomic_path, read_json
+from tips.records import RecordError, atomic_path, read_json
 from tips.reporting import figures
 from tips.reporting.figures import Bar, Curve, Point
 from tips.tables.cells import Value, known
@@ -83,10 +83,13 @@ def losses(curves: Mapping[str, Sequence[Step]], folder: Path) -> list[Picture]:
 def left(folder: Path) -> list[Picture]:
     """Lists the pictures that the stage `pictures` left beside the page, with their captions.
 
-    Files that pictures.json does not name are left out, because an older study left them.
+    Files that pictures.json does not name are left out, because an older study left them. Raises
+    RecordError if it is malformed.
     """
     listed = folder / FOLDER / CAPTIONS
     captions = read_json(listed) if listed.is_file() else {}
+    if not isinstance(captions, dict):
+        raise RecordError(f"{listed}: no captions by file; run the stage pictures again")
     return [
         (str(captions[name]), f"{FOLDER}/{name}")
         for pattern in LEFT

@@ -25,7 +25,7 @@ _INTERVAL = re.compile(r"[+-]\d[\d.]* \[[^\]]*\]")
 _HEADING = re.compile(r"<h2>(.*?)</h2>")
 _TITLE = re.compile(r"<h1>(.*?)</h1>")
 _TAG = re.compile(r"<[^>]*>")
-_FOLD = re.compile(r"<details><summary>[^<>]*</summary>\n?|</details>\n?")  # as markdown.folded has it
+_FOLD = re.compile(r"<details><summary>[^<>]*</summary>\n?|</details>\n?")  # of markdown.folded
 _IMAGE = re.compile(r'<img src="([^"]+)"')
 
 
@@ -116,7 +116,7 @@ def picture(address: str, folder: Path) -> Path:
     Raises:
         RecordError: there is no such file, it is no picture, or it lies outside the folder.
     """
-    path = folder / unquote(address)
+    path = folder / unquote(address, errors="surrogateescape")
     shown = safe_text.one_line(str(path))
     if path.suffix not in TYPES:
         raise RecordError(f"{shown}: a picture must be one of {', '.join(TYPES)}")

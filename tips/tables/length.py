@@ -85,7 +85,8 @@ def moved(page: Page) -> list[str]:
         if row.baseline not in ("", BACKBONE) and known(row.gain_ours):
             less = "less" if abs(row.gain_ours) < STILL else "**not less**"
             said.append(
-                f"{markdown.text(row.label)}: {row.gain.text} against half the steps, {less} than {STILL} points."
+                f"{markdown.text(row.label)}: {row.gain.text} against half the steps, {less} than "
+                f"{STILL} points."
             )
     return said
 

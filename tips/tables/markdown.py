@@ -5,15 +5,14 @@ this file has made. Sentences are Markdown already: whoever puts text from outsi
 it through `text`, or makes it `code`.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
 from urllib.parse import quote
 
 from tips import safe_text
 
 ALIGN = {"l": ":---", "r": "---:", "c": ":---:"}
-PATH: Final = "/#"  # characters of a link to a file that are not percent-encoded
 
 
 class Markdown(str):
@@ -52,8 +51,8 @@ def folded(summary: str, body: str) -> str:
 
 def image(caption: str, file: str) -> str:
     """Writes a picture with its caption under it."""
-    words = text(caption.replace("[", "(").replace("]", ")"))
-    return f"![{words}]({quote(file, PATH)})\n\n*{words}*\n"
+    words = _bracketed(caption)
+    return f"![{words}]({_address(file)})\n\n*{words}*\n"
 
 
 def code(words: str) -> Markdown:
@@ -71,7 +70,17 @@ def bold(words: str) -> Markdown:
 
 def link(words: str, target: str) -> Markdown:
     """Writes a link to a file."""
-    return Markdown(f"[{text(words)}]({quote(target, PATH)})")
+    return Markdown(f"[{_bracketed(words)}]({_address(target)})")
+
+
+def _bracketed(words: str) -> Markdown:
+    """Writes words that will stand in square brackets, so that they can have none."""
+    return text(words.replace("[", "(").replace("]", ")"))
+
+
+def _address(file: str) -> str:
+    """Writes the path of a file as a link has it; the name of a file may be any bytes."""
+    return quote(os.fsencode(file), "/#")
 
 
 def _row(cells: Sequence[str]) -> str:
