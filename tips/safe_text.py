@@ -66,9 +66,9 @@ def one_line(text: str, longest: int = LONGEST) -> str:
     return cut(visible(" ".join(text[: 10 * longest].split())), longest)
 
 
-def cut(text: str, longest: int) -> str:
-    """Cuts text that is longer than this number of characters; it then ends in "…"."""
-    return text if len(text) <= longest else text[: longest - len(CUT)] + CUT
+def cut(text: str, longest: int, mark: str = CUT) -> str:
+    """Cuts text that is longer than this number of characters; it then ends in the mark."""
+    return text if len(text) <= longest else text[: longest - len(mark)] + mark
 
 
 def markdown(text: str) -> str:
