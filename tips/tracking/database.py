@@ -10,8 +10,10 @@ import logging
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 log = logging.getLogger(__name__)
-MAKING: Final = ".mlflow-making"  # folder of a database that is not complete yet
+MAKING: Final = ".mlflow-making-"  # the start of the name of a folder with an incomplete database
 BESIDE: Final = ("-journal", "-wal", "-shm")  # files that sqlite has beside a database
 PATIENCE: Final = 60.0  # s to wait for another program that writes
 # What sqlite says of a file that is no whole database; other errors are of the disk or of access.
@@ -67,7 +69,8 @@ def prepare(database: Path) -> None:
     Raises:
         RecordError: the database cannot be read.
     """
-    shutil.rmtree(database.parent / MAKING, ignore_errors=True)
+    for left in database.parent.glob(f"{MAKING}*"):  # by a process that was killed
+        shutil.rmtree(left)
     if os.path.lexists(database) and (why := problem(database)):
         kept = _set_aside(database)
         log.warning(
@@ -89,7 +92,7 @@ def problem(database: Path) -> str:
     database.open("rb").close()  # who may not read it learns that, and not that it is broken
     try:
         with closing(sqlite3.connect(database, timeout=PATIENCE)) as connection:
-            return _problem(connection)
+            return _problem(connection) or _cut(connection, database)
     except sqlite3.DatabaseError as error:
         if (getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF) in BROKEN:
             return f"is no whole database ({error})"
@@ -100,21 +103,35 @@ def problem(database: Path) -> str:
 
 
 def _problem(connection: sqlite3.Connection) -> str:
-    from mlflow.store.db.utils import _get_latest_schema_revision
-    from mlflow.store.tracking.dbmodels.models import Base
-
     ((said, *_),) = connection.execute("PRAGMA quick_check(1)").fetchall()
     if said != "ok":
         return f"is damaged ({' '.join(said.split())})"
-    there = set(connection.execute(COLUMNS))
-    tables = Base.metadata.tables.values()
-    wanted = {(table.name, column.name) for table in tables for column in table.columns}
-    if lacking := sorted(wanted - there):
+    wanted, newest = _wanted()
+    if lacking := sorted(wanted - set(connection.execute(COLUMNS))):
         return f"is not complete (it lacks {lacking[0][0]}.{lacking[0][1]})"
     version = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    if version != [(_get_latest_schema_revision(),)]:
+    if version != [(newest,)]:
         return "is of another version of MLflow, or not complete"
     return ""
+
+
+def _cut(connection: sqlite3.Connection, database: Path) -> str:
+    """Tells of a file that ends before its last page, of which sqlite reads the rest as zeros."""
+    ((pages,),) = connection.execute("PRAGMA page_count")
+    ((size,),) = connection.execute("PRAGMA page_size")
+    ((mode,),) = connection.execute("PRAGMA journal_mode")  # "wal" has pages in another file
+    return "is cut short" if mode != "wal" and database.stat().st_size < pages * size else ""
+
+
+@cache
+def _wanted() -> tuple[frozenset[tuple[str, str]], str]:
+    """Lists the columns of every table of the installed MLflow; gives the version of its tables."""
+    from mlflow.store.db.utils import _get_latest_schema_revision
+    from mlflow.store.tracking.dbmodels.models import Base
+
+    tables = Base.metadata.tables.values()
+    columns = frozenset((table.name, column.name) for table in tables for column in table.columns)
+    return columns, str(_get_latest_schema_revision())
 
 
 def _set_aside(database: Path) -> Path:
@@ -132,8 +149,8 @@ def _set_aside(database: Path) -> Path:
 
 def _make(database: Path) -> None:
     """Makes a database, which gets its name only when it is complete."""
-    folder = database.parent / MAKING
-    folder.mkdir()
+    # A process that makes two needs two names: MLflow remembers what it knows of an address.
+    folder = Path(tempfile.mkdtemp(prefix=MAKING, dir=database.parent))
     new = folder / database.name
     client = connect(new)
     client.search_experiments(max_results=1)

@@ -25,7 +25,9 @@ DETAILS: Final = (
     *("code", "inputs", "settings"),
 )  # parts of metrics.json that are not copied into the database
 IGNORED: Final = ("commit", "dirty", "config", "meaning", "code", "variant", "seed")
-_OWN = re.compile(r"[^./][^/]*/seed-[0-9]{1,6}/")  # the folder of a run, among hidden and other ones
+_OWN = re.compile(
+    r"[^./][^/]*/seed-[0-9]{1,6}/"
+)  # the folder of a run, among hidden and other ones
 ORIGIN: Final = "tips.origin"  # this tag tells whose network a table's row shows
 
 
@@ -229,5 +231,3 @@ def _curves(journal: Path) -> Iterator[Point]:
         yield Point("train/total", step.step, step.total)
         for name, value in step.terms.items():
             yield Point(f"train/{name}", step.step, value)
-
-
