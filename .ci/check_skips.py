@@ -1,12 +1,25 @@
 """Fails if a test was skipped for a reason that a machine cannot be excused for."""
 
 import os
+import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 SHARED = Path(os.environ.get("TIPS_SHARED", Path(__file__).parents[1] / "../shared"))
-ALLOWED = ("no CUDA", "no nvcc", "no slurmd") + (() if SHARED.is_dir() else ("no shared material",))
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def browser() -> str | None:
+    """Finds a Chromium; a test that needs one is skipped with "no chromium" where there is none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+ALLOWED = (
+    *("no CUDA", "no nvcc", "no slurmd"),
+    *(() if SHARED.is_dir() else ("no shared material",)),
+    *(() if browser() else ("no chromium",)),
+)
 
 
 def unexcused(report: Path) -> list[str]:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +35,18 @@ def test_skips_need_an_excuse(
     )
     assert done.returncode == code
     assert ("a.b: " in done.stderr) == bool(code)
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_no_chromium_is_an_excuse_where_there_is_none(installed: bool, tmp_path: Path) -> None:
+    report = tmp_path / "junit.xml"
+    report.write_text(CASE.format('<skipped type="pytest.skip" message="no chromium"/>'))
+    if installed:
+        (tmp_path / "chromium").touch(mode=0o755)
+    done = subprocess.run(
+        [sys.executable, SCRIPT, report],
+        env=os.environ | {"PATH": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == installed

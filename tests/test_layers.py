@@ -68,6 +68,7 @@ ROWS = {
     "messages": 11,
     "prerequisites": 11,
     "progress": 11,
+    "safe_text": 11,
     "skeleton": 11,
     "temporaries": 11,
 }
@@ -85,7 +86,7 @@ WITH_TORCH = {
 WITHOUT_TORCH = [
     *("tips.config", "tips.records", "tips.skeleton", "tips.made", "tips.paths", "tips.provenance"),
     *("tips.code", "tips.kinds", "tips.freshness", "tips.chain", "tips.proofs", "tips.opened"),
-    *("tips.instances", "tips.progress", "tips.coverage"),
+    *("tips.instances", "tips.progress", "tips.coverage", "tips.safe_text"),
     *(f"tips.stages.{name}" for name in STAGES if name not in WITH_TORCH),
     *(
         f"tips.{folder}.{path.stem}"

@@ -19,10 +19,12 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from tips.messages import complaint, one_line
+from tips.messages import complaint
+from tips.safe_text import one_line
 
 PACKAGE = Path(__file__).parent
 STAGES = PACKAGE / "stages"
+LINE = 2000  # characters of a message
 MOST = 1_000_000  # of anything that an option counts
 
 cli = typer.Typer(
@@ -348,7 +350,7 @@ def _end(*_: object) -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.secho(f"error: {one_line(message)}", fg="red", err=True)
+    typer.secho(f"error: {one_line(message, LINE)}", fg="red", err=True)
     sys.exit(code)
 
 

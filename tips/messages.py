@@ -1,4 +1,4 @@
-"""Messages of one line: what a mistake's line says, and how text from outside stands in it."""
+"""What the one line about a mistake says."""
 
 import errno
 import os
@@ -7,17 +7,7 @@ from types import TracebackType
 from typing import Final
 
 PACKAGE: Final = Path(__file__).parent
-LONGEST: Final = 2000  # characters
 NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def one_line(message: object) -> str:
-    """Writes a message in one line: spaces for line breaks, escapes for what cannot be printed."""
-    words = " ".join(str(message).split())
-    line = "".join(
-        one if one.isprintable() else str(one.encode("unicode_escape"), "ascii") for one in words
-    )
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 4]} ..."
 
 
 def complaint(error: Exception) -> str:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tips.config import ConfigError, load_scale, load_study
 from tips.config.names import PATTERN, as_name
-from tips.messages import one_line
 from tips.paths import dataset_name
+from tips.safe_text import one_line
 
 HOSTILE = (
     "x`touch PWNED`",
@@ -60,7 +60,7 @@ def test_a_variant_s_file_name_is_judged(experiments: Path, name: str) -> None:
     shutil.copy(experiments / "ablation/window-3.yaml", experiments / "ablation" / f"{name}.yaml")
     with pytest.raises(ConfigError, match="cannot be used: a name has 1 to 64") as refused:
         load_study("smoke", experiments)
-    assert one_line(refused.value).isprintable()
+    assert one_line(str(refused.value)).isprintable()
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, "../../evil", "/etc", "a/b", 3, None, ["a"]])

@@ -77,3 +77,10 @@ def test_svg_holds_no_date_and_no_reference(tmp_path: Path) -> None:
     text = (tmp_path / "figure-4.svg").read_text()
     assert "<dc:date>" not in text
     assert "<image" not in text
+
+
+@pytest.mark.parametrize("name", ["a$b", r"$\frac", "$" * 3, "a\x07b\u202e", "x" * 5000])
+def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
+    figures.losses({name: [Curve(name, [0, 1], [2.0, 1.0])] * 2}, tmp_path / "losses")
+    figures.forest([Bar(name, None, 1.0, 0.5, 1.5, True)], "t", "AP", tmp_path / "f")
+    assert (tmp_path / "losses.png").stat().st_size < 10**6

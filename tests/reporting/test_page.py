@@ -2,6 +2,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tips.records import RecordError
 from tips.reporting import page
@@ -61,3 +63,45 @@ def test_folded_parts_keep_their_tables(tmp_path: Path) -> None:
     inner = markdown.table(("a",), [["1"]])
     html = render(tmp_path, markdown.folded("More", inner))
     assert re.search(r"<details><summary>More</summary>.*<table>.*</details>", html, re.DOTALL)
+
+
+ADDRESSES = (
+    "../b.png",
+    "/etc/b.png",
+    "linked.png",
+    "figures/../../b.png",
+    "%2e%2e/b.png",
+    "up/b.png",
+)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_picture_outside_the_folder_is_refused(tmp_path: Path, address: str) -> None:
+    folder = tmp_path / "reports"
+    (folder / "figures").mkdir(parents=True)
+    (tmp_path / "b.png").write_bytes(PNG)
+    (folder / "linked.png").symlink_to(tmp_path / "b.png")
+    (folder / "up").symlink_to(tmp_path)
+    with pytest.raises(RecordError, match="lies outside"):
+        render(folder, f"![x]({address})")
+
+
+def test_a_picture_of_any_name_is_shown(tmp_path: Path) -> None:
+    name = "a (1) [b] 50%25 \N{GREEK SMALL LETTER ALPHA} &lt;.png"
+    (tmp_path / name).write_bytes(PNG)
+    assert render(tmp_path, markdown.image("A picture", name)).count("data:image/png;base64,") == 1
+
+
+@given(st.from_regex(r"[a-z]{0,10}:?/?/?[a-z.?#%0-9]{0,10}", fullmatch=True))
+def test_links_lead_to_files_or_to_https(target: str) -> None:
+    found = re.findall(r'<a href="([^#"][^"]*)"', render(Path(), f"[x](<{target}>)"))
+    assert all(re.match(r"https:|(?!//|[a-z0-9+.-]+:)", one) for one in found)
+    assert not target.startswith("https://a") or found
+
+
+def test_the_page_has_a_policy_and_no_script(tmp_path: Path) -> None:
+    html = render(tmp_path, "x")
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)"', html)
+    assert policy.startswith("default-src 'none';")
+    assert "script" not in html.lower()
+    assert "http" not in policy

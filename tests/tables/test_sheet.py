@@ -14,6 +14,7 @@ from typed import EXPERIMENTS
 
 from tips.paths import Paths
 from tips.records import RecordError
+from tips.safe_text import one_line
 from tips.tables.cells import Absent, Level, Spread, known, rounded
 from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
@@ -46,6 +47,23 @@ def test_both_forms_are_written_and_read_back(tmp_path: Path) -> None:
     assert SHEET.file(paths).read_text() == 'row,empty,value\n"a,b",,2.00\nc,,missing\n'
     assert r"c & missing \\" in SHEET.file(paths).with_suffix(".tex").read_text()
     assert SHEET.read(paths) == [Small("a,b", "", 2.0), Small("c", "", Absent.MISSING)]
+
+
+@pytest.mark.parametrize("label", ["=1+1", "'=1+1", "+ L_s", "a\nb", "\u202etxt", "x" * 200_000])
+def test_a_label_is_one_safe_line_in_both_forms(tmp_path: Path, label: str) -> None:
+    paths = Paths(tmp_path / "results", tmp_path / "reports", "toy", tmp_path)
+    SHEET.save(paths, [Small(label, "", -2.0)], title=f"A title\n{label}")
+    assert SHEET.read(paths) == [Small(one_line(label), "", -2.0)]
+    written = SHEET.file(paths).read_text().splitlines()[1]
+    assert not written.lstrip('"').startswith(("=", "+"))
+    assert written.endswith(",-2.00")
+    tex = SHEET.file(paths).with_suffix(".tex").read_text().splitlines()
+    assert [line[:6] for line in tex if not line.startswith("\\")][:2] == ["% A ti", "row & "]
+    assert len(tex) == 8
+
+
+def test_a_bracket_at_the_start_of_a_row_is_no_argument_of_the_line_above() -> None:
+    assert "\n{}[a & b" in latex("A title", Shown(("x", "y"), [["[a", "b"]]))
 
 
 def test_a_table_without_rows_keeps_its_header(tmp_path: Path) -> None:

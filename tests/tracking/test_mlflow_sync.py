@@ -47,19 +47,11 @@ def make_run(root: Path, variant: str, seed: int, total: float = 50.0) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database: making one takes seconds, copying it none."""
-    database = tmp_path_factory.mktemp("template") / "mlflow.db"
-    sync(database, "test toy", [], {})
-    return database
-
-
 @pytest.fixture
-def runs(tmp_path: Path, template: Path) -> Path:
+def runs(tmp_path: Path, blank: Path) -> Path:
     root = tmp_path / "results/runs/toy"
     root.mkdir(parents=True)
-    shutil.copyfile(template, tmp_path / "results/mlflow.db")
+    shutil.copyfile(blank, tmp_path / "results/mlflow.db")
     make_run(root, "full", 0, 50)
     make_run(root, "full", 1, 54)
     make_run(root, "hrnet", 0, 40)

@@ -82,7 +82,10 @@ def page(variant: str, scale: str, seed: int, found: Sequence[Norms]) -> str:
     for one in found:
         terms = [name for name in one.values if name != TOTAL]
         rows = [
-            ["*value of the term*", *(f"{one.values[term]:.3g}" for term in terms)],
+            [
+                markdown.Markdown("*value of the term*"),
+                *(f"{one.values[term]:.3g}" for term in terms),
+            ],
             *(
                 [part, *(f"{norms[term]:.3g}" for term in terms)]
                 for part, norms in one.norms.items()

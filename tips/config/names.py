@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator
 
 from tips.config.layers import ConfigError
+from tips.safe_text import cut, visible
 
 # No character of it means anything to a shell, to a regular expression's user, or to a path.
 PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -31,9 +32,7 @@ def as_name(name: str, where: str, remedy: str = "rename it") -> str:
 
 
 def _shown(name: str) -> str:
-    """Writes a name without control characters, and cut if it is long."""
-    safe = str(name.encode("unicode_escape"), "ascii")
-    return safe if len(safe) <= 70 else f"{safe[:67]}..."
+    return cut(visible(name), 70)
 
 
 def _judged(name: str) -> str:

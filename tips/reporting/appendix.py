@@ -123,8 +123,8 @@ def deviations(page: Page) -> Section:
     rows = [
         [
             markdown.link(f"{one.file.removeprefix('tips/')}:{one.line}", _source(one, root)),
-            one.paper,
-            one.here,
+            markdown.Markdown(one.paper),
+            markdown.Markdown(one.here),
         ]
         for one in found
     ]
@@ -151,7 +151,13 @@ def time(page: Page) -> Section:
     total = sum(one.wall for one in spent)
     cpu = sum(one.cpu for one in spent)
     rows.append(
-        ["**all**", str(sum(one.jobs for one in spent)), _minutes(total), _minutes(cpu), ""]
+        [
+            markdown.bold("all"),
+            str(sum(one.jobs for one in spent)),
+            _minutes(total),
+            _minutes(cpu),
+            "",
+        ]
     )
     body = (
         "Sums over jobs, from Snakemake's benchmarks; jobs run side by side, so the wait "
@@ -178,7 +184,7 @@ def provenance(page: Page) -> Section:
     alike = [name for name, values in columns.items() if len(set(values)) == 1]
     differ = [name for name in columns if name not in alike]
     body = "Of every run behind this page" + (":\n\n" if alike else ".\n")
-    body += markdown.bullets(f"{name}: {columns[name][0]}" for name in alike)
+    body += markdown.bullets(f"{name}: {markdown.text(columns[name][0])}" for name in alike)
     header = ["run", "config", *differ, "parameters", "steps", "training", "files"]
     rows = [
         [
@@ -201,14 +207,15 @@ def provenance(page: Page) -> Section:
 
 
 def _run(variant: str, seed: int) -> str:
-    return f"`{variant}` {seed}"
+    return f"{markdown.code(variant)} {seed}"
 
 
 def _proof(proof: Proof) -> str:
     files = sorted({file for pairs in proof.changes.values() for file in pairs})
     return (
-        f"{', '.join(map(markdown.code, files))}: `{proof.run[0]}` seed {proof.run[1]} was trained "
-        f"again ({proof.time}, commit {proof.commit[:10]}), all {proof.tensors} tensors and every "
+        f"{', '.join(map(markdown.code, files))}: {markdown.code(proof.run[0])} seed "
+        f"{proof.run[1]} was trained again ({markdown.text(proof.time)}, commit "
+        f"{markdown.text(proof.commit[:10])}), all {proof.tensors} tensors and every "
         f"pose were equal; this counts for {', '.join(_run(*run) for run in proof.covers)}"
     )
 
@@ -218,7 +225,7 @@ def _files(run: RunRecord, page: Path) -> str:
     links = [markdown.link("files", folder)]
     if run.provenance.dirty:
         links.append(markdown.link("diff", f"{folder}/dirty.diff"))
-    return ", ".join(links)
+    return markdown.Markdown(", ".join(links))
 
 
 def _commit(one: Provenance) -> str:

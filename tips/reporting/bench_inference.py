@@ -36,7 +36,8 @@ def body(result: Mapping[str, Any], tables: Tables) -> str:
     networks = markdown.table(HEADER, [_cells(row, tables) for row in result["networks"]], "llr")
     amx = _amx(result) if result["amx"] else "bf16 windows: not measured: no AMX."
     return (
-        f"One person at {height}x{width}, batch 1, {result['cpu']}, {result['kernels']} kernels: "
+        f"One person at {height}x{width}, batch 1, {markdown.text(result['cpu'])}, "
+        f"{markdown.text(result['kernels'])} kernels: "
         f"process CPU time, median of {result['runs']} runs of all calls in turn. Interim frames "
         "are given; bf16 is the backbone's precision, heads are fp32. *Passes* is the window's "
         "time over that of the fastest pass in its precision and threads; *fp32 passes* and *of "

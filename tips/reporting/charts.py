@@ -83,7 +83,8 @@ def losses(curves: Mapping[str, Sequence[Step]], folder: Path) -> list[Picture]:
 def left(folder: Path) -> list[Picture]:
     """Lists the pictures that the stage `pictures` left beside the page, with their captions.
 
-    Files that pictures.json does not name are left out, because an older study left them.
+    Files that pictures.json does not name are left out, because an older study left them. Raises
+    RecordError if it is malformed.
     """
     listed = folder / FOLDER / CAPTIONS
     captions = read_object(listed) if listed.is_file() else {}

@@ -1,6 +1,6 @@
 """Writes the answer in short: sentences from the tables that say no more than the intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tips.config import BACKBONE, CAPACITY_CONTROL, COPY, FULL, MEAN_POSE, SCRATCH, SINGLE_FRAME
 from tips.evaluation.intervals import ENOUGH_SEQUENCES
@@ -96,12 +96,12 @@ def _rivals(methods: Sequence[MethodLine]) -> list[str]:
         return ["No network that the paper compares itself with was trained here."]
     parts = []
     for word in ("above", NOT_SEPARABLE, "below"):
-        names = ", ".join(row.label for row in compared if row.tips_verdict == word)
+        names = _labels(row for row in compared if row.tips_verdict == word)
         if names:
             parts.append(f"**{word}**{' from' * (word == NOT_SEPARABLE)} {names}")
-    unknown = [row.label for row in compared if row.tips_verdict == UNKNOWN]
+    unknown = _labels(row for row in compared if row.tips_verdict == UNKNOWN)
     if unknown:
-        parts.append(f"of **unknown** standing against {', '.join(unknown)}")
+        parts.append(f"of **unknown** standing against {unknown}")
     rows = "1 row" if len(compared) == 1 else f"{len(compared)} rows"
     return [
         f"Against {rows} of re-implemented networks of other papers, on the same boxes and "
@@ -110,16 +110,20 @@ def _rivals(methods: Sequence[MethodLine]) -> list[str]:
     ]
 
 
+def _labels(rows: Iterable[MethodLine]) -> str:
+    return ", ".join(markdown.text(row.label) for row in rows)
+
+
 def _weak(rivals: Sequence[MethodLine]) -> str:
     """Names rivals that are not better than the backbone.
 
     A gain over them says no more than a gain over the backbone does.
     """
-    names = [row.label for row in rivals if row.verdict in (NOT_SEPARABLE, "below")]
+    names = _labels(row for row in rivals if row.verdict in (NOT_SEPARABLE, "below"))
     if not names:
         return ""
     return (
-        f" Not above the backbone themselves: {', '.join(names)}; here a gain over them says no "
+        f" Not above the backbone themselves: {names}; here a gain over them says no "
         "more than one over the backbone."
     )
 
@@ -145,7 +149,7 @@ def _checks(page: Page) -> list[str]:
 def _over_copy(page: Page) -> list[str]:
     """Says whether the rows that see several frames take more than copying does."""
     rows = [page.row(CONTROLS, row=key) for key in ("full", CAPACITY_CONTROL)]
-    told = [f"{row.label} {row.copy.full}" for row in rows if known(row.over_copy)]
+    told = [f"{markdown.text(row.label)} {row.copy.full}" for row in rows if known(row.over_copy)]
     if not told:
         return []
     return [
@@ -184,7 +188,7 @@ def _claim(row: ClaimRow) -> str:
         where.append(row.within)
     if row.expects == "equal" and row.verdict in (OPPOSITE, EQUIVALENT):
         where.append("as the paper says" if row.verdict == EQUIVALENT else "the paper sees none")
-    return f"{row.said} ({', '.join(where)})"
+    return f"{markdown.text(row.said)} ({', '.join(where)})"
 
 
 def how_decided(rows: Sequence[ClaimRow]) -> str:

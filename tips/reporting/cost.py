@@ -271,7 +271,7 @@ def _measured(rows: Sequence[Cost], tables: Tables, timed: Sequence[Timed]) -> s
         "backward pass. Speed, of the rows of Tables VI and VIII, is windows a second over those "
         "of the single-frame HRNet in the same run, with VFIT inside and with interim frames "
         "given: "
-        + (f"measured on {', '.join(devices)}" if devices else "not measured here")
+        + (f"measured on {markdown.text(', '.join(devices))}" if devices else "not measured here")
         + ", `tips cost --measure` does it.\n\n"
         + markdown.table(header, cells, "llr")
     )

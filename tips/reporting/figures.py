@@ -13,6 +13,7 @@ import numpy as np
 
 from tips import skeleton
 from tips.records import atomic_path
+from tips.safe_text import one_line
 
 mpl.use("Agg")
 
@@ -32,11 +33,13 @@ STYLE = {
     "axes.edgecolor": "#9ca3af",
     "legend.frameon": False,
     "figure.dpi": 110,
+    "text.parse_math": False,  # a dollar in a name is a dollar
 }
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#7c3aed", "#e69f00", "#56b4e9", "#cc79a7")
 INK = "#111827"
 PALE = "#9ca3af"
 MOST = (0.1, 0.9)  # quantiles between which most rows lie
+LABEL = 48  # characters of a name
 FAR = 2.0  # a gain farther beyond them than this many times their distance is off the axis
 
 
@@ -135,7 +138,7 @@ def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
                 axis.plot(
                     bar.paper, place, "D", markerfacecolor="none", color=COLOURS[0], markersize=6
                 )
-        axis.set_yticks(range(len(bars)), [bar.label for bar in reversed(bars)])
+        axis.set_yticks(range(len(bars)), [one_line(bar.label, LABEL) for bar in reversed(bars)])
         axis.set_ylim(-0.8, len(bars) - 0.2)
         axis.grid(axis="y", visible=False)
         paper = "; diamond: the paper's gain" if any(bar.paper is not None for bar in bars) else ""
@@ -170,8 +173,14 @@ def losses(panels: Mapping[str, Sequence[Curve]], stem: Path) -> None:
         for axis, (name, curves) in zip(axes.flat, panels.items(), strict=False):
             for index, curve in enumerate(curves):
                 colour = COLOURS[index % len(COLOURS)]
-                axis.plot(curve.steps, curve.values, linewidth=1.1, color=colour, label=curve.name)
-            axis.set_title(name, loc="left", fontsize=9 if columns == 3 else 7)
+                axis.plot(
+                    curve.steps,
+                    curve.values,
+                    linewidth=1.1,
+                    color=colour,
+                    label=one_line(curve.name, LABEL),
+                )
+            axis.set_title(one_line(name, LABEL), loc="left", fontsize=9 if columns == 3 else 7)
             axis.tick_params(labelsize=7)
             if 1 < len(curves) < 9:
                 axis.legend(fontsize=7)

@@ -53,7 +53,7 @@ def write_reference(study: Study, paths: Paths, sections: Sequence[Section], fol
         )
     used: dict[str, str] = {}
     for file in dict.fromkeys(match[1] for match in _IMAGE.findall(text)):
-        data, suffix = _small(paths.reports / file)
+        data, suffix = _small(page.picture(file, paths.reports))
         if len(data) > left:
             continue
         left -= len(data)

@@ -1,6 +1,7 @@
 """Writes the report's first two sections: what it is, and the answer in short."""
 
 from tips.reporting.conclusions import answer, how_decided
+from tips.safe_text import paragraph
 from tips.tables import markdown
 from tips.tables.cells import Value, known, rounded
 from tips.tables.claims import CLAIMS
@@ -16,7 +17,7 @@ HEADER = (
 def introduction(page: Page) -> Section:
     """Says what the page is, and what it does not claim."""
     body = (
-        f"{page.study.scale.note}\n\n"
+        f"{paragraph(page.study.scale.note)}\n\n"
         "TIPS estimates a person's pose in a video frame from a window of frames: it synthesizes "
         "poses *between* neighbouring frames and distils what groups of body parts share. This "
         "page sets the paper's ablations (Tables II-VII, Fig. 4) and the networks that it compares "

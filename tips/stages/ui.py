@@ -4,9 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-from tips.config import load_study
+from tips.config import ConfigError, load_study
 from tips.paths import study_paths
 from tips.records import RecordError
+from tips.tracking.database import problem
 from tips.tracking.mlflow_sync import ARTIFACTS, experiment_name, links
 
 
@@ -19,12 +20,19 @@ def run(scale: str = "desk", root: str = "", port: int = 5000) -> None:
         port: Serves the pages at this port, to this machine only.
 
     Raises:
-        RecordError: there is no database yet.
+        ConfigError: the port is none.
+        RecordError: there is no whole database yet.
     """
+    if not 0 < port < 2**16:
+        raise ConfigError(f"--port {port}: a port is a number from 1 to 65535")
     study = load_study(scale, Path("experiments"), root or None)
     paths = study_paths(study.scale)
     if not paths.mlflow.is_file():
         raise RecordError(f"{paths.mlflow}: no such file; run `make mlflow` first")
+    if why := problem(paths.mlflow):
+        raise RecordError(
+            f"{paths.mlflow}: {why}; run `make mlflow`, which makes it again from the run folders"
+        )
     address = f"http://127.0.0.1:{port}"
     for label, page in links(paths.mlflow, experiment_name(study.scale.name, paths.dataset)):
         print(f"{label}: {address}/{page}")

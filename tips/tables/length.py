@@ -43,7 +43,7 @@ def _section(page: Page) -> Section:
             row.shown,
             plain(row.clean),
             plain(row.degraded),
-            f"`{row.baseline}`",
+            markdown.code(row.baseline),
             row.gain.full,
         ]
         for row in rows
@@ -72,7 +72,7 @@ def _steps(page: Page, row: Line) -> str:
 def reached(page: Page) -> list[str]:
     """Says whether each control at the usual length reaches the backbone."""
     return [
-        f"{row.label}: {row.gain.text} against the backbone: {_reaches(row.gain)}."
+        f"{markdown.text(row.label)}: {row.gain.text} against the backbone: {_reaches(row.gain)}."
         for row in page.of(LENGTH)
         if row.baseline == BACKBONE and known(row.gain_ours)
     ]
@@ -85,7 +85,8 @@ def moved(page: Page) -> list[str]:
         if row.baseline not in ("", BACKBONE) and known(row.gain_ours):
             less = "less" if abs(row.gain_ours) < STILL else "**not less**"
             said.append(
-                f"{row.label}: {row.gain.text} against half the steps, {less} than {STILL} points."
+                f"{markdown.text(row.label)}: {row.gain.text} against half the steps, {less} than "
+                f"{STILL} points."
             )
     return said
 

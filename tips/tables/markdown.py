@@ -1,8 +1,22 @@
-"""Writes small pieces of Markdown."""
+"""Writes small pieces of Markdown.
 
+Cells and captions may come from outside, so they are escaped, except for pieces of Markdown that
+this file has made. Sentences are Markdown already: whoever puts text from outside into one passes
+it through `text`, or makes it `code`.
+"""
+
+import os
+import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from tips import safe_text
 
 ALIGN = {"l": ":---", "r": "---:", "c": ":---:"}
+
+
+class Markdown(str):
+    """Text that is Markdown, where other text would be escaped."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:
@@ -10,7 +24,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "")
 
     Args:
         header: the heads of the columns.
-        rows: the cells, as text.
+        rows: the cells; they are escaped unless they are `Markdown`.
         align: one letter of l, r, c per column; the last one holds for all further columns. Empty
             aligns all to the left.
     """
@@ -20,35 +34,58 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "")
     return "\n".join(lines) + "\n"
 
 
+def text(words: str) -> Markdown:
+    """Writes words into a sentence, so that they read as they are; Markdown stays what it is."""
+    return words if isinstance(words, Markdown) else Markdown(safe_text.markdown(words))
+
+
 def bullets(items: Iterable[str]) -> str:
-    """Writes a bulleted list."""
+    """Writes a bulleted list of sentences."""
     return "".join(f"- {item}\n" for item in items)
 
 
 def folded(summary: str, body: str) -> str:
     """Writes a part that opens on a click."""
-    return f"<details><summary>{summary}</summary>\n\n{body}\n</details>\n"
+    return f"<details><summary>{safe_text.html(summary)}</summary>\n\n{body}\n</details>\n"
 
 
 def image(caption: str, file: str) -> str:
     """Writes a picture with its caption under it."""
-    words = caption.replace("[", "(").replace("]", ")")
-    return f"![{words}]({file})\n\n*{words}*\n"
+    words = _bracketed(caption)
+    return f"![{words}]({_address(file)})\n\n*{words}*\n"
 
 
-def code(text: str) -> str:
-    """Writes inline code."""
-    return f"`{text}`"
+def code(words: str) -> Markdown:
+    """Writes inline code; the fence is longer than every run of backticks in the words."""
+    line = safe_text.one_line(words)
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    space = " " if len(fence) > 1 else ""
+    return Markdown(f"{fence}{space}{line}{space}{fence}" if line else "")
 
 
-def link(text: str, target: str) -> str:
-    """Writes a link."""
-    return f"[{text}]({target})"
+def bold(words: str) -> Markdown:
+    """Writes words in bold letters."""
+    return Markdown(f"**{text(words)}**")
+
+
+def link(words: str, target: str) -> Markdown:
+    """Writes a link to a file."""
+    return Markdown(f"[{_bracketed(words)}]({_address(target)})")
+
+
+def _bracketed(words: str) -> Markdown:
+    """Writes words that will stand in square brackets, so that they can have none."""
+    return text(words.replace("[", "(").replace("]", ")"))
+
+
+def _address(file: str) -> str:
+    """Writes the path of a file as a link has it; the name of a file may be any bytes."""
+    return quote(os.fsencode(file), "/#")
 
 
 def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+def _cell(cell: str) -> str:
+    return " ".join(text(cell).split()).replace("|", "\\|")

@@ -174,7 +174,8 @@ def conditions(table: Table, study: Study) -> list[str]:
         f"{training.learning_rate:g} with the same schedule; one decoding, one metric."
     ]
     for name, parts in departures(table, study).items():
-        found.append(f"`{name}` departs from them in its {' and '.join(parts)}.")
+        apart = markdown.text(" and ".join(parts))
+        found.append(f"{markdown.code(name)} departs from them in its {apart}.")
     return found + _interim(study)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from tips import safe_text
 from tips.config import Study
 from tips.paths import Paths
 from tips.records import RecordError, atomic
@@ -14,17 +15,6 @@ from tips.tables.published import Tables
 from tips.tables.row import Row
 
 R = TypeVar("R", bound=Row)
-TEX = {
-    "&": r"\&",
-    "%": r"\%",
-    "_": r"\_",
-    "#": r"\#",
-    "$": r"\$",
-    "{": r"\{",
-    "}": r"\}",
-    "±": r"$\pm$",
-    "✓": r"\checkmark",
-}
 
 
 class Shown(NamedTuple):
@@ -112,8 +102,9 @@ class Sheet(Generic[R]):
         cells = [row.cells() for row in rows]
         header = tuple(cells[0]) if cells else self.row.columns()
         values = [list(row.values()) for row in cells]
+        lines = [[safe_text.to_cell(cell) for cell in line] for line in (header, *values)]
         with atomic(self.file(paths)) as stream:
-            csv.writer(stream, lineterminator="\n").writerows([header, *values])
+            csv.writer(stream, lineterminator="\n").writerows(lines)
         with atomic(self.file(paths).with_suffix(".tex")) as stream:
             stream.write(latex(title or str(self.title), shown or Shown(header, values)))
 
@@ -126,7 +117,7 @@ class Sheet(Generic[R]):
     def _row(self, cells: Mapping[str, Any]) -> R:
         if None in cells or None in cells.values():
             raise ValueError("a row has another number of cells than the header")
-        return self.row.read(cells)
+        return self.row.read({name: safe_text.from_cell(cell) for name, cell in cells.items()})
 
     def read(self, paths: Paths) -> list[R]:
         """Reads the rows back. Raises RecordError if the file is missing or another table's."""
@@ -153,7 +144,7 @@ def latex(title: str, shown: Shown) -> str:
     body = [_tex_row([row[index] for index in keep]) for row in cells]
     return "\n".join(
         [
-            f"% {title}",
+            f"% {safe_text.one_line(title)}",
             rf"\begin{{tabular}}{{{'l' * len(keep)}}}",
             r"\hline",
             _tex_row([header[index] for index in keep]),
@@ -167,5 +158,6 @@ def latex(title: str, shown: Shown) -> str:
 
 
 def _tex_row(cells: Sequence[str]) -> str:
-    escaped = ("".join(TEX.get(letter, letter) for letter in cell) for cell in cells)
-    return " & ".join(escaped) + r" \\"
+    line = " & ".join(map(safe_text.latex, cells)) + r" \\"
+    # LaTeX takes a bracket or a star after the line above for an argument of its \\.
+    return f"{{}}{line}" if line[0] in "[*" else line

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tips.records import RecordError, content, read
 
@@ -162,7 +162,7 @@ class Provenance(Source):
 class Step(Source):
     """One line of train.jsonl."""
 
-    step: int
+    step: int = Field(ge=0, lt=2**53)
     epoch: int
     rate: float
     terms: dict[str, float]

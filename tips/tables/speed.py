@@ -120,10 +120,11 @@ def _ratio(value: Value) -> str:
 def _note(speed: Speed | None) -> str:
     if speed is None:
         return "\nOur speed was not measured (speed.json is missing).\n"
-    more = "; ".join(f"`{name}` {value:.2f}" for name, value in speed.interim.items())
+    more = "; ".join(f"{markdown.code(name)} {value:.2f}" for name, value in speed.interim.items())
     return (
-        f"\nTime, ours: wall time per window over that of `{speed.reference}`, models interleaved "
-        f"in one process ({speed.device}, {speed.threads} threads, {speed.kernels} kernels). "
+        f"\nTime, ours: wall time per window over that of {markdown.code(speed.reference)}, models "
+        f"interleaved in one process ({markdown.text(speed.device)}, {speed.threads} threads, "
+        f"{markdown.text(speed.kernels)} kernels). "
         "*Given*: interim frames at hand; *made*: the time of making each of the window's as well, "
         "as the paper's FPS have it. Rows that look at none have one figure."
         + (

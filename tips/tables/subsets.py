@@ -87,7 +87,7 @@ def _section(page: Page) -> Section:
     metric = page.study.scale.dataset.metric
     header = (
         *("variant", "boxes", "all", *SUBSETS),
-        *("head-room taken", f"beyond `{COPY}`", "seeds", "status"),
+        *("head-room taken", markdown.Markdown(f"beyond `{COPY}`"), "seeds", "status"),
     )
     cells = [
         [

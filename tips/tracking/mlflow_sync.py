@@ -5,19 +5,19 @@ changes with its files, so that nothing is written twice. Artifacts have the add
 mlflow-artifacts:/ without a path: the database and its folder can be moved.
 """
 
-import fcntl
 import hashlib
 import json
-import logging
-import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
+from tips.safe_text import cut, one_line
+from tips.tracking import database as files
 from tips.tracking.run_files import ORIGIN, RunFiles
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ KEY: Final = "tips.run_key"
 PARENT: Final = "mlflow.parentRunId"
 BATCH: Final = 1000  # MLflow takes this many metrics in one call, and 100 parameters or tags
 LIMITS: Final = {"params": 100, "tags": 100, "metrics": BATCH}
+NAME: Final = 250  # characters of a name that MLflow takes
+TEXT: Final = 6000  # characters of a parameter or a tag
 
 
 class Counts(NamedTuple):
@@ -86,24 +88,16 @@ def sync(
         gone = [run for (name, seed), run in known.items() if not seed and name not in variants]
         for run in [*removed, *gone]:
             _remove(store, run)
+        _sweep(store.artifacts, files.living(database))
         return Counts(written, kept, len(removed))
 
 
 @contextmanager
 def opened(database: Path, experiment: str) -> Iterator[Store]:
     """Opens the database for this process alone, and makes the experiment if it does not exist."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow.tracking import MlflowClient
-
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        # The model registry is not used. Without this address MLflow would make ./mlflow.db for it.
-        address = f"sqlite:///{database.resolve()}"
-        client = MlflowClient(tracking_uri=address, registry_uri=address)
+    with files.locked(database):
+        files.prepare(database)
+        client = files.connect(database)
         found = client.get_experiment_by_name(experiment)
         if found is None:
             made = client.create_experiment(experiment, artifact_location=f"{ARTIFACTS}:/")
@@ -112,7 +106,7 @@ def opened(database: Path, experiment: str) -> Iterator[Store]:
             if found.lifecycle_stage == "deleted":
                 client.restore_experiment(made)
         yield Store(client, made, database.parent / ARTIFACTS)
-        client._tracking_client.store.engine.dispose()
+        files.close(client)
 
 
 def _known(store: Store) -> dict[tuple[str, str], Any]:
@@ -145,7 +139,7 @@ def _parent(
     key = " ".join([*(run.key for run in runs), json.dumps([counted, gains], sort_keys=True)])
     key = hashlib.sha256(key.encode()).hexdigest()
     old = known.get((variant, ""))
-    if old is not None and old.data.tags.get(KEY) == key:
+    if _is_complete(old, key):
         _retag(store, old, tags)
         return str(old.info.run_id)
     names = {name for one in counted for name in one}
@@ -166,11 +160,11 @@ def _parent(
 def _child(store: Store, old: Any, run: RunFiles, parent: str, tags: dict[str, str]) -> bool:
     """Writes one seed unless it exists; tells whether it was written."""
     tags = tags | {PARENT: parent}
-    if old is not None and old.data.tags.get(KEY) == run.key:
+    if _is_complete(old, run.key):
         _retag(store, old, tags)
         return False
     own = {"tips.variant": run.variant, "tips.seed": str(run.seed), "tips.kind": "seed"}
-    begin = run.time - run.duration
+    begin = max(0, run.time - run.duration)
     new = _start(store, f"{run.variant} seed {run.seed}", begin, own | run.tags | tags)
     _name_data(store, new, *run.data)
     metrics = [(name, value, 0) for name, value in run.metrics.items()]
@@ -201,11 +195,16 @@ def _name_data(store: Store, run: str, name: str, digest: str) -> None:
 
 
 def _finish(store: Store, run: str, time: int, key: str, old: Any) -> None:
-    """Marks a run complete, as the last step, and removes the one that it replaces."""
-    store.client.set_tag(run, KEY, key)
+    """Ends a run, marks it complete, as the last step, and removes the one that it replaces."""
     store.client.set_terminated(run, "FINISHED", end_time=time)
+    store.client.set_tag(run, KEY, key)
     if old is not None:
         _remove(store, old)
+
+
+def _is_complete(run: Any, key: str) -> bool:
+    """Tells whether a run was written to its end from files with this key."""
+    return run is not None and run.info.status == "FINISHED" and run.data.tags.get(KEY) == key
 
 
 def _retag(store: Store, run: Any, tags: dict[str, str]) -> None:
@@ -224,6 +223,13 @@ def _remove(store: Store, run: Any) -> None:
     shutil.rmtree(store.artifacts / run.info.run_id, ignore_errors=True)
 
 
+def _sweep(artifacts: Path, living: Collection[str]) -> None:
+    """Removes the folders of runs that the database does not have, as after it was deleted."""
+    for folder in artifacts.glob("*"):
+        if re.fullmatch("[0-9a-f]{32}", folder.name) and folder.name not in living:
+            shutil.rmtree(folder)
+
+
 def _artifacts(store: Store, run: str) -> Path:
     """Gives the folder where the server looks for mlflow-artifacts:/{run}/artifacts."""
     return store.artifacts / run / "artifacts"
@@ -240,13 +246,24 @@ def _log(
     from mlflow.entities import Metric, Param, RunTag
 
     entities: dict[str, list[Any]] = {
-        "params": [Param(name, value) for name, value in (params or {}).items()],
-        "tags": [RunTag(name, value) for name, value in (tags or {}).items()],
-        "metrics": [Metric(name, value, at, step) for name, value, step in metrics],
+        "params": [Param(name, value) for name, value in _legal(params or {}).items()],
+        "tags": [RunTag(name, value) for name, value in _legal(tags or {}).items()],
+        "metrics": [Metric(legal_name(name), value, at, step) for name, value, step in metrics],
     }
     for kind, rows in entities.items():
         for start in range(0, len(rows), LIMITS[kind]):
             store.client.log_batch(run, **{kind: rows[start : start + LIMITS[kind]]})
+
+
+def legal_name(name: str) -> str:
+    """Writes a name so that MLflow takes it: letters, digits and -_. in parts between slashes."""
+    parts = re.sub(r"[^\w\-. /]", "_", name).split("/")
+    kept = "/".join("_" if part in ("", ".", "..") else part for part in parts)
+    return cut(kept, NAME, "...")
+
+
+def _legal(texts: Mapping[str, str]) -> dict[str, str]:
+    return {legal_name(name): one_line(value, TEXT) for name, value in texts.items()}
 
 
 def links(database: Path, experiment: str) -> list[tuple[str, str]]:

@@ -2,25 +2,32 @@
 
 import hashlib
 import json
-import math
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tips.config import CAPACITY_CONTROL
-from tips.records import read_json
+from tips.records import RecordError, read_json
+from tips.safe_text import one_line
 from tips.tables import sources
 from tips.tables.cells import known
 from tips.tables.compared import Line
 from tips.tables.published import Tables
 
 LARGEST: Final = 1_000_000  # bytes; larger files, such as weights and predictions, are no artifacts
+# What MLflow's pages show of a run. None of these can run in a browser.
+SHOWN: Final = (".json", ".jsonl", ".diff", ".txt", ".csv", ".png", ".jpg")
+LONGEST: Final = 1e9  # s; no training takes thirty years
 DETAILS: Final = (
     *("seed", "joints", "mean_by_joint", "area_factor"),
     *("code", "inputs", "settings"),
 )  # parts of metrics.json that are not copied into the database
 IGNORED: Final = ("commit", "dirty", "config", "meaning", "code", "variant", "seed")
+_OWN = re.compile(
+    r"[^./][^/]*/seed-[0-9]{1,6}/"
+)  # the folder of a run, among hidden and other ones
 ORIGIN: Final = "tips.origin"  # this tag tells whose network a table's row shows
 
 
@@ -60,7 +67,8 @@ def read_runs(runs: Path, counted: Collection[Path] | None = None) -> list[RunFi
     Raises:
         RecordError: a file is malformed.
     """
-    found = [*runs.glob("*/seed-*/metrics.json"), *runs.glob("*/seed-*/detected/metrics.json")]
+    every = [*runs.glob("*/seed-*/metrics.json"), *runs.glob("*/seed-*/detected/metrics.json")]
+    found = [path for path in every if _OWN.match(path.relative_to(runs).as_posix())]
     own = {runs.joinpath(*path.relative_to(runs).parts[:2]) for path in found}
     return [read_run(folder, found if counted is None else counted) for folder in sorted(own)]
 
@@ -72,24 +80,21 @@ def read_run(folder: Path, counted: Collection[Path]) -> RunFiles:
     in_tables: dict[str, float] = {}
     for path in scores:
         other = "" if path.parent == folder else path.parent.name
-        numbers = dict(_numbers(read_json(path), other))
+        numbers = dict(_numbers(_mapping(path), other))
         metrics |= numbers
         in_tables |= numbers if path in counted else {}
     provenance: dict[str, Any] = {}
     if (folder / "provenance.json").is_file():
-        provenance = read_json(folder / "provenance.json")
+        provenance = _mapping(folder / "provenance.json")
     journal = folder / "train.jsonl"
     curves = tuple(_curves(journal)) if journal.is_file() else ()
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    artifacts = tuple(
-        path for path in files if path.stat().st_size <= LARGEST and path.suffix != ".npz"
-    )
+    artifacts = tuple(sorted(path for path in folder.rglob("*") if _is_shown(path, folder)))
     digest = hashlib.sha256()
     for path in artifacts:
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return RunFiles(
-        variant=folder.parent.name,
+        variant=one_line(folder.parent.name),
         seed=int(folder.name.removeprefix("seed-")),
         folder=folder,
         params=flatten(provenance.get("config", {})),
@@ -106,11 +111,40 @@ def read_run(folder: Path, counted: Collection[Path]) -> RunFiles:
         counted=in_tables,
         curves=curves,
         artifacts=artifacts,
-        data=(str(provenance.get("dataset", "")), str(provenance.get("data_digest", ""))[:12]),
-        duration=int(1000 * float(provenance.get("seconds", 0))),
-        time=int(1000 * scores[-1].stat().st_mtime),
+        data=(
+            one_line(str(provenance.get("dataset", "")), 100),
+            one_line(str(provenance.get("data_digest", ""))[:12]),
+        ),
+        duration=_duration(provenance.get("seconds", 0), folder / "provenance.json"),
+        time=max(0, int(1000 * scores[-1].stat().st_mtime)),
         key=digest.hexdigest(),
     )
+
+
+def _is_shown(path: Path, folder: Path) -> bool:
+    """Tells whether a file is an artifact; no hidden one is, nor what a link leads to."""
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    if hidden or path.suffix not in SHOWN or path.is_symlink() or not path.is_file():
+        return False
+    return path.stat().st_size <= LARGEST
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    """Reads a record of a run. Raises RecordError if it is none."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise RecordError(f"{path}: no names with values; delete it and run the rule again")
+    return found
+
+
+def _duration(seconds: Any, path: Path) -> int:
+    """Reads the time of a training, s, as ms. Raises RecordError if it is no time."""
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST:
+        raise RecordError(
+            f"{path}: seconds is {one_line(repr(seconds), 40)}, and a training takes a number from "
+            f"0 to {LONGEST:g}; train again"
+        )
+    return int(1000 * seconds)
 
 
 def table_tags(tables: Tables) -> dict[str, dict[str, str]]:
@@ -179,11 +213,16 @@ def _numbers(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
     for key, part in value.items():
         if key in DETAILS:
             continue
-        name = "/".join(filter(None, (prefix, _legal(str(key)))))
+        name = "/".join(filter(None, (prefix, str(key))))
         if isinstance(part, Mapping):
             yield from _numbers(part, name)
-        elif isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part):
+        elif isinstance(part, int | float) and not isinstance(part, bool) and _is_finite(part):
             yield name, float(part)
+
+
+def _is_finite(number: float) -> bool:
+    """Tells whether a number of any size is a finite float."""
+    return abs(number) <= sys.float_info.max
 
 
 def _curves(journal: Path) -> Iterator[Point]:
@@ -191,9 +230,4 @@ def _curves(journal: Path) -> Iterator[Point]:
         yield Point("train/rate", step.step, step.rate)
         yield Point("train/total", step.step, step.total)
         for name, value in step.terms.items():
-            yield Point(f"train/{_legal(name)}", step.step, value)
-
-
-def _legal(name: str) -> str:
-    """Replaces characters that MLflow refuses in names."""
-    return re.sub(r"[^\w\-. /]", "_", name)
+            yield Point(f"train/{name}", step.step, value)

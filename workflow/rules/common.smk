@@ -31,12 +31,12 @@ from tips.config import (
 from tips.data.kinds import module as reader_module
 from tips.data.origin import check_origin
 from tips.made import Keeper
-from tips.messages import one_line
 from tips.paths import scored, study_paths
 from tips.peers.known import PEERS
 from tips.proofs import read_proofs, undone
 from tips.provenance import file_digest, has_nvidia_driver
 from tips.records import RecordError, read_object
+from tips.safe_text import one_line
 from tips.tables.contents import SHEETS
 from tips.tables.controls import your_variants
 from tips.tables.paper_size import open_networks
@@ -47,7 +47,7 @@ from tips.temporaries import visible
 
 def refuse(message):
     """Ends on a user's mistake with one line and exit code 2, as `tips` itself does."""
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    print(f"error: {one_line(str(message), 2000)}", file=sys.stderr)
     sys.exit(2)
 
 
