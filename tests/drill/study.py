@@ -19,7 +19,6 @@ name: {SCALE}
 rows: [hrnet, copy-3, concat, tips]
 seeds: {{default: 1, more: {{}}, shared_backbone: true}}
 interim: [vfit]
-dataset: {{embedded: {{train: 4, val: 2, stills: 10}}}}
 """
 CODE: Final = ("tips", "csrc", "workflow", "experiments", "environment.yml", "requirements.lock")
 IGNORED: Final = shutil.ignore_patterns("__pycache__")
