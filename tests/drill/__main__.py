@@ -80,12 +80,12 @@ class Drill:
             return True
         run = study.start("reproduce")
         moment = time.monotonic() + self.rng.uniform(0, self.seconds / 3)
-        while run.poll() is None and (self.left <= 0 or time.monotonic() < moment):
+        while run.poll() is None:
             time.sleep(0.05)
-        if run.poll() is None:
-            done = self.rng.choice(KINDS)(study, run, self.rng)
-            if done:
-                self.count(done)
+            if self.left > 0 and time.monotonic() >= moment:
+                done = self.rng.choice(KINDS)(study, run, self.rng)
+                if done:
+                    self.count(done)
         for order in sorted(orders - set(study.orders.iterdir())):
             self.count(f"SIGKILL at a rename of {order.name}")
         if run.returncode == 0:

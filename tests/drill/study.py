@@ -17,7 +17,7 @@ NAME: Final = f"{SCALE}-embedded"
 YAML: Final = f"""extends: smoke.yaml
 name: {SCALE}
 rows: [hrnet, copy-3, concat, tips]
-seeds: {{default: 1, more: {{}}, shared_backbone: true}}
+seeds: {{more: {{tips: 1, concat-wide: 1}}}}
 interim: [vfit]
 """
 CODE: Final = ("tips", "csrc", "workflow", "experiments", "environment.yml", "requirements.lock")
