@@ -1,17 +1,32 @@
 """Published checkpoints: every key accounted for, misfits refused by name."""
 
+import copy
+import zipfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import manifests
 import pytest
 import timm
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from manifests import needs_manifests
 from small import ARCH, official, small_hrnet
+from torch import nn
 
 from tips import skeleton
 from tips.build import load_pretrained
-from tips.checkpoints import COCO, FROM_COCO, load_published
+from tips.checkpoints import (
+    COCO,
+    FROM_COCO,
+    load_published,
+    load_weights,
+    own_names,
+    published_state,
+    read_checkpoint,
+)
 from tips.models.backbones.timm_hrnet import TimmHRNet
 from tips.models.single_frame.network import SingleFrame
 from tips.records import RecordError
@@ -169,3 +184,125 @@ def test_files_that_are_no_checkpoint(content: object, says: str, tmp_path: Path
     with pytest.raises(RecordError) as refused:
         load_published(small_hrnet(), {}, (), path)
     assert str(refused.value) == f"{path}: {says}"
+
+
+def linear() -> nn.Module:
+    """Weights, statistics, a counter, and whole numbers that follow from the sizes."""
+    module = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    module.register_buffer("index", torch.arange(4))
+    return module
+
+
+WEIGHT = "0.weight"
+NO_WEIGHTS = {
+    "text": {WEIGHT: "zeros"},
+    "number": {WEIGHT: 3.0},
+    "list": {WEIGHT: [torch.zeros(2, 3)]},
+    "null": {WEIGHT: None},
+    "sparse": {WEIGHT: torch.zeros(2, 3).to_sparse()},
+    "meta": {WEIGHT: torch.zeros(2, 3, device="meta")},
+    "one number for all": {WEIGHT: torch.zeros(1, 1).expand(2, 3)},
+    "whole numbers": {WEIGHT: torch.zeros(2, 3, dtype=torch.int64)},
+    "truth values": {WEIGHT: torch.zeros(2, 3, dtype=torch.bool)},
+    "complex": {WEIGHT: torch.zeros(2, 3, dtype=torch.complex64)},
+    "eight bits": {WEIGHT: torch.zeros(2, 3).to(torch.float8_e4m3fn)},
+    "nan": {WEIGHT: torch.full((2, 3), torch.nan)},
+    "infinite": {"1.running_var": torch.tensor([1.0, torch.inf])},
+    "overflowing": {WEIGHT: torch.full((2, 3), 1e300, dtype=torch.float64)},
+    "fractions": {"1.num_batches_tracked": torch.tensor(1.5)},
+    "another index": {"index": torch.tensor([0, 1, 2, 999])},
+    "no name": {3: torch.zeros(1)},
+}
+
+
+@pytest.mark.parametrize("case", NO_WEIGHTS)
+@pytest.mark.parametrize("published", [True, False])
+def test_what_cannot_be_weights_is_one_line_that_names_the_file(
+    tmp_path: Path, case: str, published: bool
+) -> None:
+    module, path = linear(), tmp_path / "w.pt"
+    before = copy.deepcopy(module.state_dict())
+    torch.save({"model": module.state_dict() | NO_WEIGHTS[case]}, path)
+
+    def load() -> None:
+        if published:
+            load_published(module, own_names(module), (), path)
+        else:
+            load_weights(module, read_checkpoint(path)["model"], path)
+
+    with pytest.raises(RecordError) as refused:
+        load()
+    assert str(refused.value).startswith(f"{path}: ")
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_weights_of_another_precision_are_weights(tmp_path: Path, kind: torch.dtype) -> None:
+    module, path = linear(), tmp_path / "w.pt"
+    torch.save(
+        {
+            "model": {
+                k: v.to(kind) if v.is_floating_point() else v
+                for k, v in linear().state_dict().items()
+            }
+        },
+        path,
+    )
+    state = read_checkpoint(path)["model"]
+    load_weights(module, state, path)
+    assert torch.equal(module.state_dict()[WEIGHT], state[WEIGHT].float())
+
+
+ROOTS = st.none() | st.integers() | st.text() | st.binary() | st.lists(st.integers())
+
+
+@given(st.one_of(ROOTS, st.dictionaries(st.sampled_from(["model", "state_dict", "x"]), ROOTS)))
+def test_what_is_no_checkpoint_is_one_line(
+    tmp_path_factory: pytest.TempPathFactory, value: Any
+) -> None:
+    path = tmp_path_factory.mktemp("w") / "w.pt"
+    torch.save(value, path)
+    for read in (read_checkpoint, published_state):
+        if read is published_state and value == {}:
+            continue  # a state dict without tensors
+        with pytest.raises(RecordError, match=r"w\.pt: holds no "):
+            read(path)
+
+
+@given(st.data())
+def test_rubbish_is_one_line(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Bytes of all kinds, and both of torch's formats with bytes that are changed or cut off."""
+    path = tmp_path_factory.mktemp("w") / "w.pt"
+    if data.draw(st.booleans()):
+        path.write_bytes(data.draw(st.binary(max_size=300)))
+    else:
+        modern = data.draw(st.booleans())
+        state = {"model": linear().state_dict()}
+        torch.save(state, path, _use_new_zipfile_serialization=modern)
+        content = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(0, 3))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with suppress(RecordError):  # no other error
+        assert isinstance(read_checkpoint(path)["model"], dict)
+
+
+def test_what_unpacks_to_more_than_it_is_is_not_unpacked(tmp_path: Path) -> None:
+    torch.save({"model": {"w": torch.zeros(100_000)}}, tmp_path / "w.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "w.pt") as whole,
+        zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for member in whole.infolist():
+            bomb.writestr(member.filename, whole.read(member))
+    assert read_checkpoint(tmp_path / "w.pt")
+    with pytest.raises(RecordError, match=r"bomb\.pt: not a complete checkpoint"):
+        read_checkpoint(tmp_path / "bomb.pt")
+
+
+def test_a_file_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        read_checkpoint(tmp_path)
+    with pytest.raises(IsADirectoryError):
+        published_state(tmp_path)

@@ -46,7 +46,7 @@ def test_missing_and_unreadable_images_are_named(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"i/000001\.jpg: not a readable image"):
         files("clip", 1)
     (tmp_path / "i/000002.jpg").unlink()
-    with pytest.raises(RecordError, match=r"i/000002\.jpg: no such image"):
+    with pytest.raises(RecordError, match=r"i/000002\.jpg: no such file"):
         files("clip", 2)
     with pytest.raises(RecordError, match="no sequence 'clop'"):
         files("clop", 0)

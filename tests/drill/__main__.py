@@ -59,17 +59,18 @@ class Drill:
         """Kills one study until it is finished, and compares it."""
         study = Study(self.place / f"round-{number}", self.whole.folder)
         disk = Disk(study)
+        same = False
         try:
             for stage, count in self.renames.items():
                 order = f"{self.rng.randint(1, count)} {self.rng.choice(['before', 'after'])}"
                 (study.orders / stage).write_text(order)
             while self.attempt(study, disk):
                 pass
-            self.compare(study, f"round {number}")
+            same = self.compare(study, f"round {number}")
         finally:
             study.end()
-            disk.close()
-        if not self.wrong:
+            disk.close(keep=not same)
+        if same:
             shutil.rmtree(study.folder)
 
     def attempt(self, study: Study, disk: Disk) -> bool:
@@ -80,12 +81,12 @@ class Drill:
             return True
         run = study.start("reproduce")
         moment = time.monotonic() + self.rng.uniform(0, self.seconds / 3)
-        while run.poll() is None and (self.left <= 0 or time.monotonic() < moment):
+        while run.poll() is None:
             time.sleep(0.05)
-        if run.poll() is None:
-            done = self.rng.choice(KINDS)(study, run, self.rng)
-            if done:
-                self.count(done)
+            if self.left > 0 and time.monotonic() >= moment:
+                done = self.rng.choice(KINDS)(study, run, self.rng)
+                if done:
+                    self.count(done)
         for order in sorted(orders - set(study.orders.iterdir())):
             self.count(f"SIGKILL at a rename of {order.name}")
         if run.returncode == 0:
@@ -101,10 +102,12 @@ class Drill:
         each = (time.monotonic() - self.began) / (done + 1)
         say(f"[{done}/{self.all}] {what}; ETA {clock(max(self.left, 0) * each)}")
 
-    def compare(self, study: Study, what: str) -> None:
+    def compare(self, study: Study, what: str) -> bool:
+        """Tells whether a study is as the uninterrupted one is; notes what differs."""
         found = differences(self.wanted, contents(study.folder))
         say(f"{what}: {len(found)} differences")
         self.wrong += [f"{what}: {line}" for line in found]
+        return not found
 
     def database(self) -> None:
         """Kills the making of the database at every size."""

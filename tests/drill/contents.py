@@ -13,7 +13,7 @@ from study import NAME
 
 # These hold measured times, or pictures and pages of them. Only their being there is compared.
 MEASURED: Final = re.compile(
-    r"(.*/)?(benchmarks|logs|mlflow-artifacts)/.*|.*/speed\.json|reports/.*|.*/table-vi[^/]*"
+    r".*/(benchmarks|logs)/.*|.*/speed\.json|.*/tables/table-6\..*|reports/.*(?<!/numbers\.json)"
 )
 TIMES: Final = re.compile(r"seconds|resumed_at|time|commit|dirty")  # keys of records
 

@@ -124,7 +124,9 @@ class Disk:
         study.results.mkdir(parents=True)
         words = ["mount", "-t", "tmpfs", "-o", "size=4g", "tmpfs", str(study.results)]
         can = os.geteuid() == 0 and shutil.which("mount") is not None
-        self.mounted = can and subprocess.run(words, check=False).returncode == 0
+        self.mounted = (
+            can and not subprocess.run(words, check=False, capture_output=True).returncode
+        )
 
     def full(self, rng: random.Random) -> str:
         """Runs until the disk is full."""
@@ -137,9 +139,13 @@ class Disk:
         self.study.start("reproduce", limit=spare).wait()
         return f"no file larger than {spare} bytes"
 
-    def close(self) -> None:
+    def close(self, *, keep: bool) -> None:
+        """Takes the disk off; what is on it is copied beside it if somebody shall look at it."""
         if self.mounted:
-            subprocess.run(["umount", "--lazy", str(self.study.results)], check=True)
+            results = self.study.results
+            if keep:
+                shutil.copytree(results, results.with_name(f"{results.name}-kept"))
+            subprocess.run(["umount", "--lazy", str(results)], check=True)
 
     def _resize(self, size: int) -> None:
         words = ["mount", "-o", f"remount,size={size}", str(self.study.results)]

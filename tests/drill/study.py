@@ -17,9 +17,8 @@ NAME: Final = f"{SCALE}-embedded"
 YAML: Final = f"""extends: smoke.yaml
 name: {SCALE}
 rows: [hrnet, copy-3, concat, tips]
-seeds: {{default: 1, more: {{}}, shared_backbone: true}}
+seeds: {{more: {{tips: 1, concat-wide: 1}}}}
 interim: [vfit]
-dataset: {{embedded: {{train: 4, val: 2, stills: 10}}}}
 """
 CODE: Final = ("tips", "csrc", "workflow", "experiments", "environment.yml", "requirements.lock")
 IGNORED: Final = shutil.ignore_patterns("__pycache__")

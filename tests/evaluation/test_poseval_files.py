@@ -12,7 +12,7 @@ from tips.evaluation.matching import match
 from tips.evaluation.people import file_name, from_records
 from tips.evaluation.poseval_files import stream_found, write_found, write_truth
 from tips.evaluation.poseval_reader import read_folders
-from tips.records import RecordError
+from tips.records import RecordError, atomic
 
 seeds = st.integers(0, 10_000)
 styles = pytest.mark.parametrize("style", [17, 18])

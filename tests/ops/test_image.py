@@ -1,3 +1,6 @@
+import resource
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -35,5 +38,26 @@ def test_other_bytes_and_no_file_are_refused(tmp_path: Path) -> None:
     path.write_text("no image")
     with pytest.raises(RecordError, match="not a readable image"):
         read_image(path)
-    with pytest.raises(RecordError, match="no such image; complete the dataset folder"):
+    with pytest.raises(RecordError, match="no such file; complete the folder"):
         read_image(tmp_path / "b.png")
+    with pytest.raises(RecordError, match="is a folder; a file is needed here"):
+        read_image(tmp_path)
+
+
+@pytest.mark.parametrize("side", [8193, 40_000, 10**6])
+def test_a_picture_that_promises_too_much_is_refused_by_its_header(
+    tmp_path: Path, side: int
+) -> None:
+    """A few hundred bytes would else take gigabytes."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    ]
+    path = tmp_path / "bomb.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(RecordError, match=r"bomb\.png: not a readable image"):
+        read_image(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,7 +60,13 @@ def test_killed_it_goes_on_from_the_last_saved_step(
     paths = packed(make_study, settings(7))
     vfit.run("test")
     whole, journal = _weights(paths), _journal(paths)
-    paths.vfit.unlink()
+    paths.vfit.unlink()  # as Snakemake does with what it saw no end of
+    with monkeypatch.context() as patch:
+        patch.setattr(vfit, "fit", lambda *_: pytest.fail("it was trained again"))
+        vfit.run("test", trigger="another")
+    assert all(torch.equal(_weights(paths)[name], value) for name, value in whole.items())
+    assert read_json(paths.vfit.with_name("provenance.json"))["trigger"] == "another"
+    shutil.rmtree(paths.vfit.parent)
     step = loop._step
 
     def killed(job: loop.Job, stacked: object, number: int) -> dict[str, torch.Tensor]:

@@ -1,6 +1,8 @@
 """Trains the interim generator `vfit` to make the dataset's own middle frames."""
 
 import logging
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,15 +13,22 @@ from tips.freshness import computing_code
 from tips.opened import open_study
 from tips.ops.compile import prepare_kernels
 from tips.ops.native import backend, kernels_of
+from tips.training.finished import JOURNAL, RECORD, WEIGHTS, FinishedRun
 from tips.training.interpolator_job import SEED, build_interpolator_job
-from tips.training.loop import fit
+from tips.training.loop import Job, Outcome, fit
+from tips.training.recording import note_trigger
 from tips.training.state import StateFolder, save_tensors
+
+log = logging.getLogger(__name__)
 
 
 def run(
     scale: str = "desk", root: str = "", device: str = "auto", threads: int = 1, trigger: str = ""
 ) -> None:
     """Writes checkpoint.pt, train.jsonl and provenance.json of VFIT; after any kill it continues.
+
+    A finished training of the same settings, data and code is kept; delete its folder to train it
+    again.
 
     Args:
         scale: Takes the settings `vfit.training` of this file of experiments/scales.
@@ -50,27 +59,39 @@ def run(
     }
     file = opened.paths.vfit
     state = StateFolder(opened.paths.state("vfit", str(SEED)), digest(inputs))
+    finished = FinishedRun(file.parent, state.folder, state.key)
     with state.locked():
+        record = finished.restore()
+        if record is not None:
+            log.info("already trained: %s", file)
+            note_trigger(file.parent, record, trigger)
+            state.clear()
+            return
         job = build_interpolator_job(opened, target)
         outcome = fit(job, state)
         save_tensors({"model": job.model.state_dict()}, file)
-        with records.atomic(file.with_name("train.jsonl")) as journal:
+        with records.atomic(file.with_name(JOURNAL)) as journal:
             journal.write(state.journal.read_text(encoding="utf-8"))
-        records.write_json(
-            {
-                "settings": settings.model_dump(mode="json"),
-                "meaning": settings.meaning(),
-                "input_digests": {"data": inputs["data"]},
-                "code": made_by,
-                "device": job.device.type,
-                "kernels": backend(job.device.type),
-                "threads": torch.get_num_threads(),
-                "trigger": trigger,
-                **provenance.surroundings(),
-                **provenance.commit_record(),
-                "steps": outcome.steps,
-                "seconds": round(outcome.seconds, 1),
-            },
-            file.with_name("provenance.json"),
-        )
+        made = {
+            "settings": settings.model_dump(mode="json"),
+            "meaning": settings.meaning(),
+            "input_digests": {"data": inputs["data"]},
+            "code": made_by,
+            "trigger": trigger,
+        }
+        records.write_json(made | _circumstances(file, job, outcome), file.with_name(RECORD))
+        finished.keep()
         state.clear()
+
+
+def _circumstances(file: Path, job: Job, outcome: Outcome) -> dict[str, Any]:
+    return {
+        WEIGHTS: provenance.file_digest(file),
+        "device": job.device.type,
+        "kernels": backend(job.device.type),
+        "threads": torch.get_num_threads(),
+        **provenance.surroundings(),
+        **provenance.commit_record(),
+        "steps": outcome.steps,
+        "seconds": round(outcome.seconds, 1),
+    }

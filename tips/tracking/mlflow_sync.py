@@ -139,7 +139,7 @@ def _parent(
     key = " ".join([*(run.key for run in runs), json.dumps([counted, gains], sort_keys=True)])
     key = hashlib.sha256(key.encode()).hexdigest()
     old = known.get((variant, ""))
-    if _is_complete(old, key):
+    if old is not None and _is_complete(old, key):
         _retag(store, old, tags)
         return str(old.info.run_id)
     names = {name for one in counted for name in one}
@@ -160,7 +160,7 @@ def _parent(
 def _child(store: Store, old: Any, run: RunFiles, parent: str, tags: dict[str, str]) -> bool:
     """Writes one seed unless it exists; tells whether it was written."""
     tags = tags | {PARENT: parent}
-    if _is_complete(old, run.key):
+    if old is not None and _is_complete(old, run.key):
         _retag(store, old, tags)
         return False
     own = {"tips.variant": run.variant, "tips.seed": str(run.seed), "tips.kind": "seed"}
@@ -204,7 +204,7 @@ def _finish(store: Store, run: str, time: int, key: str, old: Any) -> None:
 
 def _is_complete(run: Any, key: str) -> bool:
     """Tells whether a run was written to its end from files with this key."""
-    return run is not None and run.info.status == "FINISHED" and run.data.tags.get(KEY) == key
+    return bool(run.info.status == "FINISHED" and run.data.tags.get(KEY) == key)
 
 
 def _retag(store: Store, run: Any, tags: dict[str, str]) -> None:

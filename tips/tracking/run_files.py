@@ -80,12 +80,13 @@ def read_run(folder: Path, counted: Collection[Path]) -> RunFiles:
     in_tables: dict[str, float] = {}
     for path in scores:
         other = "" if path.parent == folder else path.parent.name
-        numbers = dict(_numbers(_mapping(path), other))
+        numbers = dict(_numbers(_mapping(read_json(path), str(path)), other))
         metrics |= numbers
         in_tables |= numbers if path in counted else {}
     provenance: dict[str, Any] = {}
-    if (folder / "provenance.json").is_file():
-        provenance = _mapping(folder / "provenance.json")
+    record = folder / "provenance.json"
+    if record.is_file():
+        provenance = _mapping(read_json(record), str(record))
     journal = folder / "train.jsonl"
     curves = tuple(_curves(journal)) if journal.is_file() else ()
     artifacts = tuple(sorted(path for path in folder.rglob("*") if _is_shown(path, folder)))
@@ -97,7 +98,7 @@ def read_run(folder: Path, counted: Collection[Path]) -> RunFiles:
         variant=one_line(folder.parent.name),
         seed=int(folder.name.removeprefix("seed-")),
         folder=folder,
-        params=flatten(provenance.get("config", {})),
+        params=flatten(_mapping(provenance.get("config", {}), f"{record}: config")),
         tags={
             f"provenance.{name}": text
             for name, text in flatten(provenance).items()
@@ -115,7 +116,7 @@ def read_run(folder: Path, counted: Collection[Path]) -> RunFiles:
             one_line(str(provenance.get("dataset", "")), 100),
             one_line(str(provenance.get("data_digest", ""))[:12]),
         ),
-        duration=_duration(provenance.get("seconds", 0), folder / "provenance.json"),
+        duration=_duration(provenance.get("seconds", 0), record),
         time=max(0, int(1000 * scores[-1].stat().st_mtime)),
         key=digest.hexdigest(),
     )
@@ -129,12 +130,11 @@ def _is_shown(path: Path, folder: Path) -> bool:
     return path.stat().st_size <= LARGEST
 
 
-def _mapping(path: Path) -> dict[str, Any]:
-    """Reads a record of a run. Raises RecordError if it is none."""
-    found = read_json(path)
-    if not isinstance(found, dict):
-        raise RecordError(f"{path}: no names with values; delete it and run the rule again")
-    return found
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    """Gives a value of a record that must have names. Raises RecordError if it has none."""
+    if not isinstance(value, dict):
+        raise RecordError(f"{where}: no names with values; delete the file and run the rule again")
+    return value
 
 
 def _duration(seconds: Any, path: Path) -> int:

@@ -1,0 +1,98 @@
+"""What is read of a run folder that anybody may have written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tips.records import RecordError
+from tips.tracking.mlflow_sync import _legal, legal_name
+from tips.tracking.run_files import RunFiles, read_runs
+
+NAMES = st.one_of(st.text(), st.text(st.sampled_from("./ a:<-\n"), max_size=300))
+
+
+def a_run(folder: Path, **provenance: Any) -> Path:
+    run = folder / "runs/full/seed-0"
+    run.mkdir(parents=True)
+    (run / "metrics.json").write_text(json.dumps({"total": 50}))
+    (run / "provenance.json").write_text(json.dumps(provenance))
+    return run
+
+
+def only(folder: Path) -> RunFiles:
+    (run,) = read_runs(folder / "runs")
+    return run
+
+
+@pytest.mark.filterwarnings("default::DeprecationWarning", "default::FutureWarning")
+@given(NAMES, st.text())
+def test_mlflow_takes_every_name_and_value(name: str, value: str) -> None:
+    from mlflow.utils import validation
+
+    for key, text in _legal({name: value * 100}).items():
+        validation._validate_param(key, text)
+        validation._validate_tag(key, text)
+        validation._validate_metric(key, 1.0, 0, 0)
+    assert legal_name(legal_name(name)) == legal_name(name)
+
+
+def test_what_is_hidden_linked_or_active_is_no_artifact_and_not_in_the_key(tmp_path: Path) -> None:
+    folder = a_run(tmp_path)
+    before = only(tmp_path)
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "linked.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "up").symlink_to(tmp_path)
+    (folder / ".half").mkdir()
+    for name in (".metrics.123.json", ".half/metrics.json", "page.html", "picture.svg", "small.pt"):
+        (folder / name).write_text("x")
+    assert only(tmp_path) == before
+    assert [path.name for path in before.artifacts] == ["metrics.json", "provenance.json"]
+    (folder / "notes.txt").write_text("mine")
+    assert only(tmp_path).key != before.key
+
+
+@pytest.mark.parametrize("name", [".full/seed-0", "full/.seed-0", "full/seed-0.bak", "full/seed-"])
+def test_other_folders_are_no_runs(tmp_path: Path, name: str) -> None:
+    folder = a_run(tmp_path)
+    (tmp_path / "runs" / name).mkdir(parents=True)
+    (tmp_path / "runs" / name / "metrics.json").write_text("{}")
+    assert only(tmp_path).folder == folder
+
+
+@pytest.mark.parametrize("seconds", ["x", None, -1, 1e300, 10**400, float("inf"), float("nan")])
+def test_a_time_that_is_none_is_one_line(tmp_path: Path, seconds: Any) -> None:
+    a_run(tmp_path, seconds=seconds)
+    with pytest.raises(RecordError, match=r"provenance\.json: seconds is .*train again"):
+        only(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["metrics.json", "provenance.json"])
+@pytest.mark.parametrize("content", ["[]", "7", "null", "{", '"x"'])
+def test_a_record_that_is_none_is_one_line(tmp_path: Path, file: str, content: str) -> None:
+    (a_run(tmp_path) / file).write_text(content)
+    with pytest.raises(RecordError, match=file):
+        only(tmp_path)
+
+
+def test_a_configuration_without_names_is_one_line(tmp_path: Path) -> None:
+    a_run(tmp_path, config=["a"])
+    with pytest.raises(RecordError, match=r"provenance\.json: config: no names"):
+        only(tmp_path)
+
+
+def test_numbers_of_any_size_are_read_or_left_out(tmp_path: Path) -> None:
+    folder = a_run(tmp_path)
+    (folder / "metrics.json").write_text(f'{{"a": 1{"0" * 400}, "b": NaN, "c": true, "d": 1e9}}')
+    assert only(tmp_path).metrics == {"d": 1e9}
+
+
+@pytest.mark.parametrize("step", [-1, 10**30, 1.5])
+def test_a_step_that_is_none_is_one_line(tmp_path: Path, step: float) -> None:
+    line = {"step": step, "epoch": 0, "rate": 1e-3, "terms": {}, "total": 1.0}
+    (a_run(tmp_path) / "train.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(RecordError, match="line 1 is not a logging step"):
+        only(tmp_path)
