@@ -203,7 +203,7 @@ def read(kind: type[M], path: Path) -> M:
 
 
 def content(path: Path, remedy: str = "run the rule that makes it") -> bytes:
-    """Reads a whole file.
+    """Reads a whole file of text, without the mark that some editors put before UTF-8.
 
     Args:
         path: the file.
@@ -221,7 +221,7 @@ def content(path: Path, remedy: str = "run the rule that makes it") -> bytes:
         raise RecordError(f"{path}: is {what}; a file is needed here")
     if status.st_size > LARGEST:
         raise RecordError(f"{path}: {status.st_size} bytes; such a file has at most {LARGEST}")
-    return path.read_bytes()
+    return path.read_bytes().removeprefix(codecs.BOM_UTF8)
 
 
 @contextmanager
@@ -254,7 +254,7 @@ def write(record: Record, path: Path) -> None:
 def read_json(path: Path) -> Any:
     """Reads plain JSON in UTF-8. Raises RecordError, which names the file."""
     try:
-        return from_json(content(path).removeprefix(codecs.BOM_UTF8))
+        return from_json(content(path))
     except RecordError:
         raise
     except ValueError as error:

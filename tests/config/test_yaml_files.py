@@ -72,8 +72,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         assert "is no file" in refusal(path)
     assert "a YAML file has at most 1000000" in refusal(large)
     loop.symlink_to(loop)
-    with pytest.raises(OSError, match="Too many levels"):  # one line, as `__main__` writes it
-        read_yaml(loop)
+    assert "Too many levels of symbolic links" in refusal(loop)
     for name in ("/dev/zero", "3.yaml/x.yaml", "x" * 5000 + ".yaml", "a\0.yaml", 3, [], None, ""):
         path = tmp_path / "own.yaml"
         path.write_text(yaml.safe_dump({"extends": name} if name is not None else {"extends": {}}))

@@ -83,11 +83,16 @@ def _text(path: Path) -> str:
         status = path.stat()
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; mend or remove it") from error
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{path}: is no file; remove it, or give it another name than *.yaml")
     if status.st_size > BYTES:
         raise ConfigError(f"{path}: {status.st_size} bytes; a YAML file has at most {BYTES}")
-    return path.read_text(encoding="utf-8-sig")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; make it accessible") from error
 
 
 def _parsed(text: str) -> Any:

@@ -73,6 +73,7 @@ try:
         for name, variant in STUDY.variants.items()
         if not variant.experiment.first_stage
     }
+    PATHS = study_paths(STUDY.scale)
 except ConfigError as error:
     refuse(error)
 if FULL not in STUDY.variants:
@@ -80,7 +81,6 @@ if FULL not in STUDY.variants:
         f"scale {config['scale']}: rows: '{FULL}' is missing, which the report compares; add it"
     )
 SCALE = STUDY.scale
-PATHS = study_paths(SCALE)
 RECORDS = Keeper(workflow, PATHS.made, PATHS.root)
 EMBEDDED = SCALE.dataset.embedded
 # On a card one model is trained at a time; on CPUs each core trains one.
@@ -176,14 +176,15 @@ def given_annotations():
     if SCALE.dataset.release is not None:
         return [PATHS.unpacked]
     folder = PATHS.root / SCALE.dataset.annotations
-    if not folder.is_dir():
-        refuse(
-            f"{folder}: no such folder; --config root=FOLDER names a dataset in PoseTrack18's layout"
-        )
-    found = sorted([*visible(folder, "*/*.json"), *visible(folder, "*/*.mat")])
     try:
+        if not folder.is_dir():
+            refuse(
+                f"{folder}: no such folder; --config root=FOLDER names a dataset in PoseTrack18's "
+                "layout"
+            )
+        found = sorted([*visible(folder, "*/*.json"), *visible(folder, "*/*.mat")])
         check_origin(PATHS.manifest, PATHS.root, found)
-    except RecordError as error:
+    except (RecordError, OSError) as error:
         refuse(error)
     return found
 

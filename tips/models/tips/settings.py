@@ -80,7 +80,13 @@ class Groups(Part):
             return partition(self.parts or ())
         if spectral is None:
             raise ConfigError("groups.source spectral needs the file that the rule `group` writes")
-        return partition(records.read(_Found, spectral).names)
+        found = partition(records.read(_Found, spectral).names)
+        if len(found) != self.count:
+            raise ConfigError(
+                f"{spectral}: holds {len(found)} groups, but {self.count} are wanted; delete it "
+                "and run again"
+            )
+        return found
 
 
 def partition(parts: tuple[tuple[str, ...], ...]) -> Parts:
