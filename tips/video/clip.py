@@ -43,10 +43,9 @@ class Clip(NamedTuple):
     @property
     def annotations(self) -> Annotations:
         """The clip as a split of one sequence whose frames have the ids 0, 1, ..."""
-        with naming(self.path):
-            frames = tuple(Frame(file=f, id=k, labelled=True) for k, f in enumerate(self.files))
         size = {"width": self.width, "height": self.height}
         with naming(self.path):
+            frames = tuple(Frame(file=f, id=k, labelled=True) for k, f in enumerate(self.files))
             sequence = Sequence(name=self.name, motion=self.name, frames=frames, **size)
             return Annotations(dataset=self.name, split="val", root=".", sequences=(sequence,))
 
