@@ -8,6 +8,7 @@ finite.
 import errno
 import pickle
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -215,7 +216,8 @@ def load_tensors(path: Path) -> Any:
         DamagedError: if the file is not whole.
         OSError: if it cannot be read.
     """
-    with path.open("rb") as stream:
+    with path.open("rb") as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, about kinds of tensors that are refused here
         try:
             _check_archive(stream, path)
             stream.seek(0)

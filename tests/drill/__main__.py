@@ -100,7 +100,7 @@ class Drill:
         done = self.all - self.left
         self.table[" ".join(word for word in what.split() if not word.isdigit())] += 1
         each = (time.monotonic() - self.began) / (done + 1)
-        say(f"[{done}/{self.all}] {what}; ETA {clock(max(self.left, 0) * each)}")
+        say(f"[{done}/{max(self.all, done)}] {what}; ETA {clock(max(self.left, 0) * each)}")
 
     def compare(self, study: Study, what: str) -> bool:
         """Tells whether a study is as the uninterrupted one is; notes what differs."""

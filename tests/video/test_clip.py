@@ -88,5 +88,5 @@ def test_frames_of_other_sizes_are_a_line(tmp_path: Path) -> None:
     write_jpeg(flat(9), tmp_path / "0.jpg")
     write_jpeg(flat(9, width=32), tmp_path / "1.jpg")
     clip = open_clip(tmp_path)
-    with pytest.raises(RecordError, match=r"1\.jpg: 32x48 px, the first frame of its folder 64x48"):
+    with pytest.raises(RecordError, match=r"1\.jpg: 32x48 px, the first frame 64x48"):
         list(clip.frames())

@@ -12,7 +12,7 @@ import numpy as np
 
 from tips import LARGEST_IMAGE
 from tips.ops.image import Image, read_image
-from tips.records import Annotations, Frame, RecordError, Sequence
+from tips.records import Annotations, Frame, RecordError, Sequence, naming
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +43,11 @@ class Clip(NamedTuple):
     @property
     def annotations(self) -> Annotations:
         """The clip as a split of one sequence whose frames have the ids 0, 1, ..."""
-        frames = tuple(Frame(file=f, id=k, labelled=True) for k, f in enumerate(self.files))
         size = {"width": self.width, "height": self.height}
-        sequence = Sequence(name=self.name, motion=self.name, frames=frames, **size)
-        return Annotations(dataset=self.name, split="val", root=".", sequences=(sequence,))
+        with naming(self.path):
+            frames = tuple(Frame(file=f, id=k, labelled=True) for k, f in enumerate(self.files))
+            sequence = Sequence(name=self.name, motion=self.name, frames=frames, **size)
+            return Annotations(dataset=self.name, split="val", root=".", sequences=(sequence,))
 
 
 def open_clip(path: Path) -> Clip:
