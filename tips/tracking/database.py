@@ -5,18 +5,17 @@ under another name, and the next `track` writes all runs into a new one. Whoever
 holds the lock of the database.
 """
 
-import fcntl
 import logging
 import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tips.locks import waiting
 from tips.records import RecordError
 
 if TYPE_CHECKING:
@@ -37,13 +36,9 @@ COLUMNS: Final = """SELECT m.name, c.name FROM sqlite_master m, pragma_table_xin
                     WHERE m.type = 'table'"""
 
 
-@contextmanager
-def locked(database: Path) -> Iterator[None]:
+def locked(database: Path) -> AbstractContextManager[None]:
     """Keeps other writers away; makes the database's folder."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return waiting(database.with_suffix(".lock"), f"writes {database}")
 
 
 def connect(database: Path) -> "MlflowClient":
