@@ -79,7 +79,8 @@ def _allowed(address: str) -> bool:
         parts = urlsplit(address)
     except ValueError:
         return False
-    return parts.scheme == "https" or not (parts.scheme or parts.netloc)
+    relative = not (parts.scheme or parts.netloc or address.startswith(("//", "/\\", "\\")))
+    return parts.scheme == "https" or relative
 
 
 def _markup(_: Any, tokens: Sequence[Any], place: int, *__: Any) -> str:
