@@ -1,5 +1,6 @@
 """README.md: its links, numbers and commands are those of the project."""
 
+import json
 import re
 from pathlib import Path
 
@@ -39,6 +40,37 @@ def test_the_answer_is_the_reference_reports() -> None:
     printed = set(NUMBER.findall(said_at_desk + said_at_night))
     assert len(said) >= 5
     assert said <= printed, f"the reference reports do not say {sorted(said - printed)}"
+
+
+def test_the_second_study_agrees_as_often_as_it_says() -> None:
+    (sentence,) = re.findall(r"^A second desk study.*?(?=\n\n)", README, re.MULTILINE | re.DOTALL)
+    said = re.search(
+        r"verdict on (\d+) of the (\d+) conclusions, all (\d+) that are shown among them; no verdict "
+        r"turns around, and the other (\d+) are each undecided or equivalent in one of the two",
+        " ".join(sentence.split()),
+    )
+    assert said is not None
+    first, again = (
+        {
+            (one["table"], one["part"], one["claim"]): one["verdict"]
+            for one in json.loads((ROOT / "reports" / name / "numbers.json").read_text())[
+                "conclusions"
+            ]
+        }
+        for name in ("reference", "reference-again")
+    )
+    assert first.keys() == again.keys()
+    pairs = [(first[claim], again[claim]) for claim in first]
+    differ = [pair for pair in pairs if pair[0] != pair[1]]
+    shown = [pair for pair in pairs if "shown" in pair]
+    assert [int(number) for number in said.groups()] == [
+        len(pairs) - len(differ),
+        len(pairs),
+        len(shown),
+        len(differ),
+    ]
+    assert all(one == other for one, other in shown)
+    assert all({"undecided", "equivalent"} & set(pair) for pair in differ)
 
 
 def test_the_figure_is_the_reference_report_s() -> None:
