@@ -44,6 +44,17 @@ def test_without_venv_or_libx11(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.parametrize("variable", ["HOME", "XDG_CACHE_HOME"])
+def test_a_cache_folder_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path / "here"))
+    assert prerequisites.unwritable_cache() == ""
+    monkeypatch.setenv(variable, "/proc/none")
+    assert "XDG_CACHE_HOME=/tmp/cache make" in prerequisites.unwritable_cache()
+
+
 def test_make_says_so_in_one_line_before_it_downloads_anything(tmp_path: Path) -> None:
     """A Python that only pretends to be 3.14 stands for a real one."""
     (tmp_path / "requirements.lock").write_text("")

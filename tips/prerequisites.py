@@ -6,8 +6,10 @@ package, and its syntax is old.
 
 import ctypes
 import importlib.util
+import os
 import shutil
 import sys
+import tempfile
 
 SERVED = ((3, 11), (3, 13))  # first and last Python that every package of requirements.lock has
 
@@ -36,6 +38,23 @@ def loads(library: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def unwritable_cache() -> str:
+    """Says why libraries cannot write below the user's cache folder; "" if they can.
+
+    Snakemake, for one, ends with a traceback then.
+    """
+    folder = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return (
+            f"{folder}: this cache folder cannot be written ({error.strerror}); name another one: "
+            "XDG_CACHE_HOME=/tmp/cache make ..."
+        )
 
 
 if __name__ == "__main__":

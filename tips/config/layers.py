@@ -67,8 +67,9 @@ def extended(path: Path, name: object) -> Path:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Reads one file of keys and values. Raises ConfigError if it is missing or malformed."""
+    content = _bytes(path)
     try:
-        value = _parsed(_text(path))
+        value = _parsed(str(content, "utf-8-sig"))
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ConfigError(f"{path}: not YAML: {' '.join(why.split())[:300]}") from error
@@ -77,8 +78,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return value
 
 
-def _text(path: Path) -> str:
-    """Reads a file as text; nothing else than a file of a sensible size is even opened."""
+def _bytes(path: Path) -> bytes:
+    """Reads a file; nothing else than a file of a sensible size is even opened."""
     try:
         status = path.stat()
     except FileNotFoundError as error:
@@ -90,7 +91,7 @@ def _text(path: Path) -> str:
     if status.st_size > BYTES:
         raise ConfigError(f"{path}: {status.st_size} bytes; a YAML file has at most {BYTES}")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; make it accessible") from error
 

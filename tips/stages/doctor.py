@@ -4,7 +4,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +18,7 @@ from tips.device import choose_device, use_bfloat16
 from tips.locks import LockError, waiting
 from tips.ops.native import backend
 from tips.paths import Paths, study_paths
-from tips.prerequisites import missing
+from tips.prerequisites import missing, unwritable_cache
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "mlflow")
 SPACE = 5.0  # GB, of a desk study with its data
@@ -82,22 +81,10 @@ def _machine() -> list[Check]:
         Check("precision auto", f"{precision} on the backbone, fp32 elsewhere"),
         Check("kernels", f"{backend(device.type)}{hint}"),
         Check("memory", f"{memory:.0f} GB", f"{MEMORY:g} GB are needed" * (memory < MEMORY)),
-        _cache(),
+        Check("cache folder", "none" if unwritable_cache() else "writable", unwritable_cache()),
         _locks(),
         Check("free disk", f"{free:.0f} GB", f"a desk study needs {SPACE:.0f}" * (free < SPACE)),
     ]
-
-
-def _cache() -> Check:
-    """Checks that libraries may write below the user's cache folder; snakemake ends without it."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return Check("cache folder", str(folder))
-    except OSError as error:
-        remedy = f"{error.strerror}; name another one: XDG_CACHE_HOME=/tmp/cache make ..."
-        return Check("cache folder", str(folder), remedy)
 
 
 def _locks() -> Check:

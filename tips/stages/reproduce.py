@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import psutil
 
-from tips.config import load_study
+from tips.config import ConfigError, load_study
 from tips.locks import WORKFLOW, alone
 from tips.paths import scored, study_paths
+from tips.prerequisites import unwritable_cache
 from tips.temporaries import sweep
 
 log = logging.getLogger(__name__)
@@ -51,9 +52,11 @@ def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
         peers: Also puts public networks beside our rows.
 
     Raises:
-        ConfigError: the study cannot be used.
+        ConfigError: the study, or the cache folder, cannot be used.
         LockError: another reproduce or snakemake works in this folder.
     """
+    if why := unwritable_cache():
+        raise ConfigError(why)
     study = load_study(scale, Path("experiments"), root or None)
     paths = study_paths(study.scale)
     report = paths.reports / "index.html"

@@ -31,6 +31,7 @@ from tips.config import (
 from tips.data.kinds import module as reader_module
 from tips.data.origin import check_origin
 from tips.made import Keeper
+from tips.messages import complaint
 from tips.paths import scored, study_paths
 from tips.peers.known import PEERS
 from tips.proofs import read_proofs, undone
@@ -47,7 +48,8 @@ from tips.temporaries import visible
 
 def refuse(message):
     """Ends on a user's mistake with one line and exit code 2, as `tips` itself does."""
-    print(f"error: {one_line(str(message), 2000)}", file=sys.stderr)
+    told = complaint(message) if isinstance(message, OSError) else str(message)
+    print(f"error: {one_line(told, 2000)}", file=sys.stderr)
     sys.exit(2)
 
 
