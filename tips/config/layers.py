@@ -72,6 +72,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         value = _parsed(str(content, "utf-8-sig"))
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        why = why.replace('in "<unicode string>", ', "in ")
         raise ConfigError(f"{path}: not YAML: {' '.join(why.split())[:300]}") from error
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: must hold keys and values; got {type(value).__name__}")

@@ -26,21 +26,20 @@ Size = Annotated[int, Field(gt=0, le=10_000)]  # of one axis of an array
 Count = Annotated[int, Field(gt=0, le=100)]  # of what is built one by one: layers, blocks, heads
 
 
-def _judge_numbers(value: Any, bools: bool) -> None:
+def _judge_numbers(value: Any) -> None:
     if isinstance(value, Mapping):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list | tuple):
         for inner in value:
-            _judge_numbers(inner, bools)
+            _judge_numbers(inner)
     elif isinstance(value, bool):
-        if not bools:
-            raise ValueError(f"must be no {str(value).lower()} here")
+        raise ValueError(f"must be no {str(value).lower()} here")
     elif isinstance(value, int | float) and not abs(value) <= LARGEST:
         raise ValueError(f"must be a number of at most {LARGEST:g}")
 
 
 def _number(value: Any) -> Any:
-    _judge_numbers(value, bools=False)
+    _judge_numbers(value)
     return value
 
 
@@ -60,8 +59,10 @@ class Part(BaseModel):
     def _sensible(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuses what pydantic takes: `true` for a number, and numbers beyond all use."""
         field = cls.model_fields.get(info.field_name or "")
-        open_kind = field is None or _may_hold_bools(field.annotation)
-        _judge_numbers(value, bools=open_kind)
+        # A part judges its own fields, and can name them. What is laid over experiments is judged
+        # as a part of them.
+        if field is not None and not _may_hold_bools(field.annotation):
+            _judge_numbers(value)
         return value
 
     def meaning(self) -> dict[str, Any]:
