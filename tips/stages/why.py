@@ -14,6 +14,7 @@ from tips.config import FULL, MEAN_POSE, ConfigError, Study, load_study
 from tips.evaluation.metrics import Metrics
 from tips.paths import Paths, study_paths
 from tips.proofs import read_proofs
+from tips.safe_text import visible
 from tips.tables.cells import plain
 from tips.tables.contents import SHEETS
 from tips.tables.published import Row, Table, Tables, load_tables
@@ -243,29 +244,32 @@ def _command(state: State, found: Sequence[Run], scale: str, root: str) -> str:
 
 def _show(answer: Mapping[str, Any], asked: Asked, found: Sequence[Run]) -> None:
     console = Console(highlight=False, soft_wrap=True)
+
+    def say(line: str) -> None:
+        console.print(visible(line), markup=False)
+
     value = "no value" if answer["value"] is None else f"{answer['value']:.2f} {answer['metric']}"
     spread = f" ± {answer['sd']:.2f}" if answer["sd"] is not None else ""
     seeds = f"{sum(run.value is not None for run in found)} of {len(found)} seeds"
-    console.print(f"{answer['what']}: {value}{spread} ({seeds}), {answer['state']}", markup=False)
+    say(f"{answer['what']}: {value}{spread} ({seeds}), {answer['state']}")
     if asked.cell is not None:
         table, row = asked.cell
-        console.print(
+        say(
             f"  table {table.roman or table.name}, row {row.row}: {row.label}; variant "
-            f"{asked.variant}; the table's file shows {answer['shown'] or 'nothing yet'}",
-            markup=False,
+            f"{asked.variant}; the table's file shows {answer['shown'] or 'nothing yet'}"
         )
     changes = answer["configuration"] or (
         ["every value is its own" if asked.variant == FULL else "as its parent"]
     )
     if asked.variant != MEAN_POSE:
-        console.print(f"  configuration: {'; '.join(changes)}", markup=False)
+        say(f"  configuration: {'; '.join(changes)}")
     for run in found:
-        console.print(f"  seed {run.seed}:", markup=False)
+        say(f"  seed {run.seed}:")
         for link in run.links:
             for line in _lines(link):
-                console.print(f"    {line}", markup=False)
+                say(f"    {line}")
     if answer["command"]:
-        console.print(f"  make it again: {answer['command']}", markup=False)
+        say(f"  make it again: {answer['command']}")
 
 
 def _lines(link: Link) -> list[str]:
@@ -282,5 +286,6 @@ def _lines(link: Link) -> list[str]:
         found.append(f"  made at {link.since} on {link.record['machine']}")
     data = link.record.get("data_digest")
     if data:
-        found.append(f"  data {data[:12]}, configuration {link.record['config_digest'][:12]}")
+        settings = link.record.get("config_digest")
+        found.append(f"  data {str(data)[:12]}, configuration {str(settings)[:12]}")
     return found
