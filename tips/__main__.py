@@ -340,18 +340,14 @@ def app() -> None:
         message = "" if os.environ.get("TIPS_TRACEBACK") else complaint(error)
         if not message:
             raise
-        _fail(message, 2)
+        typer.secho(f"error: {one_line(message, LINE)}", fg="red", err=True)
+        sys.exit(2)
 
 
 def _end(*_: object) -> NoReturn:
     """Ends on SIGTERM as on Ctrl-C: by an exception, so that everybody tidies up."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb that
     sys.exit(128 + signal.SIGTERM)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.secho(f"error: {one_line(message, LINE)}", fg="red", err=True)
-    sys.exit(code)
 
 
 def _all_options(run: Callable[..., None]) -> Callable[..., None]:
