@@ -64,8 +64,7 @@ def run(
     files = pairs(truth, found)
     _check_outputs(csv, json, files)
     clips = [read_pair(pair, chosen, head_factor) for pair in track(files, "reading")]
-    _check_people(clips, truth)
-    _warn(clips)
+    _judge(clips, truth)
     scores = average_precision(match(clips, threshold, chosen))
     switches: dict[str, Any] = {
         "rule": rule,
@@ -88,13 +87,14 @@ def run(
         _print_oks(result["oks"], f"sigmas {sigmas}, area {area_factor:g} x box")
 
 
-def _check_people(clips: Sequence[Clip], truth: Path) -> None:
-    """Refuses a truth without people, whose score would be 0 whatever was predicted."""
+def _judge(clips: Sequence[Clip], truth: Path) -> None:
+    """Refuses a truth without people, and warns of odd predictions."""
     if not any(len(frame.joints) for clip in clips for frame in clip.truth):
         raise records.RecordError(
             f"{truth}: no person in any frame that counts, so there is nothing to score; give "
             "annotations with people"
         )
+    _warn(clips)
 
 
 def _check_outputs(csv: Path | None, json: Path | None, files: Sequence[Pair]) -> None:
