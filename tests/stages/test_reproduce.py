@@ -173,13 +173,29 @@ def free(lock: Path) -> bool:
         return False
 
 
-def command_line(folder: Path) -> subprocess.Popen[str]:
-    """Starts `tips stage reproduce` in a folder and waits until its first job runs."""
+def command_line(
+    folder: Path, interrupts: signal.Handlers = signal.SIG_DFL
+) -> subprocess.Popen[str]:
+    """Starts `tips stage reproduce` in a folder and waits until its first job runs.
+
+    It heeds signals whatever the test was told: `nohup` and a shell's background ignore some.
+    """
+
+    def heed() -> None:
+        signal.signal(signal.SIGINT, interrupts)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
     if not (folder / "experiments").exists():
         (folder / "experiments").symlink_to(Path(__file__).parents[2] / "experiments")
     words = [sys.executable, "-m", "tips", "stage", "reproduce", "--scale", "smoke"]
     started = subprocess.Popen(
-        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        words,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=heed,
     )
     until((folder / "started").exists)
     return started
@@ -199,11 +215,7 @@ def test_a_signal_ends_all_soon_and_the_next_call_goes_on(
     tmp_path: Path, number: signal.Signals, ignored: signal.Handlers
 ) -> None:
     write(tmp_path, "600")
-    before = signal.signal(signal.SIGINT, signal.default_int_handler if not ignored else ignored)
-    try:
-        stopped = command_line(tmp_path)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    stopped = command_line(tmp_path, ignored)
     began = time.monotonic()
     stopped.send_signal(number)
     said, _ = stopped.communicate(timeout=60)
