@@ -32,7 +32,13 @@ def holder(path: Path, *before: str) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds a lock."""
     words = [*before, sys.executable, "-c", HOLD, str(path)]
     with subprocess.Popen(
-        words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        words,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # `nohup` ignores it, and children would, too.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
