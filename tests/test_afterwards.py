@@ -13,8 +13,7 @@ import signal, subprocess
 from tips.afterwards import end_jobs_at_sigterm
 signal.signal(signal.SIGTERM, lambda *_: print("no more jobs", flush=True))
 end_jobs_at_sigterm()
-job = subprocess.Popen(["sh", "-c", "sleep 600; true"])
-print("started", flush=True)
+job = subprocess.Popen(["sh", "-c", "sleep 600 & echo started; wait"])
 print("ended", job.wait())
 """
 
@@ -55,5 +54,5 @@ def test_kill_ends_the_jobs_too() -> None:
         assert workflow.stdout is not None
         assert workflow.stdout.readline() == "started\n"
         workflow.send_signal(signal.SIGTERM)
-        rest, _ = workflow.communicate(timeout=20)
+        rest, _ = workflow.communicate(timeout=60)
     assert rest.split("\n")[:2] == ["no more jobs", f"ended {-signal.SIGTERM}"]

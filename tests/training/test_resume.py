@@ -175,5 +175,6 @@ def test_an_orphan_is_not_trained_over(ready: Path, tmp_path: Path) -> None:
     orphan.kill()
     orphan.communicate()
     assert second.returncode == 2
-    assert f"process {orphan.pid} is training here; wait for it or end it" in second.stderr
+    assert f"(process {orphan.pid} on host " in second.stderr
+    assert f"wait for it or end it with: kill {orphan.pid}" in second.stderr
     assert "Traceback" not in second.stderr

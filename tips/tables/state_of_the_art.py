@@ -117,7 +117,7 @@ def _with_ours(table: Table, rows: Sequence[QuotedLine]) -> list[Sequence[str]]:
             own = {part: plain(row.parts[part]) for part in PARTS}
             whose = "" if row.origin == "ours" else f", {row.origin}"
             own |= {
-                table.columns[0]: f"*here: {printed.variant}{whose}*",
+                table.columns[0]: markdown.Markdown(f"*here: {printed.variant}{whose}*"),
                 str(table.value): row.shown,
             }
             cells.append([own.get(column, "") for column in table.columns])
