@@ -7,6 +7,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nested import changed
 
 from tips.config import ConfigError, load_experiment, load_scale
 
@@ -20,14 +21,6 @@ def numbers(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     if isinstance(value, list):
         return [place for n, inner in enumerate(value) for place in numbers(inner, (*at, n))]
     return [at] if isinstance(value, int | float) and not isinstance(value, bool) else []
-
-
-def changed(value: Any, at: tuple[Any, ...], new: Any) -> Any:
-    if not at:
-        return new
-    copied = value.copy()
-    copied[at[0]] = changed(value[at[0]], at[1:], new)
-    return copied
 
 
 SMOKE = yaml.safe_load((SCALES / "smoke.yaml").read_text())

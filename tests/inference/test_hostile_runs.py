@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from every import EXPERIMENTS, experiment_of
+from nested import changed
 
 from tips import skeleton
 from tips.build import build_model
@@ -132,14 +133,6 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     )
     for key, one in inner:
         yield from places(one, (*at, key))
-
-
-def changed(value: Any, at: tuple[Any, ...], new: Any) -> Any:
-    if not at:
-        return new
-    copied = value.copy()
-    copied[at[0]] = changed(value[at[0]], at[1:], new)
-    return copied
 
 
 def cached(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nested import changed
 
 from tips import __main__ as main
 from tips import skeleton
@@ -172,14 +173,6 @@ def places(value, at=()):
     if isinstance(value, list):
         return [at, *(one for n, inner in enumerate(value) for one in places(inner, (*at, n)))]
     return [at]
-
-
-def changed(value, at, new):
-    if not at:
-        return new
-    copied = value.copy()
-    copied[at[0]] = changed(value[at[0]], at[1:], new)
-    return copied
 
 
 @settings(
