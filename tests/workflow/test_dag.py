@@ -227,6 +227,17 @@ def test_snakefmt_has_nothing_to_change() -> None:
     assert shown.returncode == 0, shown.stderr
 
 
+def test_no_file_of_rules_overwrites_a_name_of_another() -> None:
+    """All rule files share one space of names, and functions read a name only when they run."""
+    named = [
+        name
+        for path in sorted((REPOSITORY / "workflow").rglob("*.smk"))
+        for name in {*re.findall(r"^ *([A-Z][A-Z_]*) = ", path.read_text(), re.MULTILINE)}
+    ]
+    assert named
+    assert sorted(named) == sorted(set(named))
+
+
 def test_the_dag_reads_no_torch(finished: Path) -> None:
     """Parsing must stay quick: no rule's line imports anything heavy."""
     code = (

@@ -76,7 +76,7 @@ try:
         if not variant.experiment.first_stage
     }
     PATHS = study_paths(STUDY.scale)
-    TABLES = load_tables(EXPERIMENTS / "tables.yaml", STUDY.scale.dataset.release)
+    PRINTED = load_tables(EXPERIMENTS / "tables.yaml", STUDY.scale.dataset.release)
 except ConfigError as error:
     refuse(error)
 if FULL not in STUDY.variants:
@@ -324,7 +324,7 @@ def own_vfit():
 
 def own_titles(wildcards):
     """Lists the titles of variants that no table of the project names; the tables print them."""
-    return [row.label for row in your_variants(TABLES, STUDY).rows]
+    return [row.label for row in your_variants(PRINTED, STUDY).rows]
 
 
 def benched():
