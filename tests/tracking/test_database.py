@@ -55,6 +55,17 @@ def test_a_new_database_is_whole_and_alone(whole: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a b", "a%41", "a&b=c"])
+def test_a_checkout_s_name_is_no_part_of_the_address(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    shutil.copytree(whole.parent, tmp_path / name / "results")
+    monkeypatch.chdir(tmp_path / name)
+    database = Path("results/mlflow.db").absolute()
+    assert sync(database, "test toy", read_runs(Path("results/runs")), {}) == Counts(0, 1, 0)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_database_that_was_cut_is_never_believed(whole: Path, tmp_path: Path) -> None:
     content = whole.read_bytes()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tips.config import ConfigError, load_study
 from tips.paths import study_paths
 from tips.records import RecordError
-from tips.tracking.database import problem
+from tips.tracking.database import problem, sqlite_address
 from tips.tracking.mlflow_sync import ARTIFACTS, experiment_name, links
 
 
@@ -45,8 +45,8 @@ def command(database: Path, port: int) -> list[str]:
     """Gives the server's command line; artifacts are served from the folder beside the database."""
     return [
         *(sys.executable, "-m", "mlflow", "server"),
-        *("--backend-store-uri", f"sqlite:///{database.resolve()}"),
-        *("--registry-store-uri", f"sqlite:///{database.resolve()}"),
-        *("--artifacts-destination", str((database.parent / ARTIFACTS).resolve())),
+        *("--backend-store-uri", sqlite_address(database)),
+        *("--registry-store-uri", sqlite_address(database)),
+        *("--artifacts-destination", os.path.relpath(database.parent / ARTIFACTS)),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
     ]

@@ -41,6 +41,15 @@ def locked(database: Path) -> AbstractContextManager[None]:
     return waiting(database.with_suffix(".lock"), f"writes {database}")
 
 
+def sqlite_address(database: Path) -> str:
+    """Gives a database's address, from the working folder on.
+
+    Study folders have plain names, but a `?` or `#` in the name of a folder above them would end
+    the address, and MLflow would make its database there.
+    """
+    return f"sqlite:///{os.path.relpath(database)}"
+
+
 def connect(database: Path) -> "MlflowClient":
     """Opens a database by MLflow, which makes it if it does not exist."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -49,7 +58,7 @@ def connect(database: Path) -> "MlflowClient":
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # The model registry is not used. Without this address MLflow would make ./mlflow.db for it.
-    address = f"sqlite:///{database.resolve()}"
+    address = sqlite_address(database)
     return MlflowClient(tracking_uri=address, registry_uri=address)
 
 
