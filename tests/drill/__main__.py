@@ -1,7 +1,8 @@
 """`make drill`: kills a small study in every way, and compares it with an uninterrupted one.
 
-make drill                       40 kills; about half an hour on two idle cores
-make drill KILLS=4 SEED=7        fewer of them, the same moments again
+make drill                       40 kills at random moments, beside one at every place of the code
+                                 that renames a file; about XX minutes on two idle cores
+make drill KILLS=4 SEED=7        fewer random ones, the same moments again
 """
 
 import argparse
@@ -32,12 +33,12 @@ class Drill:
         self.began = time.monotonic()
         self.whole = Study(place / "whole")
         self.seconds = 0.0
-        self.renames: dict[str, int] = {}
+        self.renames: dict[str, int] = {}  # places that are still to be killed: how often reached
 
     def run(self) -> None:
         self.uninterrupted()
         number = 0
-        while self.left > 0:
+        while self.left > 0 or self.renames:
             number += 1
             self.round(number)
         self.database()
@@ -50,57 +51,73 @@ class Drill:
             raise DrillError(f"ended with code {code}; see {self.whole.log}")
         self.seconds = time.monotonic() - began
         for line in (self.whole.orders / "seen.txt").read_text().splitlines():
-            stage, count = line.split()
-            self.renames[stage] = max(self.renames.get(stage, 0), int(count))
+            place, count = line.split()
+            self.renames[place] = max(self.renames.get(place, 0), int(count))
         self.wanted = contents(self.whole.folder)
-        say(f"it took {clock(self.seconds)} and made {len(self.wanted)} things")
+        say(
+            f"it took {clock(self.seconds)} and made {len(self.wanted)} things by renames at "
+            f"{len(self.renames)} places"
+        )
 
     def round(self, number: int) -> None:
         """Kills one study until it is finished, and compares it."""
+        outstanding = set(self.renames)
         study = Study(self.place / f"round-{number}", self.whole.folder)
         disk = Disk(study)
         same = False
         try:
-            for stage, count in self.renames.items():
-                order = f"{self.rng.randint(1, count)} {self.rng.choice(['before', 'after'])}"
-                (study.orders / stage).write_text(order)
-            while self.attempt(study, disk):
-                pass
+            # Who goes on after a kill reaches a place less often, so a place that a round did not
+            # reach so often is tried at its first time in the next one.
+            for place, count in self.renames.items():
+                chosen = self.rng.randint(1, count) if number == 1 else 1
+                order = f"{chosen} {self.rng.choice(['before', 'after'])}"
+                (study.orders / place).write_text(order)
+            unfinished = True
+            while unfinished:
+                orders = left_of(study)
+                unfinished = self.attempt(study, disk)
+                for place in sorted(orders - left_of(study)):
+                    del self.renames[place]
+                    self.note(f"SIGKILL at {place}")
             same = self.compare(study, f"round {number}")
         finally:
             study.end()
             disk.close(keep=not same)
         if same:
             shutil.rmtree(study.folder)
+        if outstanding == set(self.renames) and self.left <= 0:
+            raise DrillError(f"never killed at {', '.join(sorted(outstanding))}")
 
     def attempt(self, study: Study, disk: Disk) -> bool:
         """Starts or continues a study and kills it once; tells whether it is still unfinished."""
-        orders = set(study.orders.iterdir())
+        orders = left_of(study)
         if self.left > 0 and self.rng.random() < 0.1:
             self.count(disk.full(self.rng))
             return True
         run = study.start("reproduce")
-        moment = time.monotonic() + self.rng.uniform(0, self.seconds / 3)
+        moment = time.monotonic() + self.rng.uniform(0, self.seconds / 6)
         while run.poll() is None:
             time.sleep(0.05)
             if self.left > 0 and time.monotonic() >= moment:
                 done = self.rng.choice(KINDS)(study, run, self.rng)
                 if done:
                     self.count(done)
-        for order in sorted(orders - set(study.orders.iterdir())):
-            self.count(f"SIGKILL at a rename of {order.name}")
         if run.returncode == 0:
             return False
-        if self.left <= 0 and orders == set(study.orders.iterdir()) and run.returncode == 1:
+        if self.left <= 0 and orders == left_of(study) and run.returncode == 1:
             raise DrillError(f"does not go on, though nothing is killed: see {study.log}")
         return True
 
     def count(self, what: str) -> None:
         self.left -= 1
-        done = self.all - self.left
+        self.note(what)
+
+    def note(self, what: str) -> None:
+        """Says what was done, and how long the rest may take."""
         self.table[" ".join(word for word in what.split() if not word.isdigit())] += 1
+        done, left = self.table.total(), self.left + len(self.renames)
         each = (time.monotonic() - self.began) / (done + 1)
-        say(f"[{done}/{max(self.all, done)}] {what}; ETA {clock(max(self.left, 0) * each)}")
+        say(f"[{done}/{done + left}] {what}; ETA {clock(left * each)}")
 
     def compare(self, study: Study, what: str) -> bool:
         """Tells whether a study is as the uninterrupted one is; notes what differs."""
@@ -135,6 +152,11 @@ class Drill:
         if any(codes):
             self.wrong.append(f"four writers: codes {codes}")
         self.compare(self.whole, "four writers at once")
+
+
+def left_of(study: Study) -> set[str]:
+    """The places where the study is still to be killed."""
+    return {order.name for order in study.orders.iterdir()} - {"seen.txt"}
 
 
 def size(folder: Path) -> int:

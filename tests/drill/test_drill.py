@@ -20,6 +20,7 @@ for number in range(1, 5):
     pathlib.Path("a").touch()
     pathlib.Path("a").replace(f"done-{number}")
 """
+PLACE = "demo:<string>-5"  # a stage, and the line that asks
 TABLES = """
 create table runs (run_uuid, name, status, lifecycle_stage);
 create table params (run_uuid, key, value);
@@ -112,7 +113,7 @@ def test_a_stage_dies_at_the_rename_that_was_ordered(
 ) -> None:
     orders = tmp_path / "orders"
     orders.mkdir()
-    (orders / "demo").write_text(f"{number} {when}")
+    (orders / PLACE).write_text(f"{number} {when}")
     words = [sys.executable, "-c", RENAMES, "tips", "stage", "demo"]
     path = Path(__file__).with_name("renames")
     environment = os.environ | {"PYTHONPATH": str(path), "DRILL_RENAMES": str(orders)}
@@ -120,4 +121,5 @@ def test_a_stage_dies_at_the_rename_that_was_ordered(
         ended = subprocess.run(words, cwd=tmp_path, env=environment, check=False)
         assert ended.returncode == code
         assert len(list(tmp_path.glob("done-*"))) == done
-    assert (orders / "seen.txt").read_text().count("\n") == number + 4
+    seen = (orders / "seen.txt").read_text().splitlines()
+    assert seen == [f"{PLACE} {one}" for one in (*range(1, number + 1), *range(1, 5))]

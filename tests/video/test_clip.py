@@ -72,6 +72,40 @@ def test_what_a_damaged_file_still_holds_is_read_and_said(
     assert "20 frames are promised" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile own.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nown.mp4\n#EXT-X-ENDLIST\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["given.mp4", "given.m3u8", "given.ffconcat"])
+def test_a_list_of_files_is_no_video(tmp_path: Path, text: str, name: str) -> None:
+    with write_video(tmp_path / "own.mp4", 64, 48, 25) as add:
+        add(flat(90))
+    (tmp_path / name).write_text(text)
+    with pytest.raises(RecordError, match="not a video that OpenCV reads"):
+        open_clip(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [
+        *(("avi", "MJPG"), ("mkv", "mp4v"), ("mov", "mp4v"), ("webm", "VP80"), ("flv", "FLV1")),
+        *(("mpg", "mpg1"), ("m2ts", "mpg2"), ("mxf", "mpg2"), ("wmv", "WMV2"), ("3gp", "mp4v")),
+    ],
+)
+def test_every_usual_format_is_read(tmp_path: Path, suffix: str, codec: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    writer = cv2.VideoWriter(
+        str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), 25, (64, 48)
+    )
+    for shade in (30, 90, 150):
+        writer.write(flat(shade))
+    writer.release()
+    assert len(open_clip(path).files) == 3
+
+
 def test_what_is_no_video_is_a_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RecordError, match=r"gone\.mp4: no such video or folder; give a video"):
         open_clip(tmp_path / "gone.mp4")

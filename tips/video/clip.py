@@ -19,8 +19,16 @@ log = logging.getLogger(__name__)
 SUFFIXES: Final = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 RATE: Final = 25.0  # frames per second, if the file does not tell
 FASTEST: Final = 1000.0  # frames per second that a file can be believed to have
-# Silences FFmpeg's own messages, because ours say what is wrong. FFmpeg reads the variable when it
-# is first used.
+# Formats of files that hold their frames themselves, by FFmpeg's names. Others are playlists,
+# which name the files to read, so a stranger's file could show one of yours.
+FORMATS: Final = (
+    *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg"),
+    *("mpegvideo", "m4v", "h264", "hevc", "ivf", "flv", "ogg", "asf", "mxf", "nut", "dv", "gif"),
+    *("apng", "mjpeg", "yuv4mpegpipe"),
+)
+# OpenCV hands these on to FFmpeg. FFmpeg's own messages are silenced, because ours say what is
+# wrong; it reads that variable when it is first used.
+os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", f"format_whitelist;{','.join(FORMATS)}")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
