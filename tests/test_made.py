@@ -22,20 +22,24 @@ ROOT = Path(config["root"])
 RECORDS = Keeper(workflow, Path("results/made.json"), ROOT)
 
 onstart:
-    RECORDS.keep()
+    RECORDS.begin()
 onsuccess:
     RECORDS.keep()
 onerror:
     RECORDS.keep()
 
 rule all:
-    input: "results/b.txt", "results/c.txt"
+    input:
+        "results/b.txt", "results/c.txt",
+        lambda wildcards: [one.file for one in RECORDS.missing()],
 rule a:
     input: ROOT / "given.bin"
     output: "results/a-{{n}}.bin", "results/a-{{n}}.log"
     params: number=config.get("number", 1)
     wildcard_constraints: n="[12]"
-    shell: "cp {{input}} {{output[0]}}; echo {{params.number}} > {{output[1]}}"
+    shell:
+        "test ! -e broken-{{wildcards.n}} || eval $(cat broken-{{wildcards.n}}); "
+        "cp {{input}} {{output[0]}}; echo {{params.number}} > {{output[1]}}"
 rule b:
     input: "results/a-1.bin"
     output: "results/b.txt"
@@ -174,6 +178,47 @@ def test_what_was_finished_before_an_error_is_kept(tmp_path: Path) -> None:
     assert "(100%) done" in snakemake(folder)
     kept = json.loads((folder / "results/made.json").read_text())
     assert {job["rule"] for job in kept["jobs"]} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("stop", ["exit 1", "kill -9 $$", "kill -9 $PPID; exit"])
+def test_what_a_kill_took_away_is_made_again(tmp_path: Path, stop: str) -> None:
+    """Snakemake deletes what it makes anew, and `b.txt` of before seems to need nothing."""
+    folder = clone(tmp_path / "killed")
+    snakemake(folder)
+    for number in (1, 2):
+        (folder / f"broken-{number}").write_text(stop)
+    assert planned(folder, "number=2") == {"a", "b", "c"}
+    snakemake(folder, "number=2")
+    assert not list((folder / "results").glob("a-*"))
+    for number in (1, 2):
+        (folder / f"broken-{number}").unlink()
+    handed = clone(tmp_path / "handed")
+    shutil.copytree(folder / "results", handed / "results")
+    for place in (folder, handed):
+        assert planned(place, "number=2") == {"a", "b", "c"}
+    snakemake(folder, "--unlock")
+    assert "(100%) done" in snakemake(folder, "number=2")
+    assert (folder / "results/a-1.log").read_text() == "2\n"
+    assert not planned(folder, "number=2")
+
+
+def test_what_a_user_deletes_is_not_asked_for(finished: Path, tmp_path: Path) -> None:
+    """Large files that everything was made from may go."""
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    for file in (copy / "results").glob("a-*"):
+        file.unlink()
+    assert not planned(copy)
+
+
+def test_only_what_a_rule_makes_is_asked_for(handed: Path) -> None:
+    made = handed / "results/made.json"
+    kept = json.loads(made.read_text())
+    others = ["/etc/nothing", "results/a-3.bin", "", "\0", "x" * 5000, "results/b.txt", "../b.txt"]
+    made.write_text(json.dumps(kept | {"begun": others}))
+    assert not planned(handed)
+    made.write_text(json.dumps(kept | {"begun": [*others, "results/a-9.bin"]}))
+    assert not planned(handed)
 
 
 def test_snakemake_reports_on_what_came_from_elsewhere(handed: Path) -> None:

@@ -5,6 +5,10 @@ what is current. Results that were handed over come without these records. Then 
 the times of files, which copying changes. So the workflow keeps a copy of the records in
 `results/.../made.json`, and gives Snakemake those that it lacks.
 
+They also hold what a call of Snakemake was to make. Snakemake deletes the outputs of a job before it
+starts it, and again if it fails. Later it does not miss them, as long as there are files that were
+once made from them. So `all` asks for those that are missing.
+
 A kept record holds what Snakemake compares and nothing of the machine: no command line, no time of
 day, no hash of a software environment. Files of the dataset are named relative to its root.
 """
@@ -43,6 +47,21 @@ class Made(Record):
 
     format: Literal[1] = 1
     jobs: tuple[Job, ...]
+    begun: tuple[str, ...] = ()  # files that a call was to make
+
+
+class Missing(NamedTuple):
+    """A file that an earlier call of Snakemake was to make.
+
+    Args:
+        file: its name.
+        rule: the name of the rule that makes it.
+        wildcards: the rule's wildcards.
+    """
+
+    file: str
+    rule: str
+    wildcards: dict[str, str]
 
 
 class Keeper(NamedTuple):
@@ -84,12 +103,36 @@ class Keeper(NamedTuple):
                     self._give(persistence, job, output)
         return ""
 
+    def missing(self) -> list[Missing]:
+        """Lists what earlier calls were to make, is missing, and is made by a rule."""
+        found = [
+            Missing(file, rule.name, match.groupdict())
+            for file in self._before().begun
+            if not os.path.isfile(file)
+            for rule in self.workflow.rules
+            for output in rule.output
+            if (match := output.match(file)) is not None
+        ]
+        return list({one.file: one for one in found}.values())
+
+    def begin(self) -> None:
+        """Writes down what this call of Snakemake is about to make, beside all records."""
+        jobs = self.workflow.dag.needrun_jobs()
+        self._keep({*self._before().begun, *(str(file) for job in jobs for file in job.output)})
+
     def keep(self) -> None:
         """Writes the records of all jobs of this call of Snakemake and of earlier ones."""
+        self._keep({file for file in self._before().begun if not os.path.isfile(file)})
+
+    def _before(self) -> Made:
+        """Reads the file; an unreadable one, which `recall` reports, holds nothing."""
         try:
-            before = self._read().jobs if self.file.is_file() else ()
+            return self._read() if self.file.is_file() else Made(jobs=())
         except RecordError:
-            before = ()  # `recall` has reported it
+            return Made(jobs=())
+
+    def _keep(self, begun: set[str]) -> None:
+        before = self._before().jobs
         # Snakemake's cache may hold records that were read before a job ended.
         self.workflow.persistence.deactivate_cache()
         outputs = {str(file) for job in self.workflow.dag.jobs for file in job.output}
@@ -105,7 +148,7 @@ class Keeper(NamedTuple):
             job.model_copy(update={"outputs": tuple(one.outputs[0] for one in (job, *others))})
             for job, *others in found.values()
         ]
-        write(Made(jobs=tuple(jobs)), self.file)
+        write(Made(jobs=tuple(jobs), begun=tuple(sorted(begun))), self.file)
 
     def _read(self) -> Made:
         size = self.file.stat().st_size

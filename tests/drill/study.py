@@ -38,7 +38,7 @@ class Study:
         self.orders = folder.with_name(f"{folder.name}-orders")
         self.log = folder.with_name(f"{folder.name}.log")
         self.orders.mkdir(parents=True)
-        for name in (*CODE, "results/assets", "results/cost"):
+        for name in (*CODE, "results/assets"):
             if (source / name).is_dir():
                 shutil.copytree(source / name, folder / name, ignore=IGNORED)
             elif (source / name).is_file():

@@ -240,6 +240,21 @@ def needed_features():
     return [PATHS.features(*name) for name in needed]
 
 
+def interrupted(wildcards):
+    """Lists the files that an earlier call was to make, for this study, and did not finish."""
+    return [
+        one.file
+        for one in RECORDS.missing()
+        if "seed" not in one.wildcards or run_of(one.wildcards) in RUNS
+        if one.rule != "features"  # `needed_features` lists them
+        if PEER_TABLES or "peer" not in one.rule  # the peers run only if they are asked for
+    ]
+
+
+def run_of(wildcards):
+    return wildcards["variant"], wildcards["seed"]
+
+
 def cache(wildcards):
     """Looks up which features a job of the rule `features` makes."""
     return CACHES[wildcards.part, wildcards.key, wildcards.source]
