@@ -5,9 +5,9 @@ what is current. Results that were handed over come without these records. Then 
 the times of files, which copying changes. So the workflow keeps a copy of the records in
 `results/.../made.json`, and gives Snakemake those that it lacks.
 
-They also hold what a call of Snakemake was to make. Snakemake deletes the outputs of a job before it
-starts it, and again if it fails. Later it does not miss them, as long as there are files that were
-once made from them. So `all` asks for those that are missing.
+They also hold what a call of Snakemake was to make. Snakemake deletes the outputs of a job before
+it starts it, and again if it fails. Later it does not miss them, as long as there are files that
+were once made from them. So `all` asks for those that are missing.
 
 A kept record holds what Snakemake compares and nothing of the machine: no command line, no time of
 day, no hash of a software environment. Files of the dataset are named relative to its root.

@@ -247,7 +247,8 @@ def interrupted(wildcards):
         for one in RECORDS.missing()
         if "seed" not in one.wildcards or run_of(one.wildcards) in RUNS
         if one.rule != "features"  # `needed_features` lists them
-        if PEER_TABLES or "peer" not in one.rule  # the peers run only if they are asked for
+        if PEER_TABLES
+        or "peer" not in one.rule  # the peers run only if they are asked for
     ]
 
 
