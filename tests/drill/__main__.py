@@ -17,7 +17,7 @@ from pathlib import Path
 
 from contents import contents, differences
 from kills import KINDS, Disk, DrillError
-from study import Study
+from study import COST, Study
 
 SIZES = 12  # moments at which the database that is being made is killed, by its size
 
@@ -46,6 +46,7 @@ class Drill:
 
     def uninterrupted(self) -> None:
         say("a run without kills")
+        self.whole.start("cost", "--json", COST, of_study=False).wait()
         began = time.monotonic()
         if code := self.whole.make():
             raise DrillError(f"ended with code {code}; see {self.whole.log}")

@@ -20,6 +20,8 @@ rows: [hrnet, copy-3, concat, tips]
 seeds: {{more: {{tips: 1, concat-wide: 1}}}}
 interim: [vfit]
 """
+# Counting takes a minute and writes one file, so it is made once, before any study.
+COST: Final = "results/cost/cost.json"
 CODE: Final = ("tips", "csrc", "workflow", "experiments", "environment.yml", "requirements.lock")
 IGNORED: Final = shutil.ignore_patterns("__pycache__")
 TIPS: Final = (sys.executable, "-m", "tips", "stage")
@@ -38,7 +40,7 @@ class Study:
         self.orders = folder.with_name(f"{folder.name}-orders")
         self.log = folder.with_name(f"{folder.name}.log")
         self.orders.mkdir(parents=True)
-        for name in (*CODE, "results/assets"):
+        for name in (*CODE, "results/assets", "results/cost"):
             if (source / name).is_dir():
                 shutil.copytree(source / name, folder / name, ignore=IGNORED)
             elif (source / name).is_file():
@@ -49,8 +51,11 @@ class Study:
     def results(self) -> Path:
         return self.folder / "results" / NAME
 
-    def start(self, stage: str, *words: str, limit: int | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self, stage: str, *words: str, limit: int | None = None, of_study: bool = True
+    ) -> subprocess.Popen[bytes]:
         """Starts a stage in a session of its own; none of its files grows beyond `limit` bytes."""
+        scale = ("--scale", SCALE) if of_study else ()
         before = ("prlimit", f"--fsize={limit}") if limit is not None else ()
         paths = [str(Path(__file__).with_name("renames")), str(self.folder)]
         environment = os.environ | {
@@ -59,12 +64,13 @@ class Study:
         }
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [*before, *TIPS, stage, "--scale", SCALE, *words],
+                [*before, *TIPS, stage, *scale, *words],
                 cwd=self.folder,
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_heed,
             )
 
     def make(self, stage: str = "reproduce") -> int:
@@ -97,6 +103,12 @@ class Study:
     def said(self) -> str:
         """The last lines that were printed."""
         return "\n".join(self.log.read_text(errors="replace").strip().splitlines()[-5:])
+
+
+def _heed() -> None:
+    """Undoes that the drill itself was started to ignore signals, as a shell's background is."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def stage_of(process: psutil.Process) -> str:
