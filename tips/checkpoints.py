@@ -6,6 +6,7 @@ finite.
 """
 
 import errno
+import io
 import pickle
 import struct
 import warnings
@@ -17,7 +18,7 @@ from typing import IO, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tips import skeleton
+from tips import pickles, skeleton
 from tips.records import RecordError
 
 # What torch.load and zipfile raise for files that are truncated, changed or hold no tensors. A file
@@ -27,6 +28,8 @@ _DAMAGE = (
     *(TypeError, ValueError, pickle.UnpicklingError, struct.error, zipfile.BadZipFile),
 )
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_ARCHIVE = b"PK\x03\x04"
+_OLD_PICKLES = 5  # magic number, version, system, the object, and the names of its storages
 COUNTER = "num_batches_tracked"  # batch norm's counter, which files before torch 0.4.1 lack
 COCO = (
     *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder"),
@@ -216,10 +219,12 @@ def load_tensors(path: Path) -> Any:
         DamagedError: if the file is not whole.
         OSError: if it cannot be read.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():  # waiting for it has no end
+        raise DamagedError(f"{path}: is no file of tensors")
     with path.open("rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, about kinds of tensors that are refused here
         try:
-            _check_archive(stream, path)
+            _check(stream, path)
             stream.seek(0)
             return torch.load(stream, map_location="cpu", weights_only=True)
         except (OSError, *_DAMAGE) as error:
@@ -230,19 +235,29 @@ def load_tensors(path: Path) -> Any:
             raise DamagedError(f"{path}: not a complete checkpoint") from error
 
 
-def _check_archive(stream: IO[bytes], path: Path) -> None:
-    """Compares the checksums of a zip archive, which torch does not look at.
+def _check(stream: IO[bytes], path: Path) -> None:
+    """Judges a file before torch reads it. Old files are pickles one after the other."""
+    if stream.read(len(_ARCHIVE)) == _ARCHIVE:  # as torch tells them apart
+        with zipfile.ZipFile(stream) as archive:
+            _check_archive(archive, path)
+        return
+    stream.seek(0)
+    for _ in range(_OLD_PICKLES):
+        pickles.judge(stream)
+
+
+def _check_archive(archive: zipfile.ZipFile, path: Path) -> None:
+    """Compares the checksums of an archive, which torch does not look at, and judges its pickle.
 
     An archive that unpacks to more than its own size is refused unread: torch compresses nothing.
-    Old files are no archives.
     """
-    if not zipfile.is_zipfile(stream):
-        return
-    with zipfile.ZipFile(stream) as archive:
-        if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
-            raise zipfile.BadZipFile("compressed")
-        if archive.testzip() is not None:
-            raise zipfile.BadZipFile("checksum")
+    if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+        raise zipfile.BadZipFile("compressed")
+    if archive.testzip() is not None:
+        raise zipfile.BadZipFile("checksum")
+    for member in archive.infolist():
+        if member.filename.rpartition("/")[2] == "data.pkl":
+            pickles.judge(io.BytesIO(archive.read(member)))
 
 
 def _is_state(value: Any) -> bool:
