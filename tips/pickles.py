@@ -21,6 +21,11 @@ _MARK: Final = None
 class _Value:
     """What is known of a value on the stack: its levels, its parts, and whether it can grow."""
 
+    depth: int
+    size: int
+    grows: bool
+    holds: bool  # other values, so that it takes time to hash
+
     def __init__(self, parts: list["_Value"], grows: bool) -> None:
         self.depth = 1 + max(part.depth for part in parts) if parts else 0
         self.size = min(1 + sum(part.size for part in parts), LARGEST + 1)
@@ -84,9 +89,7 @@ def _step(opcode: pickletools.OpcodeInfo, stack: list[_Value | None]) -> None:
 
 def _check(name: str, values: list[_Value]) -> None:
     """Refuses keys and arguments of calls that are not as torch writes them."""
-    keys = (
-        values[1::2] if name in ("SETITEM", "SETITEMS") else values[::2] if name == "DICT" else []
-    )
+    keys = values[1::2] if name in ("SETITEM", "SETITEMS") else []
     if any(key.holds for key in keys):
         raise ValueError("a key that holds other values")
     if name in _CALLS:
