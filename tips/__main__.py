@@ -49,15 +49,14 @@ Mistakes end with one line and exit code 2; TIPS_TRACEBACK=1 shows the place."""
 
 
 def output(help: str) -> Any:
-    """Makes an option that names a file to write; a folder is refused before anything runs."""
+    """Makes an option that names a file to write; it is judged before anything runs."""
     return typer.Option(metavar="FILE", dir_okay=False, help=help, callback=_followed)
 
 
 def _followed(path: Path | None) -> Path | None:
-    """Follows a link to the file that shall be written; a device, such as /dev/stdout, is none."""
-    if path is None or not path.is_symlink() or (path.exists() and not path.is_file()):
-        return path
-    return path.resolve()
+    from tips.outputs import followed
+
+    return followed(path)
 
 
 def counted(help: str, least: int = 0) -> Any:

@@ -29,6 +29,7 @@ from pydantic import (
 from pydantic_core import from_json
 
 from tips import skeleton
+from tips.streams import is_stream, stream
 from tips.temporaries import hidden_name
 
 FARTHEST: Final = 1e6  # px of any annotated coordinate or length from 0
@@ -246,9 +247,9 @@ def first_problem(error: ValidationError) -> str:
 
 def write(record: Record, path: Path) -> None:
     """Writes one record file atomically."""
-    with atomic(path) as stream:
-        stream.write(record.model_dump_json())
-        stream.write("\n")
+    with atomic(path) as file:
+        file.write(record.model_dump_json())
+        file.write("\n")
 
 
 def read_json(path: Path) -> Any:
@@ -271,10 +272,15 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def write_json(value: Any, path: Path) -> None:
-    """Writes plain JSON atomically, with sorted keys, so that equal values give equal bytes."""
-    with atomic(path) as stream:
-        json.dump(value, stream, indent=1, sort_keys=True)
-        stream.write("\n")
+    """Writes plain JSON atomically."""
+    with atomic(path) as file:
+        dump_json(value, file)
+
+
+def dump_json(value: Any, file: IO[str]) -> None:
+    """Writes plain JSON into a file, with sorted keys, so that equal values give equal bytes."""
+    json.dump(value, file, indent=1, sort_keys=True)
+    file.write("\n")
 
 
 def without_nan(value: Any) -> Any:
@@ -292,9 +298,9 @@ def atomic(path: Path) -> Iterator[IO[str]]:
 
     A device or a pipe, such as /dev/stdout, is written to as it is; nothing can take its place.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        with path.open("w", encoding="utf-8") as stream:
-            yield stream
+    if is_stream(path):
+        with naming_errors(path), stream(path) as opened:
+            yield opened
         return
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         yield file
@@ -324,19 +330,28 @@ def atomic_paths(*paths: Path) -> Iterator[tuple[Path, ...]]:
         judge_place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
     temporaries = tuple(map(hidden_name, paths))
+    for temporary in temporaries:  # by a process of the same number, or a stranger's link
+        temporary.unlink(missing_ok=True)
     try:
-        yield temporaries
-        for temporary in temporaries:
-            _to_disk(temporary)
-        for temporary, path in zip(temporaries, paths, strict=True):
-            temporary.replace(path)
-    except OSError as error:
-        # The error of a failed write does not name the file.
-        error.filename = error.filename or ", ".join(map(str, paths))
-        raise
+        with naming_errors(*paths):
+            yield temporaries
+            for temporary in temporaries:
+                _to_disk(temporary)
+            for temporary, path in zip(temporaries, paths, strict=True):
+                temporary.replace(path)
     finally:
         for temporary in temporaries:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming_errors(*paths: Path) -> Iterator[None]:
+    """Names the files in the error of a failed write, which does not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or ", ".join(map(str, paths))
+        raise
 
 
 def judge_place(path: Path) -> None:
@@ -346,7 +361,7 @@ def judge_place(path: Path) -> None:
         RecordError: if `path` is a folder or a device, or if a file is in the place of its folder.
         PermissionError: if nothing may be written there.
     """
-    if path.exists() and not path.is_file():
+    if path.exists() and not path.is_file() and not path.is_symlink():  # a link is replaced
         what = "a folder" if path.is_dir() else "a device or a pipe"
         raise RecordError(f"{path}: is {what}; give the name of a file")
     above = next(folder for folder in path.parents if folder.exists())

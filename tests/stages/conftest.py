@@ -7,6 +7,9 @@ from pathlib import Path
 import miniature
 import numpy as np
 import pytest
+import tiny_study
+import trained
+import yaml
 from real_sets import Set
 
 from tips.config import Scale, Study, load_study
@@ -16,6 +19,7 @@ from tips.interim.vfit.settings import Settings as Vfit
 from tips.ops.image import write_jpeg
 from tips.paths import Paths, study_paths
 from tips.records import Annotations, Frame, Sequence, write
+from tips.stages import predict, train
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -93,3 +97,45 @@ def put_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         return Set(scale, root, study_paths(study.scale))
 
     return put
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny study, its variants trained and predicted, with other than usual decoding."""
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_study.write(folder)
+    scale = folder / "experiments/scales/tiny.yaml"
+    settings = yaml.safe_load(scale.read_text())
+    settings["evaluation"] |= {"flip_test": True, "decode": "dark", "enlarge": 1.4}
+    # As many as a frame has people: a batch of another size can round the last digit otherwise.
+    settings["evaluation"]["batch"] = 2
+    settings["rows"] = list(trained.VARIANTS)
+    scale.write_text(yaml.safe_dump(settings))
+    with tiny_study.prepared(folder):
+        for variant in trained.VARIANTS:
+            train.run(variant, scale="tiny", root="people")
+            predict.run(variant, scale="tiny", root="people")
+    return folder
+
+
+@pytest.fixture
+def study(ready: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(ready)
+    monkeypatch.delenv("TIPS_TRACEBACK", raising=False)
+    return ready
+
+
+@pytest.fixture
+def moved(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """A run's folder alone, in a place where nothing else is."""
+
+    def move(variant: str) -> Path:
+        source = (study / trained.paths().run(variant, "0")).resolve()
+        target = tmp_path / "elsewhere" / variant
+        for name in ("checkpoint.pt", "provenance.json"):
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source / name, target)
+        monkeypatch.chdir(tmp_path)
+        return target
+
+    return move

@@ -1,13 +1,7 @@
 """`tips predict` on a tiny trained study: what the DAG's stage says, in little memory."""
 
 import json
-import os
-import resource
 import shutil
-import signal
-import subprocess
-import sys
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,70 +12,20 @@ import numpy as np
 import pytest
 import tiny_study
 import torch
-import yaml
+from trained import VARIANTS, paths, video
 
 from tips import provenance, records, skeleton
-from tips.config import ConfigError, load_study
+from tips.config import ConfigError
 from tips.evaluation.poseval_reader import read_folders
 from tips.interim.vfit.network import VFIT
 from tips.interim.vfit.sizes import SIZES
-from tips.paths import Paths, study_paths
 from tips.records import Predictions
-from tips.stages import predict, predict_video, train
+from tips.stages import predict_video
 from tips.video.clip import Clip, open_clip
-from tips.video.overlay import write_video
 
 pytestmark = pytest.mark.slow
-REPOSITORY = Path(__file__).parents[2]
 CLIP = "000001_bonn_val"
-VARIANTS = ("hrnet", "tips", "tips-without-vfit")  # the last one looks at no interim frames
 TRUTH = f"{tiny_study.ROOT}/annotations/val/{CLIP}.json"
-
-
-def paths() -> Paths:
-    return study_paths(load_study("tiny", Path("experiments"), "people").scale)
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny study, its variants trained and predicted, with other than usual decoding."""
-    folder = tmp_path_factory.mktemp("tiny")
-    tiny_study.write(folder)
-    scale = folder / "experiments/scales/tiny.yaml"
-    settings = yaml.safe_load(scale.read_text())
-    settings["evaluation"] |= {"flip_test": True, "decode": "dark", "enlarge": 1.4}
-    # As many as a frame has people: a batch of another size can round the last digit otherwise.
-    settings["evaluation"]["batch"] = 2
-    settings["rows"] = list(VARIANTS)
-    scale.write_text(yaml.safe_dump(settings))
-    with tiny_study.prepared(folder):
-        for variant in VARIANTS:
-            train.run(variant, scale="tiny", root="people")
-            predict.run(variant, scale="tiny", root="people")
-    return folder
-
-
-@pytest.fixture
-def study(ready: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(ready)
-    monkeypatch.delenv("TIPS_TRACEBACK", raising=False)
-    return ready
-
-
-@pytest.fixture
-def moved(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """A run's folder alone, in a place where nothing else is."""
-
-    def move(variant: str) -> Path:
-        source = (study / paths().run(variant, "0")).resolve()
-        target = tmp_path / "elsewhere" / variant
-        for name in ("checkpoint.pt", "provenance.json"):
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source / name, target)
-        monkeypatch.chdir(tmp_path)
-        return target
-
-    return move
 
 
 def people(file: Path) -> dict[int, list[dict[str, Any]]]:
@@ -126,15 +70,6 @@ def test_the_outputs_are_whole(study: Path, moved: Callable[[str], Path], tmp_pa
     again = tmp_path / "again"
     predict_video.run(frames, tmp_path / "elsewhere/hrnet", boxes=out / f"{CLIP}.json", out=again)
     assert (again / f"{CLIP}.json").read_text() == (out / f"{CLIP}.json").read_text()
-
-
-def video(path: Path, count: int) -> Path:
-    with write_video(path, 64, 48, 25) as add:
-        for k in range(count):
-            image = np.full((48, 64, 3), 60, np.uint8)
-            image[10:40, 10 + k % 20 : 30 + k % 20] = 200
-            add(image)
-    return path
 
 
 def test_without_boxes_the_frame_is_one_person(
@@ -312,65 +247,6 @@ def test_a_frame_that_breaks_off_leaves_nothing(
     (frames / "3.jpg").write_bytes((frames / "3.jpg").read_bytes()[:200])
     code, line = tips_predict(video=frames, out=tmp_path / "out")
     assert (code, "3.jpg: not a readable image" in line) == (2, True)
-    assert list((tmp_path / "out").iterdir()) == []
-
-
-@pytest.fixture
-def begin(
-    study: Path, moved: Callable[[str], Path], tmp_path: Path
-) -> Callable[..., subprocess.Popen[str]]:
-    """Starts the verb as a process of its own on a video of so many frames."""
-    run = moved("hrnet")
-
-    def start(count: int, before: Callable[[], None] | None = None) -> subprocess.Popen[str]:
-        shown = video(tmp_path / "a.mp4", count)
-        words = ("predict", str(shown), f"--checkpoint={run}", "--out=out", "--threads=1")
-        return subprocess.Popen(
-            [sys.executable, "-m", "tips", *words],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-            preexec_fn=before,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    return start
-
-
-def heeding() -> None:
-    """Undoes that whoever started these tests ignores signals, as nohup does."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_leaves_what_was_there(
-    begin: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: signal.Signals
-) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "a.json").write_text("earlier")
-    process = begin(3000, heeding)
-    until = time.monotonic() + 120
-    while len(list(out.iterdir())) < 3 and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.02)  # until both temporary files lie beside the earlier one
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 128 + number, said
-    assert "Traceback" not in said
-    assert [(file.name, file.read_text()) for file in out.iterdir()] == [("a.json", "earlier")]
-
-
-def test_a_full_disk_is_one_line(
-    begin: Callable[..., subprocess.Popen[str]], tmp_path: Path
-) -> None:
-    """A limit on the size of files stands for it: every write behind it fails."""
-    most = 3_000
-    process = begin(40, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 2, said
-    (line,) = (one for one in said.splitlines() if one.startswith("error: "))
-    assert "disk full" in line or "is the disk full?" in line
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -4,8 +4,10 @@ import csv as csv_file
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from os.path import realpath
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import IO, Any, cast, get_args
 
 import numpy as np
 from rich.console import Console
@@ -21,6 +23,7 @@ from tips.evaluation.people import HEAD_FACTOR, Clip, Rule
 from tips.evaluation.poseval_reader import Pair, pairs, read_pair
 from tips.evaluation.poseval_side import NO_SCORE
 from tips.progress import track
+from tips.streams import is_stream
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +80,7 @@ def run(
     if oks:
         switches |= {"sigmas": list(SIGMAS[sigmas]), "area_factor": area_factor}
         result["oks"] = _oks(clips, SIGMAS[sigmas], area_factor)
-    if json is not None:
-        records.write_json(result | {"switches": switches}, json)
-    if csv is not None:
-        _write_csv(scores, switches, csv)
+    _write(scores, result | {"switches": switches}, csv, json)
     frames = sum(len(clip.positions) for clip in clips)
     _print(scores, f"{len(clips)} sequences, {frames} frames counted, {_in_words(switches)}")
     if oks:
@@ -99,13 +99,13 @@ def _judge(clips: Sequence[Clip], truth: Path) -> None:
 
 def _check_outputs(csv: Path | None, json: Path | None, files: Sequence[Pair]) -> None:
     """Refuses an output that would overwrite an input or the other output."""
-    taken = {file.resolve() for pair in files for file in (pair.truth, pair.found)}
+    taken = {realpath(file) for pair in files for file in (pair.truth, pair.found)}
     for option, file in (("--csv", csv), ("--json", json)):
-        if file is None:
+        if file is None or is_stream(file):
             continue
-        if file.resolve() in taken:
+        if realpath(file) in taken:
             raise ConfigError(f"{option} {file}: would be written over; give another name")
-        taken.add(file.resolve())
+        taken.add(realpath(file))
 
 
 def _one_of(option: str, value: str, known: Sequence[str] | Mapping[str, object]) -> None:
@@ -160,15 +160,23 @@ def _oks(clips: Sequence[Clip], sigmas: Sequence[float], area_factor: float) -> 
     return result
 
 
-def _write_csv(scores: Scores, switches: Mapping[str, Any], path: Path) -> None:
+def _write(scores: Scores, result: dict[str, Any], csv: Path | None, json: Path | None) -> None:
+    """Writes both files; neither appears if one cannot be written."""
+    with ExitStack() as both:
+        if json is not None:
+            records.dump_json(result, both.enter_context(records.atomic(json)))
+        if csv is not None:
+            _write_csv(scores, result["switches"], both.enter_context(records.atomic(csv)))
+
+
+def _write_csv(scores: Scores, switches: Mapping[str, Any], stream: IO[str]) -> None:
     """Writes one row per joint, column and total; every row repeats the settings."""
     names = ("rule", "threshold", "head_factor", "ties")
-    with records.atomic(path) as stream:
-        rows = csv_file.writer(stream, lineterminator="\n")
-        rows.writerow([*summary.HEADER, *names])
-        for row in [*summary.joint_rows(scores), *summary.column_rows(scores)]:
-            cells = ["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in row]
-            rows.writerow([*cells, *(switches[name] for name in names)])
+    rows = csv_file.writer(stream, lineterminator="\n")
+    rows.writerow([*summary.HEADER, *names])
+    for row in [*summary.joint_rows(scores), *summary.column_rows(scores)]:
+        cells = ["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in row]
+        rows.writerow([*cells, *(switches[name] for name in names)])
 
 
 def _in_words(switches: Mapping[str, Any]) -> str:
