@@ -48,7 +48,7 @@ def _inside(name: str) -> str:
 
 
 def _one_folder(name: str) -> str:
-    if len(PurePosixPath(_inside(name)).parts) != 1 or name.startswith("."):
+    if "/" in _inside(name) or name.startswith("."):
         raise ValueError(f"must be a name that a folder can have; got {name[:100]!r}")
     return name
 
@@ -56,7 +56,8 @@ def _one_folder(name: str) -> str:
 Px = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
 Length = Annotated[int, Field(ge=1, le=16_384)]  # of a frame's side, px
 Track = Annotated[int, Field(ge=-(2**31), lt=2**31)]
-InsideFile = Annotated[str, Field(max_length=1000), AfterValidator(_inside)]
+GivenName = Annotated[str, Field(max_length=1000)]  # of a file, in a file from outside
+InsideFile = Annotated[GivenName, AfterValidator(_inside)]
 SequenceName = Annotated[str, Field(max_length=200), AfterValidator(_one_folder)]
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # x, y, width, height

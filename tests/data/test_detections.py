@@ -113,6 +113,10 @@ def test_posetrack17_s_renamed_frames(tmp_path: Path) -> None:
         ([row(image_id=101, bbox=[1, 2, 3])], "record 0.bbox.3: Field required"),
         ([row(image_id=101, score=None)], "record 0.score: Input should be a valid number"),
         ('[{"bbox": [1, 2, NaN, 4], "score": 1, "image_id": 101}]', "record 0.bbox.2: Input"),
+        (
+            [row(image_name="a/" * 100_000 + "000.png")],
+            "record 0.image_name: String should have at most 1000 characters",
+        ),
         ([row(image_id=999)], "no box of score 0.2 or more on a labelled frame of toy val"),
     ],
 )

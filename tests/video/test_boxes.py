@@ -121,6 +121,15 @@ def test_names_that_fit_all_but_one_frame_are_others(tmp_path: Path) -> None:
         ({"annotations": []}, "images: Field required"),
         (objects(["000000.jpg"], {"bbox": BOX}), r"annotations\.0\.image_id: Field required"),
         (
+            objects(["a/" * 100_000 + "000000.jpg"], {"image_id": 70, "bbox": BOX}),
+            r"images\.0\.file_name: String should have at most 1000 characters",
+        ),
+        ([row(image_name="a/" * 100_000)], r"record 0\.image_name: String should have at most"),
+        (
+            {"images": [{"id": 7, "file_name": f"{k}.jpg"} for k in "ab"], "annotations": []},
+            r"images\.1: id 7 occurs twice; frames need different ids",
+        ),
+        (
             objects(["000000.jpg"], {"image_id": 3, "bbox": BOX}),
             r"annotations\.0: image_id 3 is not among the images",
         ),

@@ -8,18 +8,21 @@ import errno
 import gzip
 import hashlib
 import io
+import lzma
 import os
 import shutil
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from tips.data import layout
-from tips.records import read_object, write_json
+from tips.data import layout, members
+from tips.records import RecordError, content, read_object, write_json
+from tips.safe_text import one_line
 
 BLOCK: Final = 512  # bytes of a tar file's block
 CHUNK: Final = 1 << 20  # bytes that are read at once
@@ -29,7 +32,11 @@ _IN_THE_WAY: Final = (
     *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY),
     *(errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP),
 )
-_DAMAGE: Final = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile)
+# What the readers of archives raise on damaged files; the type depends on the place of the damage.
+_DAMAGE: Final = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, gzip.BadGzipFile),
+    *(EOFError, ValueError, ArithmeticError, LookupError, struct.error),
+)
 
 
 class ArchiveError(ValueError):
@@ -76,7 +83,7 @@ def unpack(bundle: Bundle, files: Sequence[Path], folder: Path) -> dict[str, Any
 
     Raises:
         ArchiveError: if a checksum is wrong, a file is damaged, space is short, a password is
-            missing or wrong, or a member's path is unsafe.
+            missing or wrong, or a member is unsafe. What was unpacked before is still there.
     """
     marker, target = folder / f"{bundle.name}.json", folder / bundle.name
     source = {path.name: path.stat().st_size for path in files}
@@ -91,10 +98,8 @@ def unpack(bundle: Bundle, files: Sequence[Path], folder: Path) -> dict[str, Any
             raise ArchiveError(f"{path}: is empty; copy or download it again")
     if bundle.md5:
         check_md5(files[0], bundle.md5)
-    marker.unlink(missing_ok=True)
     partial = folder / f".{bundle.name}.partial"
-    for rest in (target, partial):
-        shutil.rmtree(rest, ignore_errors=True)
+    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         with _refusing_damage(files):
@@ -107,6 +112,9 @@ def unpack(bundle: Bundle, files: Sequence[Path], folder: Path) -> dict[str, Any
                 f"{files[0]}: holds no {bundle.holds}, so it is another archive than the published "
                 "one; copy or download it again"
             )
+        # Until here an earlier content stays; from here on nothing is wrong with the new one.
+        marker.unlink(missing_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
         partial.replace(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -141,33 +149,48 @@ def _refusing_damage(files: Sequence[Path]) -> Iterator[None]:
     name = str(files[0]) if len(files) == 1 else f"{files[0]} ... {files[-1].name}"
     try:
         yield
+    except (ArchiveError, RecordError):
+        raise
     except tarfile.FilterError as error:
-        raise ArchiveError(f"{name}: unsafe member, nothing was kept: {error}") from error
-    except _DAMAGE as error:
         raise ArchiveError(
-            f"{name}: truncated or damaged ({error}); copy or download it again"
+            f"{name}: unsafe member, nothing was kept: {one_line(str(error))}; copy or download it "
+            "again"
         ) from error
+    except NotImplementedError as error:
+        raise ArchiveError(
+            f"{name}: cannot be read here ({error}); unpack it by hand into {files[0].parent}"
+        ) from error
+    except _DAMAGE as error:
+        raise _damaged(name, error) from error
     except OSError as error:
+        if error.errno is None:  # bz2's, on damage
+            raise _damaged(name, error) from error
         if error.errno not in _IN_THE_WAY:
             raise
         raise ArchiveError(
-            f"{name}: its members are in each other's way, nothing was kept: {error}"
+            f"{name}: its members are in each other's way, nothing was kept: "
+            f"{one_line(str(error))}; copy or download it again"
         ) from error
+
+
+def _damaged(name: str, error: Exception) -> ArchiveError:
+    reason = one_line(str(error), 200)
+    return ArchiveError(f"{name}: truncated or damaged ({reason}); copy or download it again")
 
 
 def _unzip(bundle: Bundle, path: Path, folder: Path) -> None:
     with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        check_space(folder, sum(member.file_size for member in members))
-        for member in members:
-            place = PurePosixPath(member.filename.replace("\\", "/"))
-            if place.is_absolute() or ".." in place.parts:
-                raise ArchiveError(f"{path}: unsafe member {member.filename}, nothing was kept")
-        locked = any(member.flag_bits & 1 for member in members)
+        found = archive.infolist()
+        check_space(folder, sum(member.file_size for member in found))
+        for member in found:
+            members.judge_name(member.filename)
+        locked = any(member.flag_bits & 1 for member in found)
         key = _password(bundle, path) if locked else None
         try:
             archive.extractall(folder, pwd=key)
-        except RuntimeError as error:  # a wrong password, or a method that zipfile lacks
+        except NotImplementedError:  # a RuntimeError too: a method that zipfile lacks
+            raise
+        except RuntimeError as error:
             raise ArchiveError(
                 f"{path}: {error}; mend the password in {bundle.password or 'its archive'}, or "
                 f"unpack it by hand into {path.parent}"
@@ -181,13 +204,22 @@ def _password(bundle: Bundle, path: Path) -> bytes:
     """
     value, file = os.environ.get(bundle.password), os.environ.get(f"{bundle.password}_FILE")
     if not value and file and Path(file).is_file():
-        value = Path(file).read_text(encoding="utf-8").strip()
+        value = _password_in(Path(file))
     if not value:
         raise ArchiveError(
             f"{path}: has a password; put it into the environment as {bundle.password}=..., or a "
             f"file that holds it as {bundle.password}_FILE=..., and run again"
         )
-    return value.encode()
+    return value.encode(errors="surrogateescape")
+
+
+def _password_in(path: Path) -> str:
+    try:
+        return content(path).decode().strip()
+    except UnicodeDecodeError:  # whose message would show a part of it
+        raise ArchiveError(
+            f"{path}: no text in UTF-8; put the password, and nothing else, into this file"
+        ) from None
 
 
 def _untar(files: Sequence[Path], folder: Path) -> None:
@@ -199,8 +231,8 @@ def _untar(files: Sequence[Path], folder: Path) -> None:
         check_space(folder, size)
         joined.seek(0)
         if packed:
-            with tarfile.open(fileobj=joined, mode="r|gz") as archive:
-                archive.extractall(folder, filter="data")
+            with tarfile.open(fileobj=joined, mode="r|gz", tarinfo=members.Header) as archive:
+                archive.extractall(folder, filter=members.plain)
         else:
             _untar_all(joined, size, folder)
 
@@ -220,8 +252,8 @@ def _untar_all(stream: IO[bytes], size: int, folder: Path) -> None:
     position = 0
     while position < size:
         stream.seek(position)
-        with tarfile.open(fileobj=stream, mode="r:") as archive:
-            archive.extractall(folder, filter="data")
+        with tarfile.open(fileobj=stream, mode="r:", tarinfo=members.Header) as archive:
+            archive.extractall(folder, filter=members.plain)
             end = archive.offset
         stream.seek(end)
         if stream.read(BLOCK) != bytes(BLOCK) or end == position:

@@ -19,6 +19,7 @@ from tips.records import (
     Detection,
     Detections,
     GivenBox,
+    GivenName,
     RecordError,
     content,
     first_problem,
@@ -42,7 +43,7 @@ class Row(BaseModel):
     bbox: GivenBox
     score: float
     category_id: int = PERSON
-    image_name: str | None = None
+    image_name: GivenName | None = None
     image_id: int | None = None
 
 

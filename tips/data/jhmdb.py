@@ -9,7 +9,7 @@ Sub{1,2,3}_{train,test}.json in the label folder beside Rename_Images.
 
 import re
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +20,33 @@ from tips.data import layout
 from tips.data.matlab import read_array
 from tips.data.merged import read_merged
 from tips.data.posetrack import Split
-from tips.records import Annotations, Box, Frame, Person, RecordError, Sequence
+from tips.ops.image import read_image
+from tips.records import (
+    Annotations,
+    Box,
+    Frame,
+    Person,
+    Record,
+    RecordError,
+    Sequence,
+    SequenceName,
+    content,
+    naming,
+)
 from tips.temporaries import visible
 
 IMAGES: Final = "Rename_Images"
 MASKS: Final = "puppet_mask"
 SPLITS: Final = "sub_splits"
-_SIDE: Final = {"1": "train", "2": "val"}
+_SIDE: Final[dict[str, Split]] = {"1": "train", "2": "val"}
 
 
-class Clip(NamedTuple):
-    """One line of a split file."""
+class Clip(Record):
+    """One line of a split file. Its names become paths, so they are names of folders alone."""
 
-    action: str
-    name: str
-    split: str
+    action: SequenceName
+    name: SequenceName
+    split: Split
 
     @property
     def folder(self) -> str:
@@ -104,16 +116,26 @@ def clips(root: Path, settings: Dataset) -> list[Clip]:
     found: dict[str, Clip] = {}
     for path in _split_files(root, settings):
         action = path.name.partition("_test_split_")[0]
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(_lines(path), 1):
             if not line.strip():
                 continue
+            where = f"{path}: line {number}"
             entry = re.fullmatch(r"(.+)\.avi ([12])", line.strip())
             if entry is None:
-                raise RecordError(f"{path}: line {number}: '<clip>.avi 1|2' expected; got {line!r}")
-            if entry[1] in found:
-                raise RecordError(f"{path}: line {number}: clip {entry[1]} occurs twice")
-            found[entry[1]] = Clip(action, entry[1], _SIDE[entry[2]])
-    return sorted(found.values())
+                raise RecordError(f"{where}: '<clip>.avi 1|2' expected; got {line[:100]!r}")
+            with naming(where):
+                clip = Clip(action=action, name=entry[1], split=_SIDE[entry[2]])
+            if clip.name in found:
+                raise RecordError(f"{where}: clip {clip.name} occurs twice")
+            found[clip.name] = clip
+    return sorted(found.values(), key=lambda clip: (clip.action, clip.name))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return content(path).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path}: no text in UTF-8; copy the file again") from error
 
 
 def _split_files(root: Path, settings: Dataset) -> list[Path]:
@@ -138,39 +160,48 @@ def read_clip(root: Path, clip: Clip, joints: Path, masks: Path, images: Path) -
     Raises:
         RecordError: if a file is malformed; the message names file and frame.
     """
-    path, mask_path = joints / clip.folder / "joint_positions.mat", masks / clip.folder
+    path, where = (
+        joints / clip.folder / "joint_positions.mat",
+        masks / clip.folder / "puppet_mask.mat",
+    )
     positions = read_array(path, "pos_img").astype(np.float64) - 1  # MATLAB counts from 1
-    mask = read_array(mask_path / "puppet_mask.mat", "part_mask").astype(bool)
-    if positions.shape[:2] != (2, skeleton.COUNT) or not np.isfinite(positions).all():
+    mask = read_array(where, "part_mask").astype(bool)
+    if positions.shape[:2] != (2, skeleton.COUNT):
         raise RecordError(
             f"{path}: pos_img: finite numbers, 2 x {skeleton.COUNT} x frames, expected; "
             f"got {' x '.join(map(str, positions.shape))}"
         )
     if mask.shape[2] != positions.shape[2]:
         raise RecordError(
-            f"{path}: {positions.shape[2]} frames; {mask_path / 'puppet_mask.mat'} has "
-            f"{mask.shape[2]}; copy both again"
+            f"{path}: {positions.shape[2]} frames; {where} has {mask.shape[2]}; copy both again"
         )
     files = visible(images / clip.folder, "*.png")
-    if len(files) < mask.shape[2]:
+    if not files or len(files) < mask.shape[2]:
         raise RecordError(
             f"{images / clip.folder}: {mask.shape[2]} frames *.png needed; got {len(files)}"
         )
-    return Sequence(
-        name=clip.name,
-        width=mask.shape[1],
-        height=mask.shape[0],
-        motion=clip.action,
-        frames=tuple(
-            Frame(
-                file=file.relative_to(root).as_posix(),
-                id=k + 1,
-                labelled=k < mask.shape[2],
-                people=_people(positions, mask, k, mask_path),
-            )
-            for k, file in enumerate(files)
-        ),
-    )
+    height, width = read_image(files[0]).shape[:2]
+    if mask.shape[:2] != (height, width):
+        raise RecordError(
+            f"{where}: part_mask: {mask.shape[0]} x {mask.shape[1]} px; {files[0]} has "
+            f"{height} x {width}; copy both again"
+        )
+    with naming(path):
+        return Sequence(
+            name=clip.name,
+            width=width,
+            height=height,
+            motion=clip.action,
+            frames=tuple(
+                Frame(
+                    file=file.relative_to(root).as_posix(),
+                    id=k + 1,
+                    labelled=k < mask.shape[2],
+                    people=_people(positions, mask, k, where),
+                )
+                for k, file in enumerate(files)
+            ),
+        )
 
 
 def _people(
@@ -180,7 +211,7 @@ def _people(
         return ()
     points = positions[:, :, frame].T
     joints = tuple((float(x), float(y)) for x, y in points)
-    box = _tight(mask[:, :, frame], f"{where / 'puppet_mask.mat'}: part_mask: frame {frame + 1}")
+    box = _tight(mask[:, :, frame], f"{where}: part_mask: frame {frame + 1}")
     return (Person(track=0, box=box, head=None, joints=joints),)
 
 

@@ -18,6 +18,7 @@ from tips.records import (
     Annotations,
     Box,
     Frame,
+    InsideFile,
     Person,
     Point,
     RecordError,
@@ -34,7 +35,7 @@ ALIASES: Mapping[str, str] = {"head": "face"}  # mmpose calls JHMDB's joint `fac
 class _Image(BaseModel):
     model_config = ConfigDict(extra="ignore")
     id: int
-    file_name: str
+    file_name: InsideFile
     is_labeled: bool = True
     width: int | None = None
     height: int | None = None

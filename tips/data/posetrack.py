@@ -20,6 +20,7 @@ from tips.records import (
     Annotations,
     Box,
     Frame,
+    InsideFile,
     Person,
     Point,
     RecordError,
@@ -36,7 +37,7 @@ Split = Literal["train", "val", "stills"]
 class _Image(BaseModel):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     id: int
-    file_name: str
+    file_name: InsideFile
     is_labeled: bool = True
     width: int | None = None
     height: int | None = None

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from tips.data.boxes import extent
 from tips.data.detections import PERSON, by_name, named, on_frames, parse_rows
 from tips.ops.image import Image
-from tips.records import Box, GivenBox, Px, RecordError, Track, first_problem, read_json
+from tips.records import Box, GivenBox, GivenName, Px, RecordError, Track, first_problem, read_json
 from tips.video.clip import Clip
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ Finder = Callable[[int, Image], Sequence[PersonBox]]  # frame number, frame (H, 
 class _Image(BaseModel):
     model_config = ConfigDict(extra="ignore")
     id: int
-    file_name: str
+    file_name: GivenName
 
 
 class _Person(BaseModel):
@@ -72,8 +72,8 @@ def read_boxes(path: Path, clip: Clip, threshold: float) -> Boxes:
         threshold: lowest score of a box that is kept.
 
     Raises:
-        RecordError: if a record is malformed, a track id occurs twice in a frame, or no box belongs
-            to a frame of the clip.
+        RecordError: if a record is malformed, an image id occurs twice, a track id occurs twice in
+            a frame, or no box belongs to a frame of the clip.
     """
     find_boxes(path)
     data = read_json(path)
@@ -114,8 +114,14 @@ def _of_object(data: object, path: Path, clip: Clip) -> Iterator[tuple[int, Pers
         file = _FILE.validate_python(data)
     except ValidationError as error:
         raise RecordError(f"{path}: {first_problem(error)}") from error
+    known: set[int] = set()
+    for number, image in enumerate(file.images):
+        if image.id in known:
+            raise RecordError(
+                f"{path}: images.{number}: id {image.id} occurs twice; frames need different ids"
+            )
+        known.add(image.id)
     frames = _frames(file.images, path, clip)
-    known = {image.id for image in file.images}
     for number, person in enumerate(file.annotations):
         if person.image_id not in known:
             raise RecordError(
