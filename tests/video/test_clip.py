@@ -106,6 +106,28 @@ def test_every_usual_format_is_read(tmp_path: Path, suffix: str, codec: str) -> 
     assert len(open_clip(path).files) == 3
 
 
+@pytest.mark.parametrize(
+    "name", ["http:/127.0.0.1:9/x.mp4", "file:a.mp4", "concat:a.mp4", "pipe:0", "data:,a.mp4"]
+)
+def test_no_name_is_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with write_video(tmp_path / "own.mp4", 64, 48, 25) as add:
+        add(flat(90))
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "own.mp4").rename(name)
+    assert [round(float(image.mean()), -1) for image in open_clip(Path(name)).frames()] == [90]
+
+
+@pytest.mark.parametrize("place", ["\udcff.mp4", "\udcff/a.mp4"])
+def test_a_name_that_opencv_cannot_take_is_a_line(tmp_path: Path, place: str) -> None:
+    with write_video(tmp_path / "own.mp4", 64, 48, 25) as add:
+        add(flat(90))
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / "own.mp4").rename(tmp_path / place)
+    with pytest.raises(RecordError, match="not in UTF-8, which OpenCV needs; rename it"):
+        open_clip(tmp_path / place)
+
+
 def test_what_is_no_video_is_a_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RecordError, match=r"gone\.mp4: no such video or folder; give a video"):
         open_clip(tmp_path / "gone.mp4")

@@ -6,7 +6,7 @@ import urllib.request
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tips.data.archives import ArchiveError
 
@@ -28,12 +28,16 @@ def download(url: str, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
+    if part.is_symlink() or (part.exists() and not part.is_file()):
+        part.unlink()  # nothing that a transfer left: it could lead our writing elsewhere
     reason = ""
     for _ in range(TRIES):
         try:
             _transfer(url, part)
             break
-        except (OSError, HTTPException) as error:
+        except ArchiveError:
+            raise
+        except (OSError, HTTPException, ValueError) as error:  # a bad address or number: ValueError
             if getattr(error, "errno", None) is not None and not _of_network(error):
                 raise
             reason = str(getattr(error, "reason", error)) or type(error).__name__
@@ -54,21 +58,39 @@ def _transfer(url: str, part: Path) -> None:
     have = part.stat().st_size if part.is_file() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT)
+        answer = OPENER.open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if have and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # nothing is missing
+            if error.headers.get("Content-Range") == f"bytes */{have}":
+                return  # nothing is missing
+            part.unlink()  # the next try begins anew
         raise
     with answer:
-        if url.startswith("https:") and not answer.url.startswith("https:"):
-            raise ArchiveError(
-                f"{url} leads to {answer.url}, which is not https, so anyone on the way could "
-                "change it; fetch it by hand from a place that you trust"
-            )
         resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
+        begins = answer.headers.get("Content-Range", "").partition("-")[0]
+        if resumed and begins != f"bytes {have}":
+            part.unlink()  # the next try begins anew
+            raise ConnectionError(f"answers with '{begins}' to 'bytes {have}'")
         length = answer.headers.get("Content-Length")
         with part.open("ab" if resumed else "wb") as stream:
             shutil.copyfileobj(answer, stream, CHUNK)
     found = part.stat().st_size - (have if resumed else 0)
     if length is not None and found != int(length):
         raise ConnectionError(f"broke off after {found} of {length} bytes")
+
+
+class _Secure(urllib.request.HTTPRedirectHandler):
+    """Follows an https address to https addresses only, at every step."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise ArchiveError(
+                f"{req.full_url} leads to {newurl}, which is not https, so anyone on the way could "
+                "change it; fetch it by hand from a place that you trust"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+OPENER: Final = urllib.request.build_opener(_Secure)

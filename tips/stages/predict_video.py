@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from os.path import realpath
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ from tips.ops.image import Image
 from tips.progress import track
 from tips.records import Box, Pose, RecordError, atomic_paths, judge_place
 from tips.video.boxes import Finder, PersonBox, find_boxes, from_file, read_boxes, whole_frame
-from tips.video.clip import Clip, open_clip
+from tips.video.clip import Clip, judge_name, open_clip
 from tips.video.links import Linker
 from tips.video.overlay import draw_people, write_video
 from tips.video.sliding import SlidingFrames
@@ -97,9 +98,10 @@ def _files(clip: Clip, out: Path, inputs: list[Path]) -> tuple[Path, Path]:
     files = (out / f"{clip.name}.json", out / f"{clip.name}-overlay.mp4")
     for file in files:
         for one in inputs:
-            if one.resolve() == file.resolve():
+            if realpath(one) == realpath(file):
                 raise ConfigError(f"{one}: would be written over; give another --out")
         judge_place(file)
+        judge_name(file)
     return files
 
 

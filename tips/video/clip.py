@@ -67,8 +67,20 @@ def open_clip(path: Path) -> Clip:
     if path.is_dir():
         return _folder(path)
     if path.is_file():
+        judge_name(path)
         return _video(path)
     raise RecordError(f"{path}: no such video or folder; give a video file or a folder of frames")
+
+
+def judge_name(path: Path) -> None:
+    """Refuses a video's name that OpenCV cannot take. Raises RecordError."""
+    try:
+        str(path.absolute()).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RecordError(
+            f"{_printable(str(path))}: its name, or that of a folder above, is not in UTF-8, which "
+            "OpenCV needs; rename it"
+        ) from error
 
 
 def _folder(path: Path) -> Clip:
@@ -150,7 +162,8 @@ def _capture(path: Path) -> cv2.VideoCapture:
     said = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(0)  # our own line says what is wrong
     # FFmpeg is named because other backends take a file name with a number for a series of images.
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    # The whole path is given because FFmpeg would take the start of some names for an address.
+    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     cv2.utils.logging.setLogLevel(said)
     if not capture.isOpened():
         raise _unreadable(path)

@@ -108,7 +108,7 @@ def write_video(
     size = (width, height)
     rate = _writable(rate)
     name = final or path
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, rate, size)
+    writer = cv2.VideoWriter(str(path.absolute()), cv2.CAP_FFMPEG, fourcc, rate, size)
     if not writer.isOpened():
         raise RecordError(f"{name}: OpenCV cannot write {width}x{height} at {rate:g} fps there")
     written = 0
@@ -133,6 +133,8 @@ def _writable(rate: float) -> float:
 
 def _check(temporary: Path, path: Path, written: int) -> None:
     """Counts the written frames, because OpenCV's writer does not report a full disk."""
-    found = int(cv2.VideoCapture(str(temporary), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
+    found = int(
+        cv2.VideoCapture(str(temporary.absolute()), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT)
+    )
     if found != written:
         raise RecordError(f"{path}: {found} of {written} frames were written; is the disk full?")
