@@ -4,13 +4,16 @@ import json
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tips.config import ConfigError, load_scale, load_study
+from tips.config import MEAN_POSE, ConfigError, load_experiment, load_scale, load_study, loader
+from tips.config.layers import read_yaml
 from tips.config.names import PATTERN, as_name
 from tips.paths import dataset_name
 from tips.safe_text import one_line
@@ -94,3 +97,119 @@ def test_a_copy_of_a_scale_does_not_write_over_it(experiments: Path) -> None:
     with pytest.raises(ConfigError, match=r"mine\.yaml: name: 'desk' is what desk\.yaml calls"):
         load_scale("mine", experiments)
     assert load_scale("desk", experiments).name == "desk"
+
+
+VARIANT = "extends: ../tips.yaml\ntitle: mine\nblocks: 2\n"
+
+
+def refused_study(experiments: Path) -> str:
+    with pytest.raises(ConfigError) as refused:
+        load_study("smoke", experiments)
+    return one_line(str(refused.value))
+
+
+@pytest.mark.parametrize("spelling", [str, str.upper, str.title])
+def test_the_row_without_a_network_is_no_variant(
+    experiments: Path, spelling: Callable[[str], str]
+) -> None:
+    path = experiments / "ablation" / f"{spelling(MEAN_POSE)}.yaml"
+    path.write_text(VARIANT)
+    assert refused_study(experiments) == (
+        f"{path}: '{MEAN_POSE}' is the row that is scored without a network; rename the file"
+    )
+
+
+@pytest.mark.parametrize("name", ["TIPS", "Tips", "Window-3", "HRNet"])
+def test_variants_differ_in_more_than_case(experiments: Path, name: str) -> None:
+    (experiments / "zz").mkdir()
+    path = experiments / "zz" / f"{name}.yaml"
+    path.write_text(VARIANT)
+    assert refused_study(experiments) == (
+        f"{path}: a variant named '{name.lower()}' exists already, and names must differ in more "
+        "than case; rename the file"
+    )
+
+
+@pytest.mark.parametrize(
+    "own", ["name: SMOKE", "name: Smoke\ndataset: {name: embedded}", "dataset: {name: EMBEDDED}"]
+)
+def test_scales_differ_in_more_than_case(experiments: Path, own: str) -> None:
+    smoke = experiments / "scales/smoke.yaml"
+    smoke.write_text(smoke.read_text().replace("  name: null", "  name: embedded"))
+    (experiments / "scales/mine.yaml").write_text(f"extends: smoke.yaml\n{own}\n")
+    with pytest.raises(ConfigError, match=r"name: '\w+' is what smoke\.yaml calls itself"):
+        load_scale("mine", experiments)
+    assert load_scale("smoke", experiments).name == "smoke"
+
+
+def test_the_files_of_scales_differ_in_more_than_case(experiments: Path) -> None:
+    shutil.copy(experiments / "scales/smoke.yaml", experiments / "scales/Smoke.yaml")
+    for name, other in (("smoke", "Smoke"), ("Smoke", "smoke")):
+        with pytest.raises(ConfigError) as refused:
+            load_scale(name, experiments)
+        assert str(refused.value) == (
+            f"{experiments}/scales/{name}.yaml: the file's name differs from {other}.yaml in case "
+            "alone, and some disks take them for one; rename one of them"
+        )
+    assert load_scale("desk", experiments).name == "desk"
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name])
+def test_a_folder_of_variants_is_judged(experiments: Path, name: str) -> None:
+    folder = experiments / name
+    folder.mkdir()
+    assert "mine" not in load_study("smoke", experiments).variants
+    (folder / "mine.yaml").write_text(VARIANT)
+    if name.startswith("."):  # an editor's
+        assert "mine" not in load_study("smoke", experiments).variants
+        return
+    assert "the folder's name: '" in refused_study(experiments)
+    assert "a name has 1 to 64" in refused_study(experiments)
+
+
+def test_what_a_variant_extends_lies_in_the_folder(experiments: Path) -> None:
+    outside = experiments.parent / "outside.yaml"
+    shutil.copy(experiments / "tips.yaml", outside)
+    mine, full = experiments / "ablation/mine.yaml", experiments / "tips.yaml"
+    for path, name in ((mine, "../../outside.yaml"), (mine, outside), (full, "../outside.yaml")):
+        before = path.read_text() if path.exists() else ""
+        path.write_text(f"extends: {name}\ntitle: mine\n")
+        says = f"{path}: extends: '{name}' lies outside of {experiments}; copy it into that folder"
+        assert refused_study(experiments) == says
+        path.write_text(before)
+    mine.write_text(f"extends: {outside}\ntitle: mine\n")
+    with pytest.raises(ConfigError, match="lies outside of"):
+        load_experiment(mine)
+    mine.unlink()
+    for name in ("../../outside.yaml", str(outside)):
+        (experiments / "scales/mine.yaml").write_text(f"extends: {name}\nname: mine\n")
+        with pytest.raises(ConfigError, match="lies outside of"):
+            load_scale("mine", experiments)
+
+
+@pytest.mark.parametrize("scale", ["smoke", "clip"])
+@pytest.mark.parametrize("root", ["\0", "people\0/x"])
+def test_a_root_without_a_place_is_refused(experiments: Path, scale: str, root: str) -> None:
+    with pytest.raises(ConfigError, match=r"--root: '.*' holds a null character; name a folder"):
+        load_study(scale, experiments, root)
+
+
+def test_every_other_scale_is_read_once(experiments: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a scale has another's name is found out without reading files again and again."""
+    scales = experiments / "scales"
+    for number in range(300):
+        (scales / f"c{number}.yaml").write_text(f"extends: c{number + 1}.yaml\n")
+    (scales / "c300.yaml").write_text("extends: smoke.yaml\nname: c300\n")
+    (scales / "mine.yaml").write_text("extends: smoke.yaml\nname: other\n")
+    files = list(scales.glob("*.yaml"))
+    seen: list[Path] = []
+
+    def counted(path: Path) -> dict[str, Any]:
+        seen.append(path)
+        return read_yaml(path)
+
+    monkeypatch.setattr(loader, "read_yaml", counted)
+    assert load_scale("mine", experiments).name == "other"
+    assert sorted(seen) == sorted(path for path in files if path.name != "mine.yaml")
+    with pytest.raises(ConfigError, match=r"c0\.yaml: extends: more than 10 files follow"):
+        load_scale("c0", experiments)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nested import changed
 
-from tips.config import ConfigError, load_experiment, load_scale
+from tips.config import ConfigError, load_experiment, load_scale, load_study
 
 SCALES = Path(__file__).parents[2] / "experiments" / "scales"
 
@@ -88,3 +88,12 @@ def test_counts_are_sensible(experiments: Path, change: tuple[str, Any], says: s
     (experiments / "scales/smoke.yaml").write_text(yaml.safe_dump(scale))
     with pytest.raises(ConfigError, match=says):
         load_scale("smoke", experiments)
+
+
+@pytest.mark.parametrize("count", [-1, 0, 1001, 10**6])
+def test_the_command_line_s_seeds_are_bounded_as_a_scale_s_are(
+    experiments: Path, count: int
+) -> None:
+    with pytest.raises(ConfigError, match=rf"--seeds: {count} is not in 1\.\.1000; give fewer"):
+        load_study("smoke", experiments, seeds=count)
+    assert load_study("smoke", experiments, seeds=1000).variants["tips"].seeds == 1000

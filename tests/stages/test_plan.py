@@ -54,6 +54,11 @@ def test_it_counts_steps_as_a_training_does(tiny: Path, capsys: pytest.CaptureFi
         (("--scale=paper-posetrack21", "--seconds-per-step=1"), "or give --windows N"),
         (("--scale=papr",), "unknown scale 'papr'; did you mean 'paper'?"),
         (("--measure", "--seconds-per-step=1"), "exclude each other; give one of them"),
+        (("--scale=smoke", "--windows=1000000", "--seeds=1000000"), "1000000 is not in 1..1000"),
+        *(
+            (("--scale=smoke", f"--card-gib={gib}"), "must be positive and at most 1000000, or 0")
+            for gib in ("nan", "inf", "-inf", "-1", "-1e-300", "1e300", "1000001")
+        ),
     ],
 )
 def test_what_nobody_knows_is_a_line(
@@ -96,6 +101,16 @@ def test_what_a_card_holds_needs_no_hours(
     found = json.loads(Path("plan.json").read_text())
     assert set(found) == {"scale", "memory"}
     assert found["memory"]["card"] == 24 * GIB
+
+
+@pytest.mark.parametrize("gib", ["1e-300", "1e-9", "1000000"])
+def test_every_card_that_is_accepted_is_planned(
+    gib: str, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "_footprints", lambda _: [HELD])
+    assert tiny_study.command("plan", f"--card-gib={gib}", "--json=plan.json") == 0
+    found = json.loads((tiny / "plan.json").read_text())
+    assert found["memory"]["card"] == round(float(gib) * GIB)
 
 
 def test_hours_stand_before_what_a_card_holds(

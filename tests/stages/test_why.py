@@ -1,6 +1,7 @@
 """What `tips why` says of a finished study, and of what is stale, missing or unknown."""
 
 import json
+import shutil
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -94,6 +95,12 @@ def test_a_run_is_one_seed(paths: Paths, capsys: pytest.CaptureFixture[str]) -> 
     assert "(1 of 1 seeds), current" in capsys.readouterr().out
 
 
+def test_a_run_of_more_seeds_than_the_scale_has_may_be_asked_for(paths: Paths) -> None:
+    """`snakemake --config seeds=5` made it."""
+    shutil.copytree(paths.run("tips", "2"), paths.run("tips", "4"))
+    assert [run["seed"] for run in ask("tips/seed-4")["runs"]] == [4]
+
+
 @pytest.mark.parametrize("words", ["II (e)", "II e", "2 e", "2 (e)", " II  (e) "])
 def test_a_cell_is_asked_for_as_it_is_printed(
     paths: Paths, capsys: pytest.CaptureFixture[str], words: str
@@ -120,6 +127,28 @@ def test_the_predictor_without_a_network_has_two_links(paths: Paths) -> None:
     [
         ("tisp", "no variant 'tisp', and no cell such as 'II (e)'; did you mean 'tips'?"),
         ("tips/x", "unknown run 'tips/x'; write tips/seed-0"),
+        *(
+            (f"tips/{run}", f"unknown run 'tips/{run}'; write tips/seed-0")
+            for run in (
+                "seed-00",
+                "seed-\u0660",
+                "seed-\u00b2",
+                "seed--1",
+                "seed-1_0",
+                "01",
+                "seed-",
+            )
+        ),
+        ("tips/seed-" + "9" * 5000, "unknown run 'tips/seed-999"),
+        *(
+            (f"tips/{run}", f"unknown run 'tips/{run}'; tips has the runs seed-0 to seed-2")
+            for run in ("seed-3", "seed-999", "999999")
+        ),
+        ("window-3/1", "unknown run 'window-3/1'; window-3 has the runs seed-0 to seed-0"),
+        (
+            f"{MEAN_POSE}/1",
+            f"unknown run '{MEAN_POSE}/1'; {MEAN_POSE} has the runs seed-0 to seed-0",
+        ),
         ("II (z)", "table II has no row 'z'; known: "),
         ("II (HRNt)", "table II has no row 'HRNt'; did you mean 'HRNet'?"),
         ("XX (e)", "no variant 'XX (e)', and no cell such as 'II (e)'; known: "),
@@ -133,6 +162,7 @@ def test_what_is_unknown_is_one_line_and_code_2(
     assert tiny_study.command("why", words, SCALE, "--json=answer.json") == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {says}")
+    assert len(error) < 1000
     assert error.count("\n") == 1
     assert not Path("answer.json").exists()
 

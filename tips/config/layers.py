@@ -3,8 +3,10 @@
 Whatever a file holds, reading it runs nothing and ends: with keys and values, or with one line.
 """
 
+import os
+import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +15,10 @@ import yaml
 BYTES: Final = 1_000_000  # of a file
 DEPTH: Final = 40  # of values in values
 VALUES: Final = 100_000  # of a file, after its aliases are written out
+LEVELS: Final = 10  # of files that extend each other
+INTEGER: Final = 2**63  # magnitude of an integer; thousands of digits cannot even be shown
+_DECIMAL: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_QUOTES: Final = "in quotes if it is text"
 
 
 class ConfigError(ValueError):
@@ -31,31 +37,66 @@ def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def layered(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+def layered(
+    path: Path,
+    experiments: Path | None = None,
+    read: Callable[[Path], Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
     """Reads a file and lays it over the one that its `extends` names, and so on.
 
     Args:
         path: the file.
-        above: files that extend it, to find circles.
+        experiments: the folder that no `extends` leaves; None: the one above the file's own.
+        read: reads one file; None: `read_yaml`.
 
     Raises:
-        ConfigError: if a file is missing or malformed, or if files extend each other in a circle.
+        ConfigError: if a file is missing or malformed, if files extend each other in a circle, or
+            if there are too many of them.
     """
-    own = read_yaml(path)
-    name = own.pop("extends", None)
-    if name is None:
-        return own
-    parent = extended(path, name)
-    if parent.resolve() in (path.resolve(), *above):
-        raise ConfigError(f"{path}: extends: {name} extends this file in turn")
-    return overlay(layered(parent, (path.resolve(), *above)), own)
+    layers: list[dict[str, Any]] = []
+    above: list[Path] = []
+    file = path
+    while True:
+        own = dict((read or read_yaml)(file))
+        name = own.pop("extends", None)
+        layers.append(own)
+        if name is None:
+            break
+        above.append(file.resolve())
+        parent = extended(file, name, experiments)
+        if parent.resolve() in above:
+            raise ConfigError(f"{file}: extends: {name} extends this file in turn")
+        if len(layers) > LEVELS:
+            raise ConfigError(
+                f"{path}: extends: more than {LEVELS} files follow each other; extend a later one"
+            )
+        file = parent
+    merged: dict[str, Any] = {}
+    for layer in reversed(layers):
+        merged = overlay(merged, layer)
+    return merged
 
 
-def extended(path: Path, name: object) -> Path:
-    """Gives the file that `extends` names in another file. Raises ConfigError if it is none."""
+def extended(path: Path, name: object, experiments: Path | None = None) -> Path:
+    """Gives the file that `extends` names in another file.
+
+    Args:
+        path: the file that holds the `extends`.
+        name: its value.
+        experiments: the folder that it must not leave; None: the one above the file's own.
+
+    Raises:
+        ConfigError: if it names no file, or one outside of the folder.
+    """
     if not isinstance(name, str) or not name.endswith(".yaml"):
         raise ConfigError(f"{path}: extends: must name a file *.yaml; got {str(name)[:80]!r}")
     parent = path.parent / name
+    # By their names: whoever puts a link into the folder wants what it leads to.
+    folder = os.path.abspath(path.parent.absolute().parent if experiments is None else experiments)
+    if not Path(os.path.abspath(parent)).is_relative_to(folder):
+        raise ConfigError(
+            f"{path}: extends: {name[:200]!r} lies outside of {folder}; copy it into that folder"
+        )
     try:
         found = parent.is_file()
     except (OSError, ValueError):  # a name that is too long, or that holds a null character
@@ -70,9 +111,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     content = _bytes(path)
     try:
         value = _parsed(str(content, "utf-8-sig"))
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        why = why.replace('in "<unicode string>", ', "in ")
+    except (yaml.YAMLError, ValueError) as error:
+        why = str(error).replace('in "<unicode string>", ', "in ")
         raise ConfigError(f"{path}: not YAML: {' '.join(why.split())[:300]}") from error
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: must hold keys and values; got {type(value).__name__}")
@@ -98,7 +138,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _parsed(text: str) -> Any:
-    _check_depth(text)
+    _check_events(text)
     loader = _Plain(text)
     try:
         node = loader.get_single_node()
@@ -110,10 +150,18 @@ def _parsed(text: str) -> Any:
         loader.dispose()
 
 
-def _check_depth(text: str) -> None:
-    """Refuses deep nesting event by event; the composer would overflow its stack and crash."""
+def _check_events(text: str) -> None:
+    """Refuses event by event what must not reach the composer.
+
+    Deep nesting would overflow its stack and crash it. A tag would have a value read as what it
+    does not look like, and afterwards nothing tells that it was there.
+    """
     depth = 0
     for event in yaml.parse(text, yaml.CSafeLoader):
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            said = f"the tag {tag[:40]!r} cannot be used"
+            raise _refusal(said, event, f"remove it, and put a value {_QUOTES}")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -168,9 +216,12 @@ def _inner(node: yaml.Node) -> Iterator[yaml.Node]:
         yield from node.value
 
 
-def _refusal(problem: str, node: yaml.Node | yaml.Event) -> yaml.constructor.ConstructorError:
+def _refusal(
+    problem: str, node: yaml.Node | yaml.Event, remedy: str = ""
+) -> yaml.constructor.ConstructorError:
     mark: Any = node.start_mark
-    return yaml.constructor.ConstructorError(None, None, problem, mark)
+    note = f"({remedy})" if remedy else None  # stands behind the line's number
+    return yaml.constructor.ConstructorError(None, None, problem, mark, note)
 
 
 class _Plain(yaml.CSafeLoader):
@@ -198,12 +249,37 @@ class _Plain(yaml.CSafeLoader):
         super().flatten_mapping(node)
 
 
+def _not_decimal(node: yaml.ScalarNode) -> yaml.constructor.ConstructorError:
+    said = f"'{node.value[:40]}' is a number, but not in decimal digits alone"
+    return _refusal(said, node, f"write it so, or put it {_QUOTES}")
+
+
+def _integer(loader: _Plain, node: yaml.ScalarNode) -> int:
+    """Reads an integer as everybody does; YAML 1.1 takes 0777 for 511, and 1:40 for 100."""
+    if not _DECIMAL.fullmatch(node.value):
+        raise _not_decimal(node)
+    # Python refuses to read thousands of digits.
+    if len(node.value) > len(str(INTEGER)) + 1 or abs(int(node.value)) > INTEGER:
+        said = f"'{node.value[:40]}' is a number beyond 2^63"
+        raise _refusal(said, node, f"write a smaller one, or put it {_QUOTES}")
+    return int(node.value)
+
+
+def _fraction(loader: _Plain, node: yaml.ScalarNode) -> float:
+    """Reads a number with a point; YAML 1.1 takes 1:30.5 for 90.5, and skips underscores."""
+    if ":" in node.value or "_" in node.value:
+        raise _not_decimal(node)
+    return float(loader.construct_yaml_float(node))
+
+
 _PLAIN: Final = ("null", "bool", "int", "float", "str", "seq", "map", "merge")
 _Plain.yaml_constructors = {
     tag: make
     for tag, make in yaml.CSafeLoader.yaml_constructors.items()
     if tag is None or tag.rpartition(":")[2] in _PLAIN
 }
+_Plain.add_constructor("tag:yaml.org,2002:int", _integer)
+_Plain.add_constructor("tag:yaml.org,2002:float", _fraction)
 _Plain.yaml_implicit_resolvers = {
     first: [(tag, rule) for tag, rule in rules if tag.rpartition(":")[2] in _PLAIN]
     for first, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()

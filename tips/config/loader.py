@@ -4,8 +4,9 @@ Messages name the nearest known key. The settings that are read here are recorde
 no result depends on the code that reads them.
 """
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,9 +19,10 @@ from tips.config.fitting import Layer, fitted, keys, without_tags
 from tips.config.layers import ConfigError, extended, layered, overlay, read_yaml
 from tips.config.names import as_name
 from tips.config.parts import family_of, part_class
-from tips.config.rows import BACKBONE
-from tips.config.scale import Scale
+from tips.config.rows import BACKBONE, MEAN_POSE
+from tips.config.scale import MANY, Scale
 from tips.config.study import Study, Variant
+from tips.safe_text import visible
 
 M = TypeVar("M", bound=BaseModel)
 NOWHERE = "dataset"  # stands for the dataset's folder in plans, which read nothing there
@@ -40,25 +42,20 @@ def load_study(
     Raises:
         ConfigError: if anything is wrong; the message names file, key and nearest known key.
     """
+    if seeds is not None and not 1 <= seeds <= MANY:
+        raise ConfigError(f"--seeds: {seeds} is not in 1..{MANY}; give fewer, or 0 for the scale's")
     chosen = load_scale(scale, experiments, root)
-    files = [
-        experiments / "tips.yaml",
-        *(
-            path
-            for path in sorted(experiments.glob("*/*.yaml"))
-            if path.parent.name != "scales" and not path.name.startswith(".")
-        ),
-    ]
+    files = [experiments / "tips.yaml", *_files(experiments)]
     variants: dict[str, Variant] = {}
+    taken: dict[str, str] = {}
     for path in files:
-        name = as_name(path.stem, f"{path}: the file's name", "rename the file")
-        if name in variants:
-            raise ConfigError(f"{path}: a variant named '{name}' exists already; rename the file")
+        name = _variant_name(path, taken)
         listed = chosen.rows is None or name in chosen.rows
         if not listed or path.parent.name in chosen.without:
             continue
+        taken[name.casefold()] = name
         kind = "paper" if path.parent == experiments else path.parent.name
-        experiment = load_experiment(path, chosen)
+        experiment = load_experiment(path, chosen, experiments)
         count = seeds or chosen.seeds.more.get(name, chosen.seeds.default)
         alike = name == BACKBONE or not experiment.learns
         if alike and chosen.seeds.shared_backbone:
@@ -80,6 +77,37 @@ def load_study(
                 f"scale {scale}: without: no folder '{name}'{kinds.nearest(name, folders)}"
             )
     return Study(chosen, variants)
+
+
+def _files(experiments: Path) -> Iterator[Path]:
+    """Yields the experiments' files in the folders; hidden files and folders are an editor's."""
+    for path in sorted(experiments.glob("*/*.yaml")):
+        folder = path.parent
+        if folder.name == "scales" or folder.name.startswith(".") or path.name.startswith("."):
+            continue
+        as_name(folder.name, f"{folder}: the folder's name", "rename the folder")
+        yield path
+
+
+def _variant_name(path: Path, taken: Mapping[str, str]) -> str:
+    """Gives the name of a file's variant.
+
+    Raises:
+        ConfigError: if it breaks the rule for names, or if its results would lie where those of
+            another lie; some disks take `Tips` and `tips` for one.
+    """
+    name = as_name(path.stem, f"{path}: the file's name", "rename the file")
+    if name.casefold() == MEAN_POSE.casefold():
+        raise ConfigError(
+            f"{path}: '{MEAN_POSE}' is the row that is scored without a network; rename the file"
+        )
+    other = taken.get(name.casefold())
+    if other is not None:
+        differ = "" if other == name else ", and names must differ in more than case"
+        raise ConfigError(
+            f"{path}: a variant named '{other}' exists already{differ}; rename the file"
+        )
+    return name
 
 
 def _extended(path: Path) -> str:
@@ -117,6 +145,8 @@ def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
     Raises:
         ConfigError: if anything is wrong, or if no dataset folder is given anywhere.
     """
+    if root is not None and "\0" in root:
+        raise ConfigError(f"--root: '{visible(root)}' holds a null character; name a folder")
     path, raw = _raw_scale(name, experiments)
     if root is not None and isinstance(raw.get("dataset"), dict):
         raw["dataset"]["root"] = root
@@ -141,34 +171,45 @@ def _raw_scale(name: str, experiments: Path) -> tuple[Path, dict[str, Any]]:
         as_name(name, "scale", "give the name of a file of experiments/scales")
         raise ConfigError(f"unknown scale '{name}'{kinds.nearest(name, files)}")
     as_name(name, f"{files[name]}: the file's name", "rename the file")
-    raw = layered(files[name])
+    raw = layered(files[name], experiments)
     _check_own_results(name, raw, files)
     return files[name], raw
 
 
 def _check_own_results(name: str, raw: Mapping[str, Any], files: Mapping[str, Path]) -> None:
     """Refuses a scale that writes over the results of another, whose name it has."""
-    own = _names(raw)
-    if own[0] in (name, None):
-        return
     for other, file in files.items():
-        if other != name and _names(_readable(file)) == own:
+        if other != name and other.casefold() == name.casefold():
             raise ConfigError(
-                f"{files[name]}: name: '{own[0]}' is what {file.name} calls itself, and the "
+                f"{files[name]}: the file's name differs from {file.name} in case alone, and some "
+                "disks take them for one; rename one of them"
+            )
+    own = _names(raw)
+    if raw.get("name") in (name, None):
+        return
+    read = functools.cache(read_yaml)  # many scales may extend the same ones
+    for other, file in files.items():
+        if other != name and _names(_readable(file, read)) == own:
+            raise ConfigError(
+                f"{files[name]}: name: '{raw['name']}' is what {file.name} calls itself, and the "
                 "results of one would write over the other's; give a name of its own"
             )
 
 
-def _names(raw: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Gives what a scale's folder of results is named by: the names of scale and dataset."""
+def _names(raw: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Gives what a scale's folder of results is named by: the names of scale and dataset.
+
+    They come without case, because some disks take `SMOKE` and `smoke` for one.
+    """
     dataset = raw.get("dataset")
-    return raw.get("name"), dataset.get("name") if isinstance(dataset, Mapping) else None
+    names = (raw.get("name"), dataset.get("name") if isinstance(dataset, Mapping) else None)
+    return tuple(one.casefold() if isinstance(one, str) else one for one in names)
 
 
-def _readable(file: Path) -> Mapping[str, Any]:
+def _readable(file: Path, read: Callable[[Path], Mapping[str, Any]]) -> Mapping[str, Any]:
     """Reads another scale's file; a broken one is no matter of this scale."""
     try:
-        return layered(file)
+        return layered(file, read=read)
     except (ConfigError, OSError):
         return {}
 
@@ -180,8 +221,15 @@ def _leaves_root_open(scale: dict[str, Any]) -> bool:
     return not dataset.get("root")
 
 
-def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
+def load_experiment(
+    path: Path, scale: Scale | None = None, experiments: Path | None = None
+) -> Experiment:
     """Reads one experiment: its file, the file that it extends, and what the scale lays over them.
+
+    Args:
+        path: its file.
+        scale: what is laid over it; None: nothing.
+        experiments: the folder that `extends` must not leave; None: the one above the file's own.
 
     Raises:
         ConfigError: if anything is wrong; the message names file, key and nearest known key.
@@ -190,7 +238,7 @@ def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
     parent_name = own.pop("extends", None)
     layers = [Layer(f"{path}: ", own, own=True)]
     if parent_name is not None:
-        layers.insert(0, _parent(path, parent_name))
+        layers.insert(0, _parent(path, parent_name, experiments))
     if scale is not None:
         # The scale's `experiment` goes over the file that is extended, but below the file that
         # extends it.
@@ -201,9 +249,9 @@ def load_experiment(path: Path, scale: Scale | None = None) -> Experiment:
     return _composed(path, layers)
 
 
-def _parent(path: Path, name: object) -> Layer:
+def _parent(path: Path, name: object, experiments: Path | None) -> Layer:
     """Reads the file that an experiment extends."""
-    base = read_yaml(extended(path, name))
+    base = read_yaml(extended(path, name, experiments))
     if "extends" in base:
         raise ConfigError(f"{path}: extends: {name} extends another file; one level only")
     return Layer(f"{path.parent / str(name)}: ", base, own=False)

@@ -16,6 +16,7 @@ from tips.records import Annotations
 from tips.tables.published import load_tables
 
 EXPERIMENTS = Path("experiments")
+LARGEST_CARD = 1_000_000  # GiB
 # Networks whose training steps differ in size. `conv-conv` has the largest step of all variants
 # with activation checkpointing, `groups-15` without it. The steps of the variants that are not
 # listed lie between that of `hrnet` and these (see `tips cost`).
@@ -59,9 +60,10 @@ def run(
             is unknown and `card_gib` is 0.
         RecordError: a run's record or the annotations are malformed.
     """
-    if not 0 <= card_gib < float("inf"):
+    if not 0 <= card_gib <= LARGEST_CARD:
         raise ConfigError(
-            f"--card-gib must be positive, or 0 for no plan of memory; got {card_gib}"
+            f"--card-gib must be positive and at most {LARGEST_CARD}, or 0 for no plan of memory; "
+            f"got {card_gib}"
         )
     if measure and seconds_per_step:
         raise ConfigError("--measure and --seconds-per-step exclude each other; give one of them")

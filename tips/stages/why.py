@@ -1,10 +1,11 @@
 """Tells what a number was computed from, and which parts of that have changed since."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rich.console import Console
 
@@ -14,12 +15,14 @@ from tips.config import FULL, MEAN_POSE, ConfigError, Study, load_study
 from tips.evaluation.metrics import Metrics
 from tips.paths import Paths, study_paths
 from tips.proofs import read_proofs
-from tips.safe_text import visible
+from tips.safe_text import cut, visible
 from tips.tables.cells import plain
 from tips.tables.contents import SHEETS
 from tips.tables.published import Row, Table, Tables, load_tables
 
 EXPERIMENTS = Path("experiments")
+# As the folders of runs are written: no other digits than ours, and none in front.
+RUN: Final = re.compile(r"(?:seed-)?(0|[1-9][0-9]{0,5})")
 
 
 class Asked(NamedTuple):
@@ -94,10 +97,16 @@ def question(what: str, study: Study, tables: Tables) -> Asked:
     seeds = range(study.variants[name].seeds if name in study.variants else 1)
     if not run:
         return Asked(name, tuple(seeds), boxes)
-    number = run.removeprefix("seed-")
-    if not number.isdigit():
-        raise ConfigError(f"unknown run '{what}'; write {name}/seed-0")
-    return Asked(name, (int(number),), boxes)
+    number = RUN.fullmatch(run)
+    if number is None:
+        raise ConfigError(f"unknown run '{cut(what, 100)}'; write {name}/seed-0")
+    # A study with more seeds may have been made by `snakemake --config seeds=N`.
+    made = study_paths(study.scale).run(name, number[1]).is_dir()
+    if int(number[1]) not in seeds and not made:
+        raise ConfigError(
+            f"unknown run '{what}'; {name} has the runs seed-0 to seed-{len(seeds) - 1}"
+        )
+    return Asked(name, (int(number[1]),), boxes)
 
 
 def _cell(roman: str, key: str, tables: Tables) -> tuple[Table, Row] | None:
