@@ -152,7 +152,7 @@ def test_other_errors_are_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.M
         pytest.fail("no lock was held")
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling", "loop", "folder", "pipe"])
+@pytest.mark.parametrize("kind", ["link", "dangling", "loop", "folder", "pipe", "hard"])
 def test_what_is_no_plain_file_is_refused_and_not_written_to(tmp_path: Path, kind: str) -> None:
     lock, other = tmp_path / "lock", tmp_path / "other"
     other.write_text("precious")
@@ -162,12 +162,75 @@ def test_what_is_no_plain_file_is_refused_and_not_written_to(tmp_path: Path, kin
         "loop": lambda: lock.symlink_to(lock),
         "folder": lock.mkdir,
         "pipe": lambda: os.mkfifo(lock),
+        "hard": lambda: lock.hardlink_to(other),
     }
     make[kind]()
     with pytest.raises(LockError, match="must be a plain file"), alone(lock, "works here"):
         pytest.fail("a lock on no file")
     assert other.read_text() == "precious"
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_no_lock_is_kept_behind_a_link(tmp_path: Path, there: bool) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    if there:
+        outside.mkdir()
+        (outside / "lock").write_text("precious")
+    folder.symlink_to(outside)
+    with pytest.raises(LockError, match="folder: is a link"), alone(folder / "lock", "works here"):
+        pytest.fail("a lock elsewhere")
+    assert outside.exists() == there
+    assert not there or (outside / "lock").read_text() == "precious"
+
+
+SIGNED = {
+    "process": 7,
+    "host": "a",
+    "namespace": 1,
+    "command": "b",
+    "since": "2026-01-01T00:00:00+00:00",
+}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{}", "[]", '"x"', "null", "7", '{"host": "a"}'),
+        *(
+            json.dumps(SIGNED | changed)
+            for changed in (
+                *({"since": "x"}, {"since": "2026-01-01T00:00:00"}, {"since": 1}),
+                *({"since": "0001-01-01T00:00:00+00:00"}, {"since": "9999-12-31T23:59:59-12:00"}),
+                *({"process": -1}, {"process": 0}, {"process": "1"}, {"host": 1}),
+                *({"command": None}, {"namespace": "x"}),
+            )
+        ),
+    ],
+)
+def test_a_lock_that_another_program_holds_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    monkeypatch.setattr(locks, "SIGNED", 0.1)
+    path = tmp_path / "lock"
+    path.write_text(content)
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert refused(path) == (
+            f"another process works here already (it holds {path}); wait for it"
+        )
+    assert path.read_text() == content
+
+
+def test_a_holder_s_words_are_one_short_line(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    words = "\x1b[2J\n" + 300 * "x"
+    path.write_text(json.dumps(SIGNED | {"command": words, "host": words}))
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        said = refused(path)
+    assert said.isprintable()
+    assert len(said) < 3 * locks.LONGEST
 
 
 @given(st.binary(max_size=60))

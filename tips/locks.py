@@ -8,7 +8,6 @@ locked it last, so that a refusal can say who is in the way.
 import atexit
 import errno
 import fcntl
-import json
 import logging
 import os
 import platform
@@ -18,9 +17,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +31,24 @@ NAMESPACE: Final = Path("/proc/self/ns/pid")
 SIGNED: Final = 1.0  # s; the first of two processes writes its name in less
 TICK: Final = 0.05  # s
 LONGEST: Final = 200  # characters of a command that a message shows
+WHOLE: Final = 8192  # bytes; what a holder writes is shorter
+EARLIEST, LATEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 9000))
 
 
 class LockError(ValueError):
     """A lock that another process holds, or that cannot be taken here; the message says which."""
+
+
+class _Holder(BaseModel):
+    """What the holder of a lock writes into it; another program may have written anything."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    process: Annotated[int, Field(ge=1, le=2**22)]
+    host: str
+    namespace: int
+    command: str
+    since: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 
 
 @contextmanager
@@ -81,7 +96,11 @@ def waiting(path: Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """Opens the file of a lock. It is written to, so a link to another file is refused."""
+    """Opens the file of a lock. It is written to, so whatever leads to another file is refused."""
+    if path.parent.is_symlink():
+        raise LockError(
+            f"{path.parent}: is a link, and a lock is kept in a folder of its own; remove the link"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
@@ -91,7 +110,8 @@ def _opened(path: Path) -> Iterator[int]:
             raise
         raise _no_file(path) from error
     try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             raise _no_file(path)
         yield file
     finally:
@@ -99,7 +119,10 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _no_file(path: Path) -> LockError:
-    return LockError(f"{path}: must be a plain file, in which a lock is kept; remove it")
+    return LockError(
+        f"{path}: must be a plain file with no second name (a hard link), in which a lock is kept; "
+        "remove it"
+    )
 
 
 def _take(file: int, path: Path, how: int) -> bool:
@@ -122,15 +145,15 @@ def _take(file: int, path: Path, how: int) -> bool:
 @contextmanager
 def _signed(file: int) -> Iterator[None]:
     """Notes this process as the holder."""
-    holder = {
-        "process": os.getpid(),
-        "host": platform.node(),
-        "namespace": _namespace(),
-        "command": _command(),
-        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-    }
+    holder = _Holder(
+        process=os.getpid(),
+        host=platform.node(),
+        namespace=_namespace(),
+        command=_command(),
+        since=datetime.now().astimezone().replace(microsecond=0),
+    )
     os.ftruncate(file, 0)
-    os.pwrite(file, json.dumps(holder).encode(), 0)
+    os.pwrite(file, holder.model_dump_json().encode(), 0)
     try:
         yield
     finally:
@@ -145,8 +168,12 @@ def _namespace() -> int:
 def _command() -> str:
     program = Path(sys.argv[0])
     name = program.parent.name if program.name == "__main__.py" else program.name
-    words = shlex.join([name, *sys.argv[1:]])[:LONGEST]
-    return "".join(letter if letter.isprintable() else "?" for letter in words)
+    return _shown(shlex.join([name, *sys.argv[1:]]))
+
+
+def _shown(words: str) -> str:
+    """Puts words into one short line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in words[:LONGEST])
 
 
 def _holder(path: Path, what: str) -> tuple[str, str]:
@@ -155,32 +182,31 @@ def _holder(path: Path, what: str) -> tuple[str, str]:
     if holder is None:
         return f"another process {what} already (it holds {path})", ""
     place = ""
-    if holder["host"] != platform.node():
+    if holder.host != platform.node():
         place = " there"
-    elif holder["namespace"] != _namespace():
+    elif holder.namespace != _namespace():
         place = " in its container"
     who = (
-        f"`{holder['command']}` (process {holder['process']} on host {holder['host']} since "
-        f"{_clock(holder['since'])}) {what} already"
+        f"`{_shown(holder.command)}` (process {holder.process} on host {_shown(holder.host)} since "
+        f"{_clock(holder.since)}) {what} already"
     )
-    return who, f" or end it{place} with: kill {holder['process']}"
+    return who, f" or end it{place} with: kill {holder.process}"
 
 
-def _signature(path: Path) -> dict[str, Any] | None:
-    """Reads what the holder wrote; None if it has written nothing, not even after a moment."""
+def _signature(path: Path) -> _Holder | None:
+    """Reads what the holder wrote; None if that is no signature, not even after a moment."""
     until = time.monotonic() + SIGNED
     while time.monotonic() < until:
         try:
-            found: dict[str, Any] = json.loads(path.read_bytes())
+            with path.open("rb") as file:
+                return _Holder.model_validate_json(file.read(WHOLE))
         except ValueError:
             time.sleep(TICK)
-        else:
-            return found
     return None
 
 
-def _clock(since: str) -> str:
+def _clock(since: datetime) -> str:
     """Gives the time of day, with the date if it was not today."""
-    then = datetime.fromisoformat(since).astimezone()
+    then = since.astimezone()
     today = then.date() == datetime.now().astimezone().date()
     return f"{then:%H:%M}" if today else f"{then:%Y-%m-%d %H:%M}"

@@ -5,6 +5,7 @@ A file that is being written is named `.STEM.PROCESS.SUFFIX`, beside the place t
 
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,14 @@ def visible(folder: Path, pattern: str) -> list[Path]:
         for path in folder.glob(pattern)
         if not any(p.startswith(".") and p not in named for p in path.relative_to(folder).parts)
     )
+
+
+def discard(path: Path) -> None:
+    """Removes a file, a link, or a folder with its content, but never what a link leads to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sweep(folders: Iterable[Path]) -> list[Path]:

@@ -332,6 +332,24 @@ def test_orphan_is_waited_for(
     assert f"waiting for process {orphan.pid}" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["link", "dangling", "file", "folder"])
+def test_locks_go_whatever_they_are(folder: Path, kind: str) -> None:
+    outside = folder / "outside"
+    outside.mkdir()
+    (outside / "mine").touch()
+    reproduce.LOCKS.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "folder":
+        reproduce.LOCKS.mkdir()
+        (reproduce.LOCKS / "0.input.lock").touch()
+    elif kind == "file":
+        reproduce.LOCKS.touch()
+    else:
+        reproduce.LOCKS.symlink_to(outside if kind == "link" else folder / "nowhere")
+    reproduce.recover(())
+    assert not os.path.lexists(reproduce.LOCKS)
+    assert (outside / "mine").exists()
+
+
 def test_others_are_nobodys_orphans(
     folder: Path, sleeper: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

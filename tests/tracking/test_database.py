@@ -7,11 +7,14 @@ import random
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -98,15 +101,26 @@ def test_a_database_in_the_making_is_never_believed(whole: Path, tmp_path: Path)
         assert files.problem(half), statement
 
 
-def test_a_file_that_cannot_be_read_is_not_called_broken(
-    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["EXCLUSIVE", "IMMEDIATE"])
+def test_a_file_that_another_program_writes_is_not_called_broken(
+    whole: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    how: str,
 ) -> None:
-    monkeypatch.setattr(files, "PATIENCE", 0.01)
+    monkeypatch.setattr(files, "SOON", 0.01)
+    monkeypatch.setattr(files, "PATIENCE", 0.02)
     mine = Path(shutil.copyfile(whole, tmp_path / "mlflow.db"))
     with closing(sqlite3.connect(mine)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(RecordError, match=r"mlflow\.db: cannot be read \(database is locked\)"):
+        other.execute(f"BEGIN {how}")
+        with (
+            caplog.at_level(logging.INFO, files.__name__),
+            pytest.raises(RecordError, match=r"mlflow\.db: another program .*; close that program"),
+        ):
             files.prepare(mine)
+    (said,) = caplog.messages
+    assert said == f"{mine}: another program has it open; waiting up to 0.02 s for it"
     files.prepare(mine)
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
 
@@ -147,6 +161,158 @@ def test_whatever_lies_in_its_place_is_kept(
     assert database.is_file()
 
 
+HOSTILE = {
+    "a path for an id": "UPDATE runs SET run_uuid = '/tmp/victim/data' WHERE name = 'full'",
+    "a way up for an id": "UPDATE runs SET run_uuid = '../../../../x' WHERE name = 'full'",
+    "bytes for an id": "UPDATE runs SET run_uuid = CAST(run_uuid AS BLOB) WHERE name = 'full'",
+    "files elsewhere": "UPDATE runs SET artifact_uri = '/etc' WHERE name = 'full'",
+    "files above": "UPDATE runs SET artifact_uri = 'mlflow-artifacts:/../x' WHERE name = 'full'",
+    "files of a server": "UPDATE runs SET artifact_uri = 'mlflow-artifacts://x.org/a'",
+    "files behind a link": "UPDATE runs SET artifact_uri = '/proc/self/cwd/mlruns/0/a'",
+    "an experiment elsewhere": "UPDATE experiments SET artifact_location = 'file:///etc'",
+    "a trigger": "CREATE TRIGGER t AFTER INSERT ON runs BEGIN DELETE FROM tags; END",
+    "a trigger with MLflow's name": "DROP TRIGGER prevent_secrets_aad_mutation; CREATE TRIGGER"
+    " prevent_secrets_aad_mutation AFTER INSERT ON runs BEGIN DELETE FROM tags; END",
+    "a view": "CREATE VIEW v AS SELECT 1",
+    "a table that is computed": "CREATE VIRTUAL TABLE v USING fts5(a)",
+}
+
+
+@pytest.mark.parametrize("statement", HOSTILE.values(), ids=HOSTILE)
+def test_a_database_that_leads_out_of_the_study_is_set_aside(
+    whole: Path, tmp_path: Path, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_make", lambda new: shutil.copyfile(whole, new))
+    database = Path(shutil.copyfile(whole, tmp_path / "mlflow.db"))
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(statement)
+    before = database.read_bytes()
+    files.prepare(database)
+    assert (tmp_path / "mlflow-broken-1.db").read_bytes() == before
+    assert files.problem(database) == ""
+
+
+@pytest.mark.parametrize("name", ["/ID", "../../victim", "mlflow-artifacts/../../victim"])
+def test_no_name_of_a_run_removes_a_folder(tmp_path: Path, name: str) -> None:
+    """Not even if the database was not looked at."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    client = SimpleNamespace(delete_run=lambda _: None)
+    store = mlflow_sync.Store(client, "1", tmp_path / "results/mlflow-artifacts")  # type: ignore[arg-type]
+    store.artifacts.mkdir(parents=True)
+    run = SimpleNamespace(info=SimpleNamespace(run_id=name.replace("/ID", str(victim))))
+    mlflow_sync._remove(store, run)
+    (store.artifacts / ("0" * 32)).symlink_to(victim)
+    run.info.run_id = "0" * 32
+    mlflow_sync._remove(store, run)
+    assert victim.is_dir()
+    assert not list(store.artifacts.iterdir())
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_database_that_is_elsewhere_stays_as_it_is(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: Callable[..., None]
+) -> None:
+    monkeypatch.setattr(files, "_make", lambda new: shutil.copyfile(whole, new))
+    outside = Path(shutil.copyfile(whole, tmp_path / "outside.db"))
+    database = tmp_path / "results/mlflow.db"
+    database.parent.mkdir()
+    link(database, outside)
+    sync(database, "test toy", [], {})
+    assert outside.read_bytes() == whole.read_bytes()
+    assert database.lstat().st_nlink == 1
+    assert not database.is_symlink()
+    assert (database.parent / "mlflow-broken-1.db").samefile(outside)
+
+
+def test_what_is_no_file_beside_the_database_is_set_aside(
+    whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database, precious = tmp_path / "mlflow.db", tmp_path / "precious"
+    shutil.copyfile(whole, database)
+    precious.write_text("precious")
+    (tmp_path / "mlflow.db-wal").symlink_to(precious)
+    (tmp_path / "mlflow.db-shm").hardlink_to(precious)
+    (tmp_path / "mlflow.db-journal").mkdir()
+    assert "mlflow.db-journal, which is no file" in files.problem(database)
+    with caplog.at_level(logging.WARNING, files.__name__):
+        files.prepare(database)
+    assert files.problem(database) == ""
+    assert precious.read_text() == "precious"
+    assert database.read_bytes() == whole.read_bytes()
+    assert [said.partition(":")[0] for said in caplog.messages] == [
+        str(tmp_path / f"mlflow.db{end}") for end in files.BESIDE
+    ]
+    assert caplog.messages[1].endswith("is a link; it is kept as mlflow-broken-2.db-wal")
+
+
+def test_a_journal_removes_no_file_that_it_names(whole: Path, tmp_path: Path) -> None:
+    """Sqlite removes what a journal of several databases names; ours is never of several."""
+    database, precious = tmp_path / "mlflow.db", tmp_path / "precious"
+    shutil.copyfile(whole, database)
+    precious.write_text("precious")
+    name = bytes(precious)
+    page = int.from_bytes(database.read_bytes()[16:18], "big")
+    pages = database.stat().st_size // page
+    head = struct.pack(">5I", 0, 0, pages, 512, page).ljust(504, b"\0")
+    ending = struct.pack(">2I", len(name), sum(name)) + files.NAMES_ANOTHER
+    lock = struct.pack(">I", 2**30 // page + 1)
+    content = files.NAMES_ANOTHER + head + lock + name + ending
+    (tmp_path / "mlflow.db-journal").write_bytes(content)
+    files.prepare(database)
+    assert precious.exists()
+    assert (tmp_path / "mlflow-broken-1.db-journal").read_bytes() == content
+    assert database.read_bytes() == whole.read_bytes()
+
+
+def test_what_is_left_of_making_goes_whatever_it_is(whole: Path, tmp_path: Path) -> None:
+    database, outside = tmp_path / "results/mlflow.db", tmp_path / "outside"
+    (outside / "folder").mkdir(parents=True)
+    database.parent.mkdir()
+    shutil.copyfile(whole, database)
+    (database.parent / f"{files.MAKING}link").symlink_to(outside)
+    (database.parent / f"{files.MAKING}file").touch()
+    (database.parent / f"{files.MAKING}folder").mkdir()
+    files.prepare(database)
+    assert [path.name for path in database.parent.iterdir()] == ["mlflow.db"]
+    assert (outside / "folder").is_dir()
+
+
+def test_artifacts_behind_a_link_are_neither_removed_nor_written(
+    whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(whole.parent, tmp_path / "results")
+    database, artifacts = tmp_path / "results/mlflow.db", tmp_path / "results/mlflow-artifacts"
+    outside = artifacts.rename(tmp_path / "outside")
+    (outside / ("0" * 32)).mkdir()
+    (outside / ("0" * 32) / mlflow_sync.MARK).touch()
+    before = sorted(outside.rglob("*"))
+    artifacts.symlink_to(outside)
+    with caplog.at_level(logging.WARNING, files.__name__):
+        counts = sync(database, "test toy", read_runs(tmp_path / "results/runs"), {})
+    assert counts == Counts(1, 0, 0)  # its copies are missing
+    assert sorted(outside.rglob("*")) == before
+    assert (tmp_path / "results/mlflow-artifacts-broken-1").is_symlink()
+    assert len(list(artifacts.glob("*/artifacts/metrics.json"))) == 1
+    assert not artifacts.is_symlink()
+    (said,) = caplog.messages
+    assert "is no folder; it is kept as mlflow-artifacts-broken-1" in said
+
+
+@pytest.mark.parametrize("place", [".", "artifacts", "artifacts/metrics.json", "artifacts/more"])
+def test_a_link_among_the_copies_is_replaced(whole: Path, tmp_path: Path, place: str) -> None:
+    shutil.copytree(whole.parent, tmp_path / "results")
+    database, artifacts = tmp_path / "results/mlflow.db", tmp_path / "results/mlflow-artifacts"
+    (mine,) = artifacts.iterdir()
+    (mine / "artifacts/more").touch()
+    outside = (mine / place).rename(tmp_path / "outside")
+    (mine / place).symlink_to(outside)
+    sync(database, "test toy", read_runs(tmp_path / "results/runs"), {})
+    assert not any(path.is_symlink() for path in artifacts.rglob("*"))
+    assert outside.exists()
+    assert len(list(artifacts.glob("*/artifacts/metrics.json"))) == 1
+
+
 def test_artifacts_of_nobody_go_and_those_of_others_stay(whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole.parent, tmp_path / "results")
     database, artifacts = tmp_path / "results/mlflow.db", tmp_path / "results/mlflow-artifacts"
@@ -159,9 +325,14 @@ def test_artifacts_of_nobody_go_and_those_of_others_stay(whole: Path, tmp_path: 
             f" VALUES ('{'a' * 32}', 0, 'deleted')"
         )
         connection.commit()
-    (artifacts / ("a" * 32)).mkdir()
+    for name in ("a" * 32, "b" * 32, "c" * 32):
+        (artifacts / name / "artifacts").mkdir(parents=True)
+    (artifacts / ("c" * 32) / mlflow_sync.MARK).touch()
     sync(database, "test toy", read_runs(tmp_path / "results/runs"), {})
-    assert {path.name for path in artifacts.iterdir()} == {mine.name, "a" * 32, "my-own-folder"}
+    assert {path.name for path in artifacts.iterdir()} == {
+        *(mine.name, "a" * 32, "my-own-folder"),
+        "b" * 32,  # of a user, whose database was deleted
+    }
 
 
 @pytest.mark.parametrize("before", ["set_terminated", "set_tag", "delete_run"])

@@ -150,6 +150,42 @@ def test_changed_run_replaces_its_child_and_deleted_one_goes(
     assert again() == Counts(0, 2, 0)
 
 
+@pytest.mark.parametrize("place", ["test toy", "Default", "mine"])
+def test_a_user_s_own_runs_stay_with_their_artifacts(
+    tmp_path: Path, runs: Path, again: Callable[[], Counts], place: str
+) -> None:
+    database = tmp_path / "results/mlflow.db"
+    again()
+    with opened(database, "test toy") as store:
+        found = store.client.get_experiment_by_name(place)
+        own = found.experiment_id if found else store.client.create_experiment(place)
+        mine = [store.client.create_run(own, tags={"tips.variant": "full"}) for _ in range(3)]
+        copies = [store.artifacts / run.info.run_id / "artifacts/mine.txt" for run in mine]
+        store.client.delete_run(mine[-1].info.run_id)
+    for copy in copies:
+        copy.parent.mkdir(parents=True)
+        copy.write_text("mine")
+    shutil.rmtree(runs / "hrnet")
+    assert again() == Counts(0, 2, 1)
+    assert rows(database, ACTIVE) == [(5,)]  # two of the user, one parent, two children
+    assert all(copy.read_text() == "mine" for copy in copies)
+    assert not list(database.parent.glob("mlflow-broken*"))
+
+
+def test_killed_while_it_begins_a_run_leaves_none_without_tags(
+    tmp_path: Path, again: Callable[[], Counts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mlflow_sync, "_log", dies)
+        with pytest.raises(KeyboardInterrupt):
+            again()
+    assert again() == Counts(3, 0, 0)
+    assert rows(tmp_path / "results/mlflow.db", ACTIVE) == [(5,)]
+
+
 def test_writer_killed_half_way_is_mended(
     tmp_path: Path, again: Callable[[], Counts], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,8 @@
 """What is read of a run folder that anybody may have written."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,23 @@ def test_other_folders_are_no_runs(tmp_path: Path, name: str) -> None:
     (tmp_path / "runs" / name).mkdir(parents=True)
     (tmp_path / "runs" / name / "metrics.json").write_text("{}")
     assert only(tmp_path).folder == folder
+
+
+@pytest.mark.parametrize("file", ["metrics.json", "detected/metrics.json"])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_metrics_that_are_no_file_leave_out_this_run_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, file: str, make: Callable[[Path], None]
+) -> None:
+    folder = a_run(tmp_path)
+    before = only(tmp_path)
+    bad = folder.with_name("seed-1") / file
+    bad.parent.mkdir(parents=True)
+    make(bad)
+    for name in ("provenance.json", "train.jsonl", "notes.txt"):
+        make(folder.with_name("seed-1") / name)
+    assert only(tmp_path) == before
+    (said,) = caplog.messages
+    assert said.startswith(f"{bad}: is no regular file, so this run is left out; remove it")
 
 
 @pytest.mark.parametrize("seconds", ["x", None, -1, 1e300, 10**400, float("inf"), float("nan")])

@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from tips.config import ConfigError, load_study
 from tips.locks import WORKFLOW, alone
 from tips.paths import scored, study_paths
 from tips.prerequisites import unwritable_cache
-from tips.temporaries import sweep
+from tips.temporaries import discard, sweep
 
 log = logging.getLogger(__name__)
 
@@ -131,13 +130,20 @@ def recover(folders: tuple[Path, ...]) -> None:
             )
             while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 time.sleep(PAUSE)
-        if LOCKS.is_dir() and any(LOCKS.iterdir()):
+        if _is_locked():
             # `snakemake --unlock` does no more than this, after it has read the whole study.
             log.warning("taking off the lock of a snakemake that was killed")
-            shutil.rmtree(LOCKS)
+            discard(LOCKS)
         swept = sweep(folders)
         if swept:
             log.info("removed what killed processes had half-written: %d files", len(swept))
+
+
+def _is_locked() -> bool:
+    """Tells whether snakemake's locks, or what is no folder for them, are in the way."""
+    if LOCKS.is_symlink() or not LOCKS.is_dir():
+        return os.path.lexists(LOCKS)
+    return any(LOCKS.iterdir())
 
 
 def _orphans() -> Iterator[psutil.Process]:

@@ -7,6 +7,7 @@ mlflow-artifacts:/ without a path: the database and its folder can be moved.
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from tips.safe_text import cut, one_line
+from tips.temporaries import discard
 from tips.tracking import database as files
 from tips.tracking.run_files import ORIGIN, RunFiles
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 ARTIFACTS: Final = "mlflow-artifacts"  # a folder beside the database, and the scheme of addresses
 KEY: Final = "tips.run_key"
+KIND: Final = files.KIND
+MARK: Final = "by-tips"  # a file in the folder of a run of ours; only such folders are removed
 PARENT: Final = "mlflow.parentRunId"
 BATCH: Final = 1000  # MLflow takes this many metrics in one call, and 100 parameters or tags
 LIMITS: Final = {"params": 100, "tags": 100, "metrics": BATCH}
@@ -97,6 +101,7 @@ def opened(database: Path, experiment: str) -> Iterator[Store]:
     """Opens the database for this process alone, and makes the experiment if it does not exist."""
     with files.locked(database):
         files.prepare(database)
+        files.prepare_folder(database.parent / ARTIFACTS)
         client = files.connect(database)
         found = client.get_experiment_by_name(experiment)
         if found is None:
@@ -110,12 +115,17 @@ def opened(database: Path, experiment: str) -> Iterator[Store]:
 
 
 def _known(store: Store) -> dict[tuple[str, str], Any]:
-    """Gives the active runs by (variant, seed); the seed of a parent is ""."""
+    """Gives our active runs by (variant, seed); the seed of a parent is "".
+
+    A user may have runs in the same experiment. They lack our tag, and nothing here touches them.
+    """
     found: dict[tuple[str, str], Any] = {}
     token = None
     while True:
         page = store.client.search_runs([store.experiment], max_results=500, page_token=token)
         for run in page:
+            if KIND not in run.data.tags:
+                continue
             name = run.data.tags.get("tips.variant", ""), run.data.tags.get("tips.seed", "")
             if name in found:  # a writer was killed before it ended the replaced run
                 _remove(store, run)
@@ -148,7 +158,7 @@ def _parent(
     metrics |= {f"sd/{name}": stdev(found) for name, found in values.items() if len(found) > 1}
     metrics |= {"seeds": float(sum("total" in one for one in counted))} | dict(gains)
     time = max(run.time for run in runs)
-    own = {"tips.variant": variant, "tips.kind": "variant"} | tags
+    own = {"tips.variant": variant, KIND: "variant"} | tags
     new = _start(store, variant, time, own)
     _log(
         store, new, params=runs[0].params, metrics=[(n, v, 0) for n, v in metrics.items()], at=time
@@ -160,16 +170,18 @@ def _parent(
 def _child(store: Store, old: Any, run: RunFiles, parent: str, tags: dict[str, str]) -> bool:
     """Writes one seed unless it exists; tells whether it was written."""
     tags = tags | {PARENT: parent}
-    if old is not None and _is_complete(old, run.key):
+    if old is not None and _is_complete(old, run.key) and _has_copies(store, old, run):
+        _mark(store, old.info.run_id)
         _retag(store, old, tags)
         return False
-    own = {"tips.variant": run.variant, "tips.seed": str(run.seed), "tips.kind": "seed"}
+    own = {"tips.variant": run.variant, "tips.seed": str(run.seed), KIND: "seed"}
     begin = max(0, run.time - run.duration)
     new = _start(store, f"{run.variant} seed {run.seed}", begin, own | run.tags | tags)
     _name_data(store, new, *run.data)
     metrics = [(name, value, 0) for name, value in run.metrics.items()]
     metrics += [(point.name, point.value, point.step) for point in run.curves]
     _log(store, new, params=run.params | {"seed": str(run.seed)}, metrics=metrics, at=run.time)
+    _mark(store, new)
     for path in run.artifacts:
         copy = _artifacts(store, new) / path.relative_to(run.folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -179,8 +191,9 @@ def _child(store: Store, old: Any, run: RunFiles, parent: str, tags: dict[str, s
 
 
 def _start(store: Store, name: str, time: int, tags: dict[str, str]) -> str:
-    run = store.client.create_run(store.experiment, start_time=time, run_name=name)
-    _log(store, run.info.run_id, tags=tags)
+    # In one step with its tags: without them it would be a user's own.
+    own = _legal(tags)
+    run = store.client.create_run(store.experiment, start_time=time, tags=own, run_name=name)
     return str(run.info.run_id)
 
 
@@ -219,15 +232,40 @@ def _retag(store: Store, run: Any, tags: dict[str, str]) -> None:
 
 
 def _remove(store: Store, run: Any) -> None:
+    """Removes a run of ours with its copies; no other name than an id's leads to a folder."""
     store.client.delete_run(run.info.run_id)
-    shutil.rmtree(store.artifacts / run.info.run_id, ignore_errors=True)
+    if files.RUN.fullmatch(run.info.run_id):
+        discard(store.artifacts / run.info.run_id)
 
 
 def _sweep(artifacts: Path, living: Collection[str]) -> None:
-    """Removes the folders of runs that the database does not have, as after it was deleted."""
+    """Removes our folders of runs that the database does not have, as after it was deleted."""
     for folder in artifacts.glob("*"):
-        if re.fullmatch("[0-9a-f]{32}", folder.name) and folder.name not in living:
-            shutil.rmtree(folder)
+        if files.RUN.fullmatch(folder.name) and folder.name not in living and _is_ours(folder):
+            discard(folder)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Tells whether we made a folder, or could have, and were killed before it held anything."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    return (folder / MARK).is_file() or not any(folder.iterdir())
+
+
+def _mark(store: Store, run: str) -> None:
+    """Makes the folder of a run of ours."""
+    folder = store.artifacts / run
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.path.lexists(folder / MARK):
+        (folder / MARK).touch()
+
+
+def _has_copies(store: Store, old: Any, run: RunFiles) -> bool:
+    """Tells whether a kept run has the copies of its files, and no link among them."""
+    copies = _artifacts(store, old.info.run_id)
+    if any(path.is_symlink() for path in (copies.parent, copies, *copies.rglob("*"))):
+        return False
+    return all((copies / path.relative_to(run.folder)).is_file() for path in run.artifacts)
 
 
 def _artifacts(store: Store, run: str) -> Path:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from tips.tables.cells import known
 from tips.tables.compared import Line
 from tips.tables.published import Tables
 
+log = logging.getLogger(__name__)
 LARGEST: Final = 1_000_000  # bytes; larger files, such as weights and predictions, are no artifacts
 # What MLflow's pages show of a run. None of these can run in a browser.
 SHOWN: Final = (".json", ".jsonl", ".diff", ".txt", ".csv", ".png", ".jpg")
@@ -60,6 +62,8 @@ class RunFiles(NamedTuple):
 def read_runs(runs: Path, counted: Collection[Path] | None = None) -> list[RunFiles]:
     """Reads every evaluated run below a folder; runs without metrics are left out.
 
+    So are those whose metrics are no file, with a word on them.
+
     Args:
         runs: the folder results/runs/{dataset}, which holds {variant}/seed-{n}/.
         counted: the metrics files that the tables count; None: all of them.
@@ -69,8 +73,19 @@ def read_runs(runs: Path, counted: Collection[Path] | None = None) -> list[RunFi
     """
     every = [*runs.glob("*/seed-*/metrics.json"), *runs.glob("*/seed-*/detected/metrics.json")]
     found = [path for path in every if _OWN.match(path.relative_to(runs).as_posix())]
-    own = {runs.joinpath(*path.relative_to(runs).parts[:2]) for path in found}
+    bad = {path for path in found if not path.is_file()}
+    for path in sorted(bad):
+        log.warning(
+            "%s: is no regular file, so this run is left out; remove it and run the rule again",
+            path,
+        )
+    own = _folders(runs, found) - _folders(runs, bad)
     return [read_run(folder, found if counted is None else counted) for folder in sorted(own)]
+
+
+def _folders(runs: Path, files: Collection[Path]) -> set[Path]:
+    """Gives the run folders in which files lie."""
+    return {runs.joinpath(*path.relative_to(runs).parts[:2]) for path in files}
 
 
 def read_run(folder: Path, counted: Collection[Path]) -> RunFiles:
