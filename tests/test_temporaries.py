@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tips.records import atomic_path
-from tips.temporaries import hidden_name, sweep, visible
+from tips.temporaries import drop_links, hidden_name, sweep, visible
 
 ROOT = Path(__file__).parents[1]
 NAMES = st.text("ab.1_", min_size=1, max_size=6).filter(lambda name: name.strip("."))
@@ -69,6 +69,27 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "results/data").symlink_to(outside)
     assert sweep([tmp_path / "results"]) == []
     assert left.exists()
+
+
+def test_links_that_were_planted_lead_nowhere(tmp_path: Path) -> None:
+    """Under the hidden name of this very process, too."""
+    outside, made = tmp_path / "outside", tmp_path / "results/table.csv"
+    outside.mkdir()
+    (outside / "mine").write_text("mine")
+    (made.parent / "logs/deep").mkdir(parents=True)
+    hidden_name(made).symlink_to(outside / "mine")
+    with atomic_path(made) as temporary:
+        temporary.write_text("new")
+    assert (made.read_text(), made.is_symlink()) == ("new", False)
+    (made.parent / "logs/deep/a.log").symlink_to(outside / "mine")
+    (made.parent / "logs/folder").symlink_to(outside)
+    (made.parent / "logs/own.log").write_text("own")
+    (made.parent / "benchmarks").symlink_to(outside)
+    for name in ("logs", "benchmarks", "nothing"):
+        drop_links(made.parent / name)
+    left = [path.name for path in sorted((made.parent).rglob("*")) if not path.is_dir()]
+    assert left == ["own.log", "table.csv"]
+    assert [(one.name, one.read_text()) for one in outside.iterdir()] == [("mine", "mine")]
 
 
 @given(st.lists(st.tuples(NAMES, NAMES), max_size=8))

@@ -43,6 +43,19 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def drop_links(folder: Path) -> None:
+    """Removes every link in a folder, at any depth, and the folder if it is one itself.
+
+    Where others write under names that we give them, a stranger's link would lead them elsewhere.
+    """
+    if folder.is_symlink():
+        folder.unlink()
+    for at, folders, files in os.walk(folder):
+        for path in (Path(at, name) for name in (*folders, *files)):
+            if path.is_symlink():
+                path.unlink()
+
+
 def sweep(folders: Iterable[Path]) -> list[Path]:
     """Removes what processes that are gone were writing; returns the removed files.
 

@@ -43,7 +43,7 @@ from tips.tables.controls import your_variants
 from tips.tables.paper_size import open_networks
 from tips.tables.peers import PEER_ROWS
 from tips.tables.published import load_tables
-from tips.temporaries import visible
+from tips.temporaries import drop_links, visible
 
 
 def refuse(message):
@@ -112,6 +112,8 @@ def hold_workflow():
         locks.alone_until_the_end(locks.WORKFLOW, "works in this folder")
     except locks.LockError as error:
         refuse(error)
+    for part in ("logs", "benchmarks"):  # Snakemake writes there, and follows links
+        drop_links(PATHS.results / part)
 
 
 SPLITS = SCALE.splits
