@@ -210,8 +210,58 @@ def test_a_record_that_does_not_say_its_code_is_stale(paths: Paths) -> None:
 
 def test_a_malformed_record_is_one_line(paths: Paths) -> None:
     write_json([1], record(paths))
-    with pytest.raises(RecordError, match=r"provenance\.json: must hold an object"):
+    with pytest.raises(RecordError, match=r"provenance\.json: the file: .*; delete the file"):
         judge().training("tips", 0)
+
+
+SPOILT = ("null", "NaN", "1" + 400 * "0", "[]", '"x"', '{"a": null}', "1e400")
+
+
+@pytest.mark.parametrize("value", SPOILT)
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        *(("provenance", key) for key in ("code", "input_digests")),
+        *(("predicted", key) for key in ("code", "inputs")),
+        *(("metrics", key) for key in ("code", "inputs")),
+    ],
+)
+def test_a_key_with_another_type_is_one_line(paths: Paths, name: str, key: str, value: str) -> None:
+    file = next(one for one in (record(paths), beside(paths, name)) if one.stem == name)
+    change(file, **{key: "here"})
+    file.write_text(file.read_text().replace('"here"', value))
+    with pytest.raises(RecordError, match=rf"{name}\.json: {key}.*; delete the file") as caught:
+        judge().chain("tips", 0, "gt")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", SPOILT[:5])
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        *(("provenance", key) for key in ("meaning", "seconds", "threads", "commit", "machine")),
+        *(("predicted", "settings"), ("metrics", "settings")),
+    ],
+)
+def test_settings_and_circumstances_have_types_too(
+    paths: Paths, name: str, key: str, value: str
+) -> None:
+    if (key, value) in (("commit", '"x"'), ("machine", '"x"')):
+        return
+    test_a_key_with_another_type_is_one_line(paths, name, key, value)
+
+
+def beside(paths: Paths, name: str) -> Path:
+    files = {"predicted": paths.predicted("tips", "0", "gt")}
+    return files.get(name, paths.metrics("tips", "0", "gt"))
+
+
+def test_a_state_of_the_checkout_that_is_unknown_is_said(paths: Paths) -> None:
+    change_code(record(paths), models__heads="then")
+    change(record(paths), dirty=None, dirty_reason="git refuses")
+    assert judge().training("tips", 0).since == "aaaaaaa + unknown changes (git refuses)"
+    change(record(paths), commit="unknown")
+    assert judge().training("tips", 0).since == "unknown (git refuses)"
 
 
 @pytest.fixture

@@ -110,6 +110,6 @@ def test_malformed_proofs_are_one_line_with_the_remedy(tmp_path: Path, spoilt: A
 def test_proofs_that_are_no_json_are_one_line(tmp_path: Path) -> None:
     file = tmp_path / "proofs.json"
     file.write_text('[{"run": ["ti')
-    with pytest.raises(RecordError, match=r"^\S+proofs\.json: .+") as refused:
+    with pytest.raises(RecordError, match=r"^\S+proofs\.json: .+; remove it, and") as refused:
         read_proofs(file)
     assert "\n" not in str(refused.value)

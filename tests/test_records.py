@@ -105,3 +105,4 @@ def test_any_text_is_json_or_refused_in_one_line(tmp_path: Path, text: str) -> N
             assert line.startswith(f"{path}: ")
             assert "\n" not in line
             assert len(line) < 400
+            assert "; " in line  # a remedy

@@ -7,18 +7,48 @@ or if `tips recheck` has proved that the changes of the code are harmless.
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from tips import code, freshness
 from tips.config import MEAN_POSE, Study
 from tips.paths import Paths
 from tips.proofs import Pair, Proof, proven
-from tips.provenance import file_digest
-from tips.records import read_object
+from tips.provenance import file_digest, shown_commit
+from tips.records import read, read_object
 
 State = Literal["current", "stale", "partial", "failed", "missing"]
 INTERPOLATOR = ("vfit", 0)  # name of VFIT's only training in proofs
 WORST: tuple[State, ...] = ("failed", "missing", "partial", "stale", "current")
+
+
+class LinkRecord(BaseModel):
+    """What was recorded when a link was made, as far as anything is compared with it or computed.
+
+    Other keys are kept as they are. Older versions recorded fewer keys.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    code: dict[str, str] = {}
+    meaning: dict[str, Any] = {}  # settings of a training
+    settings: dict[str, Any] = {}
+    inputs: dict[str, str] = {}
+    input_digests: dict[str, str] = {}  # the same, of a training
+    evidence: str = ""
+    commit: str = ""
+    dirty: bool | None = None
+    dirty_reason: str = ""
+    device: str = ""
+    kernels: str = ""
+    machine: str = ""
+    threads: int = Field(default=1, ge=0, le=100_000)
+    seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = 0.0
+
+    def has(self, key: str) -> bool:
+        """Tells whether the file has a key."""
+        return key in self.model_fields_set
 
 
 class Link(NamedTuple):
@@ -184,29 +214,29 @@ class Judge:
     ) -> Link:
         if not (found.file.is_file() and record_file.is_file()):
             return found._replace(state="missing")
-        record = read_object(record_file)
-        if "code" not in record:
+        noted = read(LinkRecord, record_file)
+        record = noted.model_dump(exclude_unset=True)
+        if not noted.has("code"):
             why = "made by a version that did not record its code"
             return found._replace(state="stale", reason=why, record=record)
-        then, proof, now = record["code"], None, code_now(served(record))
+        then, proof, now = noted.code, None, code_now(served(record))
         if then != now and run is not None:
             then, proof = proven(self.proofs, found.name, run, then)
         pairs = {file: (then.get(file), now.get(file)) for file in code.changed(then, now)}
-        keys = differences(record.get("meaning", record.get("settings", {})), told)
-        inputs = self._changed_inputs(record, files) if self.contents else []
-        since = f"{str(record.get('commit', ''))[:7]}{' + changes' if record.get('dirty') else ''}"
+        keys = differences(noted.meaning if noted.has("meaning") else noted.settings, told)
+        inputs = self._changed_inputs(noted, files) if self.contents else []
         return found._replace(
             state="stale" if pairs or keys or inputs else "current",
             code=pairs,
             keys=tuple(keys),
             inputs=tuple(inputs),
-            since=since,
+            since=shown_commit(noted.commit, noted.dirty, noted.dirty_reason),
             proof=proof,
             record=record,
         )
 
-    def _changed_inputs(self, record: Mapping[str, Any], files: Mapping[str, Path]) -> list[str]:
-        then = record.get("inputs", record.get("input_digests", {}))
+    def _changed_inputs(self, record: LinkRecord, files: Mapping[str, Path]) -> list[str]:
+        then = record.inputs if record.has("inputs") else record.input_digests
         return [name for name, file in files.items() if then.get(name) != self._digest(file)]
 
     def _digest(self, file: Path) -> str:

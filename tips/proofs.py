@@ -35,12 +35,11 @@ def read_proofs(file: Path) -> tuple[Proof, ...]:
     """Reads the proofs of a study; none without a file. Raises RecordError if it is malformed."""
     if not file.is_file():
         return ()
+    remedy = "remove it, and recheck again"
     try:
-        return _PROOFS.validate_python(read_json(file))
+        return _PROOFS.validate_python(read_json(file, remedy))
     except ValidationError as error:
-        raise RecordError(
-            f"{file}: {first_problem(error)}; remove it, and recheck again"
-        ) from error
+        raise RecordError(f"{file}: {first_problem(error)}; {remedy}") from error
 
 
 def add_proofs(file: Path, found: Sequence[Proof]) -> None:

@@ -1,56 +1,192 @@
 """What a result depends on besides code and settings: files, commit, machine, packages."""
 
+import difflib
 import hashlib
 import os
 import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from tips.records import RecordError
+from tips.records import regular
+from tips.safe_text import one_line
 
 PACKAGE = Path(__file__).parent
 VECTORS = re.compile(r"(avx|amx|fma|sse4|neon|asimd|sve)\w*")
 VERSIONS = ("numpy", "opencv-python-headless", "timm", "torch", "torchvision")
+TRACKED: Final = ("tips", "csrc", "experiments", "workflow")  # folders whose edits count
+NO_CHECKOUT: Final = "not a git checkout"
+UNKNOWN: Final = "unknown"
+HASH: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+LONGEST: Final = 200  # characters of other words that stand for a commit
+PATIENCE: Final = 60  # s that one answer of git may take
+# A checkout's own configuration may name programs that git runs; these run none of them.
+RUN_NOTHING: Final = (
+    *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.attributesFile=/dev/null", "--no-pager", "--no-replace-objects"),
+)
+# No lock is taken, and an object that a partial clone lacks is not fetched.
+GIT_TOLD: Final = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "LC_ALL": "C",
+}
 
 
 def file_digest(path: Path, remedy: str = "run the rule that makes it") -> str:
     """Computes the sha256 of a file. Raises RecordError, with the remedy, if there is none."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise RecordError(f"{path}: no such file; {remedy}") from error
+    regular(path, remedy)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def commit() -> tuple[str, str]:
-    """Gives the commit, and the difference of the working tree from it ("" if there is none).
+class Checkout(NamedTuple):
+    """The commit that the working tree is of, and how the tree differs from it."""
 
-    Outside a git checkout it gives "not a git checkout" and "".
+    commit: str  # its hash, "not a git checkout" or "unknown"
+    dirty: bool | None  # whether the tree differs; None: unknown
+    diff: str = ""
+    reason: str = ""  # why it is unknown
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The commit, and whether the working tree differs from it, in the form of records."""
+        found: dict[str, Any] = {"commit": self.commit, "dirty": self.dirty}
+        return found if self.dirty is not None else found | {"dirty_reason": self.reason}
+
+
+class _NoAnswerError(Exception):
+    """Git gave no answer; the message says why."""
+
+
+class _NoCheckoutError(_NoAnswerError):
+    """There is no git, or no checkout."""
+
+
+def checkout() -> Checkout:
+    """Finds the commit, and compares the files of the working tree with it.
+
+    Git is only asked for what it has stored. `git diff` would run programs that the checkout's
+    configuration and attributes name (filters, drivers, a monitor of files), and believe marks such
+    as "assume unchanged".
     """
-    head = _git("rev-parse", "HEAD")
-    if head is None:
-        return "not a git checkout", ""
-    return head.strip(), _git("diff", "HEAD", "--", "tips", "csrc", "experiments", "workflow") or ""
+    commit = UNKNOWN
+    try:
+        commit = str(_git("rev-parse", "--verify", "HEAD"), "ascii", "replace").strip()
+        diff = "".join(_differences(commit))
+    except _NoCheckoutError:
+        return Checkout(NO_CHECKOUT, False)
+    except _NoAnswerError as error:
+        return Checkout(commit, None, reason=str(error))
+    return Checkout(commit, bool(diff), diff)
 
 
-def commit_record() -> dict[str, Any]:
-    """Gives the commit, and whether the working tree differs from it, in the form of records."""
-    found, diff = commit()
-    return {"commit": found, "dirty": bool(diff)}
+def shown_commit(commit: str, dirty: bool | None, reason: str = "", digits: int = 7) -> str:
+    """Words a recorded commit as every page shows it, such as "1f2e3d4 + changes".
+
+    Args:
+        commit: its hash, or what stands in the record instead of one.
+        dirty: whether the tree differed from it; None if that is unknown.
+        reason: why it is unknown.
+        digits: number of the hash's digits to show.
+    """
+    known = HASH.fullmatch(commit) is not None
+    words = commit[:digits] if known else one_line(commit, LONGEST)
+    words += " + changes" if dirty else " + unknown changes" if known and dirty is None else ""
+    return f"{words} ({one_line(reason, LONGEST)})" if reason else words
 
 
-def _git(*arguments: str) -> str | None:
+def _differences(commit: str) -> Iterator[str]:
+    """Yields the parts of the difference between a commit and the files, in git's form."""
+    listed = {}
+    for line in _names(_git("ls-tree", "-r", "-z", commit, "--", *TRACKED)):
+        about, _, name = line.partition(b"\t")
+        _, kind, digest = str(about, "ascii", "replace").split()
+        if kind == "blob":
+            listed[name] = digest
+    for name in sorted({*listed, *_names(_git("ls-files", "-z", "--", *TRACKED))}):
+        before, now = listed.get(name), _on_disk(PACKAGE.parent / os.fsdecode(name))
+        if before is None and now is None:
+            continue
+        if before is None or now is None or _blob_digest(now, len(before)) != before:
+            then = None if before is None else _git("cat-file", "blob", before)
+            yield from _unified(str(name, "utf-8", "backslashreplace"), then, now)
+
+
+def _names(listed: bytes) -> list[bytes]:
+    return [name for name in listed.split(b"\0") if name]
+
+
+def _on_disk(path: Path) -> bytes | None:
+    """Reads a file, or where a link leads, as git stores it; None if there is neither."""
+    try:
+        if path.is_symlink():
+            return os.fsencode(path.readlink())
+        return path.read_bytes() if path.is_file() else None
+    except OSError as error:
+        raise _NoAnswerError("a file of the checkout cannot be read") from error
+
+
+def _blob_digest(content: bytes, digits: int) -> str:
+    """Computes the name that git gives to a content, by the number of its digits."""
+    name = "sha1" if digits == 40 else "sha256"
+    header = b"blob %d\0" % len(content)
+    return hashlib.new(name, header + content, usedforsecurity=False).hexdigest()
+
+
+def _unified(name: str, before: bytes | None, now: bytes | None) -> Iterator[str]:
+    yield f"diff --git a/{name} b/{name}\n"
+    if before is None:
+        yield "new file mode 100644\n"
+    if now is None:
+        yield "deleted file mode 100644\n"
+    if b"\0" in (before or b"") + (now or b""):
+        yield f"Binary files a/{name} and b/{name} differ\n"
+        return
+    old = "/dev/null" if before is None else f"a/{name}"
+    new = "/dev/null" if now is None else f"b/{name}"
+    yield from difflib.unified_diff(_lines(before or b""), _lines(now or b""), old, new)
+
+
+def _lines(content: bytes) -> list[str]:
+    """Splits a file's lines as git does; bytes that are no UTF-8 become escapes."""
+    *lines, last = str(content, "utf-8", "backslashreplace").split("\n")
+    found = [f"{line}\n" for line in lines]
+    return [*found, f"{last}\n\\ No newline at end of file\n"] if last else found
+
+
+def _git(*arguments: str) -> bytes:
+    """Asks git. Raises _NoAnswerError if it does not answer."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=PACKAGE.parent, capture_output=True, text=True, check=False
+            ["git", *RUN_NOTHING, *arguments],
+            cwd=PACKAGE.parent,
+            env=own | GIT_TOLD,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE,
         )
-    except FileNotFoundError:
-        return None
-    return done.stdout if done.returncode == 0 else None
+    except OSError as error:
+        raise _NoCheckoutError from error
+    except subprocess.TimeoutExpired as error:
+        raise _NoAnswerError(f"git did not answer within {PATIENCE} s") from error
+    if done.returncode == 0:
+        return done.stdout
+    if b"not a git repository (or any" in done.stderr:
+        raise _NoCheckoutError
+    if b"dubious ownership" in done.stderr or b"unsafe repository" in done.stderr:
+        raise _NoAnswerError(
+            "git refuses, because another user owns the checkout; allow it by git config "
+            "--global --add safe.directory"
+        )
+    raise _NoAnswerError(f"git {arguments[0]} ended with code {done.returncode}")
 
 
 def versions() -> dict[str, str]:

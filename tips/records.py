@@ -204,6 +204,26 @@ def read(kind: type[M], path: Path) -> M:
         ) from error
 
 
+def regular(path: Path, remedy: str = "run the rule that makes it") -> os.stat_result:
+    """Judges whether a path is a file that ends: opening a pipe would wait, a device never ends.
+
+    Args:
+        path: the file.
+        remedy: what to do if there is none.
+
+    Raises:
+        RecordError: if there is no such file, or if it is a folder, a pipe or a device.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise RecordError(f"{path}: no such file; {remedy}") from error
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise RecordError(f"{path}: is {what}; a file is needed here")
+    return status
+
+
 def content(path: Path, remedy: str = "run the rule that makes it") -> bytes:
     """Reads a whole file of text, without the mark that some editors put before UTF-8.
 
@@ -214,13 +234,7 @@ def content(path: Path, remedy: str = "run the rule that makes it") -> bytes:
     Raises:
         RecordError: if there is no such file, if it is a folder or a device, or if it is too large.
     """
-    try:
-        status = path.stat()
-    except FileNotFoundError as error:
-        raise RecordError(f"{path}: no such file; {remedy}") from error
-    if not stat.S_ISREG(status.st_mode):
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-        raise RecordError(f"{path}: is {what}; a file is needed here")
+    status = regular(path, remedy)
     if status.st_size > LARGEST:
         raise RecordError(f"{path}: {status.st_size} bytes; such a file has at most {LARGEST}")
     return path.read_bytes().removeprefix(codecs.BOM_UTF8)
@@ -253,15 +267,15 @@ def write(record: Record, path: Path) -> None:
         file.write("\n")
 
 
-def read_json(path: Path) -> Any:
-    """Reads plain JSON in UTF-8. Raises RecordError, which names the file."""
+def read_json(path: Path, remedy: str = "mend it, or make it again") -> Any:
+    """Reads plain JSON in UTF-8. Raises RecordError, which names the file and the remedy."""
     try:
         return from_json(content(path))
     except RecordError:
         raise
     except ValueError as error:
         what, _, place = str(error).rpartition(" at ")
-        raise RecordError(f"{path}: not JSON at {place}: {what}") from error
+        raise RecordError(f"{path}: not JSON at {place}: {what}; {remedy}") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """What is kept of a measured run is what was measured; a damaged file is one line."""
 
+import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tips import skeleton
-from tips.evaluation.average_precision import Subset, subset
+from tips.evaluation.average_precision import Subset, average_precision, subset, total
 from tips.evaluation.matching import Evidence, match
 from tips.evaluation.measure import Measured
 from tips.evaluation.metrics import read_scored, write_evidence
@@ -38,13 +40,17 @@ def measured(scenes) -> Measured:
 def files(tmp_path: Path, measured: Measured) -> tuple[Path, Path]:
     metrics, evidence = tmp_path / "metrics.json", tmp_path / "evidence.npz"
     write_evidence(measured, evidence)
-    bind(metrics, evidence)
+    bind(metrics, evidence, total_of(measured))
     return metrics, evidence
 
 
-def bind(metrics: Path, evidence: Path) -> None:
+def bind(metrics: Path, evidence: Path, total: float | None = None) -> None:
     """Says in the metrics that they were computed from this evidence."""
-    write_json(METRICS | {"evidence": file_digest(evidence)}, metrics)
+    write_json(METRICS | {"evidence": file_digest(evidence), "total": total}, metrics)
+
+
+def total_of(measured: Measured) -> float:
+    return float(total(average_precision(measured.evidence).ap))
 
 
 def test_what_is_read_back_is_what_was_measured(
@@ -63,14 +69,48 @@ def test_what_is_read_back_is_what_was_measured(
             np.testing.assert_array_equal(own, other)
     for own, other in zip(found.oks, measured.oks.sums, strict=True):
         np.testing.assert_array_equal(own, other)
-    assert (found.metrics.total, found.metrics.columns) == (None, COLUMNS)
+    assert (found.metrics.total, found.metrics.columns) == (total_of(measured), COLUMNS)
 
 
 def test_a_run_without_oks_is_read_back_without(measured: Measured, tmp_path: Path) -> None:
     metrics, evidence = tmp_path / "metrics.json", tmp_path / "evidence.npz"
     write_evidence(measured._replace(oks=None), evidence)
-    bind(metrics, evidence)
+    bind(metrics, evidence, total_of(measured))
     assert read_scored(metrics, evidence).oks is None
+
+
+NO_PERCENT = ("NaN", "1e400", "1" * 400, "99.99e9", "true", '"80"', "-1", "100.1", "[]")
+
+
+@pytest.mark.parametrize("number", NO_PERCENT)
+@pytest.mark.parametrize("key", ["total", "columns"])
+def test_only_percent_are_scores(files: tuple[Path, Path], key: str, number: str) -> None:
+    metrics = read_json(files[0])
+    text = json.dumps(metrics | {key: "here" if key == "total" else COLUMNS | {"Wrist": "here"}})
+    files[0].write_text(text.replace('"here"', number))
+    with pytest.raises(RecordError, match=rf"metrics\.json: {key}.*; delete the file") as caught:
+        read_scored(*files)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [99.99, 0.0, None])
+def test_a_total_that_the_evidence_does_not_give_is_refused(
+    files: tuple[Path, Path], number: float | None
+) -> None:
+    write_json(read_json(files[0]) | {"total": number}, files[0])
+    with pytest.raises(RecordError, match=rf"metrics\.json: total {number}, where evidence\.npz"):
+        read_scored(*files)
+
+
+def test_evidence_that_is_a_pipe_or_a_folder_is_not_waited_for(files: tuple[Path, Path]) -> None:
+    files[1].unlink()
+    os.mkfifo(files[1])
+    with pytest.raises(RecordError, match=r"evidence\.npz: is no regular file"):
+        read_scored(*files)
+    files[1].unlink()
+    files[1].mkdir()
+    with pytest.raises(RecordError, match=r"evidence\.npz: is a folder"):
+        read_scored(*files)
 
 
 def test_equal_runs_give_equal_bytes(

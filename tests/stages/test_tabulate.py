@@ -142,7 +142,13 @@ def test_an_error_leaves_no_table_half_new(paths: Paths, monkeypatch: pytest.Mon
     assert outputs(paths) == before
 
 
-@pytest.mark.parametrize("text", ["[1]", '{"tips": {"0": 3}}', '{"Total": {"tips": {"0": null}}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[1]", '{"tips": {"0": 3}}', '{"Total": {"tips": {"0": null}}}'),
+        *("", "[" * 100_000, '{"Total": {"tips": {"0": NaN}}}', '{"Total": {"tips": {"0": 1e9}}}'),
+    ],
+)
 def test_remembered_scores_that_are_none_are_written_anew(paths: Paths, text: str) -> None:
     before = outputs(paths)
     (paths.results / tabulate.MEMORY).write_text(text)

@@ -8,6 +8,7 @@ import pytest
 import tiny_study
 import yaml
 
+from tips import provenance
 from tips.opened import open_study
 from tips.records import read_json
 from tips.stages import train
@@ -45,3 +46,20 @@ def test_a_finished_run_is_kept_until_its_folder_is_deleted(
     scale["models"]["single_frame"]["augmentation"] = {"rotation": 1.0}
     file.write_text(yaml.safe_dump(scale))
     assert not trained("b")[1]
+
+
+def test_the_checkout_is_looked_at_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_study("tiny", "people").paths.run("hrnet", "0")
+
+    def looked() -> provenance.Checkout:
+        assert not run.exists()
+        return provenance.Checkout("a" * 40, None, "a caf\\xe9\n", "git refuses")
+
+    monkeypatch.setattr(provenance, "checkout", looked)
+    train.run("hrnet", 0, "tiny", "people", "cpu")
+    record = read_json(run / "provenance.json")
+    found = [record[name] for name in ("commit", "dirty", "dirty_reason")]
+    assert found == ["a" * 40, None, "git refuses"]
+    assert (run / "dirty.diff").read_text() == "a caf\\xe9\n"

@@ -238,6 +238,35 @@ def test_what_failed_or_was_never_made_says_so(
     assert answer["runs"][0]["chain"][2]["words"] == "loss is not finite"
 
 
+@pytest.mark.parametrize("total", [99.99, None, True, 1e308])
+def test_an_edited_total_is_not_believed(
+    paths: Paths, capsys: pytest.CaptureFixture[str], total: object
+) -> None:
+    file = paths.metrics("tips", "0", "gt")
+    write_json(read_json(file) | {"total": total}, file)
+    assert tiny_study.command("why", "tips", SCALE) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {file}: total")
+    assert error.count("\n") == 1
+
+
+def test_a_spoilt_record_is_one_line_that_names_file_and_key(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = paths.run("tips", "0") / "provenance.json"
+    write_json(read_json(file) | {"code": None}, file)
+    assert tiny_study.command("why", "tips", SCALE) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {file}: code: ")
+    assert error.count("\n") == 1
+
+
+def test_other_evidence_makes_the_value_stale_not_unreadable(paths: Paths) -> None:
+    paths.evidence("tips", "0", "gt").write_bytes(b"another")
+    answer = ask("tips/seed-0")
+    assert answer["changed"]["inputs"] == ["metrics: evidence"]
+
+
 @pytest.mark.usefixtures("paths")
 def test_the_configuration_is_told_as_a_difference_to_the_parent() -> None:
     assert ask("interim-average")["configuration"] == ["interim: vfit -> average"]

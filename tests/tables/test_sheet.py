@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 from decimal import Decimal
 from pathlib import Path
 from types import NoneType, UnionType
@@ -163,6 +164,22 @@ def test_a_row_that_was_cut_is_refused(tmp_path: Path) -> None:
         SHEET.file(paths).write_text(f"row,empty,value\n{row}\n")
         with pytest.raises(RecordError, match="another number of cells"):
             SHEET.read(paths)
+
+
+def test_a_table_that_is_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path, "d", tmp_path)
+    file = SHEET.file(paths)
+    file.parent.mkdir()
+    os.mkfifo(file)
+    with pytest.raises(RecordError, match=r"table-9\.csv: is no regular file"):
+        SHEET.read(paths)
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    with pytest.raises(RecordError, match=r"table-9\.csv: is no regular file"):
+        SHEET.read(paths)
+    file.unlink()
+    with pytest.raises(RecordError, match=r"no such file; run the stage tabulate first"):
+        SHEET.read(paths)
 
 
 def test_every_table_of_the_paper_has_its_sheet() -> None:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,22 @@ def test_the_section_shows_both_times_and_sizes(study: Study, paths: Paths) -> N
     assert "VFIT-B is in them" in body
     paths.speed.unlink()
     assert "was not measured" in SPEED.section(page).body
+
+
+@pytest.mark.parametrize("key", ["params", "gmac", "macs", "inference_mib"])
+@pytest.mark.parametrize("value", ["NaN", "1e400", "-1", "1" + 400 * "0", '"x"'])
+def test_costs_that_are_no_numbers_are_refused(
+    study: Study, paths: Paths, key: str, value: str
+) -> None:
+    write(paths, {})
+    spoilt = {"variant": "tips"} | COUNTED | {key: {"a": "here"} if key == "macs" else "here"}
+    paths.cost.write_text(json.dumps([spoilt]).replace('"here"', value))
+    with pytest.raises(RecordError, match=rf"{key}.*; run `tips cost` again"):
+        rows(study, paths)
+
+
+def test_costs_that_are_no_json_name_the_remedy(study: Study, paths: Paths) -> None:
+    write(paths, {})
+    paths.cost.write_text("")
+    with pytest.raises(RecordError, match=r"not JSON at .*; run `tips cost` again"):
+        rows(study, paths)

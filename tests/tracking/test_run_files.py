@@ -115,3 +115,11 @@ def test_a_step_that_is_none_is_one_line(tmp_path: Path, step: float) -> None:
     (a_run(tmp_path) / "train.jsonl").write_text(json.dumps(line) + "\n")
     with pytest.raises(RecordError, match="line 1 is not a logging step"):
         only(tmp_path)
+
+
+def test_a_state_of_the_checkout_that_is_unknown_is_a_tag(tmp_path: Path) -> None:
+    a_run(tmp_path, commit="unknown", dirty=None, dirty_reason="git refuses")
+    tags = only(tmp_path).tags
+    names = ("commit", "dirty", "dirty_reason")
+    assert [tags[f"tips.{name}"] for name in names] == ["unknown", "unknown", "git refuses"]
+    assert not {f"provenance.{name}" for name in names} & tags.keys()

@@ -8,10 +8,10 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tips import skeleton
 from tips.evaluation import pck
@@ -25,6 +25,8 @@ from tips.records import Predictions, RecordError, atomic_path, read, without_na
 
 OKS = "oks"  # starts the names of arrays of PartSums
 BETWEEN = "between"  # starts the names of arrays of synthesized poses, such as between/0.5/error
+ROUNDING: Final = 1e-6  # percent by which sums of another machine may differ
+Percent = Annotated[float, Field(strict=True, ge=0, le=100 + ROUNDING, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -36,23 +38,23 @@ class _Part(BaseModel):
 class PartScore(_Part):
     """OKS of one part, percent; null if nobody has the part."""
 
-    score: float | None
+    score: Percent | None
 
 
 class Oks(_Part):
     """OKS of the seven parts, percent (Fig. 4)."""
 
     parts: dict[str, PartScore]
-    mean: float | None
+    mean: Percent | None
 
 
 class Metrics(_Part):
     """The part of metrics.json that tables read; every number is in percent."""
 
     metric: str
-    total: float | None
-    columns: dict[str, float | None]
-    subsets: dict[str, float | None] = {}
+    total: Percent | None
+    columns: dict[str, Percent | None]
+    subsets: dict[str, Percent | None] = {}
     oks: Oks | None = None
     variant: str
     seed: int
@@ -140,11 +142,19 @@ def read_scored(metrics: Path, evidence: Path) -> Scored:
     try:
         with evidence.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return Scored(found, _evidence(arrays), _between(arrays), _part_sums(arrays))
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+        scored = Scored(found, _evidence(arrays), _between(arrays), _part_sums(arrays))
+        measured = float(total(average_precision(scored.evidence).ap))
+    except (OSError, ValueError, LookupError, EOFError, TypeError, AttributeError) as error:
         raise RecordError(f"{evidence}: damaged ({error}); delete it and run again") from error
     except (zipfile.BadZipFile, zlib.error) as error:
         raise RecordError(f"{evidence}: damaged ({error}); delete it and run again") from error
+    said = np.nan if found.total is None else found.total
+    if not np.isclose(said, measured, rtol=0, atol=ROUNDING, equal_nan=True):
+        raise RecordError(
+            f"{metrics}: total {found.total}, where {evidence.name} gives {measured:.4f}; "
+            "delete the file and run again"
+        )
+    return scored
 
 
 def _evidence(arrays: Mapping[str, Any]) -> Evidence:

@@ -9,6 +9,7 @@ import tips
 from tips.config import BACKBONE, SCRATCH, SINGLE_FRAME, Study
 from tips.paths import Paths
 from tips.proofs import Proof, read_proofs
+from tips.provenance import shown_commit
 from tips.reporting import charts, job_times
 from tips.reporting.deviations import Deviation, collect
 from tips.tables import markdown, sources
@@ -212,10 +213,11 @@ def _run(variant: str, seed: int) -> str:
 
 def _proof(proof: Proof) -> str:
     files = sorted({file for pairs in proof.changes.values() for file in pairs})
+    commit = shown_commit(proof.commit, dirty=False, digits=10)
     return (
         f"{', '.join(map(markdown.code, files))}: {markdown.code(proof.run[0])} seed "
         f"{proof.run[1]} was trained again ({markdown.text(proof.time)}, commit "
-        f"{markdown.text(proof.commit[:10])}), all {proof.tensors} tensors and every "
+        f"{markdown.text(commit)}), all {proof.tensors} tensors and every "
         f"pose were equal; this counts for {', '.join(_run(*run) for run in proof.covers)}"
     )
 
@@ -229,8 +231,7 @@ def _files(run: RunRecord, page: Path) -> str:
 
 
 def _commit(one: Provenance) -> str:
-    short = one.commit[:10] if len(one.commit) == 40 else one.commit
-    return f"{short}{' + changes' if one.dirty else ''}"
+    return one.checkout(10)
 
 
 def _versions(one: Provenance) -> str:

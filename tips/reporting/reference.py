@@ -79,7 +79,7 @@ def _origin(study: Study, paths: Paths) -> str:
         for seed in range(variant.seeds)
         if (record := _provenance(paths, name, seed)) is not None
     ]
-    commits = sorted({one.commit + (" with changes" if one.dirty else "") for one in found})
+    commits = sorted({one.checkout(64) for one in found})
     machines = sorted({one.machine for one in found})
     return (
         f"Reference copy. Commit {', '.join(commits) or 'unknown'}; "

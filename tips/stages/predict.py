@@ -36,6 +36,7 @@ def run(
     """
     judge_boxes(boxes)
     use_threads(threads)
+    checkout = provenance.checkout()  # as it is when the work starts
     target = choose_device(device)
     keep_freed_memory()
     opened = open_study(scale, root)
@@ -53,7 +54,7 @@ def run(
             "device": target.type,
             "kernels": backend(target.type),
             **provenance.surroundings(),
-            **provenance.commit_record(),
+            **checkout.record,
         },
         opened.paths.predicted(variant, str(seed), boxes),
     )

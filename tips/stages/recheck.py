@@ -40,6 +40,18 @@ from tips.training.state import StateFolder
 log = logging.getLogger(__name__)
 
 
+class Begun(NamedTuple):
+    """When a proof was begun, and at which commit."""
+
+    time: float
+    commit: str
+
+    @classmethod
+    def now(cls) -> "Begun":
+        """Looks at the clock and at the checkout."""
+        return cls(time.monotonic(), provenance.checkout().commit)
+
+
 class Row(NamedTuple):
     """A finished run whose code changed."""
 
@@ -138,7 +150,7 @@ def affected(judge: Judge, opened: Opened) -> list[Row]:
             if again is training or predictions.keys or others:
                 log.warning("%s/seed-%d: left out, %s", name, seed, again.words)
                 continue
-            seconds = float(training.record["seconds"])
+            seconds = float(training.record.get("seconds", 0))
             found.append(Row(seconds, (name, seed), training, predictions))
     return sorted(found, key=lambda row: row[:2])
 
@@ -199,7 +211,7 @@ def prove(opened: Opened, judge: Judge, group: Group) -> Proof:
         RecordError: the run cannot be repeated here, for example because it needs another device.
     """
     name, seed = group.runs[0]
-    began = time.monotonic()
+    began = Begun.now()
     link = judge.training(name, seed)
     device = _as_then(name, seed, link)
     variant = opened.study.variant(name)
@@ -221,10 +233,10 @@ def prove(opened: Opened, judge: Judge, group: Group) -> Proof:
 
 def prove_interpolator(opened: Opened, link: Link) -> Proof:
     """Trains VFIT again. Ends the command if a tensor differs."""
-    began = time.monotonic()
+    began = Begun.now()
     log.info("VFIT, %s: it is trained again", ", ".join(link.code))
     device = _as_then(*INTERPOLATOR, link)
-    key = digest({"code": computing_code("vfit"), "data": link.record["input_digests"]})
+    key = digest({"code": computing_code("vfit"), "data": link.record.get("input_digests", {})})
     state = StateFolder(opened.paths.rechecked("vfit", "0"), key)
     with state.locked():
         job = build_interpolator_job(opened, device)
@@ -242,19 +254,18 @@ def _proof(
     changes: dict[str, dict[str, Pair]],
     tensors: int,
     checkpoint: Path,
-    began: float,
+    began: Begun,
 ) -> Proof:
     """Records a proof, with the place and time at which it was made."""
-    commit, _ = provenance.commit()
     return Proof(
         run=run,
         covers=covers,
         changes=changes,
         tensors=tensors,
         checkpoint=provenance.file_digest(checkpoint),
-        commit=commit,
+        commit=began.commit,
         time=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        seconds=round(time.monotonic() - began, 1),
+        seconds=round(time.monotonic() - began.time, 1),
         machine=provenance.machine(),
     )
 
@@ -267,7 +278,7 @@ def _as_then(name: str, seed: int, link: Link) -> torch.device:
     """
     record = link.record
     set_up_training(int(record.get("threads", 1)))
-    device = choose_device(str(record["device"]))
+    device = choose_device(str(record.get("device", "")))
     prepare_kernels(device)
     if kernels_of(device) != served(record):
         raise RecordError(
@@ -316,7 +327,7 @@ def compare(run: str, then: Mapping[str, Tensor], now: Mapping[str, Tensor], lin
     hint = ""
     here = provenance.vector_extensions()
     if link.record.get("vector_extensions", here) != here:
-        hint = f"; it was trained on {link.record['machine']}, whose sums may round otherwise"
+        hint = f"; it was trained on {link.record.get('machine')}, whose sums may round otherwise"
     _refuse(f"{run}: {len(apart)} of {len(now)} tensors differ, the first is '{apart[0]}'{hint}")
 
 

@@ -4,12 +4,16 @@ import logging
 from functools import partial
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from tips import records
 from tips.chain import Judge
 from tips.config import load_study
+from tips.evaluation.metrics import Percent
 from tips.paths import study_paths
 from tips.progress import track
 from tips.proofs import read_proofs
+from tips.records import RecordError
 from tips.tables.collect import collect
 from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
@@ -17,6 +21,9 @@ from tips.tables.results import Memory
 
 log = logging.getLogger(__name__)
 MEMORY = "seed-scores.json"  # below results/; not read while all runs exist
+_MEMORY: TypeAdapter[dict[str, dict[str, dict[int, Percent]]]] = TypeAdapter(
+    dict[str, dict[str, dict[int, Percent]]]
+)
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
@@ -58,15 +65,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
 def _remembered(memory: Path) -> Memory:
     if not memory.is_file():
         return {}
-    stored = records.read_json(memory)
     try:
-        return {
-            name: {
-                variant: {int(seed): float(point) for seed, point in seeds.items()}
-                for variant, seeds in points.items()
-            }
-            for name, points in stored.items()
-        }
-    except (AttributeError, TypeError, ValueError):
+        return _MEMORY.validate_python(records.read_json(memory))
+    except (RecordError, ValidationError):
         log.warning("%s holds no scores, so it is written anew", memory)
         return {}

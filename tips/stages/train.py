@@ -56,6 +56,7 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if seed < 0:
         raise ConfigError(f"--seed must be 0 or more; got {seed}")
+    checkout = provenance.checkout()  # as it is when the work starts
     target = choose_device(device)
     set_up_training(threads)
     opened = open_study(scale, root)
@@ -76,13 +77,13 @@ def run(
             note_trigger(folder, record, trigger)
             state.clear()
             return
+        noted = {"trigger": trigger} if trigger else noted_trigger(folder)
         job = build_job(opened, chosen, seed, target)
         outcome = _fitted(job, state, failure)
         record = circumstances(opened, chosen, seed, job, outcome)
         record |= origin(opened, chosen, made_by, inputs)
         record["interpolator"] = keep_interpolator(opened, chosen, folder)
-        noted = {"trigger": trigger} if trigger else noted_trigger(folder)
-        _save(folder, job, state, record | noted)
+        _save(folder, job, state, record | noted, checkout)
         finished.keep()
         state.clear()
 
@@ -96,17 +97,22 @@ def _fitted(job: Job, state: StateFolder, failure: Path) -> Outcome:
         raise
 
 
-def _save(folder: Path, job: Job, state: StateFolder, record: dict[str, Any]) -> None:
+def _save(
+    folder: Path,
+    job: Job,
+    state: StateFolder,
+    record: dict[str, Any],
+    checkout: provenance.Checkout,
+) -> None:
     """Writes the files of a run, the record last."""
     folder.mkdir(parents=True, exist_ok=True)
     save_tensors({"model": job.model.state_dict()}, folder / CHECKPOINT)
     with records.atomic(folder / JOURNAL) as journal:
         journal.write(state.journal.read_text(encoding="utf-8"))
-    commit, diff = provenance.commit()
     dirty = folder / "dirty.diff"
     dirty.unlink(missing_ok=True)
-    if diff:
+    if checkout.diff:
         with records.atomic(dirty) as stream:
-            stream.write(diff)
+            stream.write(checkout.diff)
     weights = {WEIGHTS: provenance.file_digest(folder / CHECKPOINT)}
-    records.write_json(record | weights | {"commit": commit, "dirty": bool(diff)}, folder / RECORD)
+    records.write_json(record | weights | checkout.record, folder / RECORD)

@@ -44,6 +44,7 @@ def run(
         TrainingError: a loss is not finite.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    checkout = provenance.checkout()  # as it is when the work starts
     set_up_training(threads)
     opened = open_study(scale, root)
     settings = opened.study.scale.vfit
@@ -72,14 +73,10 @@ def run(
         save_tensors({"model": job.model.state_dict()}, file)
         with records.atomic(file.with_name(JOURNAL)) as journal:
             journal.write(state.journal.read_text(encoding="utf-8"))
-        made = {
-            "settings": settings.model_dump(mode="json"),
-            "meaning": settings.meaning(),
-            "input_digests": {"data": inputs["data"]},
-            "code": made_by,
-            "trigger": trigger,
-        }
-        records.write_json(made | _circumstances(file, job, outcome), file.with_name(RECORD))
+        made = {"input_digests": {"data": inputs["data"]}, "code": made_by, "trigger": trigger}
+        made |= {"settings": settings.model_dump(mode="json"), "meaning": settings.meaning()}
+        made |= checkout.record | _circumstances(file, job, outcome)
+        records.write_json(made, file.with_name(RECORD))
         finished.keep()
         state.clear()
 
@@ -91,7 +88,6 @@ def _circumstances(file: Path, job: Job, outcome: Outcome) -> dict[str, Any]:
         "kernels": backend(job.device.type),
         "threads": torch.get_num_threads(),
         **provenance.surroundings(),
-        **provenance.commit_record(),
         "steps": outcome.steps,
         "seconds": round(outcome.seconds, 1),
     }

@@ -12,9 +12,10 @@ from rich.console import Console
 from tips import kinds, records
 from tips.chain import Judge, Link, State, differences, worst
 from tips.config import FULL, MEAN_POSE, ConfigError, Study, load_study
-from tips.evaluation.metrics import Metrics
+from tips.evaluation.metrics import Metrics, read_scored
 from tips.paths import Paths, study_paths
 from tips.proofs import read_proofs
+from tips.provenance import shown_commit
 from tips.safe_text import cut, visible
 from tips.tables.cells import plain
 from tips.tables.contents import SHEETS
@@ -136,8 +137,16 @@ def _run(judge: Judge, asked: Asked, seed: int) -> Run:
     links = judge.chain(asked.variant, seed, asked.boxes)
     value = None
     if links[0].state != "missing":
-        value = records.read(Metrics, links[0].file).total
+        value = _metrics(judge, asked, seed, links[0]).total
     return Run(seed, value, _whole(links), links)
+
+
+def _metrics(judge: Judge, asked: Asked, seed: int, link: Link) -> Metrics:
+    """Reads what was measured, and its evidence too unless that is known to be another one's."""
+    if "evidence" in link.inputs:
+        return records.read(Metrics, link.file)
+    evidence = judge.paths.evidence(asked.variant, str(seed), asked.boxes)
+    return read_scored(link.file, evidence).metrics
 
 
 def _whole(links: Sequence[Link]) -> State:
@@ -233,7 +242,7 @@ def _as_json(run: Run) -> dict[str, Any]:
 RECORDED = (
     *("seed", "commit", "dirty", "config_digest", "data_digest", "inputs", "input_digests"),
     *("code_digest", "device", "kernels", "precision", "machine", "vector_extensions"),
-    *("versions", "lock_digest", "compiler", "steps", "seconds"),
+    *("versions", "lock_digest", "compiler", "steps", "seconds", "dirty_reason"),
 )
 
 
@@ -287,8 +296,9 @@ def _lines(link: Link) -> list[str]:
     found += [f"  {key}" for key in link.keys]
     if link.proof is not None:
         run = f"{link.proof.run[0]}/seed-{link.proof.run[1]}"
+        commit = shown_commit(link.proof.commit, dirty=False)
         found.append(
-            f"  proved harmless: {run} was trained again at {link.proof.commit[:7]} and all "
+            f"  proved harmless: {run} was trained again at {commit} and all "
             f"{link.proof.tensors} tensors were equal ({link.proof.time})"
         )
     if "commit" in link.record and "machine" in link.record:

@@ -25,7 +25,7 @@ def _read(kind: type[S], path: Path, remedy: str) -> list[S]:
     if not path.is_file():
         return []
     try:
-        found: list[S] = TypeAdapter(list[kind]).validate_python(read_json(path))  # type: ignore[valid-type]
+        found: list[S] = TypeAdapter(list[kind]).validate_python(read_json(path, remedy))  # type: ignore[valid-type]
     except ValidationError as error:
         raise RecordError(f"{path}: {first_problem(error)}; {remedy}") from error
     return found

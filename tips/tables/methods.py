@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from tips.config import BACKBONE, FULL, Experiment, Study
 from tips.paths import Paths
+from tips.records import RecordError
 from tips.tables import markdown, sources
 from tips.tables.ablations import title
 from tips.tables.cells import Absent, Count, Difference, Parameters, PrintedGain, number
@@ -104,7 +105,10 @@ def _fill(table: Table, found: Collected) -> list[MethodLine]:
 def _parameters(variant: str, paths: Paths) -> int | Absent:
     """Counts a whole network with its backbone, from the record of its first run."""
     file = paths.run(variant, "0") / "provenance.json"
-    found = sources.read_if_present(sources.Provenance, file)
+    try:
+        found = sources.read_if_present(sources.Provenance, file)
+    except RecordError:  # the run's own row says why it failed
+        return Absent.FAILED
     return Absent.MISSING if found is None else found.parameters
 
 

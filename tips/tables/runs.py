@@ -9,7 +9,7 @@ from tips.config import MEAN_POSE, Study
 from tips.evaluation.metrics import Metrics
 from tips.paths import Paths
 from tips.provenance import file_digest
-from tips.records import RecordError, read
+from tips.records import RecordError, read, regular
 from tips.tables import sources
 from tips.tables.published import Tables
 
@@ -99,18 +99,18 @@ def _run_file(group: Group, seed: int, paths: Paths) -> RunFile:
 
 def _find(file: RunFile, truth: str, judge: Judge | None, needed: Needed) -> RunFile:
     """Fills in the state; `truth` is the digest of the annotations."""
-    if not all(getattr(file, name).is_file() for name in ("predictions", needed)):
+    if not all(getattr(file, name).exists() for name in ("predictions", needed)):
         failure = sources.read_if_present(sources.Failure, file.folder / "failed.json")
         if failure is not None:
             return file._replace(state="failed", reason=failure.reason)
         return file._replace(state="missing")
-    if needed == "metrics":
-        try:
+    try:
+        regular(file.predictions)
+        if needed == "metrics":
             _check(file, truth)
-        except RecordError as error:
-            reason = str(error).replace(f"{file.folder}/", "")
-            return file._replace(state="failed", reason=reason)
-    why = [] if judge is None else list(_stale(judge, file, needed))
+        why = [] if judge is None else list(_stale(judge, file, needed))
+    except RecordError as error:
+        return file._replace(state="failed", reason=str(error).replace(f"{file.folder}/", ""))
     return file._replace(state="stale", reason="; ".join(why)) if why else file
 
 

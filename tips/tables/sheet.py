@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from tips import safe_text
 from tips.config import Study
 from tips.paths import Paths
-from tips.records import RecordError, atomic
+from tips.records import RecordError, atomic, regular
 from tips.tables.collect import Collected
 from tips.tables.published import Tables
 from tips.tables.row import Row
@@ -122,6 +122,7 @@ class Sheet(Generic[R]):
     def read(self, paths: Paths) -> list[R]:
         """Reads the rows back. Raises RecordError if the file is missing or another table's."""
         file = self.file(paths)
+        regular(file, f"run the stage {self.maker} first")
         try:
             with file.open(encoding="utf-8", newline="") as stream:
                 reader = csv.DictReader(stream)
@@ -129,8 +130,6 @@ class Sheet(Generic[R]):
                 if absent:
                     raise ValueError(f"no column {', '.join(sorted(absent))}")
                 return [self._row(cells) for cells in reader]
-        except FileNotFoundError as error:
-            raise RecordError(f"{file}: no such file; run the stage {self.maker} first") from error
         except (OSError, ValueError, TypeError, csv.Error) as error:
             raise RecordError(
                 f"{file}: not a table of this version ({error}); run the stage {self.maker} again"

@@ -6,11 +6,21 @@ Keys that no page prints are ignored, so that a stage may write more of them.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Final, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tips import skeleton
+from tips.provenance import shown_commit
 from tips.records import RecordError, content, read
+
+LARGEST: Final = 10**15  # no count, size, ratio or time in s is larger
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+Amount = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-1e30, le=1e30, allow_inf_nan=False)]
+Decibel = Annotated[float, Field(ge=-200, le=200, allow_inf_nan=False)]
+Agreement = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]  # an adjusted Rand index
+Joint = Annotated[int, Field(ge=0, lt=skeleton.COUNT)]
 
 
 class Source(BaseModel):
@@ -22,8 +32,8 @@ class Source(BaseModel):
 class Ratio(Source):
     """The time of one variant over that of the single-frame reference, in one process."""
 
-    wall_ratio: float
-    cpu_ratio: float
+    wall_ratio: Amount
+    cpu_ratio: Amount
 
 
 class Speed(Source):
@@ -32,9 +42,9 @@ class Speed(Source):
     reference: str
     rows: dict[str, Ratio]
     device: str = "cpu"
-    threads: int = 1
+    threads: Count = 1
     kernels: str = "torch"
-    interim: dict[str, float] = {}  # time of one interim frame over that of one reference window
+    interim: dict[str, Amount] = {}  # time of one interim frame over that of one reference window
 
 
 class Cost(Source):
@@ -42,18 +52,18 @@ class Cost(Source):
 
     variant: str
     title: str
-    params: int
-    params_by_part: dict[str, int]
-    gmac: float
-    gimac: float
-    macs: dict[str, int]
-    head: int = 0  # parameters beside the backbone, of rivals whose code is public
-    head_coco: int = 0  # the same with the 17 joints of that code
-    interim_frames: int | None = None  # None for an interpolator
-    gmac_by_part: dict[str, float] = {}
-    inference_mib: float | None = None  # peaks of one window's activations, interim frames given
-    training_mib: float = 0.0
-    checkpointed_mib: float = 0.0
+    params: Count
+    params_by_part: dict[str, Count]
+    gmac: Amount
+    gimac: Amount
+    macs: dict[str, Count]
+    head: Count = 0  # parameters beside the backbone, of rivals whose code is public
+    head_coco: Count = 0  # the same with the 17 joints of that code
+    interim_frames: Count | None = None  # None for an interpolator
+    gmac_by_part: dict[str, Amount] = {}
+    inference_mib: Amount | None = None  # peaks of one window's activations, interim frames given
+    training_mib: Amount = 0.0
+    checkpointed_mib: Amount = 0.0
 
 
 class Timed(Source):
@@ -61,48 +71,48 @@ class Timed(Source):
 
     variant: str
     device: str
-    speed: float
-    speed_given_frames: float
+    speed: Amount
+    speed_given_frames: Amount
 
 
 class Pass(Source):
     """CPU time of one single-frame pass."""
 
-    threads: int
+    threads: Count
     name: str
-    seconds: float
-    quartiles: tuple[float, float]
+    seconds: Amount
+    quartiles: tuple[Amount, Amount]
 
 
 class Multiple(Source):
     """A window's time over that of the fastest pass among some."""
 
     fastest: str
-    ratio: float
-    quartiles: tuple[float, float]
+    ratio: Amount
+    quartiles: tuple[Amount, Amount]
 
 
 class Window(Source):
     """CPU time of one window through a network."""
 
-    threads: int
+    threads: Count
     variant: str
     precision: str
-    seconds: float
-    quartiles: tuple[float, float]
+    seconds: Amount
+    quartiles: tuple[Amount, Amount]
     same_precision: Multiple
     fp32: Multiple
     any_precision: Multiple
     backbone: Multiple  # the window's frames through the backbone alone
-    mac_ratio: float
-    heads_mac_ratio: float
+    mac_ratio: Amount
+    heads_mac_ratio: Amount
 
 
 class Inference(Source):
     """The file bench/inference.json."""
 
-    crop: tuple[int, int]
-    runs: int
+    crop: tuple[Count, Count]
+    runs: Count
     kernels: str
     cpu: str
     amx: bool
@@ -113,8 +123,8 @@ class Inference(Source):
 class Quality(Source):
     """The mean PSNR in dB over n interim frames; None if there are no true ones to compare with."""
 
-    mean: float | None
-    n: int
+    mean: Decibel | None
+    n: Count
 
 
 class Psnr(Source):
@@ -128,10 +138,22 @@ class Psnr(Source):
 class Grouping(Source):
     """The file groups/{dataset}/{count}.json: spectral groups, and their ARI with Table V."""
 
-    count: int
+    count: Count
+    groups: tuple[tuple[Joint, ...], ...]
     names: tuple[tuple[str, ...], ...]
-    ari: float | None
-    samples: int
+    ari: Agreement | None
+    samples: Count
+    matrix: tuple[tuple[Finite | None, ...], ...]  # adjusted mutual information of every two joints
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if sorted(joint for group in self.groups for joint in group) != [*range(skeleton.COUNT)]:
+            raise ValueError(f"groups: must hold each of the {skeleton.COUNT} joints once")
+        if [*map(len, self.groups)] != [*map(len, self.names)] or len(self.groups) != self.count:
+            raise ValueError("groups: must be as many, and as long, as count and names say")
+        if [*map(len, self.matrix)] != [skeleton.COUNT] * skeleton.COUNT:
+            raise ValueError(f"matrix: must have {skeleton.COUNT} rows and columns")
+        return self
 
 
 class Provenance(Source):
@@ -140,12 +162,13 @@ class Provenance(Source):
     scale: str
     dataset: str
     variant: str
-    seed: int
+    seed: Count
     config_digest: str
     code_digest: str = ""  # records of older versions have none
     data_digest: str
     commit: str
-    dirty: bool
+    dirty: bool | None  # null: unknown
+    dirty_reason: str = ""  # why it is unknown
     device: str
     precision: str
     kernels: str
@@ -154,19 +177,23 @@ class Provenance(Source):
     compiler: str = ""
     vector_extensions: tuple[str, ...] = ()
     machine: str
-    steps: int
-    seconds: float
-    parameters: int
+    steps: Count
+    seconds: Amount
+    parameters: Count
+
+    def checkout(self, digits: int) -> str:
+        """Words the commit, with so many digits of its hash, and whether the tree differed."""
+        return shown_commit(self.commit, self.dirty, self.dirty_reason, digits)
 
 
 class Step(Source):
     """One line of train.jsonl."""
 
     step: int = Field(ge=0, lt=2**53)
-    epoch: int
-    rate: float
-    terms: dict[str, float]
-    total: float
+    epoch: Count
+    rate: Finite
+    terms: dict[str, Finite]
+    total: Finite
 
 
 class Failure(Source):

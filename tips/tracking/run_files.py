@@ -26,7 +26,8 @@ DETAILS: Final = (
     *("seed", "joints", "mean_by_joint", "area_factor"),
     *("code", "inputs", "settings"),
 )  # parts of metrics.json that are not copied into the database
-IGNORED: Final = ("commit", "dirty", "config", "meaning", "code", "variant", "seed")
+CHECKOUT: Final = ("commit", "dirty", "dirty_reason")
+IGNORED: Final = (*CHECKOUT, "config", "meaning", "code", "variant", "seed")
 _OWN = re.compile(
     r"[^./][^/]*/seed-[0-9]{1,6}/"
 )  # the folder of a run, among hidden and other ones
@@ -120,8 +121,8 @@ def read_run(folder: Path, counted: Collection[Path]) -> RunFiles:
             if name.partition(".")[0] not in IGNORED
         }
         | {
-            f"tips.{name}": str(provenance[name])
-            for name in ("commit", "dirty") & provenance.keys()
+            f"tips.{name}": "unknown" if provenance[name] is None else str(provenance[name])
+            for name in provenance.keys() & CHECKOUT
         },
         metrics=metrics,
         counted=in_tables,

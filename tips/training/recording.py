@@ -102,7 +102,7 @@ def keep_interpolator(opened: Opened, variant: Variant, folder: Path) -> dict[st
 
 def noted_trigger(folder: Path) -> dict[str, str]:
     """Reads what the workflow had noted about a run that is now trained again by hand."""
-    before = records.read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
+    before = records.read_object(folder / RECORD) if (folder / RECORD).is_file() else {}
     return {"trigger": before["trigger"]} if "trigger" in before else {}
 
 

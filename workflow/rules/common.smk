@@ -398,9 +398,13 @@ def noted(record, now, judged):
         refuse(
             f"{record}: trigger: must be digests, in hexadecimal; remove the run's folder"
         )
-    if config["stale"] == "retrain" and judged().state == "stale":
-        return f"{code.summary(now)} after {before}"
-    return before
+    if config["stale"] != "retrain":
+        return before
+    try:
+        stale = judged().state == "stale"
+    except RecordError as error:
+        refuse(error)
+    return f"{code.summary(now)} after {before}" if stale else before
 
 
 def marks():
