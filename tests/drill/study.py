@@ -23,7 +23,7 @@ interim: [vfit]
 # Counting takes a minute and writes one file, so it is made once, before any study.
 COST: Final = "results/cost/cost.json"
 CODE: Final = ("tips", "csrc", "workflow", "experiments", "environment.yml", "requirements.lock")
-IGNORED: Final = shutil.ignore_patterns("__pycache__")
+IGNORED: Final = shutil.ignore_patterns("__pycache__", "build")  # every study compiles csrc/
 TIPS: Final = (sys.executable, "-m", "tips", "stage")
 
 
@@ -32,7 +32,7 @@ class Study:
 
     Args:
         folder: where it is made.
-        source: the repository, or another study, whose code, downloads and kernels are taken.
+        source: the repository, or another study, whose code and downloads are taken.
     """
 
     def __init__(self, folder: Path, source: Path = REPOSITORY) -> None:

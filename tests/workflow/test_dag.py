@@ -156,6 +156,11 @@ def test_what_a_variant_needs_and_nobody_makes_is_one_line(copy: Path) -> None:
         one_line(snakemake(copy, "-n", scale="mine"), says)
 
 
+def test_braces_in_the_name_of_a_folder_are_one_line(copy: Path) -> None:
+    moved = copy.rename(copy.with_name("a {b}"))
+    one_line(snakemake(moved, "-n"), f"error: {moved}: Snakemake takes braces in the name of a fol")
+
+
 def test_a_scale_without_the_full_model_is_one_line(copy: Path) -> None:
     text = "extends: smoke.yaml\nname: mine\nrows: [hrnet, concat]\n"
     (copy / "experiments/scales/mine.yaml").write_text(text)

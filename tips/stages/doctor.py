@@ -16,6 +16,7 @@ from rich.table import Table
 from tips.config import load_study
 from tips.device import choose_device, use_bfloat16
 from tips.locks import LockError, waiting
+from tips.messages import complaint
 from tips.ops.native import backend
 from tips.paths import Paths, study_paths
 from tips.prerequisites import missing, unwritable_cache
@@ -92,8 +93,8 @@ def _locks() -> Check:
     try:
         with waiting(LOCK, "is looked at by doctor"):
             return Check("file locks", "work here")
-    except LockError as error:
-        return Check("file locks", "none", str(error))
+    except (LockError, OSError) as error:
+        return Check("file locks", "none", complaint(error))
 
 
 def _assets(paths: Paths) -> list[Check]:

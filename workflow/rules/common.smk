@@ -53,6 +53,11 @@ def refuse(message):
     sys.exit(2)
 
 
+if set("{}") & set(str(workflow.basedir)):
+    refuse(
+        f"{Path(workflow.basedir).parent}: Snakemake takes braces in the name of a folder for "
+        "wildcards; rename it"
+    )
 try:
     validate(config, "../schemas/config.schema.yaml")
 except WorkflowError as error:
