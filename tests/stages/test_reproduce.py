@@ -290,7 +290,24 @@ def test_no_partial_report_is_written_beside_a_live_snakemake(
         alone(reproduce.WORKFLOW, "works in this folder"),
         pytest.raises(LockError, match="works in this folder already"),
     ):
-        reproduce._partial_report("test", "")
+        reproduce._partial_report("test", "", ())
+
+
+def test_a_partial_report_is_not_taken_for_a_finished_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if nothing changes until the next call: then no input is newer than the tables."""
+    ran = []
+
+    def stage(name: str, *_: str) -> bool:
+        ran.append(name)
+        (folder / f"{name}.csv").write_text("partial")
+        return True
+
+    monkeypatch.setattr(reproduce, "_stage", stage)
+    reproduce._partial_report("test", "", (folder / "tabulate.csv", folder / "none"))
+    assert ran == ["tabulate", "report", "track"]
+    assert sorted(file.name for file in folder.glob("*.csv")) == ["report.csv", "track.csv"]
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from tips.config import ConfigError, load_study
 from tips.locks import WORKFLOW, alone
 from tips.paths import scored, study_paths
 from tips.prerequisites import unwritable_cache
+from tips.tables.claims import CLAIMS
 from tips.temporaries import discard, sweep
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
         code = _child([*SNAKEMAKE, "--rerun-incomplete", *config])
         if code:
             if code == FAILED:
-                _partial_report(scale, root)
+                _partial_report(scale, root, (paths.numbers, CLAIMS.file(paths)))
             print(f"not finished (code {code}): see the message above; the same command goes on")
             sys.exit(1 if code < 0 else code)
         undone = _undone([report, *(paths.metrics(*row) for row in scored(study))], config)
@@ -96,12 +97,21 @@ def _others(files: list[Any]) -> str:
     return f" ({len(files)} in all)" if len(files) > 1 else ""
 
 
-def _partial_report(scale: str, root: str) -> None:
-    """Writes tables and report of the finished runs; other cells say missing or failed."""
+def _partial_report(scale: str, root: str, of_finished: tuple[Path, ...]) -> None:
+    """Writes tables and report of the finished runs; other cells say missing or failed.
+
+    Args:
+        scale: the study's scale.
+        root: the dataset's folder if the scale has none.
+        of_finished: files for programs, which only a finished study has. They are removed, so that
+            the workflow makes all tables and the report again, whatever changes until then.
+    """
     with alone(WORKFLOW, HERE):
         if _stage("tabulate", scale, root) and _stage("report", scale, root):
             print("a report of what is finished was written; its other cells say missing or failed")
             _stage("track", scale, root)
+        for file in of_finished:
+            file.unlink(missing_ok=True)
 
 
 def _stage(name: str, scale: str, root: str) -> bool:
