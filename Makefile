@@ -5,8 +5,15 @@ ROOT ?=
 PYTHON ?= python3
 KILLS ?= 40
 SEED ?=
-STUDY = --scale $(SCALE) --root "$(ROOT)"
+# The shell gets the values by its environment, where nothing in them can be a command.
+export SCALE ROOT KILLS SEED
+STUDY = --scale "$$SCALE" --root "$$ROOT"
 TIPS = .venv/bin/python -m tips
+
+WRONG = $(strip $(foreach one,scale root kills seed,$(if $(filter command%,$(origin $(one))),$(one))))
+ifneq ($(WRONG),)
+$(error $(WRONG): write it in capitals, as in SCALE=clip)
+endif
 
 .DELETE_ON_ERROR:
 .PHONY: help reproduce peers test test-full drill lint types smoke kernels bench ui mlflow clean
@@ -27,7 +34,7 @@ test-full: .venv/installed ## all tests
 	.venv/bin/python -m pytest
 
 drill: .venv/installed ## kills a small study in every way, and compares; KILLS=40 SEED=
-	.venv/bin/python tests/drill --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+	.venv/bin/python tests/drill --kills "$$KILLS" $(if $(SEED),--seed "$$SEED")
 
 lint: .venv/installed ## what CI and the pre-commit hooks check
 	SKIP=mypy PATH="$(CURDIR)/.venv/bin:$$PATH" pre-commit run --all-files --show-diff-on-failure

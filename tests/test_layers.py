@@ -20,6 +20,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # the own folder.
 ROWS = {
     "__main__": 0,
+    "options": 8,
     "stages": 1,
     "pictures": 2,
     "planning": 2,

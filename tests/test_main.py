@@ -60,8 +60,8 @@ def test_every_parameter_is_an_option() -> None:
     [
         (("stage", "predikt"), "error: unknown stage 'predikt'; did you mean 'predict'?"),
         (("stage", "group", "--count", "5", "--scale", "dsk"), "did you mean 'desk'"),
-        (("stage", "group", "--cuont", "5"), "No such option"),
-        (("doktor",), "No such command"),
+        (("stage", "group", "--cuont", "5"), "error: no such option: --cuont"),
+        (("doktor",), "error: no such command 'doktor'"),
         (("cost", "--json", "."), "is a directory"),
         (("predict", "x.mp4", "--checkpoint", "run", "--out", "README.md"), "is a file"),
     ],
@@ -70,6 +70,7 @@ def test_mistakes_end_with_code_2(words: tuple[str, ...], says: str) -> None:
     shown = tips(*words)
     assert shown.returncode == 2
     assert says in shown.stderr
+    assert len(shown.stderr.splitlines()) == 1
     assert "Traceback" not in shown.stderr
 
 

@@ -1,5 +1,6 @@
 """Files that a user tells a command to write: judged first, followed, and streams as they are."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -7,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tips.__main__ import STAGES as FOLDER
+from tips.options import WRITES, argument_help
 from tips.outputs import followed
 from tips.records import RecordError, atomic
 from tips.streams import is_stream, stream
 
 REPOSITORY = Path(__file__).parents[1]
+STAGES = sorted(file.stem for file in FOLDER.glob("[!_]*.py"))
 PRINTS = """
 from pathlib import Path
 from tips.records import atomic
@@ -53,18 +57,65 @@ def test_a_loop_of_links_is_one_line(tmp_path: Path) -> None:
         followed(tmp_path / "a")
 
 
-@pytest.mark.parametrize("name", ["experiments/a.yaml", "results/x/runs/x/tips/seed-0/a.json"])
+RUN = "results/x/runs/x/tips/seed-0/a.json"
+
+
+@pytest.mark.parametrize("by_stage", [True, False])
+@pytest.mark.parametrize(
+    ("name", "for_stages"),
+    [
+        *(("experiments/a.json", False), (RUN, False), (".git/a.json", False), ("LICENSE", False)),
+        *(("results/x/tables/a.json", True), ("reports/reference/a.json", True)),
+        *(("results/a.json", True), ("elsewhere/a.md", False)),
+    ],
+)
 def test_no_file_of_the_project_is_written_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, for_stages: bool, by_stage: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert followed(Path(name)) == Path(name)  # what does not exist may be made
-    Path(name).parent.mkdir(parents=True)
+    assert followed(Path(name), by_stage=by_stage) == Path(name)  # what is new may be made
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_text("mine")
     Path("link.json").symlink_to(name)
     for given in (Path(name), Path(name).absolute(), Path("link.json")):
-        with pytest.raises(RecordError, match="would write over a file of the project"):
-            followed(given)
+        if for_stages and by_stage:
+            assert followed(given, by_stage=True) is not None
+        else:
+            with pytest.raises(RecordError, match=r"; give another name$"):
+                followed(given, by_stage=by_stage)
+
+
+@pytest.mark.parametrize("name", ["mine.json", "results/cost/cost.json", "results/bench/a.json"])
+def test_one_s_own_earlier_output_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text("earlier")
+    assert followed(Path(name)) == Path(name)
+    with pytest.raises(RecordError, match=r"exists, and is no \.csv file"):
+        followed(Path(name), "csv")
+
+
+@pytest.mark.parametrize("name", ["tips", ".git/hooks", "experiments/ablation", "."])
+def test_no_folder_of_the_project_is_written_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir(parents=True, exist_ok=True)
+    for by_stage in (True, False):
+        with pytest.raises(RecordError, match="is a part of the project"):
+            followed(Path(name), "out", by_stage=by_stage)
+    assert followed(Path("mine"), "out") == Path("mine")
+
+
+def test_every_stage_s_output_is_judged() -> None:
+    """By the first word of its help, which is a second list nowhere."""
+    for name in STAGES:
+        run = importlib.import_module(f"tips.stages.{name}").run
+        for option, told in argument_help(run).items():
+            if option in ("json", "csv", "report", "out"):
+                assert WRITES.match(told), (name, option)
 
 
 @pytest.mark.parametrize("name", ["/dev/null/a.json", "file/a.json", "."])

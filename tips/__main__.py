@@ -7,29 +7,27 @@ argument of a verb means is said in the help text of its option.
 import difflib
 import gc
 import importlib
-import inspect
 import logging
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from tips.messages import complaint
+from tips.options import all_options, counted, output, summary
 from tips.safe_text import one_line
 
 PACKAGE = Path(__file__).parent
 STAGES = PACKAGE / "stages"
 LINE = 2000  # characters of a message
-MOST = 1_000_000  # of anything that an option counts
 
 cli = typer.Typer(
     name="tips",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -48,26 +46,12 @@ Mistakes end with one line and exit code 2; TIPS_TRACEBACK=1 shows the place."""
 )
 
 
-def output(help: str) -> Any:
-    """Makes an option that names a file to write; it is judged before anything runs."""
-    return typer.Option(metavar="FILE", dir_okay=False, help=help, callback=_followed)
-
-
-def _followed(path: Path | None) -> Path | None:
-    from tips.outputs import followed
-
-    return followed(path)
-
-
-def counted(help: str, least: int = 0) -> Any:
-    """Makes an option that counts something, and refuses more than any machine can do."""
-    return typer.Option(min=least, max=MOST, help=help)
-
-
-@cli.callback()
-def _settings() -> None:
+@cli.callback(invoke_without_command=True)
+def _settings(context: typer.Context) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("tips").setLevel(logging.INFO)
+    if context.invoked_subcommand is None:  # the word `tips` alone
+        typer.echo(context.get_help())
 
 
 @cli.command()
@@ -88,9 +72,7 @@ def show(
     split: Annotated[str, typer.Option(help="Takes windows of this split, train or val.")] = "val",
     count: Annotated[int, counted("Draws this number of windows.", least=1)] = 4,
     seed: Annotated[int, counted("Chooses which windows are drawn.")] = 0,
-    out: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Writes here instead of to reports/show.")
-    ] = None,
+    out: Annotated[Path | None, output("Writes here, not to reports/show.", folder=True)] = None,
 ) -> None:
     """Draws sample windows with their skeletons, and lists the files.
 
@@ -174,9 +156,7 @@ def predict(
     threshold: Annotated[
         float, typer.Option(help="Leaves out boxes whose score is lower than this.")
     ] = 0.2,
-    out: Annotated[
-        Path, typer.Option(metavar="FOLDER", file_okay=False, help="Writes into this folder.")
-    ] = Path("predictions"),
+    out: Annotated[Path, output("Writes into this folder.", folder=True)] = Path("predictions"),
     device: Annotated[
         str, typer.Option(help="Runs on this device: cpu, cuda, or auto to choose.")
     ] = "auto",
@@ -310,8 +290,8 @@ def stage(
         raise ValueError(f"unknown stage '{name}'; {hint}")
     run = _loaded(name)
     command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    command.command(name, help=_summary(run))(_all_options(run))
-    command(args=ctx.args, prog_name=f"tips stage {name}", standalone_mode=True)
+    command.command(name, help=summary(run))(all_options(run))
+    sys.exit(command(args=ctx.args, prog_name=f"tips stage {name}", standalone_mode=False))
 
 
 def _loaded(name: str) -> Callable[..., None]:
@@ -334,58 +314,36 @@ def app() -> None:
     """
     signal.signal(signal.SIGTERM, _end)
     try:
-        cli(prog_name="tips")
+        sys.exit(cli(prog_name="tips", standalone_mode=False))
+    except TyperException as error:
+        _refuse(_about_words(error))
     except (OSError, ValueError, RecursionError, MemoryError, RuntimeError) as error:
         message = "" if os.environ.get("TIPS_TRACEBACK") else complaint(error)
         if not message:
             raise
-        typer.secho(f"error: {one_line(message, LINE)}", fg="red", err=True)
-        sys.exit(2)
+        _refuse(message)
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.secho(f"error: {one_line(message, LINE)}", fg="red", err=True)
+    sys.exit(2)
+
+
+def _about_words(error: TyperException) -> str:
+    """Writes the line about a command line that typer refuses."""
+    said = getattr(error, "format_message", None)  # of its errors, as click has them
+    if said is None:
+        raise error
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "tips"
+    message = said().removesuffix(".")
+    return f"{message[:1].lower()}{message[1:]}; see {command} --help"
 
 
 def _end(*_: object) -> NoReturn:
     """Ends on SIGTERM as on Ctrl-C: by an exception, so that everybody tidies up."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb that
     sys.exit(128 + signal.SIGTERM)
-
-
-def _all_options(run: Callable[..., None]) -> Callable[..., None]:
-    """Turns every parameter into an option --its-name, also those without a default."""
-
-    def command(**options: Any) -> None:
-        run(**options)
-
-    signature = inspect.signature(run, eval_str=True)
-    help_of = _argument_help(run)
-    parameters = []
-    for parameter in signature.parameters.values():
-        most = MOST if parameter.annotation is int else None
-        option = typer.Option(help=help_of.get(parameter.name), show_default=True, max=most)
-        parameters.append(parameter.replace(annotation=Annotated[parameter.annotation, option]))
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {item.name: item.annotation for item in parameters}
-    return command
-
-
-def _summary(run: Callable[..., None]) -> str:
-    """Gives a docstring up to its first section, with each paragraph in one line."""
-    text = re.split(r"\n\n(?:Args|Returns|Raises|Yields):\n", inspect.getdoc(run) or "")[0]
-    return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
-
-
-def _argument_help(run: Callable[..., None]) -> dict[str, str]:
-    """Reads the `Args:` section of a docstring, by the arguments' names."""
-    section = re.search(r"\nArgs:\n(.*?)(?:\n\n|\Z)", inspect.getdoc(run) or "", re.DOTALL)
-    found: dict[str, str] = {}
-    name = ""
-    for line in section.group(1).splitlines() if section else []:
-        entry = re.match(r"    (\w+): (.*)", line)
-        if entry:
-            name = entry.group(1)
-            found[name] = entry.group(2)
-        elif name:
-            found[name] += " " + line.strip()
-    return found
 
 
 def _first_line(file: Path) -> str:

@@ -1,6 +1,7 @@
 """The path of every file of a study; rules and stages take all names from here."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -213,9 +214,28 @@ def study_paths(scale: Scale) -> Paths:
         if scale.name == DEFAULT_SCALE and scale.dataset.kind == "embedded"
         else (f"{scale.name}-{name}",)
     )
-    results = Path("results", *part)
+    results, reports = Path("results", *part), Path("reports", *part)
+    for folder in (results, reports):
+        _refuse_links(folder.absolute(), folder)
     root = Path(scale.dataset.root) if scale.dataset.root else results / "data" / name
-    return Paths(results, Path("reports", *part), name, root)
+    return Paths(results, reports, name, root)
+
+
+@cache
+def _refuse_links(place: Path, folder: Path) -> None:
+    """Refuses links in the place of folders: what is written or removed there would be elsewhere.
+
+    Raises:
+        ConfigError: a folder is a link. `results` and `reports` themselves may be.
+    """
+    above = () if folder.parent == Path() else (place,)
+    below = (Path(at, name) for at, names, _ in os.walk(place) for name in names)
+    for path in (*above, *below):
+        if path.is_symlink():
+            raise ConfigError(
+                f"{path.relative_to(place.parents[len(folder.parts) - 1])}: a link in the place of "
+                "a folder; put the folder itself there (`results` and `reports` may be links)"
+            )
 
 
 def dataset_name(scale: Scale) -> str:

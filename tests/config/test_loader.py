@@ -288,10 +288,20 @@ def test_a_new_file_is_a_new_variant(experiments: Path) -> None:
     assert load_study("smoke", experiments, seeds=3).variants["hrnet"].seeds == 1
 
 
+@pytest.mark.parametrize("scale", ["desk", "smoke", "night"])
+def test_a_scale_that_renders_its_data_takes_no_folder(experiments: Path, scale: str) -> None:
+    """It would render over the user's frames."""
+    assert refusal(experiments, scale, "/data/posetrack18") == (
+        f"--root /data/posetrack18: scale '{scale}' renders its own data and takes no folder; "
+        "leave it out, or choose a scale for your own data (make: SCALE=clip)"
+    )
+
+
 def test_every_committed_file_loads_at_every_scale(experiments: Path) -> None:
     scales = sorted(path.stem for path in (experiments / "scales").glob("*.yaml"))
     for name in scales:
-        study = load_study(name, experiments, "anywhere")
+        root = "anywhere" if needs_root(name, experiments) else None
+        study = load_study(name, experiments, root)
         assert "tips" in study.variants
         digests = {digest(variant.experiment) for variant in study.variants.values()}
         assert len(digests) == len(study.variants), f"two rows of {name} are one training"

@@ -149,6 +149,11 @@ def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
         raise ConfigError(f"--root: '{visible(root)}' holds a null character; name a folder")
     path, raw = _raw_scale(name, experiments)
     if root is not None and isinstance(raw.get("dataset"), dict):
+        if raw["dataset"].get("kind") == "embedded":  # it would render over your files
+            raise ConfigError(
+                f"--root {visible(root)}: scale '{name}' renders its own data and takes no folder; "
+                "leave it out, or choose a scale for your own data (make: SCALE=clip)"
+            )
         raw["dataset"]["root"] = root
     if _leaves_root_open(raw):
         raise ConfigError(
