@@ -45,10 +45,10 @@ def all_options(run: Callable[..., None]) -> Callable[..., None]:
     help_of = argument_help(run)
     parameters = []
     for parameter in signature.parameters.values():
-        most = MOST if parameter.annotation is int else None
+        least, most = (0, MOST) if parameter.annotation is int else (None, None)
         told = help_of.get(parameter.name, "")
         judge = _judged(True) if WRITES.match(told) else None
-        option = typer.Option(help=told, show_default=True, max=most, callback=judge)
+        option = typer.Option(help=told, show_default=True, min=least, max=most, callback=judge)
         parameters.append(parameter.replace(annotation=Annotated[parameter.annotation, option]))
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {item.name: item.annotation for item in parameters}

@@ -1,10 +1,11 @@
 """The proofs of `tips recheck`: an edit of the code changes no bit of the results of some runs."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tips.records import RecordError, first_problem, read_json, write_json
 
@@ -15,16 +16,18 @@ Pair = tuple[str | None, str | None]  # digests of a file before and after; None
 class Proof(BaseModel):
     """One run that was made again with equal results, and the runs that this proves current."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     run: Run  # the run that was made again
     covers: tuple[Run, ...]  # runs with the same parts and the same changes in the code they use
     changes: dict[str, dict[str, Pair]]  # link (training, predictions) -> file -> digests
-    tensors: int  # number of tensors that were compared and are equal
-    checkpoint: str  # sha256 of the weights at the end of both trainings
+    tensors: int = Field(ge=1, strict=True)  # number of tensors that were compared and are equal
+    checkpoint: str = Field(
+        pattern=r"^[0-9a-f]{64}$"
+    )  # sha256 of the weights at the end of both trainings
     commit: str
     time: str  # UTC
-    seconds: float
+    seconds: float = Field(ge=0)
     machine: str
 
 
@@ -33,7 +36,7 @@ _PROOFS: TypeAdapter[tuple[Proof, ...]] = TypeAdapter(tuple[Proof, ...])
 
 def read_proofs(file: Path) -> tuple[Proof, ...]:
     """Reads the proofs of a study; none without a file. Raises RecordError if it is malformed."""
-    if not file.is_file():
+    if not os.path.lexists(file):
         return ()
     remedy = "remove it, and recheck again"
     try:

@@ -56,6 +56,7 @@ def _one_folder(name: str) -> str:
 Px = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
 Length = Annotated[int, Field(ge=1, le=16_384)]  # of a frame's side, px
 Track = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+GivenScore = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 GivenName = Annotated[str, Field(max_length=1000)]  # of a file, in a file from outside
 InsideFile = Annotated[GivenName, AfterValidator(_inside)]
 SequenceName = Annotated[str, Field(max_length=200), AfterValidator(_one_folder)]

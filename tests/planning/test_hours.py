@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
+from studies import study_of
 
 from tips import records
-from tips.config import BACKBONE, ConfigError, Study, load_study
+from tips.config import BACKBONE, ConfigError, Study
 from tips.freshness import training_digest
 from tips.paths import study_paths
 from tips.planning import hours
@@ -16,7 +17,7 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 def study(scale: str = "paper-posetrack17", seeds: int | None = None) -> Study:
     """The project's own variants that are trained, without those of whoever works here."""
-    found = load_study(scale, EXPERIMENTS, "anywhere", seeds)
+    found = study_of(scale, seeds)
     tables = load_tables(EXPERIMENTS / "tables.yaml", found.scale.dataset.release)
     yours = {row.row for row in your_variants(tables, found).rows}
     kept = {

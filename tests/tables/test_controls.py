@@ -1,5 +1,7 @@
 from pathlib import Path
 
+from studies import study_of
+
 from tips.config import BACKBONE, Study, load_study
 from tips.tables.controls import your_variants
 from tips.tables.published import load_tables
@@ -25,13 +27,13 @@ def renamed(study: Study, name: str, of: str, backbone: str | None = None) -> St
 def test_what_the_project_brings_is_not_yours() -> None:
     """Also where tables VIII-XI are quoted, and stages one of what they would name."""
     for scale in ("paper", "paper-posetrack17", "desk"):
-        study = load_study(scale, EXPERIMENTS, "anywhere")
+        study = study_of(scale)
         assert not set(yours(study)) & {*TABLES.named, BACKBONE, "hrnet-ms", "vitpose"}
     assert {"hrnet-ms", "vitpose"} <= set(load_study("paper", EXPERIMENTS, "x").variants)
 
 
 def test_your_own_backbone_is_yours_with_what_stands_on_it() -> None:
-    study = load_study("paper", EXPERIMENTS, "anywhere")
+    study = study_of("paper")
     before = yours(study)  # of whoever works here
     study = renamed(study, "small", "hrnet", "hrnet_w18")
     study = renamed(study, "on-small", "tips", "hrnet_w18")

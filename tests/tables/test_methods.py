@@ -1,6 +1,8 @@
 import re
 from pathlib import Path
 
+from studies import study_of
+
 from tips.config import Study, load_study
 from tips.tables.methods import NAME, conditions, departures
 from tips.tables.published import load_tables
@@ -17,7 +19,7 @@ def changed(study: Study, name: str, **parts: object) -> Study:
 
 def test_rows_are_trained_alike_but_for_the_ones_named() -> None:
     for scale in ("smoke", "paper"):
-        assert not departures(TABLE, load_study(scale, EXPERIMENTS, "anywhere"))
+        assert not departures(TABLE, study_of(scale))
     # Desk gives some rivals the rate that lowers their training loss; nothing else differs there.
     apart = departures(TABLE, load_study("desk", EXPERIMENTS))
     assert not {"hrnet", "tips", "concat-wide"} & set(apart)
@@ -42,7 +44,7 @@ def test_a_row_with_a_schedule_of_its_own_is_named() -> None:
 
 
 def test_conditions_are_those_of_the_scale() -> None:
-    desk, paper = (load_study(scale, EXPERIMENTS, "x") for scale in ("desk", "paper"))
+    desk, paper = (study_of(scale) for scale in ("desk", "paper"))
     assert "one checkpoint for all rows and seeds; crops of 64x64" in conditions(TABLE, desk)[0]
     assert "one checkpoint per seed for all rows; crops of 384x288" in conditions(TABLE, paper)[0]
     assert "batch 32" in conditions(TABLE, paper)[0]
@@ -52,7 +54,7 @@ def test_conditions_are_those_of_the_scale() -> None:
 
 
 def test_what_the_full_models_interim_frames_come_from_is_a_condition() -> None:
-    desk, paper = (load_study(scale, EXPERIMENTS, "x") for scale in ("desk", "paper"))
+    desk, paper = (study_of(scale) for scale in ("desk", "paper"))
     others = [row.variant for row in TABLE.rows if row.variant not in ("tips", None)]
     assert not any(desk.variant(name).experiment.interim_frames for name in others)
     line = conditions(TABLE, desk)[-1]

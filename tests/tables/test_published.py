@@ -4,8 +4,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from studies import study_of
 
-from tips.config import ConfigError, load_study
+from tips.config import ConfigError
 from tips.tables.published import (
     PARTS,
     Claim,
@@ -68,7 +69,7 @@ def test_26_distinct_trainings_for_the_paper_and_5_of_its_rivals() -> None:
 
 @pytest.mark.parametrize("scale", ["smoke", "desk", "paper"])
 def test_every_variant_of_the_tables_has_an_experiment(scale: str) -> None:
-    study = load_study(scale, REPOSITORY / "experiments", "anywhere")
+    study = study_of(scale)
     assert set(TABLES.trainings()) <= set(study.variants)
     files = {path.stem for path in (REPOSITORY / "experiments").rglob("*.yaml")}
     assert set(TABLES.trainings(own=True)) <= files

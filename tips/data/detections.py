@@ -20,6 +20,7 @@ from tips.records import (
     Detections,
     GivenBox,
     GivenName,
+    GivenScore,
     RecordError,
     content,
     first_problem,
@@ -41,7 +42,7 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     bbox: GivenBox
-    score: float
+    score: GivenScore
     category_id: int = PERSON
     image_name: GivenName | None = None
     image_id: int | None = None

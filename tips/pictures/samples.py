@@ -37,6 +37,10 @@ def draw_windows(opened: Opened, folder: Path, split: str, count: int, seed: int
     stride = experiment.backbone.stride
     damaged = Damaged(opened.paths.root / "truth" / split)
     keys = labelled_keys(annotations)
+    if not keys:
+        raise ConfigError(
+            f"split {split} has no labelled frame, so there are no windows; see its annotations"
+        )
     kinds = [_kinds(damaged, key, experiment.window) for key in keys]
     chosen = varied(keys, kinds, count, seed)
     captions = {}

@@ -13,6 +13,7 @@ from tips.tables.controls import your_variants
 from tips.tables.published import Tables
 
 HOUR = 3600.0
+LONGEST_STEP = 1e6  # s that a step can be said to take
 
 
 class UnknownHoursError(ConfigError):
@@ -190,16 +191,22 @@ def parse_times(text: str) -> dict[str, float]:
         Seconds by variant; the key of those for every other variant is "".
 
     Raises:
-        ConfigError: a part is not a positive number.
+        ConfigError: a part is not a positive number, or a variant is named twice.
     """
     found: dict[str, float] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, _, number = part.rpartition("=")
+    for part in map(str.strip, text.split(",") if text.strip() else ()):
+        name, named, number = part.rpartition("=")
         try:
-            found[name] = float(number)
+            seconds = float(number)
         except ValueError:
-            found[name] = 0.0
-        if not 0 < found[name] < float("inf"):
+            seconds = 0.0
+        if name in found:
+            raise ConfigError(
+                f"--seconds-per-step: '{text}' gives two numbers for {name or 'all variants'}; "
+                "give one, with a point for its decimals, as 1.2"
+            )
+        found[name] = seconds
+        if not 0 < seconds <= LONGEST_STEP or bool(name.strip()) != bool(named):
             raise ConfigError(
                 f"--seconds-per-step: '{part}' must be a positive number, or VARIANT=number; "
                 "several are separated by commas"

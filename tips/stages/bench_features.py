@@ -6,7 +6,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from tips.bench.paired_timing import quartiles, timed
-from tips.config import FULL
+from tips.config import FULL, ConfigError
 from tips.device import choose_device, set_up_training
 from tips.opened import open_study
 from tips.ops.compile import prepare_kernels
@@ -40,6 +40,8 @@ def run(
     Raises:
         RecordError: a file that the trainings read is missing; run the study first.
     """
+    if pairs < 2:
+        raise ConfigError(f"--pairs must be at least 2, for quartiles; got {pairs}")
     set_up_training(threads=1)
     opened = open_study(scale, root)
     device = choose_device("auto")

@@ -16,7 +16,17 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from tips.data.boxes import extent
 from tips.data.detections import PERSON, by_name, named, on_frames, parse_rows
 from tips.ops.image import Image
-from tips.records import Box, GivenBox, GivenName, Px, RecordError, Track, first_problem, read_json
+from tips.records import (
+    Box,
+    GivenBox,
+    GivenName,
+    GivenScore,
+    Px,
+    RecordError,
+    Track,
+    first_problem,
+    read_json,
+)
 from tips.video.clip import Clip
 
 log = logging.getLogger(__name__)
@@ -46,7 +56,7 @@ class _Person(BaseModel):
     category_id: int = PERSON
     bbox: GivenBox | None = None
     keypoints: list[Px] = []
-    score: float = 1.0
+    score: GivenScore = 1.0
     track_id: Track | None = None
 
 
