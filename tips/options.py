@@ -47,7 +47,8 @@ def all_options(run: Callable[..., None]) -> Callable[..., None]:
     for parameter in signature.parameters.values():
         least, most = (0, MOST) if parameter.annotation is int else (None, None)
         told = help_of.get(parameter.name, "")
-        judge = _judged(True) if WRITES.match(told) else None
+        path = parameter.annotation in (Path, Path | None)
+        judge = _judged(True) if path and WRITES.match(told) else None
         option = typer.Option(help=told, show_default=True, min=least, max=most, callback=judge)
         parameters.append(parameter.replace(annotation=Annotated[parameter.annotation, option]))
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
