@@ -73,7 +73,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("older.png", "of-nobody.png"):
             (older / "figures" / name).touch()
         (older / "report.md").write_text("![a picture](figures/older.png)\n")
-        report.run(fake_study.SCALE, reference="reports/reference")
+        report.run(fake_study.SCALE, reference=Path("reports/reference"))
     return folder
 
 

@@ -12,7 +12,7 @@ from tips.reporting.reference import write_reference
 from tips.tables.published import load_tables
 
 
-def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: str = "") -> None:
+def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: Path | None = None) -> None:
     """Writes the report as report.md, the same rendered as index.html, its numbers as numbers.json.
 
     Args:
@@ -37,5 +37,5 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: str = ""
         stream.write(text)
     with atomic(paths.reports / "index.html") as stream:
         stream.write(page.render(text, paths.reports))
-    if reference:
-        write_reference(study, paths, sections, Path(reference))
+    if reference is not None:
+        write_reference(study, paths, sections, reference)
