@@ -152,7 +152,7 @@ def test_other_errors_are_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.M
         pytest.fail("no lock was held")
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling", "loop", "folder", "pipe", "hard"])
+@pytest.mark.parametrize("kind", ["link", "dangling", "loop", "folder", "pipe"])
 def test_what_is_no_plain_file_is_refused_and_not_written_to(tmp_path: Path, kind: str) -> None:
     lock, other = tmp_path / "lock", tmp_path / "other"
     other.write_text("precious")
@@ -162,13 +162,21 @@ def test_what_is_no_plain_file_is_refused_and_not_written_to(tmp_path: Path, kin
         "loop": lambda: lock.symlink_to(lock),
         "folder": lock.mkdir,
         "pipe": lambda: os.mkfifo(lock),
-        "hard": lambda: lock.hardlink_to(other),
     }
     make[kind]()
     with pytest.raises(LockError, match="must be a plain file"), alone(lock, "works here"):
         pytest.fail("a lock on no file")
     assert other.read_text() == "precious"
     assert not (tmp_path / "new").exists()
+
+
+def test_a_copy_by_hard_links_has_a_lock_of_its_own(tmp_path: Path) -> None:
+    lock, other = tmp_path / "lock", tmp_path / "other"
+    other.write_text("precious")
+    lock.hardlink_to(other)
+    with alone(lock, "works here"):
+        assert other.read_text() == "precious"
+        assert lock.stat().st_nlink == other.stat().st_nlink == 1
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -102,6 +102,8 @@ def _opened(path: Path) -> Iterator[int]:
             f"{path.parent}: is a link, and a lock is kept in a folder of its own; remove the link"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(path) and os.lstat(path).st_nlink > 1 and path.is_file():
+        path.unlink()  # a copy by hard links, whose other name is somebody else's
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         file = os.open(path, flags, 0o666)
@@ -119,10 +121,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _no_file(path: Path) -> LockError:
-    return LockError(
-        f"{path}: must be a plain file with no second name (a hard link), in which a lock is kept; "
-        "remove it"
-    )
+    return LockError(f"{path}: must be a plain file, in which a lock is kept; remove it")
 
 
 def _take(file: int, path: Path, how: int) -> bool:

@@ -87,7 +87,7 @@ class Drill:
             disk.close(keep=not same)
         if same:
             shutil.rmtree(study.folder)
-        if outstanding == set(self.renames) and self.left <= 0:
+        if outstanding and outstanding == set(self.renames) and self.left <= 0:
             raise DrillError(f"never killed at {', '.join(sorted(outstanding))}")
 
     def attempt(self, study: Study, disk: Disk) -> bool:

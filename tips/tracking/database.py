@@ -70,12 +70,13 @@ def locked(database: Path) -> AbstractContextManager[None]:
 
 
 def sqlite_address(database: Path) -> str:
-    """Gives a database's address, from the working folder on.
+    """Gives a database's address: from the working folder on if it cannot be the whole path.
 
     Study folders have plain names, but a `?` or `#` in the name of a folder above them would end
     the address, and MLflow would make its database there.
     """
-    return f"sqlite:///{os.path.relpath(database)}"
+    whole = str(database.absolute())
+    return f"sqlite:///{whole if not set('?#%') & set(whole) else os.path.relpath(database)}"
 
 
 def connect(database: Path) -> "MlflowClient":
