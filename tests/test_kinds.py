@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from studies import study_of
 
 from tips import code, kinds
 from tips.config import Experiment, Scale, load_experiment, load_scale
@@ -90,7 +91,7 @@ def committed() -> tuple[list[Experiment], list[Scale]]:
     scales = [path.stem for path in files if path.parent.name == "scales"]
     smoke = load_scale("smoke", EXPERIMENTS)
     read = [load_experiment(path, smoke) for path in files if path.parent.name != "scales"]
-    return read, [load_scale(name, EXPERIMENTS, "dataset") for name in scales]
+    return read, [study_of(name).scale for name in scales]
 
 
 def test_every_committed_choice_is_a_known_kind_s_settings() -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import typed
+from studies import study_of
 from typed import gain, line
 
-from tips.config import load_study
 from tips.reporting.conclusions import answer, how_decided
 from tips.tables.ablations import COMPONENTS
 from tips.tables.claims import CLAIMS, ClaimRow
@@ -44,7 +44,7 @@ def said(changed: dict[Sheet[Any], Sequence[Row]] | None = None, scale: str = "d
         CONTROLS: controls(),
         SAME_VARIANT: [typed.row(CheckRow, **CHECK)],
     }
-    study = load_study(scale, typed.EXPERIMENTS, "x" if scale != "desk" else None)
+    study = study_of(scale)
     return answer(typed.page(study, rows | (changed or {})))
 
 
