@@ -45,11 +45,11 @@ def all_options(run: Callable[..., None]) -> Callable[..., None]:
     help_of = argument_help(run)
     parameters = []
     for parameter in signature.parameters.values():
-        least, most = (0, MOST) if parameter.annotation is int else (None, None)
+        most = MOST if parameter.annotation is int else None
         told = help_of.get(parameter.name, "")
         path = parameter.annotation in (Path, Path | None)
         judge = _judged(True) if path and WRITES.match(told) else None
-        option = typer.Option(help=told, show_default=True, min=least, max=most, callback=judge)
+        option = typer.Option(help=told, show_default=True, max=most, callback=judge)
         parameters.append(parameter.replace(annotation=Annotated[parameter.annotation, option]))
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {item.name: item.annotation for item in parameters}

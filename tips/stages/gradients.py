@@ -35,6 +35,8 @@ def run(
         ConfigError: a variant that is not trained.
         RecordError: a file that the training reads is missing.
     """
+    if seed < 0:
+        raise ConfigError(f"--seed must be 0 or more; got {seed}")
     set_up_training(threads=1)
     opened = open_study(scale, root)
     chosen = opened.study.variant(variant)
