@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from studies import study_of
 
-from tips.config import ConfigError, load_scale, load_study
+from tips.config import ConfigError, load_study
 from tips.models.cost import Macs
 from tips.planning import counting
 from tips.planning.counting import INTERPOLATORS
@@ -78,8 +79,8 @@ def test_variants_of_the_full_size_are_no_trainings_elsewhere() -> None:
     full_size = {path.stem for path in (EXPERIMENTS / ADDED).glob("*.yaml")}
     assert full_size <= set(load_study("paper", EXPERIMENTS, "none").variants)
     for scale in ("smoke", "clip", "desk"):
-        assert ADDED in load_scale(scale, EXPERIMENTS, "none").without
-        assert not full_size & set(load_study(scale, EXPERIMENTS, "none").variants)
+        assert ADDED in study_of(scale).scale.without
+        assert not full_size & set(study_of(scale).variants)
 
 
 def test_every_second_stage_has_its_own_stage_one() -> None:
