@@ -117,12 +117,13 @@ class Keeper(NamedTuple):
 
     def begin(self) -> None:
         """Writes down what this call of Snakemake is about to make, beside all records."""
-        jobs = self.workflow.dag.needrun_jobs()
-        self._keep({*self._before().begun, *(str(file) for job in jobs for file in job.output)})
+        before, jobs = self._before(), self.workflow.dag.needrun_jobs()
+        self._keep(before, {*before.begun, *(str(file) for job in jobs for file in job.output)})
 
     def keep(self) -> None:
         """Writes the records of all jobs of this call of Snakemake and of earlier ones."""
-        self._keep({file for file in self._before().begun if not os.path.isfile(file)})
+        before = self._before()
+        self._keep(before, {file for file in before.begun if not os.path.isfile(file)})
 
     def _before(self) -> Made:
         """Reads the file; an unreadable one, which `recall` reports, holds nothing."""
@@ -131,12 +132,11 @@ class Keeper(NamedTuple):
         except RecordError:
             return Made(jobs=())
 
-    def _keep(self, begun: set[str]) -> None:
-        before = self._before().jobs
+    def _keep(self, before: Made, begun: set[str]) -> None:
         # Snakemake's cache may hold records that were read before a job ended.
         self.workflow.persistence.deactivate_cache()
         outputs = {str(file) for job in self.workflow.dag.jobs for file in job.output}
-        outputs |= {output for job in before for output in job.outputs}
+        outputs |= {output for job in before.jobs for output in job.outputs}
         found: dict[str, list[Job]] = {}
         for output in sorted(filter(os.path.isfile, outputs)):
             record = self.workflow.persistence._read_record(output)

@@ -1,4 +1,4 @@
-"""Files that a user tells a command to write: judged before any work, and streams as they are."""
+"""Devices, pipes and what a process has open: a user may name them as a file to write."""
 
 import errno
 import os
