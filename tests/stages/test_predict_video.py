@@ -194,7 +194,9 @@ def test_mistakes_are_one_line_and_leave_nothing(
     run = tmp_path / "elsewhere/hrnet"
     (tmp_path / "bad.mp4").write_text("no video")
     (tmp_path / "bad.json").write_text('[{"image_id": 0, "bbox": [1, 2, "x", 4], "score": 1}]')
-    (tmp_path / "a.json").write_text('[{"image_id": 0, "bbox": [1, 2, 3, 4], "score": 1}]')
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "a.json").write_text('[{"image_id": 0, "bbox": [1, 2, 3, 4], "score": 1}]')
     (tmp_path / "empty").mkdir()
     record = json.loads((run / "provenance.json").read_text())
     config = record["config"]
@@ -228,7 +230,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         ({"detector": tmp_path / "gone.pth"}, "gone.pth: no such checkpoint"),
         *(({"threshold": one}, "--threshold must lie in 0 to 1") for one in (-1, 2, "nan", "inf")),
         ({"boxes": "b.json", "detector": "d.pth"}, "give --boxes or --detector, not both"),
-        ({"boxes": tmp_path / "a.json", "out": tmp_path}, "a.json: would be written over; give"),
+        ({"boxes": mine / "a.json", "out": mine}, "a.json: would be written over; give"),
         ({"device": "tpu"}, "device must be auto, cpu or cuda; got 'tpu'"),
     ]
     for options, says in cases:
