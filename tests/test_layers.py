@@ -22,6 +22,7 @@ ROWS = {
     "__main__": 0,
     "options": 8,
     "stages": 1,
+    "comparison": 2,
     "pictures": 2,
     "planning": 2,
     "reporting": 2,
@@ -94,7 +95,7 @@ WITHOUT_TORCH = [
     *(f"tips.stages.{name}" for name in STAGES if name not in WITH_TORCH),
     *(
         f"tips.{folder}.{path.stem}"
-        for folder in ("evaluation", "reporting", "tables", "tracking")
+        for folder in ("comparison", "evaluation", "reporting", "tables", "tracking")
         for path in sorted((PACKAGE / folder).glob("*.py"))
         if path.stem != "__init__"
     ),

@@ -252,6 +252,58 @@ def power(
 
 
 @cli.command()
+def verify(
+    study: Annotated[
+        Path | None,
+        typer.Argument(help="Names a project's folder, a folder of results or an archive."),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="REFERENCE",
+            help="Names such a study or a numbers.json to compare with, not the committed one.",
+        ),
+    ] = None,
+    scale: Annotated[str, typer.Option(help="Takes the study of this scale.")] = "desk",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
+    json: Annotated[Path | None, output("Also writes the answer to this file, as json.")] = None,
+) -> None:
+    """Measures a study's predictions again, and compares its rows with a reference's.
+
+    Ends with code 1 if a row is outside of the joint interval, or a file is not what the
+    predictions give.
+
+    Example: tips verify --scale smoke --against colleague/results/smoke-embedded
+    """
+    from tips.stages import verify as stage
+
+    stage.run(study, against, scale, root, json)
+
+
+@cli.command()
+def diff(
+    a: Annotated[
+        Path,
+        typer.Argument(
+            metavar="A",
+            help="Names a project's folder, a folder of results, an archive or a numbers.json.",
+        ),
+    ],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Names the other one.")],
+    scale: Annotated[str, typer.Option(help="Takes the studies of this scale.")] = "desk",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
+    json: Annotated[Path | None, output("Also writes the answer to this file, as json.")] = None,
+) -> None:
+    """Shows what differs between two studies: rows, settings, numbers, verdicts, machines.
+
+    Example: tips diff reports/reference reports/reference-again
+    """
+    from tips.stages import diff as stage
+
+    stage.run(a, b, scale, root, json)
+
+
+@cli.command()
 def recheck(
     scale: Annotated[str, typer.Option(help="Rechecks the study of this scale.")] = "desk",
     root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",

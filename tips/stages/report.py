@@ -7,8 +7,8 @@ from tips.config import load_study
 from tips.paths import study_paths
 from tips.records import atomic
 from tips.reporting import page, report
-from tips.reporting.numbers import numbers
 from tips.reporting.reference import write_reference
+from tips.tables.numbers import numbers
 from tips.tables.published import load_tables
 
 

@@ -1,29 +1,18 @@
 """Writes every table, as CSV and as LaTeX, from what `evaluate` wrote of all runs."""
 
-import logging
 from functools import partial
 from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
 
 from tips import records
 from tips.chain import Judge
 from tips.config import load_study
-from tips.evaluation.metrics import Percent
 from tips.paths import study_paths
 from tips.progress import track
 from tips.proofs import read_proofs
-from tips.records import RecordError
 from tips.tables.collect import collect
 from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
-from tips.tables.results import Memory
-
-log = logging.getLogger(__name__)
-MEMORY = "seed-scores.json"  # below results/; not read while all runs exist
-_MEMORY: TypeAdapter[dict[str, dict[str, dict[int, Percent]]]] = TypeAdapter(
-    dict[str, dict[str, dict[int, Percent]]]
-)
+from tips.tables.remembered import memory_file, remembered
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
@@ -52,21 +41,10 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     paths = study_paths(study.scale)
     published = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
     progress = partial(track, label="tabulate")
-    memory = paths.results / MEMORY
     judge = Judge(study, paths, read_proofs(paths.proofs), contents=False)
-    found = collect(study, paths, published, judge, _remembered(memory), progress)
+    found = collect(study, paths, published, judge, remembered(paths), progress)
     # All tables are filled before the first is written, so that an error leaves none half new.
     filled = [(sheet, sheet.fill(found)) for sheet in SHEETS if sheet.fill is not None]
     for sheet, rows in filled:
         sheet.write(found, rows)
-    records.write_json(found.memory, memory)
-
-
-def _remembered(memory: Path) -> Memory:
-    if not memory.is_file():
-        return {}
-    try:
-        return _MEMORY.validate_python(records.read_json(memory))
-    except (RecordError, ValidationError):
-        log.warning("%s holds no scores, so it is written anew", memory)
-        return {}
+    records.write_json(found.memory, memory_file(paths))

@@ -1,9 +1,12 @@
 """The numbers of a report for programs: every row, and every conclusion of the paper."""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
 
-from tips.config import CAPACITY_CONTROL
+from tips.config import CAPACITY_CONTROL, Scale, digest
 from tips.evaluation.metrics import Metrics
+from tips.provenance import file_digest, shown_commit
 from tips.records import read
 from tips.tables import runs
 from tips.tables.cells import Value, known
@@ -13,32 +16,92 @@ from tips.tables.contents import SHEETS
 from tips.tables.runs import Group
 from tips.tables.same_variant import SAME_VARIANT
 from tips.tables.sheet import Page
+from tips.tables.sources import Provenance, read_if_present
+from tips.tables.study_numbers import FORMAT
+
+# What a scale says beside the task: names, rows and seeds, and how much is drawn and timed.
+BESIDE: Final = {
+    *("name", "note", "contract", "seeds", "rows", "without", "variants", "group_counts"),
+    *("pictures", "speed_repeats", "features", "checkpointing", "interim"),
+}
 
 
 def numbers(page: Page) -> dict[str, Any]:
     """Gathers what numbers.json holds: numbers as the tables round them, no time and no path.
 
     `rows` are the variants on one source of boxes each, with the total of every seed in percent,
-    the sha256 of its predictions, and the gains over each baseline of a table in points.
-    `conclusions` are the paper's, as the report judges them. A number that is unknown is null.
+    the sha256 of its predictions, the gains over each baseline of a table in points, and digests of
+    the configuration and code of its trainings. `conclusions` are the paper's, as the report judges
+    them. `made` says on what machines and with what versions. A number that is unknown is null.
 
     Args:
         page: the rows of all tables, and the study.
 
     Raises:
-        RecordError: the metrics of a run are malformed.
+        RecordError: the metrics or the record of a run are malformed.
     """
+    manifest = page.paths.manifest
+    records = _records(page)
     return {
+        "format": FORMAT,
         "scale": page.study.scale.name,
         "dataset": page.paths.dataset,
         "metric": page.study.scale.dataset.metric,
         "sequences": page.row(SAME_VARIANT).sequences,
-        "rows": _rows(page),
+        "task": task(page.study.scale),
+        "data": file_digest(manifest) if manifest.is_file() else "",
+        "annotations": file_digest(page.paths.annotations("val")),
+        "made": _made(records),
+        "rows": _rows(page, records),
         "conclusions": [_conclusion(row) for row in page.of(CLAIMS)],
     }
 
 
-def _rows(page: Page) -> list[dict[str, Any]]:
+def task(scale: Scale) -> str:
+    """Digests what a scale's numbers mean: its data, evaluation and schedule.
+
+    Two studies whose scales differ in names, rows or seeds alone have the same task.
+    """
+    told = scale.model_dump(mode="json", exclude=BESIDE)
+    told["dataset"].pop("root", None)
+    return digest(told)
+
+
+def _records(page: Page) -> dict[tuple[str, int], Provenance]:
+    """Reads the records of all trainings, by variant and seed."""
+    found = {}
+    for name, variant in page.study.variants.items():
+        for seed in range(variant.seeds):
+            file = page.paths.run(name, str(seed)) / "provenance.json"
+            record = read_if_present(Provenance, file)
+            if record is not None:
+                found[name, seed] = record
+    return found
+
+
+def _made(records: Mapping[tuple[str, int], Provenance]) -> list[dict[str, Any]]:
+    """Counts the trainings by what they were made with, the most frequent first."""
+    counts = Counter(tuple(_facts(record).items()) for record in records.values())
+    return [
+        {"trainings": count, "facts": dict(facts)}
+        for facts, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    ]
+
+
+def _facts(record: Provenance) -> dict[str, str]:
+    return {
+        "commit": shown_commit(record.commit, record.dirty, digits=12),
+        "device": record.device,
+        "precision": record.precision,
+        "kernels": record.kernels,
+        "machine": record.machine,
+        "vector extensions": " ".join(record.vector_extensions),
+        "compiler": record.compiler,
+        **record.versions,
+    }
+
+
+def _rows(page: Page, records: Mapping[tuple[str, int], Provenance]) -> list[dict[str, Any]]:
     gains = _gains(page)
     wanted = runs.wanted(page.study, page.tables)
     found = [file for file in runs.find(wanted, page.paths, judge=None) if file.state == "present"]
@@ -46,6 +109,7 @@ def _rows(page: Page) -> list[dict[str, Any]]:
     rows = []
     for group in wanted:
         own = {str(seed): one for (owner, seed), one in measured.items() if owner == group}
+        trained = [records[run] for run in records if run[0] == group.variant]
         rows.append(
             {
                 "variant": group.variant,
@@ -53,6 +117,8 @@ def _rows(page: Page) -> list[dict[str, Any]]:
                 "seeds": {seed: _rounded(one.total) for seed, one in own.items()},
                 "predictions": {seed: one.inputs["predictions"] for seed, one in own.items()},
                 "gains": gains.get(group, {}),
+                "configuration": sorted({one.config_digest for one in trained}),
+                "code": sorted({one.code_digest for one in trained}),
             }
         )
     return rows
