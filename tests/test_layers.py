@@ -29,7 +29,9 @@ ROWS = {
     "tracking": 2,
     "bench": 3,
     "inference": 3,
+    "placed": 3,
     "video": 3,
+    "archive": 4,
     "tables": 4,
     "training": 4,
     "chain": 5,
@@ -91,11 +93,11 @@ WITH_TORCH = {
 WITHOUT_TORCH = [
     *("tips.config", "tips.records", "tips.skeleton", "tips.made", "tips.paths", "tips.provenance"),
     *("tips.code", "tips.kinds", "tips.freshness", "tips.chain", "tips.proofs", "tips.opened"),
-    *("tips.instances", "tips.progress", "tips.coverage", "tips.safe_text"),
+    *("tips.instances", "tips.placed", "tips.progress", "tips.coverage", "tips.safe_text"),
     *(f"tips.stages.{name}" for name in STAGES if name not in WITH_TORCH),
     *(
         f"tips.{folder}.{path.stem}"
-        for folder in ("comparison", "evaluation", "reporting", "tables", "tracking")
+        for folder in (*("archive", "comparison", "evaluation", "reporting", "tables", "tracking"),)
         for path in sorted((PACKAGE / folder).glob("*.py"))
         if path.stem != "__init__"
     ),

@@ -1,0 +1,1 @@
+"""Study archives: what one holds, how it is written, checked and opened."""
