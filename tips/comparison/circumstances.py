@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tips.comparison.rows import Compared
+from tips.comparison.reproduced import Compared
 from tips.tables.study_numbers import Numbers
 
 UNTOLD = "does not say how it was made"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tips.chain import differences
-from tips.comparison.rows import Compared, State, compare
+from tips.comparison.reproduced import Compared, State, compare
 from tips.comparison.sides import Side
 from tips.evaluation import intervals
 from tips.evaluation.intervals import Interval, Row

@@ -13,7 +13,7 @@ from tips.comparison import circumstances
 from tips.comparison.circumstances import Difference
 from tips.comparison.flips import Flip, by_cause, flips
 from tips.comparison.paired import Between, between, comparable
-from tips.comparison.rows import compare
+from tips.comparison.reproduced import compare
 from tips.comparison.sides import Side, side
 from tips.config import ConfigError
 from tips.progress import track

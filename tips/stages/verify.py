@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from tips import records
-from tips.comparison import circumstances, rows
+from tips.comparison import circumstances, reproduced
 from tips.comparison.circumstances import Difference
 from tips.comparison.remeasured import Finding, measured_again, numbers_again, page_of, tables_again
-from tips.comparison.rows import Compared
+from tips.comparison.reproduced import Compared
 from tips.comparison.sides import Progress, Side, committed_reference, side, side_of
 from tips.config import NOWHERE, ConfigError, load_scale, needs_root
 from tips.placed import Placed, placed
@@ -66,7 +66,7 @@ def run(
         with side(reference, here.numbers.scale, root) as there:
             judge_task(here.numbers, there, one)
             found = _findings(one, here, progress)
-            compared = rows.compare(here.numbers, there.numbers)
+            compared = reproduced.compare(here.numbers, there.numbers)
             apart = circumstances.differences(here.numbers, there.numbers, compared)
             if json is not None:
                 records.write_json(_as_json(here, there, compared, apart, found), json)
@@ -154,8 +154,8 @@ def summary(
     there: Numbers,
 ) -> str:
     """Writes the last line: how many rows are in what state, and how the levels differ."""
-    states = ", ".join(f"{count} {state}" for state, count in rows.counts(compared).items())
-    level = rows.level(compared)
+    states = ", ".join(f"{count} {state}" for state, count in reproduced.counts(compared).items())
+    level = reproduced.level(compared)
     levels = "" if level is None else f"; levels {level:+.2f}"
     wrong = f"; {len(found)} files are not what the predictions give" if found else ""
     short = circumstances.in_short(apart, there)
@@ -182,8 +182,8 @@ def _as_json(
             }
             for row in compared
         ],
-        "counts": rows.counts(compared),
-        "level": rows.level(compared),
+        "counts": reproduced.counts(compared),
+        "level": reproduced.level(compared),
         "differences": circumstances.as_json(apart),
         "findings": [one._asdict() for one in found],
         "summary": summary(compared, apart, found, there.numbers),

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tips.comparison import rows
-from tips.comparison.rows import compare
+from tips.comparison import reproduced
+from tips.comparison.reproduced import compare
 from tips.tables.study_numbers import Numbers
 
 
@@ -76,18 +76,18 @@ def test_rows_of_one_study_only_are_missing_or_extra() -> None:
         "b": "missing",
         "x": "missing",
     }
-    assert rows.level(found) is None
-    assert rows.counts(found) == {"missing": 2, "extra": 1}
+    assert reproduced.level(found) is None
+    assert reproduced.counts(found) == {"missing": 2, "extra": 1}
 
 
 def test_levels_are_the_mean_of_the_rows_differences() -> None:
     here = study(row("a", total=40.5), row("b", total=41.0))
     there = study(row("a", total=40.0), row("b", total=40.0), row("c"))
-    assert rows.level(compare(here, there)) == pytest.approx(0.75)
+    assert reproduced.level(compare(here, there)) == pytest.approx(0.75)
 
 
 def test_the_joint_interval_is_that_of_two_independent_differences() -> None:
-    assert rows.joint(3.0, 4.0) == pytest.approx(5.0)
-    assert rows.joint(2.0, 0.0) == 2.0
-    assert rows.joint(1.0, 1.0) == pytest.approx(math.sqrt(2))
-    assert rows.joint(None, 1.0) is None
+    assert reproduced.joint(3.0, 4.0) == pytest.approx(5.0)
+    assert reproduced.joint(2.0, 0.0) == 2.0
+    assert reproduced.joint(1.0, 1.0) == pytest.approx(math.sqrt(2))
+    assert reproduced.joint(None, 1.0) is None
