@@ -210,9 +210,13 @@ def test_references_that_mean_something_else_are_refused(paths: Paths) -> None:
     assert "of dataset posetrack18" in refused(numbers(paths, dataset="posetrack18"))
     assert "of scale elsewhere" in refused(numbers(paths, scale="elsewhere", task="0" * 64))
     assert "rows" in refused(numbers(paths, rows=3))
+    row = read_json(paths.numbers)["rows"][0]
+    assert "'tips' stands there twice" in refused(numbers(paths, rows=[row, row]))
+    assert "rows: Tuple should have at most" in refused(numbers(paths, rows=[row] * 3000))
     Path("changed.json").write_text("[]")
     assert "changed.json" in refused(Path("changed.json"))
     assert "gone" in refused(Path("gone"))
+    assert "or the numbers.json of a report" in refused(Path("/dev/null"))
     with pytest.raises(ConfigError, match="no committed reference of scale fake"):
         verify.run(None, None, SCALE)
 
@@ -273,7 +277,7 @@ def test_rows_settings_and_verdicts_that_differ_are_listed(paths: Paths, other: 
     assert [one.split(":")[0] for one in rows["groups-3"]["settings"]] == ["training.epochs"]
     flipped = {one["name"]: (one["a"], one["b"], one["cause"]) for one in found["verdicts"]}
     for name in ("II:b-HRNet", "II:e-b"):  # their rows lack the run that was removed
-        assert flipped.pop(name)[1:] == ("missing", "number")
+        assert flipped.pop(name)[1:] == ("missing", "a missing run")
     assert set(flipped) <= {"II:e-DCPose"}
     assert {one["what"] for one in found["differences"]} == {"machine"}
 

@@ -5,10 +5,11 @@ from statistics import NormalDist
 from typing import Final, Literal, NamedTuple
 
 from tips.evaluation.verdicts import Verdict, verdict
+from tips.tables.claims import MISSING
 from tips.tables.study_numbers import Conclusion, Numbers
 
 Z: Final = NormalDist().inv_cdf(0.975)
-Cause = Literal["number", "rule", "number and rule", "only in one study"]
+Cause = Literal["number", "rule", "number and rule", "a missing run", "only in one study"]
 
 
 class Flip(NamedTuple):
@@ -52,6 +53,8 @@ def flips(first: Numbers, second: Numbers) -> list[Flip]:
 def _cause(one: Conclusion | None, other: Conclusion | None) -> Cause:
     if one is None or other is None:
         return "only in one study"
+    if MISSING in (one.verdict, other.verdict):
+        return "a missing run"
     if (one.margin, one.expects) == (other.margin, other.expects):
         return "number"
     if _judged(other, one) == other.verdict:

@@ -1,14 +1,14 @@
 """Reads what is compared: a study with its runs, or only the numbers that a report left."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from tips.comparison.remeasured import page_of
 from tips.config import ConfigError
 from tips.paths import Paths
-from tips.placed import Placed, placed
+from tips.placed import KINDS, Placed, placed
 from tips.records import RecordError
 from tips.tables.collect import Collected, collect
 from tips.tables.numbers import numbers
@@ -48,7 +48,12 @@ def side(place: Path | None, scale: str, root: str, progress: Progress = iter) -
     if alone is not None:
         yield Side(str(place), read_numbers(alone))
         return
-    with placed(place, scale, root) as one:
+    with ExitStack() as stack:
+        try:
+            one = stack.enter_context(placed(place, scale, root))
+        except ConfigError as error:
+            also = ", or the numbers.json of a report" if str(error).endswith(KINDS) else ""
+            raise ConfigError(f"{error}{also}") from error
         yield side_of(one, "this study" if place is None else str(place), progress)
 
 
@@ -66,8 +71,10 @@ def side_of(one: Placed, name: str, progress: Progress = iter) -> Side:
     Raises:
         ConfigError: nothing was measured.
     """
-    found = collect(one.study, one.paths, one.tables, None, remembered(one.paths), progress)
-    if not found.scored:
+    found = None
+    if one.paths.annotations("val").is_file():
+        found = collect(one.study, one.paths, one.tables, None, remembered(one.paths), progress)
+    if found is None or not found.scored:
         raise ConfigError(
             f"{name}: no run of scale {one.study.scale.name} was measured in "
             f"{one.paths.results}; run the study first, or name another one"

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
 from tips.evaluation.metrics import Percent
-from tips.records import Record, RecordError, read, read_object
+from tips.records import Record, RecordError, first_problem, read_object
 
 FORMAT: Final = 2
+MOST: Final = 2000  # rows, seeds of a row, conclusions: more than any study has
 READ: Final = (1, FORMAT)  # format 1 has no `format`, and does not say how its numbers were made
+Few = Field(max_length=MOST)
 Text = Annotated[str, Field(max_length=1000)]
 Points = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
 Natural = Annotated[int, Field(ge=0, le=10**9)]
@@ -36,11 +38,11 @@ class NumbersRow(Record):
 
     variant: Text
     boxes: Text
-    seeds: dict[Text, Percent | None]  # the total of every seed
-    predictions: dict[Text, Text]  # sha256 by seed
-    gains: dict[Text, Gained]  # by the baseline
-    configuration: tuple[Text, ...] = ()  # digests of the trainings' settings
-    code: tuple[Text, ...] = ()  # digests of the trainings' code
+    seeds: Annotated[dict[Text, Percent | None], Few]  # the total of every seed
+    predictions: Annotated[dict[Text, Text], Few]  # sha256 by seed
+    gains: Annotated[dict[Text, Gained], Few]  # by the baseline
+    configuration: Annotated[tuple[Text, ...], Few] = ()  # digests of the trainings' settings
+    code: Annotated[tuple[Text, ...], Few] = ()  # digests of the trainings' code
 
     @property
     def name(self) -> str:
@@ -80,7 +82,7 @@ class Surroundings(Record):
     """What a number of trainings have in common: commit, device, machine, versions."""
 
     trainings: Natural
-    facts: dict[Text, Text]
+    facts: Annotated[dict[Text, Text], Few]
 
 
 class Numbers(Record):
@@ -94,21 +96,22 @@ class Numbers(Record):
     task: Text = ""  # digest of what decides the meaning of a row: data, evaluation, schedule
     data: Text = ""  # digest of the dataset's manifest
     annotations: Text = ""  # digest of the validation split's annotations
-    made: tuple[Surroundings, ...] = ()
-    rows: tuple[NumbersRow, ...]
-    conclusions: tuple[Conclusion, ...]
+    made: Annotated[tuple[Surroundings, ...], Few] = ()
+    rows: Annotated[tuple[NumbersRow, ...], Few]
+    conclusions: Annotated[tuple[Conclusion, ...], Few]
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Numbers":
+        for names in ([row.name for row in self.rows], [one.name for one in self.conclusions]):
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise ValueError(f"'{twice:.100}' stands there twice")
+        return self
 
     @property
     def by_name(self) -> Mapping[tuple[str, str], NumbersRow]:
         """The rows by variant and boxes."""
         return {(row.variant, row.boxes): row for row in self.rows}
-
-
-class Told(NamedTuple):
-    """Numbers, and where they are from."""
-
-    place: str
-    numbers: Numbers
 
 
 def read_numbers(path: Path) -> Numbers:
@@ -117,11 +120,18 @@ def read_numbers(path: Path) -> Numbers:
     Raises:
         RecordError: the file is missing, of another format, or malformed.
     """
-    form = read_object(path).get("format", 1)
+    told = read_object(path)
+    form = told.get("format", 1)
     if form not in READ:
         raise RecordError(
             f"{path}: format {form!r:.40} of numbers.json; this version reads "
             f"{' and '.join(map(str, READ))}; use the version of tips that wrote it, or make the "
             "report again"
         )
-    return read(Numbers, path)
+    try:
+        return Numbers.model_validate(told)
+    except ValidationError as error:
+        raise RecordError(
+            f"{path}: {first_problem(error)}; it must be the numbers.json of a report of this "
+            "project"
+        ) from error
