@@ -1,4 +1,4 @@
-"""What a release says of itself: one version, one date, one licence; and CI calls `.ci/run` alone."""
+"""What a release says of itself: one version, date and licence; and CI calls `.ci/run` alone."""
 
 import os
 import re

@@ -47,8 +47,8 @@ def statistics(found: Facts) -> Answer:
     """Gives the counts of the data."""
     counts = found.manifest.counts
     told = "; ".join(
-        f"{markdown.text(split)}: {one.sequences:,} sequences, {one.labelled_frames:,} labelled frames, "
-        f"{one.people:,} people, {one.joints:,} joints"
+        f"{markdown.text(split)}: {one.sequences:,} sequences, "
+        f"{one.labelled_frames:,} labelled frames, {one.people:,} people, {one.joints:,} joints"
         for split, one in counts.items()
     )
     return Answer("yes" if counts else "unknown", told or "the data's manifest has no counts")

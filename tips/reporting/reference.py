@@ -24,7 +24,7 @@ _SOURCE = re.compile(r"\]\([^)]*?(tips/[^)]*\.py#L\d+)\)")
 
 
 def write_reference(study: Study, paths: Paths, sections: Sequence[Section], folder: Path) -> None:
-    """Writes a small copy of a report; its second line names commit and machine.
+    """Writes a small copy of a report and what lies beside it; it names commit and machine.
 
     Pictures are added in order while they fit; one that does not fit is named as left out. Pictures
     that only the copy before it shows are removed.
@@ -49,12 +49,8 @@ def write_reference(study: Study, paths: Paths, sections: Sequence[Section], fol
         for file in (paths.numbers, paths.checklist, paths.card)
         if file.is_file()
     }
-    left = (
-        LIMIT
-        - sum(map(len, beside.values()))
-        - len(text.encode())
-        - 1000 * len(_IMAGE.findall(text))
-    )
+    size = len(text.encode()) + sum(map(len, beside.values()))
+    left = LIMIT - size - 1000 * len(_IMAGE.findall(text))
     if left < 0:
         raise ValueError(
             f"{folder}: text and numbers are over {LIMIT} bytes; shorten them before they are "
