@@ -197,6 +197,16 @@ class Paths(NamedTuple):
         return self.reports / "numbers.json"
 
     @property
+    def checklist(self) -> Path:
+        """The reproducibility checklist, beside the report."""
+        return self.reports / "checklist.md"
+
+    @property
+    def card(self) -> Path:
+        """The dataset card, which rendered data alone have."""
+        return self.reports / "dataset-card.md"
+
+    @property
     def mlflow(self) -> Path:
         """The MLflow database."""
         return self.results / "mlflow.db"

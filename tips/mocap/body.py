@@ -1,8 +1,8 @@
 """The body bank and its posing: linear blend skinning over thirteen rigid groups.
 
-A bank holds all that rendering needs of every random body. `bank.py` builds it once; to read it,
-neither anny nor torch is needed. World axes: z points up; a body at rest faces -y and has its left
-at +x. The unit is the metre.
+A bank holds all that rendering needs of every random body. `body_bank.py` builds it once; to read
+it, neither anny nor torch is needed. World axes: z points up; a body at rest faces -y and has its
+left at +x. The unit is the metre.
 """
 
 from pathlib import Path

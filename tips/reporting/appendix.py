@@ -177,7 +177,7 @@ def _minutes(seconds: float) -> str:
 
 def provenance(page: Page) -> Section:
     """Lists data, code, configuration and machine of every number."""
-    runs, proofs = _records(page.study, page.paths), read_proofs(page.paths.proofs)
+    runs, proofs = run_records(page), read_proofs(page.paths.proofs)
     folder = page.paths.reports
     if not runs:
         return Section("Provenance", "missing: no run has a provenance file yet.\n")
@@ -272,9 +272,10 @@ def _curves(study: Study, paths: Paths) -> dict[str, list[Step]]:
     return curves
 
 
-def _records(study: Study, paths: Paths) -> list[RunRecord]:
+def run_records(page: Page) -> list[RunRecord]:
+    """Reads the records of every run of the study that was trained. Raises RecordError."""
     records = []
-    for _, _, folder in _folders(study, paths):
+    for _, _, folder in _folders(page.study, page.paths):
         found = sources.read_if_present(sources.Provenance, folder / "provenance.json")
         if found is not None:
             records.append(RunRecord(found, folder))

@@ -24,7 +24,7 @@ _SOURCE = re.compile(r"\]\([^)]*?(tips/[^)]*\.py#L\d+)\)")
 
 
 def write_reference(study: Study, paths: Paths, sections: Sequence[Section], folder: Path) -> None:
-    """Writes a small copy of a report; its second line names commit and machine.
+    """Writes a small copy of a report and what lies beside it; it names commit and machine.
 
     Pictures are added in order while they fit; one that does not fit is named as left out. Pictures
     that only the copy before it shows are removed.
@@ -44,8 +44,13 @@ def write_reference(study: Study, paths: Paths, sections: Sequence[Section], fol
     text = f"{first}\n\n{_origin(study, paths)}\n{rest}"
     root = os.path.relpath(Path(), folder)
     text = _SOURCE.sub(lambda match: f"]({root}/{match[1]})", text)
-    numbers = paths.numbers.read_bytes()
-    left = LIMIT - len(numbers) - len(text.encode()) - 1000 * len(_IMAGE.findall(text))
+    beside = {
+        file.name: file.read_bytes()
+        for file in (paths.numbers, paths.checklist, paths.card)
+        if file.is_file()
+    }
+    size = len(text.encode()) + sum(map(len, beside.values()))
+    left = LIMIT - size - 1000 * len(_IMAGE.findall(text))
     if left < 0:
         raise ValueError(
             f"{folder}: text and numbers are over {LIMIT} bytes; shorten them before they are "
@@ -60,8 +65,9 @@ def write_reference(study: Study, paths: Paths, sections: Sequence[Section], fol
         used[file] = str(Path(file).with_suffix(suffix))
         with atomic_path(folder / used[file]) as temporary:
             temporary.write_bytes(data)
-    with atomic_path(folder / paths.numbers.name) as temporary:
-        temporary.write_bytes(numbers)
+    for name, content in beside.items():
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes(content)
     copy = folder / "report.md"
     shown = _IMAGE.findall(copy.read_text(encoding="utf-8")) if copy.is_file() else []
     with atomic(copy) as stream:

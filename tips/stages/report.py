@@ -1,4 +1,4 @@
-"""Writes the report from tables and run folders: report.md, index.html, numbers.json, figures."""
+"""Writes the report from tables and run folders: report.md, index.html, checklist, numbers."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ from tips import records
 from tips.config import load_study
 from tips.paths import study_paths
 from tips.records import atomic
-from tips.reporting import page, report
+from tips.reporting import checklist, page, report
 from tips.reporting.reference import write_reference
 from tips.tables.numbers import numbers
 from tips.tables.published import load_tables
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: Path | None = None) -> None:
-    """Writes the report as report.md, the same rendered as index.html, its numbers as numbers.json.
+    """Writes report.md, the same rendered as index.html, its numbers, and the checklist.
 
     Args:
         scale: Takes the study of this scale, a file of experiments/scales.
@@ -32,6 +32,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: Path | N
     opened = report.open_page(study, paths, tables)
     sections = report.build(opened)
     records.write_json(numbers(opened), paths.numbers)
+    with atomic(paths.checklist) as stream:
+        stream.write(page.source(checklist.title(opened), checklist.sections(opened)))
     text = page.source(report.title(study, paths), sections)
     with atomic(paths.reports / "report.md") as stream:
         stream.write(text)

@@ -156,6 +156,23 @@ class Grouping(Source):
         return self
 
 
+class Counted(Source):
+    """What a split holds; people and joints are those of labelled frames."""
+
+    sequences: Count
+    frames: Count
+    labelled_frames: Count
+    people: Count
+    joints: Count
+
+
+class Manifest(Source):
+    """The file manifest.json: what every split holds, and the licence of a published dataset."""
+
+    counts: dict[str, Counted] = {}
+    licence: str = ""
+
+
 class Provenance(Source):
     """The file runs/.../provenance.json: data, code, configuration and machine of one run."""
 

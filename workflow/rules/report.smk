@@ -124,9 +124,26 @@ rule cost:
         "stage cost --json {output:q} 2> >(tee {log:q} >&2)"
 
 
+if EMBEDDED is not None:
+
+    rule card:
+        input:
+            PATHS.manifest,
+        output:
+            PATHS.card,
+        params:
+            settings=digest(EMBEDDED),
+            contract=str(SCALE.contract),
+            code=light_code("card"),
+        shell:
+            "study card 2> >(tee {log:q} >&2)"
+
+
 rule report:
     input:
         PATHS.cost,
+        PATHS.manifest,
+        [PATHS.card] if EMBEDDED is not None else [],
         TABLES,
         PEER_TABLES,
         [file for file in benched() if file.is_file()],
@@ -136,8 +153,10 @@ rule report:
         html=report(PATHS.reports / "index.html", category="Report"),
         markdown=PATHS.reports / "report.md",
         numbers=PATHS.numbers,
+        checklist=PATHS.checklist,
     params:
         code=study_code("report"),
+        pinned=contents("requirements.lock"),
         seeds=config["seeds"],
         note=SCALE.note,
         benched=lambda wildcards: contents(*benched()),
