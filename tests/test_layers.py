@@ -99,7 +99,7 @@ WITHOUT_TORCH = [
         if path.stem != "__init__"
     ),
 ]
-MEAN_POSE_LOADS = 30  # modules of tips, packages among them
+MEAN_POSE_LOADS = 32  # modules of tips, packages among them
 # Files that every kind has, and names of which two stand apart; the latter shall not grow.
 OF_KINDS = {"settings", "network", "losses", "generator"}
 TWICE = {"boxes", "cost", "download", "heatmap", "kinds", "layers"}

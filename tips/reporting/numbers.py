@@ -1,4 +1,4 @@
-"""The numbers of a report for programs: every row, and every conclusion of the paper."""
+"""The numbers of a report for programs: every row, every conclusion, the user's own variants."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ from tips.tables.contents import SHEETS
 from tips.tables.runs import Group
 from tips.tables.same_variant import SAME_VARIANT
 from tips.tables.sheet import Page
+from tips.tables.variants import BESIDE, OwnRow
 
 
 def numbers(page: Page) -> dict[str, Any]:
@@ -20,7 +21,8 @@ def numbers(page: Page) -> dict[str, Any]:
 
     `rows` are the variants on one source of boxes each, with the total of every seed in percent,
     the sha256 of its predictions, and the gains over each baseline of a table in points.
-    `conclusions` are the paper's, as the report judges them. A number that is unknown is null.
+    `conclusions` are the paper's, as the report judges them. `own` are the user's own variants
+    beside the rows that they are compared with. A number that is unknown is null.
 
     Args:
         page: the rows of all tables, and the study.
@@ -35,6 +37,7 @@ def numbers(page: Page) -> dict[str, Any]:
         "sequences": page.row(SAME_VARIANT).sequences,
         "rows": _rows(page),
         "conclusions": [_conclusion(row) for row in page.of(CLAIMS)],
+        "own": [_own(row) for row in page.of(BESIDE)],
     }
 
 
@@ -94,6 +97,25 @@ def _conclusion(row: ClaimRow) -> dict[str, Any]:
         "expects": row.expects,
         "margin": row.margin,
         "p_adjusted": _number(row.p_adjusted),
+        **_gain(row.gain),
+    }
+
+
+def _own(row: OwnRow) -> dict[str, Any]:
+    return {
+        "variant": row.variant,
+        "extends": row.parent or None,
+        "changes": row.changes.split("; ") if row.changes else [],
+        "than": row.than or None,
+        "expects": row.expects or None,
+        "expected": row.expected or None,
+        "margin": row.margin,
+        "p_adjusted": _number(row.p_adjusted),
+        "smallest": _number(row.smallest),
+        "decides": row.decides or None,
+        "seeds": row.n_seeds,
+        "parameters": _number(row.parameters),
+        "seconds": _number(row.seconds),
         **_gain(row.gain),
     }
 

@@ -18,6 +18,7 @@ from tips.tables.collect import collect
 from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
 from tips.tables.results import Memory
+from tips.tables.yours import comparisons
 
 log = logging.getLogger(__name__)
 MEMORY = "seed-scores.json"  # below results/; not read while all runs exist
@@ -54,7 +55,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     progress = partial(track, label="tabulate")
     memory = paths.results / MEMORY
     judge = Judge(study, paths, read_proofs(paths.proofs), contents=False)
-    found = collect(study, paths, published, judge, _remembered(memory), progress)
+    beside = comparisons(published, study, experiments)
+    found = collect(study, paths, published, judge, _remembered(memory), progress, beside)
     # All tables are filled before the first is written, so that an error leaves none half new.
     filled = [(sheet, sheet.fill(found)) for sheet in SHEETS if sheet.fill is not None]
     for sheet, rows in filled:
