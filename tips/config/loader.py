@@ -77,12 +77,9 @@ def load_study(
     return Study(chosen, variants)
 
 
-def variant_file(name: str, experiments: Path) -> Path:
-    """Finds the file of a variant. Raises ConfigError, which names the nearest known variant."""
-    known = {path.stem: path for path in (experiments / f"{FULL}.yaml", *_files(experiments))}
-    if name not in known:
-        raise ConfigError(f"unknown variant '{visible(name)}'{kinds.nearest(name, known)}")
-    return known[name]
+def variant_files(experiments: Path) -> dict[str, Path]:
+    """Finds the files of all variants, by name, whether a scale has them or not."""
+    return {path.stem: path for path in (experiments / f"{FULL}.yaml", *_files(experiments))}
 
 
 def read_asked(path: Path) -> Asked:

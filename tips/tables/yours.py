@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from tips.config import BACKBONE, ConfigError, Study
 from tips.config.asked import Asked, Expected, rows_beside
-from tips.config.loader import read_asked, variant_file
+from tips.config.loader import read_asked, variant_files
 from tips.tables.published import MARGIN, Row, Table, Tables
 
 YOURS: Final = "Your variants"
@@ -74,8 +74,9 @@ def comparisons(tables: Tables, study: Study, experiments: Path) -> tuple[Beside
 
 
 def _comparisons(needed: frozenset[str], study: Study, experiments: Path) -> Iterator[Beside]:
+    files = variant_files(experiments)
     for name in study.variants:
-        file = variant_file(name, experiments)
+        file = files[name]
         asked = read_asked(file)
         if name in needed:
             _refuse_asking(name, asked, file)
