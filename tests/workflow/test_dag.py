@@ -12,7 +12,7 @@ import pytest
 from finished_study import REPOSITORY, STUDY, edit, jobs, of_variants, rules, snakemake
 
 # What stands behind any change of a run's numbers.
-TABLES = {"speed", "tabulate", "report", "track", "all"}
+TABLES = {"tabulate", "report", "track", "all"}
 
 pytestmark = pytest.mark.slow
 

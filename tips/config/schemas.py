@@ -24,6 +24,8 @@ EXTENDS: Final = {
     "pattern": r"\.yaml$",
     "description": "the file whose values hold where this one gives none, relative to this one",
 }
+# Limits of numbers that a validator of ours precedes; pydantic leaves them in its own words.
+LIMITS: Final = {"ge": "minimum", "gt": "exclusiveMinimum"}
 Schema = dict[str, Any]
 
 
@@ -155,6 +157,8 @@ def _partial(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kept = {key: _partial(one) for key, one in value.items() if not _left_out(key, one)}
+    if kept.get("type") in ("number", "integer"):
+        kept = {LIMITS.get(key, key): one for key, one in kept.items()}
     if "oneOf" in kept:
         kept["anyOf"] = kept.pop("oneOf")
     return kept
