@@ -87,7 +87,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     shown = capsys.readouterr().err
     assert shown.startswith(f"error: {says}")
     assert shown.count("\n") == 1
-    assert not OWN.exists()
+    assert not list(OWN.glob("*.yaml"))
 
 
 def test_what_is_there_stays(

@@ -46,7 +46,7 @@ def paths(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 def add(paths: Paths, text: str = ASKS, seeds: int = 3) -> None:
     """Adds a variant with all its runs to the finished study, and makes the tables again."""
-    OWN.parent.mkdir()
+    OWN.parent.mkdir(exist_ok=True)
     OWN.write_text(f"extends: ../tips.yaml\ntitle: A wild idea\nwidth: 24\n{text}")
     scale = Path("experiments/scales") / f"{fake_study.SCALE}.yaml"
     scale.write_text(scale.read_text().replace("\nrows:\n", "\nrows:\n- wild\n"))

@@ -69,7 +69,7 @@ def test_a_value_edited_reruns_that_variant_alone(copy: Path) -> None:
 def test_a_new_file_is_a_new_row(copy: Path) -> None:
     """Only what is its own is made, and the tables; no other row's time is taken again."""
     mine = copy / "experiments/own/mine.yaml"
-    mine.parent.mkdir()
+    mine.parent.mkdir(exist_ok=True)
     mine.write_text("extends: ../tips.yaml\ntitle: My idea\nlosses: {variety: 0.5}\n")
     own = [("train", "mine"), ("predict", "mine"), ("evaluate", "mine")]
     found = jobs(copy)
