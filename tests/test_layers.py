@@ -104,7 +104,19 @@ MEAN_POSE_LOADS = 32  # modules of tips, packages among them
 OF_KINDS = {"settings", "network", "losses", "generator"}
 TWICE = {"boxes", "cost", "download", "heatmap", "kinds", "layers"}
 # What a stage computes or writes with, under the stage's own name.
-AS_A_STAGE = {"bench_inference", "cost", "gradients", "fetch", "power", "render", "report", "speed"}
+AS_A_STAGE = {
+    *(
+        "bench_inference",
+        "cost",
+        "gradients",
+        "fetch",
+        "power",
+        "render",
+        "report",
+        "schemas",
+        "speed",
+    )
+}
 
 
 @cache
