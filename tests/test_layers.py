@@ -102,12 +102,24 @@ WITHOUT_TORCH = [
         if path.stem != "__init__"
     ),
 ]
-MEAN_POSE_LOADS = 30  # modules of tips, packages among them
+MEAN_POSE_LOADS = 32  # modules of tips, packages among them
 # Files that every kind has, and names of which two stand apart; the latter shall not grow.
 OF_KINDS = {"settings", "network", "losses", "generator"}
 TWICE = {"boxes", "cost", "download", "heatmap", "kinds", "layers"}
 # What a stage computes or writes with, under the stage's own name.
-AS_A_STAGE = {"bench_inference", "cost", "gradients", "fetch", "power", "render", "report", "speed"}
+AS_A_STAGE = {
+    *(
+        "bench_inference",
+        "cost",
+        "gradients",
+        "fetch",
+        "power",
+        "render",
+        "report",
+        "schemas",
+        "speed",
+    )
+}
 
 
 @cache

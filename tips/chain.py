@@ -268,6 +268,16 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "
     return found
 
 
+def parent_difference(study: Study, name: str) -> list[str]:
+    """Lists what a variant changes in the experiment that its file extends, key by key."""
+    if name not in study.variants or not study.variants[name].parent:
+        return []
+    parent = study.variants.get(study.variants[name].parent)
+    if parent is None:
+        return []
+    return differences(parent.experiment.meaning(), study.variants[name].experiment.meaning())
+
+
 def worst(states: Iterable[State]) -> State:
     """Gives the worst of some states, which is the state of the whole."""
     return min(states, key=WORST.index, default="missing")

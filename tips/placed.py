@@ -13,6 +13,7 @@ from tips.paths import Paths, dataset_name, study_paths
 from tips.records import RecordError, read, read_object
 from tips.safe_text import one_line
 from tips.tables.published import Tables, load_tables
+from tips.tables.yours import Beside, comparisons
 
 EXPERIMENTS: Final = "experiments"
 RESULTS: Final = "results"
@@ -30,6 +31,7 @@ class Placed(NamedTuple):
     paths: Paths
     tables: Tables
     place: Path  # as it was named; the working folder is `.`
+    beside: tuple[Beside, ...] = ()  # what the user's own variants are compared with
 
 
 class Elsewhere(Paths):
@@ -74,8 +76,7 @@ def placed(place: Path | None, scale: str, root: str = "") -> Iterator[Placed]:
     """
     if place is None:
         study = load_study(scale, Path(EXPERIMENTS), root or None)
-        tables = load_tables(Path(EXPERIMENTS) / "tables.yaml", study.scale.dataset.release)
-        yield Placed(study, study_paths(study.scale), tables, Path())
+        yield _with_tables(study, study_paths(study.scale), Path())
         return
     if place.is_file():
         with unpacked(place) as (folder, said):
@@ -112,8 +113,14 @@ def _of_project(folder: Path, scale: str, root: str) -> Placed:
     _refuse_links(results)
     dataset = Path(given) if given else folder / here.root
     paths = Elsewhere(results, folder / here.reports, here.dataset, dataset)
+    return _with_tables(study, paths, folder)
+
+
+def _with_tables(study: Study, paths: Paths, folder: Path) -> Placed:
+    """Adds what the files in a project's folder say of tables and comparisons."""
+    experiments = folder / EXPERIMENTS
     tables = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
-    return Placed(study, paths, tables, folder)
+    return Placed(study, paths, tables, folder, comparisons(tables, study, experiments))
 
 
 def _self_contained(found: Placed, place: Path) -> Placed:

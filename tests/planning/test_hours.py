@@ -9,8 +9,8 @@ from tips.freshness import training_digest
 from tips.paths import study_paths
 from tips.planning import hours
 from tips.planning.hours import StepTime, Windows
-from tips.tables.controls import your_variants
 from tips.tables.published import load_tables
+from tips.tables.yours import your_variants
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 

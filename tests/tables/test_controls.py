@@ -3,8 +3,8 @@ from pathlib import Path
 from studies import study_of
 
 from tips.config import BACKBONE, Study, load_study
-from tips.tables.controls import your_variants
 from tips.tables.published import load_tables
+from tips.tables.yours import your_variants
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 TABLES = load_tables(EXPERIMENTS / "tables.yaml")

@@ -67,14 +67,16 @@ def test_a_value_edited_reruns_that_variant_alone(copy: Path) -> None:
 
 
 def test_a_new_file_is_a_new_row(copy: Path) -> None:
-    (copy / "experiments/ablation/mine.yaml").write_text(
-        "extends: ../tips.yaml\ntitle: My idea\nlosses: {variety: 0.5}\n"
-    )
+    """Only what is its own is made, and the tables; no other row's time is taken again."""
+    mine = copy / "experiments/own/mine.yaml"
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("extends: ../tips.yaml\ntitle: My idea\nlosses: {variety: 0.5}\n")
+    own = [("train", "mine"), ("predict", "mine"), ("evaluate", "mine")]
     found = jobs(copy)
-    assert of_variants(found) == dict.fromkeys(
-        [("train", "mine"), ("predict", "mine"), ("evaluate", "mine")], 1
-    )
-    assert rules(found) == {"train", "predict", "evaluate", *TABLES}
+    assert of_variants(found) == dict.fromkeys(own, 1)
+    assert rules(found) == {"train", "predict", "evaluate", *TABLES} - {"speed"}
+    mine.write_text(mine.read_text() + "seeds: 2\ncompare: [tips, groups-8]\nexpect: above\n")
+    assert of_variants(jobs(copy)) == dict.fromkeys(own, 2)
 
 
 def test_a_deleted_run_is_made_again_alone(copy: Path) -> None:
@@ -134,6 +136,16 @@ def test_edited_tables_train_nothing(copy: Path) -> None:
             "error: experiments/ablation/mine.yaml: window: window must contain 0",
         ),
         ("ablation/mine.yaml", "a: [", "error: experiments/ablation/mine.yaml: not YAML: "),
+        (
+            "ablation/mine.yaml",
+            "extends: ../tips.yaml\ntitle: x\ncompare: [groups-9]\n",
+            "error: experiments/ablation/mine.yaml: compare: scale 'smoke' has no row 'groups-9'",
+        ),
+        (
+            "ablation/groups-8.yaml",
+            "extends: ../tips.yaml\ntitle: x\ncompare: [tips]\n",
+            "error: experiments/ablation/groups-8.yaml: compare: 'groups-8' is a row of",
+        ),
         ("scales/smoke.yaml", "name: smoke\n", "error: experiments/scales/smoke.yaml: note: this"),
     ],
 )

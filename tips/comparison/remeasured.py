@@ -184,7 +184,8 @@ def numbers_again(paths: Paths, now: Numbers) -> list[Finding]:
     ]
     conclusions = {one.name: one for one in now.conclusions}
     judged = [(one.name, one, conclusions.get(one.name)) for one in told.conclusions]
-    for name, then, value in (*rows, *judged):
+    own_rows = [("your own variants", told.own, now.own)] if told.format > 1 else []
+    for name, then, value in (*rows, *judged, *own_rows):
         if then != value:
             what = f"says of {name} what the runs do not give; run the stage report again"
             return [Finding(file.name, what)]

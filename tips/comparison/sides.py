@@ -73,7 +73,8 @@ def side_of(one: Placed, name: str, progress: Progress = iter) -> Side:
     """
     found = None
     if one.paths.annotations("val").is_file():
-        found = collect(one.study, one.paths, one.tables, None, remembered(one.paths), progress)
+        memory = remembered(one.paths)
+        found = collect(one.study, one.paths, one.tables, None, memory, progress, one.beside)
     if found is None or not found.scored:
         raise ConfigError(
             f"{name}: no run of scale {one.study.scale.name} was measured in "

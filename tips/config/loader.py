@@ -1,30 +1,27 @@
-"""YAML files -> Study: one level of `extends`, then what the scale lays over it.
+"""YAML files -> Study: a variant's file over those that it extends, and what the scale lays over.
 
 Messages name the nearest known key. The settings that are read here are recorded with every run, so
 no result depends on the code that reads them.
 """
 
 import functools
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, NamedTuple
 
 from tips import kinds
+from tips.config.asked import Asked, apart
 from tips.config.experiment import Experiment
-from tips.config.fitting import Layer, fitted, keys, without_tags
-from tips.config.layers import ConfigError, extended, layered, overlay, read_yaml
+from tips.config.fitting import Layer, fitted
+from tips.config.judged import validated
+from tips.config.layers import LEVELS, ConfigError, extended, layered, overlay, read_yaml
 from tips.config.names import as_name
-from tips.config.parts import family_of, part_class
-from tips.config.rows import BACKBONE, MEAN_POSE
+from tips.config.rows import BACKBONE, FULL, MEAN_POSE
 from tips.config.scale import MANY, Scale
 from tips.config.study import Study, Variant
 from tips.safe_text import visible
 
-M = TypeVar("M", bound=BaseModel)
 NOWHERE = "dataset"  # stands for the dataset's folder in plans, which read nothing there
 
 
@@ -45,7 +42,7 @@ def load_study(
     if seeds is not None and not 1 <= seeds <= MANY:
         raise ConfigError(f"--seeds: {seeds} is not in 1..{MANY}; give fewer, or 0 for the scale's")
     chosen = load_scale(scale, experiments, root)
-    files = [experiments / "tips.yaml", *_files(experiments)]
+    files = [experiments / f"{FULL}.yaml", *_files(experiments)]
     variants: dict[str, Variant] = {}
     taken: dict[str, str] = {}
     for path in files:
@@ -56,7 +53,8 @@ def load_study(
         taken[name.casefold()] = name
         kind = "paper" if path.parent == experiments else path.parent.name
         experiment = load_experiment(path, chosen, experiments)
-        count = seeds or chosen.seeds.more.get(name, chosen.seeds.default)
+        usual = read_asked(path).seeds or chosen.seeds.default
+        count = seeds or chosen.seeds.more.get(name, usual)
         alike = name == BACKBONE or not experiment.learns
         if alike and chosen.seeds.shared_backbone:
             count = 1
@@ -77,6 +75,16 @@ def load_study(
                 f"scale {scale}: without: no folder '{name}'{kinds.nearest(name, folders)}"
             )
     return Study(chosen, variants)
+
+
+def variant_files(experiments: Path) -> dict[str, Path]:
+    """Finds the files of all variants, by name, whether a scale has them or not."""
+    return {path.stem: path for path in (experiments / f"{FULL}.yaml", *_files(experiments))}
+
+
+def read_asked(path: Path) -> Asked:
+    """Reads what a variant's file asks beside its training. Raises ConfigError."""
+    return validated(Asked, apart(read_yaml(path))[0], path)
 
 
 def _files(experiments: Path) -> Iterator[Path]:
@@ -160,7 +168,7 @@ def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
             f"{path}: dataset.root: scale '{name}' needs a dataset folder; add --root FOLDER "
             "(snakemake: --config root=FOLDER, make: ROOT=FOLDER)"
         )
-    return _validate(Scale, raw, path)
+    return validated(Scale, raw, path)
 
 
 def needs_root(name: str, experiments: Path) -> bool:
@@ -229,7 +237,7 @@ def _leaves_root_open(scale: dict[str, Any]) -> bool:
 def load_experiment(
     path: Path, scale: Scale | None = None, experiments: Path | None = None
 ) -> Experiment:
-    """Reads one experiment: its file, the file that it extends, and what the scale lays over them.
+    """Reads one experiment: its file, those that it extends, and what the scale lays over them.
 
     Args:
         path: its file.
@@ -239,36 +247,53 @@ def load_experiment(
     Raises:
         ConfigError: if anything is wrong; the message names file, key and nearest known key.
     """
-    own = read_yaml(path)
-    parent_name = own.pop("extends", None)
-    layers = [Layer(f"{path}: ", own, own=True)]
-    if parent_name is not None:
-        layers.insert(0, _parent(path, parent_name, experiments))
-    if scale is not None:
-        # The scale's `experiment` goes over the file that is extended, but below the file that
-        # extends it.
-        layers.insert(1, Layer(f"scale '{scale.name}': experiment.", scale.experiment, own=False))
-    said = [layer.values["model"] for layer in layers if "model" in layer.values]
-    if scale is not None:
-        layers += _overlays(scale, path.stem, said[-1] if said else None)
+    layers: list[Layer] = []
+    said: object = None  # the kind of model
+    for place, (prefix, file, values) in enumerate(_lineage(path, experiments)):
+        before, own = said, file == path
+        layers.append(Layer(prefix, values, own))
+        said = values.get("model", said)
+        if scale is not None and place == 0:  # below every file that extends this one
+            layers.append(Layer(f"scale '{scale.name}': experiment.", scale.experiment, own=False))
+            said = scale.experiment.get("model", said)
+        # A file that extends a variant takes it as the scale has it. The first file of all is no
+        # more than a list of values, which a scale changes for everybody by its `experiment`.
+        if scale is not None and (own or place > 0):
+            model = said if place < 2 or said != before else None
+            layers += _overlays(scale, file.stem, model, own)
     return _composed(path, layers)
 
 
-def _parent(path: Path, name: object, experiments: Path | None) -> Layer:
-    """Reads the file that an experiment extends."""
-    base = read_yaml(extended(path, name, experiments))
-    if "extends" in base:
-        raise ConfigError(f"{path}: extends: {name} extends another file; one level only")
-    return Layer(f"{path.parent / str(name)}: ", base, own=False)
+class _File(NamedTuple):
+    prefix: str  # what a message puts before its keys
+    path: Path
+    values: dict[str, Any]  # settings of the training
 
 
-def _overlays(scale: Scale, variant: str, model: object) -> list[Layer]:
-    """Lists what a scale lays over an experiment's file: for its kind of model, then for itself."""
+def _lineage(path: Path, experiments: Path | None) -> list[_File]:
+    """Reads an experiment's file and those that it extends, the one that extends nothing first."""
+    found: list[_File] = []
+    file, prefix = path, f"{path}: "
+    while True:
+        _, values = apart(read_yaml(file))
+        name = values.pop("extends", None)
+        found.insert(0, _File(prefix, file, values))
+        if name is None:
+            return found
+        if len(found) > LEVELS:
+            raise ConfigError(f"{path}: extends: more than {LEVELS} files follow each other")
+        parent = extended(file, name, experiments)
+        if parent.resolve() in [one.path.resolve() for one in found]:
+            raise ConfigError(f"{file}: extends: {name} extends this file in turn")
+        file, prefix = parent, f"{file.parent / str(name)}: "
+
+
+def _overlays(scale: Scale, variant: str, model: object, own: bool) -> list[Layer]:
+    """Lists what a scale lays over one file: for its kind of model, unless None, and for itself."""
     place = f"scale '{scale.name}': "
-    return [
-        Layer(f"{place}models.{model}.", scale.models.get(str(model), {}), own=True),
-        Layer(f"{place}variants.{variant}.", scale.variants.get(variant, {}), own=True),
-    ]
+    of_kind = Layer(f"{place}models.{model}.", scale.models.get(str(model), {}), own)
+    of_itself = Layer(f"{place}variants.{variant}.", scale.variants.get(variant, {}), own)
+    return [of_itself] if model is None else [of_kind, of_itself]
 
 
 def _composed(path: Path, layers: Sequence[Layer]) -> Experiment:
@@ -286,7 +311,7 @@ def _composed(path: Path, layers: Sequence[Layer]) -> Experiment:
     fitting: dict[str, Any] = {}
     for layer in layers:
         fitting = overlay(fitting, fitted(layer, kind, merged))
-    experiment: Experiment = _validate(kind, fitting, path, layers[::-1])
+    experiment: Experiment = validated(kind, fitting, path, layers[::-1])
     return experiment
 
 
@@ -297,55 +322,3 @@ def read_experiment(value: Mapping[str, Any]) -> Experiment:
     kind = kinds.settings(kinds.MODEL, str(value.get("model")))
     experiment: Experiment = kind.model_validate(value)
     return experiment
-
-
-def _validate(kind: type[M], value: dict[str, Any], path: Path, layers: Sequence[Layer] = ()) -> M:
-    """Checks a configuration; a message about a mistake names the topmost layer with the key."""
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        location = without_tags(kind, first["loc"])
-        hint = ""
-        message = str(first["msg"]).removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            message = "unknown key"
-            hint = kinds.nearest(str(location[-1]), _fields(kind, location[:-1]))
-        elif first["type"] == "missing":
-            message = "this key must be given"
-        elif first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            message = _about_a_kind(kind, location, first.get("ctx", {}))
-            location = (*location, "kind")
-        else:
-            named = "got" in message or message.startswith("unknown")
-            message += "" if named else f" (got {json.dumps(first['input'], default=str)[:80]})"
-        where = ".".join(map(str, location)) or "the file"
-        holding = (layer.prefix for layer in layers if layer.holds(location))
-        raise ConfigError(f"{next(holding, f'{path}: ')}{where}: {message}{hint}") from error
-
-
-def _about_a_kind(
-    part: type[BaseModel], location: tuple[int | str, ...], context: Mapping[str, Any]
-) -> str:
-    """Writes the message about a part whose kind is unknown or missing."""
-    if "tag" not in context:
-        return "this key must be given"
-    inner = _part(part, location[:-1])
-    family = None if inner is None else family_of(inner, str(location[-1]))
-    tag = str(context["tag"])
-    if family is None:
-        return f"unknown kind '{tag}'"
-    return f"unknown {family.name} '{tag}'{kinds.nearest(tag, kinds.homes(family))}"
-
-
-def _fields(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Lists the keys that settings know at a location, from which a message names the nearest."""
-    part = _part(kind, location)
-    return [] if part is None else keys(part)
-
-
-def _part(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
-    part: type[BaseModel] | None = kind
-    for key in location:
-        part = None if part is None else part_class(part, str(key))
-    return part

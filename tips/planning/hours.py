@@ -9,8 +9,8 @@ from tips.data.releases import RELEASES, Published
 from tips.freshness import training_digest
 from tips.paths import Paths
 from tips.tables import sources
-from tips.tables.controls import your_variants
 from tips.tables.published import Tables
+from tips.tables.yours import your_variants
 
 HOUR = 3600.0
 LONGEST_STEP = 1e6  # s that a step can be said to take

@@ -13,6 +13,7 @@ from tips.tables.collect import collect
 from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
 from tips.tables.remembered import memory_file, remembered
+from tips.tables.yours import comparisons
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
@@ -42,7 +43,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     published = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
     progress = partial(track, label="tabulate")
     judge = Judge(study, paths, read_proofs(paths.proofs), contents=False)
-    found = collect(study, paths, published, judge, remembered(paths), progress)
+    beside = comparisons(published, study, experiments)
+    found = collect(study, paths, published, judge, remembered(paths), progress, beside)
     # All tables are filled before the first is written, so that an error leaves none half new.
     filled = [(sheet, sheet.fill(found)) for sheet in SHEETS if sheet.fill is not None]
     for sheet, rows in filled:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from rich.console import Console
 
 from tips import kinds, records
-from tips.chain import Judge, Link, State, differences, worst
+from tips.chain import Judge, Link, State, parent_difference, worst
 from tips.config import FULL, MEAN_POSE, ConfigError, Study, load_study
 from tips.evaluation.metrics import Metrics, read_scored
 from tips.paths import Paths, study_paths
@@ -200,16 +200,6 @@ def _state(found: Sequence[Run]) -> State:
     if absent and len(absent) < len(states):
         return "partial"
     return worst(states)
-
-
-def parent_difference(study: Study, name: str) -> list[str]:
-    """Lists what a variant changes in the experiment that its file extends, key by key."""
-    if name not in study.variants or not study.variants[name].parent:
-        return []
-    parent = study.variants.get(study.variants[name].parent)
-    if parent is None:
-        return []
-    return differences(parent.experiment.meaning(), study.variants[name].experiment.meaning())
 
 
 def _as_json(run: Run) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tips.tables.cells import (
     Count,
     Difference,
     Fine,
+    Value,
     digits,
     known,
     number,
@@ -30,8 +31,25 @@ MISSING = "missing"
 Margin = Annotated[float, digits(1)]
 
 
+class Decidable:
+    """Base of rows with a difference that is tested: what its variance was computed from."""
+
+    p_adjusted: Fine
+    n_seeds: Count
+    n_sequences: int
+    sequences_sd: Fine
+    seeds_sd: Fine
+
+    @property
+    def spread(self) -> Spread | None:
+        """The variance of the difference; None if it cannot be tested."""
+        if not (known(self.p_adjusted) and known(self.sequences_sd) and known(self.seeds_sd)):
+            return None
+        return Spread(self.sequences_sd, self.seeds_sd, self.n_sequences, self.n_seeds or 1)
+
+
 @dataclass(frozen=True)
-class ClaimRow(Row):
+class ClaimRow(Decidable, Row):
     """One conclusion: row `row` of a table is better than row `than`, or about as good."""
 
     table: str
@@ -90,13 +108,6 @@ class ClaimRow(Row):
         within = f" within ±{self.margin:g}" if self.verdict == EQUIVALENT else ""
         return f"{self.verdict}{within}"
 
-    @property
-    def spread(self) -> Spread | None:
-        """The variance of the difference; None if the conclusion cannot be checked."""
-        if not (known(self.p_adjusted) and known(self.sequences_sd) and known(self.seeds_sd)):
-            return None
-        return Spread(self.sequences_sd, self.seeds_sd, self.n_sequences, self.n_seeds or 1)
-
 
 class _Compared(NamedTuple):
     """A claim of a table, and what was measured of it; None if a run is missing."""
@@ -113,8 +124,8 @@ def checked(rows: Sequence[ClaimRow]) -> int:
 
 def _fill(found: Collected) -> list[ClaimRow]:
     pairs = [_compared(table, one, found) for table in found.tables.tables for one in table.claims]
-    adjusted = _adjusted([pair.interval for pair in pairs])
-    rows = [_row(pair, p, found) for pair, p in zip(pairs, adjusted, strict=True)]
+    p_values = adjusted([pair.interval for pair in pairs])
+    rows = [_row(pair, p, found) for pair, p in zip(pairs, p_values, strict=True)]
     count = checked(rows)
     return [replace(row, decides=_decides(row, count)) for row in rows]
 
@@ -126,7 +137,7 @@ def _compared(table: Table, claim: Claim, found: Collected) -> _Compared:
     return _Compared(table, claim, results.gain(one, other))
 
 
-def _adjusted(intervals: Sequence[Interval | None]) -> list[float | None]:
+def adjusted(intervals: Sequence[Interval | None]) -> list[float | None]:
     """Gives the p-values, adjusted by Holm; None where the interval is unknown or missing."""
     sure = [one for one in intervals if one is not None and one.known]
     values = iter(holm([p_value(one.difference, one.sd) for one in sure]))
@@ -177,20 +188,25 @@ def _difference(ours: str, other: str) -> str:
 def _decides(row: ClaimRow, conclusions: int) -> str:
     """Says what would decide a conclusion that nothing decides; "" for another one."""
     if row.verdict == UNKNOWN:
-        return _lacking(row)
+        return lacking(row.n_sequences, row.seeds_sd)
     if row.verdict != UNDECIDED or row.spread is None:
         return ""
     return needed(row.spread, row.margin, conclusions)
 
 
-def _lacking(row: ClaimRow) -> str:
-    """Says what an interval lacks."""
-    lacking = []
-    if row.n_sequences < ENOUGH_SEQUENCES:
-        lacking.append(f"{ENOUGH_SEQUENCES} validation sequences")
-    if not known(row.seeds_sd):
-        lacking.append(f"rows with {ENOUGH_SEEDS} seeds")
-    return " and ".join(lacking)
+def lacking(n_sequences: int, seeds_sd: Value) -> str:
+    """Says what an interval lacks that is unknown.
+
+    Args:
+        n_sequences: the number of validation sequences.
+        seeds_sd: the deviation between seeds, which may be unknown.
+    """
+    found = []
+    if n_sequences < ENOUGH_SEQUENCES:
+        found.append(f"{ENOUGH_SEQUENCES} validation sequences")
+    if not known(seeds_sd):
+        found.append(f"rows with {ENOUGH_SEEDS} seeds")
+    return " and ".join(found)
 
 
 def needed(spread: Spread, margin: float, conclusions: int) -> str:

@@ -16,6 +16,7 @@ from tips.tables import runs
 from tips.tables.published import TOTAL, Tables
 from tips.tables.results import Memory, Results, score
 from tips.tables.runs import Group, RunFile
+from tips.tables.yours import Beside, your_variants
 
 Progress = Callable[[Iterable[RunFile]], Iterable[RunFile]]
 
@@ -31,6 +32,7 @@ class Collected(NamedTuple):
     results: Results
     parts: Mapping[str, Results]  # by part, whose OKS is the score
     scored: Mapping[tuple[Group, int], Scored]
+    beside: tuple[Beside, ...] = ()  # what to compare the user's own variants with
 
     @property
     def memory(self) -> Memory:
@@ -56,6 +58,7 @@ def collect(
     judge: Judge | None,
     remembered: Memory,
     progress: Progress = iter,
+    beside: tuple[Beside, ...] = (),
 ) -> Collected:
     """Reads every run that was measured; one whose files are damaged counts as failed.
 
@@ -66,6 +69,7 @@ def collect(
         judge: tells which runs are stale; None calls no run stale.
         remembered: the scores that earlier seed variances were pooled from.
         progress: wraps the loop over runs, to show progress.
+        beside: the rows to compare the user's own variants with.
     """
     annotations = records.read(Annotations, paths.annotations("val"))
     files, scored = [], {}
@@ -80,9 +84,12 @@ def collect(
         shared |= {name for name, one in study.variants.items() if not one.experiment.learns}
     alike = frozenset(name for name in shared if name is not None)
     kinds = {name: one.experiment.model for name, one in study.variants.items()}
-    found = score(files, scored, alike, study.scale.evaluation, remembered, kinds)
+    own = frozenset(row.row for row in your_variants(tables, study).rows)
+    found = score(files, scored, alike, study.scale.evaluation, remembered, kinds, own)
     results = found.pop(TOTAL)
-    return Collected(study, paths, tables, annotations, tuple(files), results, found, scored)
+    return Collected(
+        study, paths, tables, annotations, tuple(files), results, found, scored, beside
+    )
 
 
 def _open(file: RunFile) -> RunFile | Scored:

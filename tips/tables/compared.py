@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from tips.config import BACKBONE, CAPACITY_CONTROL, Study
 from tips.evaluation.intervals import Interval
+from tips.tables import markdown
 from tips.tables.cells import (
     Absent,
     Count,
@@ -298,6 +299,17 @@ def comparison(rows: Sequence[Line]) -> Shown:
     named = [[*cell[:2], row.origin, *cell[2:]] for cell, row in zip(cells, rows, strict=True)]
     header = (*COMPARED[:2], ORIGIN, *COMPARED[2:])
     return Shown(header, named, f"l{COMPARED_ALIGN}")
+
+
+def unprinted(rows: Sequence[Line]) -> str:
+    """Writes rows that the paper does not have as Markdown, without the paper's columns."""
+    header, cells, align = comparison(rows)
+    kept = [index for index, head in enumerate(header) if "paper" not in head]
+    return markdown.table(
+        [header[index] for index in kept],
+        [[cell[index] for index in kept] for cell in cells],
+        "".join(align[index] for index in kept),
+    )
 
 
 def compared(row: Line) -> list[str]:

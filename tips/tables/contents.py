@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tips.tables.ablations import ARCHITECTURE, COMPONENTS, OBJECTIVES, POINTS
 from tips.tables.claims import CLAIMS
-from tips.tables.controls import CONTROLS, VARIANTS
+from tips.tables.controls import CONTROLS
 from tips.tables.groups import FIGURE_4, GROUPS
 from tips.tables.interim import INTERIM
 from tips.tables.interim_quality import INTERIM_WORTH
@@ -21,6 +21,7 @@ from tips.tables.speed import SPEED
 from tips.tables.state_of_the_art import STATE_OF_THE_ART
 from tips.tables.subsets import SUBSETS_TABLE
 from tips.tables.synthesis_error import SYNTHESIS
+from tips.tables.variants import BESIDE, VARIANTS
 
 SHEETS: Final[tuple[Sheet[Any], ...]] = (
     CLAIMS,
@@ -38,6 +39,7 @@ SHEETS: Final[tuple[Sheet[Any], ...]] = (
     LENGTH,
     CONTROLS,
     VARIANTS,
+    BESIDE,
     PEER_ROWS,
     SAME_VARIANT,
     INTERIM,

@@ -1,59 +1,26 @@
-"""Makes Table C, our controls, and a table of the variants that no other table names."""
+"""Makes Table C: our controls."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tips.config import BACKBONE, COPY, MEAN_POSE, Study
+from tips.config import COPY, MEAN_POSE
 from tips.tables import markdown
 from tips.tables.cells import Absent, Difference, Value, known
 from tips.tables.collect import Collected
 from tips.tables.compared import (
     Gain,
     Line,
-    comparison,
     extended,
     gain_of,
     group_of,
     lines,
     table_sheet,
+    unprinted,
 )
-from tips.tables.published import Row as Printed
-from tips.tables.published import Table, Tables
+from tips.tables.published import Table
 from tips.tables.runs import Group
-from tips.tables.sheet import Page, Section, Sheet
+from tips.tables.sheet import Page, Section
 
 NAME = "C"
-
-
-def your_variants(tables: Tables, study: Study) -> Table:
-    """Makes a table of every variant of the study that the project's own tables do not need.
-
-    A table needs the variants that it names, and the stages one of these.
-    """
-    named = tables.named & study.variants.keys()
-    seconds = [name for name in named if not study.variants[name].experiment.first_stage]
-    used = named | {study.stage_one(name) for name in seconds}
-    return Table(
-        name="variants",
-        roman="",
-        title=YOURS,
-        dataset=None,
-        columns=(),
-        value=None,
-        baseline=BACKBONE,
-        notes=(),
-        claims=(),
-        rows=tuple(
-            Printed(
-                row=name, label=" ".join(variant.experiment.title.split()), variant=name, printed=()
-            )
-            for name, variant in study.variants.items()
-            if name not in used
-        ),
-    )
-
-
-YOURS = "Your variants"
 
 
 @dataclass(frozen=True)
@@ -112,38 +79,10 @@ def _over(own: tuple[Line, str], mean: tuple[Line, str] | None) -> Value:
 
 
 def _section(page: Page) -> Section:
+    rows = page.of(CONTROLS)
     body = "What the paper does not print and its tables need.\n\n"
-    controls = page.of(CONTROLS)
-    body += _own(controls) + "\n" + markdown.bullets(page.tables.table(NAME).notes)
-    body += f"\n### {YOURS}\n\n"
-    yours = page.of(VARIANTS)
-    if yours:
-        body += _own(yours)
-    else:
-        body += (
-            "None. A YAML file added to `experiments/ablation/` appears here, in the DAG and in "
-            "MLflow without any other edit.\n"
-        )
-    return Section("Controls and your variants", body)
-
-
-def _own(rows: Sequence[Line]) -> str:
-    """Writes rows that the paper does not have, without the paper's columns."""
-    header, cells, align = comparison(rows)
-    kept = [index for index, head in enumerate(header) if "paper" not in head]
-    return markdown.table(
-        [header[index] for index in kept],
-        [[cell[index] for index in kept] for cell in cells],
-        "".join(align[index] for index in kept),
-    )
+    body += unprinted(rows) + "\n" + markdown.bullets(page.tables.table(NAME).notes)
+    return Section("Controls", body)
 
 
 CONTROLS = table_sheet(NAME, ControlLine, _fill, _section)
-VARIANTS = Sheet(
-    "table-variants",
-    YOURS,
-    Line,
-    lambda found: lines(your_variants(found.tables, found.study), found),
-    shown=lambda _, rows: comparison(rows),
-    compares=True,
-)

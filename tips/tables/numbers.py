@@ -1,4 +1,4 @@
-"""The numbers of a report for programs: every row, and every conclusion of the paper."""
+"""The numbers of a report for programs: every row, every conclusion, the user's own variants."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -18,9 +18,10 @@ from tips.tables.same_variant import SAME_VARIANT
 from tips.tables.sheet import Page
 from tips.tables.sources import Provenance, read_if_present
 from tips.tables.study_numbers import FORMAT
+from tips.tables.variants import BESIDE, OwnRow
 
 # What a scale says beside the task: names, rows and seeds, and how much is drawn and timed.
-BESIDE: Final = {
+BESIDE_THE_TASK: Final = {
     *("name", "note", "contract", "seeds", "rows", "without", "variants", "group_counts"),
     *("pictures", "speed_repeats", "features", "checkpointing", "interim"),
 }
@@ -32,7 +33,8 @@ def numbers(page: Page) -> dict[str, Any]:
     `rows` are the variants on one source of boxes each, with the total of every seed in percent,
     the sha256 of its predictions, the gains over each baseline of a table in points, and digests of
     the configuration and code of its trainings. `conclusions` are the paper's, as the report judges
-    them. `made` says on what machines and with what versions. A number that is unknown is null.
+    them. `own` are the user's own variants beside the rows that they are compared with. `made` says
+    on what machines and with what versions. A number that is unknown is null.
 
     Args:
         page: the rows of all tables, and the study.
@@ -54,6 +56,7 @@ def numbers(page: Page) -> dict[str, Any]:
         "made": _made(records),
         "rows": _rows(page, records),
         "conclusions": [_conclusion(row) for row in page.of(CLAIMS)],
+        "own": [_own(row) for row in page.of(BESIDE)],
     }
 
 
@@ -62,7 +65,7 @@ def task(scale: Scale) -> str:
 
     Two studies whose scales differ in names, rows or seeds alone have the same task.
     """
-    told = scale.model_dump(mode="json", exclude=BESIDE)
+    told = scale.model_dump(mode="json", exclude=BESIDE_THE_TASK)
     told["dataset"].pop("root", None)
     return digest(told)
 
@@ -160,6 +163,25 @@ def _conclusion(row: ClaimRow) -> dict[str, Any]:
         "expects": row.expects,
         "margin": row.margin,
         "p_adjusted": _number(row.p_adjusted),
+        **_gain(row.gain),
+    }
+
+
+def _own(row: OwnRow) -> dict[str, Any]:
+    return {
+        "variant": row.variant,
+        "extends": row.parent or None,
+        "changes": row.changes.split("; ") if row.changes else [],
+        "than": row.than or None,
+        "expects": row.expects or None,
+        "expected": row.expected or None,
+        "margin": row.margin,
+        "p_adjusted": _number(row.p_adjusted),
+        "smallest": _number(row.smallest),
+        "decides": row.decides or None,
+        "seeds": row.n_seeds,
+        "parameters": _number(row.parameters),
+        "seconds": _number(row.seconds),
         **_gain(row.gain),
     }
 

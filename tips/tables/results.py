@@ -85,6 +85,7 @@ class Results(NamedTuple):
     groups: Mapping[Group, Seeded]
     variance: SeedVariance
     kinds: Mapping[str, str]  # variant -> kind of network
+    apart: frozenset[str] = frozenset()  # variants that no variance and no check is made from
 
     def status(self, group: Group) -> Status:
         """Gives the state of a group; a group that the scale does not have is missing."""
@@ -111,10 +112,10 @@ class Results(NamedTuple):
         return self.kinds.get(variant, "")
 
     def same_variant(self) -> SameVariant:
-        """Makes the A/A check over every pair of seeds of every variant."""
+        """Makes the A/A check over every pair of seeds of every variant that is not apart."""
         found = []
         for group, seeded in self.groups.items():
-            if seeded.row is not None:
+            if seeded.row is not None and group.variant not in self.apart:
                 kind = self.kind(group.variant)
                 found.append(intervals.same_variant(seeded.row, self.variance.of(kind, kind)))
         return SameVariant(*map(sum, zip(*found, strict=True))) if found else SameVariant(0, 0)
@@ -127,12 +128,14 @@ def score(
     evaluation: Evaluation,
     remembered: Memory = MappingProxyType({}),
     kinds: Mapping[str, str] = MappingProxyType({}),
+    apart: frozenset[str] = frozenset(),
 ) -> dict[str, Results]:
     """Scores every group on all sequences, and on resamples that all groups share.
 
     What a row says must not depend on which other runs exist. So the resamples depend only on the
     annotated sequences. The seed variance is pooled over rows; it continues to use the score of a
-    deleted run as long as every run that exists scores the same as it did then.
+    deleted run as long as every run that exists scores the same as it did then. Variants of the
+    user's own are apart: the variance is not pooled over them.
 
     Args:
         files: every run that the study should have.
@@ -141,6 +144,7 @@ def score(
         evaluation: the number of resamples, and the boxes of the ablation tables.
         remembered: the scores that earlier seed variances were pooled from.
         kinds: the kind of network of each variant; those that are not named are of one kind.
+        apart: the variants that change no number of another row.
 
     Returns:
         The results by what is scored: TOTAL, and the OKS of each part.
@@ -160,10 +164,12 @@ def score(
             rows = _rows(here, weights, shared=group.variant in shared)
         for name, one in groups.items():
             one[group] = Seeded(tuple(members), rows.get(name))
-    return {
-        name: Results(one, _variance(one, evaluation.boxes, remembered.get(name, {}), kinds), kinds)
-        for name, one in groups.items()
-    }
+    found = {}
+    for name, one in groups.items():
+        pooled = {group: seeded for group, seeded in one.items() if group.variant not in apart}
+        variance = _variance(pooled, evaluation.boxes, remembered.get(name, {}), kinds)
+        found[name] = Results(one, variance, kinds, apart)
+    return found
 
 
 def _rows(runs: Mapping[int, Scored], weights: Ints, *, shared: bool) -> dict[str, Row]:

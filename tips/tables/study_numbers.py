@@ -78,6 +78,28 @@ class Conclusion(Record):
         return f"{self.table}:{self.rows[0]}-{self.rows[1]}{part}"
 
 
+class OwnComparison(Record):
+    """One variant of the user's beside one row that its file names."""
+
+    variant: Text
+    extends: Text | None
+    changes: Annotated[tuple[Text, ...], Few]
+    than: Text | None
+    expects: Text | None
+    expected: Text | None
+    margin: Points
+    p_adjusted: Share | None
+    smallest: Points | None
+    decides: Text | None
+    seeds: Natural | None
+    parameters: float | None
+    seconds: float | None
+    gain: Points | None
+    low: Points | None
+    high: Points | None
+    verdict: Text
+
+
 class Surroundings(Record):
     """What a number of trainings have in common: commit, device, machine, versions."""
 
@@ -99,6 +121,7 @@ class Numbers(Record):
     made: Annotated[tuple[Surroundings, ...], Few] = ()
     rows: Annotated[tuple[NumbersRow, ...], Few]
     conclusions: Annotated[tuple[Conclusion, ...], Few]
+    own: Annotated[tuple[OwnComparison, ...], Few] = ()
 
     @model_validator(mode="after")
     def _distinct(self) -> "Numbers":

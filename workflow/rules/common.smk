@@ -39,10 +39,10 @@ from tips.provenance import file_digest, has_nvidia_driver
 from tips.records import RecordError, read_object
 from tips.safe_text import one_line
 from tips.tables.contents import SHEETS
-from tips.tables.controls import your_variants
 from tips.tables.paper_size import open_networks
 from tips.tables.peers import PEER_ROWS
 from tips.tables.published import load_tables
+from tips.tables.yours import comparisons, project_variants, your_variants
 from tips.temporaries import drop_links, visible
 
 
@@ -82,6 +82,7 @@ try:
     }
     PATHS = study_paths(STUDY.scale)
     PRINTED = load_tables(EXPERIMENTS / "tables.yaml", STUDY.scale.dataset.release)
+    BESIDE = comparisons(PRINTED, STUDY, EXPERIMENTS)
 except ConfigError as error:
     refuse(error)
 if FULL not in STUDY.variants:
@@ -89,6 +90,9 @@ if FULL not in STUDY.variants:
         f"scale {config['scale']}: rows: '{FULL}' is missing, which the report compares; add it"
     )
 SCALE = STUDY.scale
+# The variants that the project's tables need. The rows of other variants are made beside these, and
+# none of their files depends on it.
+PROJECT = project_variants(PRINTED, STUDY)
 RECORDS = Keeper(workflow, PATHS.made, PATHS.root)
 EMBEDDED = SCALE.dataset.embedded
 # On a card one model is trained at a time; on CPUs each core trains one.
@@ -333,8 +337,8 @@ def prediction_code(wildcards):
 
 
 def parts_of(*names):
-    """Lists the modules that the networks of some variants use; without names, of all variants."""
-    variants = [STUDY.variants[name] for name in names or STUDY.variants]
+    """Lists the modules that the networks of some variants use."""
+    variants = [STUDY.variants[name] for name in names]
     return sorted({part for one in variants for part in one.experiment.modules()})
 
 
@@ -345,9 +349,10 @@ def own_vfit():
     return contents(vfit.weights) if given else ""
 
 
-def own_titles(wildcards):
-    """Lists the titles of variants that no table of the project names; the tables print them."""
-    return [row.label for row in your_variants(PRINTED, STUDY).rows]
+def own_variants(wildcards):
+    """Lists what the tables say of variants that no table of the project names: titles and rows."""
+    titles = [row.label for row in your_variants(PRINTED, STUDY).rows]
+    return [*titles, *map(str, BESIDE)]
 
 
 def benched():

@@ -46,7 +46,7 @@ if EMBEDDED is not None and COPY in STUDY.variants:
 
 rule speed:
     input:
-        [PATHS.checkpoint(name, "0") for name in STUDY.variants],
+        [PATHS.checkpoint(name, "0") for name in PROJECT],
         [PATHS.groups(str(count)) for count in SCALE.group_counts],
         vfit_weights() if "vfit" in SCALE.interim else [],
     output:
@@ -57,7 +57,7 @@ rule speed:
     params:
         repeats=SCALE.speed_repeats,
         interpolator=lambda wildcards: own_vfit() if "vfit" in SCALE.interim else "",
-        code=light_code("speed", *parts_of()),
+        code=light_code("speed", *parts_of(*PROJECT)),
     shell:
         "study speed --device $DEVICE " "--threads {threads} 2> >(tee {log:q} >&2)"
 
@@ -105,7 +105,7 @@ rule tabulate:
         marks=marks(),
         seeds=config["seeds"],
         code=study_code("tabulate"),
-        titles=own_titles,
+        own=own_variants,
         published=contents("experiments/tables.yaml"),
     shell:
         "study tabulate --seeds {params.seeds} 2> >(tee {log:q} >&2)"
