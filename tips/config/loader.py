@@ -6,7 +6,7 @@ no result depends on the code that reads them.
 
 import functools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from tips.config.study import Study, Variant
 from tips.safe_text import visible
 
 M = TypeVar("M", bound=BaseModel)
+OTHERS = ("scales", "guests")  # folders of experiments/ whose files are no experiments
 NOWHERE = "dataset"  # stands for the dataset's folder in plans, which read nothing there
 
 
@@ -45,7 +46,7 @@ def load_study(
     if seeds is not None and not 1 <= seeds <= MANY:
         raise ConfigError(f"--seeds: {seeds} is not in 1..{MANY}; give fewer, or 0 for the scale's")
     chosen = load_scale(scale, experiments, root)
-    files = [experiments / "tips.yaml", *_files(experiments)]
+    files = experiment_files(experiments)
     variants: dict[str, Variant] = {}
     taken: dict[str, str] = {}
     for path in files:
@@ -79,14 +80,23 @@ def load_study(
     return Study(chosen, variants)
 
 
-def _files(experiments: Path) -> Iterator[Path]:
-    """Yields the experiments' files in the folders; hidden files and folders are an editor's."""
+def experiment_files(experiments: Path) -> list[Path]:
+    """Lists the files of all experiments, the full model's first; hidden ones are an editor's.
+
+    Args:
+        experiments: the folder.
+
+    Raises:
+        ConfigError: if the name of a folder in it breaks the rule for names.
+    """
+    found = [experiments / "tips.yaml"]
     for path in sorted(experiments.glob("*/*.yaml")):
         folder = path.parent
-        if folder.name == "scales" or folder.name.startswith(".") or path.name.startswith("."):
+        if folder.name in OTHERS or folder.name.startswith(".") or path.name.startswith("."):
             continue
         as_name(folder.name, f"{folder}: the folder's name", "rename the folder")
-        yield path
+        found.append(path)
+    return found
 
 
 def _variant_name(path: Path, taken: Mapping[str, str]) -> str:
@@ -160,7 +170,7 @@ def load_scale(name: str, experiments: Path, root: str | None = None) -> Scale:
             f"{path}: dataset.root: scale '{name}' needs a dataset folder; add --root FOLDER "
             "(snakemake: --config root=FOLDER, make: ROOT=FOLDER)"
         )
-    return _validate(Scale, raw, path)
+    return validated(Scale, raw, path)
 
 
 def needs_root(name: str, experiments: Path) -> bool:
@@ -286,7 +296,7 @@ def _composed(path: Path, layers: Sequence[Layer]) -> Experiment:
     fitting: dict[str, Any] = {}
     for layer in layers:
         fitting = overlay(fitting, fitted(layer, kind, merged))
-    experiment: Experiment = _validate(kind, fitting, path, layers[::-1])
+    experiment: Experiment = validated(kind, fitting, path, layers[::-1])
     return experiment
 
 
@@ -299,8 +309,18 @@ def read_experiment(value: Mapping[str, Any]) -> Experiment:
     return experiment
 
 
-def _validate(kind: type[M], value: dict[str, Any], path: Path, layers: Sequence[Layer] = ()) -> M:
-    """Checks a configuration; a message about a mistake names the topmost layer with the key."""
+def validated(kind: type[M], value: dict[str, Any], path: Path, layers: Sequence[Layer] = ()) -> M:
+    """Checks a configuration.
+
+    Args:
+        kind: the type of its settings.
+        value: the keys and values.
+        path: the file that they come from.
+        layers: what they were laid together from; a message names the topmost that has the key.
+
+    Raises:
+        ConfigError: if anything is wrong; the message names file, key and nearest known key.
+    """
     try:
         return kind.model_validate(value)
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """Collects everything that tables are made from, run by run, as `evaluate` wrote it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from tips import records
 from tips.chain import Judge
 from tips.config import BACKBONE, Study
+from tips.config.guests import Guest
 from tips.evaluation.metrics import Metrics, Scored, read_scored
 from tips.evaluation.synthesis import InBetween
 from tips.paths import Paths
@@ -31,6 +33,7 @@ class Collected(NamedTuple):
     results: Results
     parts: Mapping[str, Results]  # by part, whose OKS is the score
     scored: Mapping[tuple[Group, int], Scored]
+    guests: Mapping[str, Guest] = MappingProxyType({})  # those that the tables show, by name
 
     @property
     def memory(self) -> Memory:
@@ -56,6 +59,7 @@ def collect(
     judge: Judge | None,
     remembered: Memory,
     progress: Progress = iter,
+    guests: Mapping[str, Guest] = MappingProxyType({}),
 ) -> Collected:
     """Reads every run that was measured; one whose files are damaged counts as failed.
 
@@ -66,11 +70,12 @@ def collect(
         judge: tells which runs are stale; None calls no run stale.
         remembered: the scores that earlier seed variances were pooled from.
         progress: wraps the loop over runs, to show progress.
+        guests: the guests that the tables show; what is pooled over runs does not see them.
     """
     annotations = records.read(Annotations, paths.annotations("val"))
     files, scored = [], {}
     for file in progress(runs.find(runs.wanted(study, tables), paths, judge)):
-        opened = _open(file)
+        opened = open_run(file)
         if isinstance(opened, Scored):
             scored[file.group, file.seed] = opened
         files.append(file if isinstance(opened, Scored) else opened)
@@ -82,11 +87,13 @@ def collect(
     kinds = {name: one.experiment.model for name, one in study.variants.items()}
     found = score(files, scored, alike, study.scale.evaluation, remembered, kinds)
     results = found.pop(TOTAL)
-    return Collected(study, paths, tables, annotations, tuple(files), results, found, scored)
+    return Collected(
+        study, paths, tables, annotations, tuple(files), results, found, scored, guests
+    )
 
 
-def _open(file: RunFile) -> RunFile | Scored:
-    """Reads one run; a run that cannot be read is given back as failed."""
+def open_run(file: RunFile) -> RunFile | Scored:
+    """Reads one run; a run that is missing, or cannot be read, is given back with the reason."""
     if file.state in ("missing", "failed"):
         return file
     try:
