@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny_study
 from tiny_study import POSE, ROOT, SCALE, STUDY, command
+from tips.tables.peers import PEER_ROWS
 
 from tips import records
 from tips.config import load_study
@@ -18,7 +19,6 @@ from tips.peers.networks import Answer, Ask
 from tips.records import Box, Predictions
 from tips.skeleton import INDEX, JHMDB, POSETRACK
 from tips.stages.peer import as_pose
-from tips.tables.peers import PEER_ROWS
 
 PEER = "movenet-thunder"
 KEY = Key("val", "a", 0, 1, (0.0, 0.0, 9.0, 9.0), None, 4, 0.5)
