@@ -10,6 +10,7 @@ from tips.tables.cells import Value, known
 from tips.tables.claims import CLAIMS, ClaimRow
 from tips.tables.compared import Gain, group_of
 from tips.tables.contents import SHEETS
+from tips.tables.guest_rows import GUESTS, GuestLine
 from tips.tables.runs import Group
 from tips.tables.same_variant import SAME_VARIANT
 from tips.tables.sheet import Page
@@ -20,7 +21,8 @@ def numbers(page: Page) -> dict[str, Any]:
 
     `rows` are the variants on one source of boxes each, with the total of every seed in percent,
     the sha256 of its predictions, and the gains over each baseline of a table in points.
-    `conclusions` are the paper's, as the report judges them. A number that is unknown is null.
+    `conclusions` are the paper's, as the report judges them. `guests` are scored on the same
+    frames, and no other number depends on them. A number that is unknown is null.
 
     Args:
         page: the rows of all tables, and the study.
@@ -35,6 +37,18 @@ def numbers(page: Page) -> dict[str, Any]:
         "sequences": page.row(SAME_VARIANT).sequences,
         "rows": _rows(page),
         "conclusions": [_conclusion(row) for row in page.of(CLAIMS)],
+        "guests": [_guest(row) for row in page.of(GUESTS)],
+    }
+
+
+def _guest(row: GuestLine) -> dict[str, Any]:
+    return {
+        "guest": row.row,
+        "made": row.made,
+        "total": _number(row.ours),
+        "lacking": row.lacking,
+        "gains": {row.baseline: _gain(row.gain), CAPACITY_CONTROL: _gain(row.wide)},
+        "full_model_over_it": _gain(row.tips),
     }
 
 

@@ -17,7 +17,7 @@ from tips.proofs import read_proofs
 from tips.records import RecordError
 from tips.tables.collect import collect
 from tips.tables.contents import SHEETS
-from tips.tables.guests import shown
+from tips.tables.guest_rows import shown
 from tips.tables.published import load_tables
 from tips.tables.results import Memory
 

@@ -10,7 +10,7 @@ from tips.tables.ablations import ARCHITECTURE, COMPONENTS, OBJECTIVES, POINTS
 from tips.tables.claims import CLAIMS
 from tips.tables.controls import CONTROLS, VARIANTS
 from tips.tables.groups import FIGURE_4, GROUPS
-from tips.tables.guests import GUESTS
+from tips.tables.guest_rows import GUESTS
 from tips.tables.interim import INTERIM
 from tips.tables.interim_quality import INTERIM_WORTH
 from tips.tables.length import LENGTH

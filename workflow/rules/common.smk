@@ -41,7 +41,7 @@ from tips.records import RecordError, read_object
 from tips.safe_text import one_line
 from tips.tables.contents import SHEETS
 from tips.tables.controls import your_variants
-from tips.tables.guests import shown
+from tips.tables.guest_rows import shown
 from tips.tables.paper_size import open_networks
 from tips.tables.published import load_tables
 from tips.temporaries import drop_links, visible
