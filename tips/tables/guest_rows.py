@@ -256,7 +256,8 @@ def _body(rows: Sequence[GuestLine]) -> str:
         "give. "
         "No other number of this report depends on a guest.\n\n"
         + markdown.table((*header, "TIPS over it"), gains, "llrrlll")
-        + "\n"
+        + "\nAP is PoseTrack's, which counts 0 for a joint that a guest lacks. Gains, and the "
+        "table below, are over the joints that it has.\n\n"
         + markdown.table(*_details(rows))
         + "\n"
         + markdown.bullets(origins)
