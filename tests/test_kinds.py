@@ -11,6 +11,7 @@ from studies import study_of
 
 from tips import code, kinds
 from tips.config import Experiment, Scale, load_experiment, load_scale
+from tips.config.loader import experiment_files
 from tips.config.parts import Part, family_of
 from tips.kinds import FAMILIES, Family
 
@@ -87,10 +88,9 @@ def chosen(part: Part) -> Iterator[tuple[Family, str, Any]]:
 
 
 def committed() -> tuple[list[Experiment], list[Scale]]:
-    files = [path for path in EXPERIMENTS.glob("**/*.yaml") if path.name != "tables.yaml"]
-    scales = [path.stem for path in files if path.parent.name == "scales"]
+    scales = [path.stem for path in (EXPERIMENTS / "scales").glob("*.yaml")]
     smoke = load_scale("smoke", EXPERIMENTS)
-    read = [load_experiment(path, smoke) for path in files if path.parent.name != "scales"]
+    read = [load_experiment(path, smoke) for path in experiment_files(EXPERIMENTS)]
     return read, [study_of(name).scale for name in scales]
 
 

@@ -112,6 +112,12 @@ def evaluate(
     area_factor: Annotated[
         float, typer.Option(help="Sets a person's area, for OKS, as a share of the box.")
     ] = 0.53,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OTHER", help="Also tells the difference to these predictions, with intervals."
+        ),
+    ] = None,
 ) -> None:
     """Scores predictions in PoseTrack17's or 18's json as PoseTrack does.
 
@@ -119,7 +125,8 @@ def evaluate(
     """
     from tips.stages import evaluate_files as stage
 
-    stage.run(truth, found, csv, json, rule, threshold, head_factor, oks, sigmas, area_factor)
+    settings = (rule, threshold, head_factor, oks, sigmas, area_factor)
+    stage.run(truth, found, csv, json, *settings, against)
 
 
 @cli.command()

@@ -155,6 +155,25 @@ class Judge:
             return found
         return found._replace(state="stale", inputs=(*found.inputs, "evidence"))
 
+    def guest(self, name: str, files: str) -> Link:
+        """Judges what was measured of a guest.
+
+        Args:
+            name: the guest.
+            files: the digest of its own files as they are now.
+        """
+        metrics = self.paths.guest(name, "metrics.json")
+        inputs = {
+            "predictions": self.paths.guest(name, "predictions.json"),
+            "annotations": self.paths.annotations("val"),
+        }
+        now, told = freshness.computing_code("guest"), self._settings("guest")
+        link = Link("metrics", metrics, "current")
+        link = self._judged(link, metrics, lambda _: now, told, inputs, None)
+        if link.state == "missing" or link.record.get("inputs", {}).get("guest") == files:
+            return link
+        return link._replace(state="stale", inputs=(*link.inputs, "guest"))
+
     def predictions(self, name: str, seed: int, boxes: str) -> Link:
         """Judges what was predicted.
 

@@ -148,6 +148,15 @@ class Paths(NamedTuple):
         """
         return self.predictions(variant, seed, boxes).with_name("predicted.json")
 
+    def guest(self, name: str, file: str) -> Path:
+        """A file of a guest, by its own name.
+
+        Args:
+            name: name of the guest.
+            file: predictions.json, metrics.json, evidence.npz, or posetrack.json of a peer.
+        """
+        return self.results / "guests" / self.dataset / name / file
+
     @property
     def proofs(self) -> Path:
         """Edits that `tips recheck` has proved harmless."""

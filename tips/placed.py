@@ -1,17 +1,20 @@
 """A study wherever it lies: in the working folder, in another project, or in an archive."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from tips.archive.form import STUDY, StudyFile
 from tips.archive.opening import unpacked
 from tips.config import ConfigError, Study, load_scale, load_study, needs_root
+from tips.config.guests import Guest, load_guests
 from tips.paths import Paths, dataset_name, study_paths
 from tips.records import RecordError, read, read_object
 from tips.safe_text import one_line
+from tips.tables.guest_rows import shown
 from tips.tables.published import Tables, load_tables
 from tips.tables.yours import Beside, comparisons
 
@@ -32,6 +35,7 @@ class Placed(NamedTuple):
     tables: Tables
     place: Path  # as it was named; the working folder is `.`
     beside: tuple[Beside, ...] = ()  # what the user's own variants are compared with
+    guests: Mapping[str, Guest] = MappingProxyType({})  # those that the tables show, by name
 
 
 class Elsewhere(Paths):
@@ -76,7 +80,7 @@ def placed(place: Path | None, scale: str, root: str = "") -> Iterator[Placed]:
     """
     if place is None:
         study = load_study(scale, Path(EXPERIMENTS), root or None)
-        yield _with_tables(study, study_paths(study.scale), Path())
+        yield _with_tables(scale, study, study_paths(study.scale), Path())
         return
     if place.is_file():
         with unpacked(place) as (folder, said):
@@ -113,14 +117,18 @@ def _of_project(folder: Path, scale: str, root: str) -> Placed:
     _refuse_links(results)
     dataset = Path(given) if given else folder / here.root
     paths = Elsewhere(results, folder / here.reports, here.dataset, dataset)
-    return _with_tables(study, paths, folder)
+    return _with_tables(scale, study, paths, folder)
 
 
-def _with_tables(study: Study, paths: Paths, folder: Path) -> Placed:
-    """Adds what the files in a project's folder say of tables and comparisons."""
+def _with_tables(scale: str, study: Study, paths: Paths, folder: Path) -> Placed:
+    """Adds what the files in a project's folder say of tables, comparisons and guests."""
     experiments = folder / EXPERIMENTS
     tables = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
-    return Placed(study, paths, tables, folder, comparisons(tables, study, experiments))
+    beside = comparisons(tables, study, experiments)
+    guests = shown(load_guests(scale, study.scale, experiments), paths)
+    if folder != Path():  # a folder that somebody else names is not looked into
+        guests = {name: one.model_copy(update={"folder": None}) for name, one in guests.items()}
+    return Placed(study, paths, tables, folder, beside, guests)
 
 
 def _self_contained(found: Placed, place: Path) -> Placed:

@@ -19,11 +19,11 @@ from tips.config import (
     rivals,
 )
 from tips.config.fitting import keys
+from tips.config.loader import experiment_files
 from tips.config.parts import Part, part_class
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-FILES = [EXPERIMENTS / "tips.yaml", *sorted(EXPERIMENTS.glob("*/*.yaml"))]
-COMMITTED = {path.stem: load_experiment(path) for path in FILES if path.parent.name != "scales"}
+COMMITTED = {path.stem: load_experiment(path) for path in experiment_files(EXPERIMENTS)}
 # A new kind may be there before its first experiment.
 RIVALS = [name for name in rivals() if name in COMMITTED]
 NAMES = sorted(COMMITTED)

@@ -17,6 +17,7 @@ from nested import changed
 from tips import skeleton
 from tips.build import build_model
 from tips.config import Experiment, Parts, load_scale
+from tips.config.loader import experiment_files
 from tips.inference import run_folder
 from tips.inference.loading import load_trained
 from tips.interim.vfit.network import VFIT
@@ -85,11 +86,7 @@ def watch() -> Watch:
 def make_run(folder: Path, stem: str) -> Path:
     """A run as a training leaves it, with fresh weights."""
     folder.mkdir()
-    file = next(
-        file
-        for file in (EXPERIMENTS / "tips.yaml", *EXPERIMENTS.rglob("*.yaml"))
-        if file.stem == stem and file.parent.name != "scales"
-    )
+    file = next(file for file in experiment_files(EXPERIMENTS) if file.stem == stem)
     experiment = experiment_of(file)
     torch.manual_seed(0)
     model = build_model(experiment, experiment.groups())

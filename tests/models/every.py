@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from tips import skeleton
 from tips.build import build_criterion, build_model
 from tips.config import Experiment, load_experiment, load_scale
+from tips.config.loader import experiment_files
 from tips.criterion import Criterion, forward_pass
 from tips.models.interfaces import PoseModel
 from tips.ops.heatmap import encode
 from tips.tensors import Coordinates, PoseOutput, Target, Window
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-ABOVE = sorted(path for path in EXPERIMENTS.glob("*/*.yaml") if path.parent.name != "scales")
-FILES = [EXPERIMENTS / "tips.yaml", *ABOVE]
+FILES = experiment_files(EXPERIMENTS)
 BATCH, JOINTS = 2, skeleton.COUNT
 each = pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
 

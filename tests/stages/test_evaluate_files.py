@@ -321,3 +321,58 @@ def test_files_without_partner_and_no_json_end_with_code_2(put, monkeypatch, cap
 def test_refuses_impossible_switches(put, switch, says):
     with pytest.raises(ConfigError, match=says):
         evaluate_files.run(*put(annolist([person()]), annolist([person()])), **switch)
+
+
+def test_against_tells_the_difference_in_table_csv_and_json(put, tmp_path, monkeypatch, capsys):
+    for number in range(40):
+        name = f"seq_{number:02d}.json"
+        near, far = person(x=10 + number % 7), person(x=10 + 3 * (number % 9))
+        gt, pred = put(annolist([person()]), annolist([near]), name)
+        (tmp_path / "other").mkdir(exist_ok=True)
+        (tmp_path / "other" / name).write_text(json.dumps(annolist([far])))
+    files = "--json", tmp_path / "out.json", "--csv", tmp_path / "out.csv"
+    assert command(monkeypatch, gt, pred, "--against", tmp_path / "other", *files) == 0
+    shown = capsys.readouterr().out
+    alone = {}
+    for folder in ("pred", "other"):
+        assert command(monkeypatch, gt, tmp_path / folder, "--json", tmp_path / "one.json") == 0
+        alone[folder] = json.loads((tmp_path / "one.json").read_text())
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert {key: told[key] for key in alone["pred"]} == alone["pred"]
+    total = told["against"]["scores"]["Total"]
+    assert total["other"] == pytest.approx(alone["other"]["ap_mean"])
+    apart = alone["pred"]["ap_mean"] - alone["other"]["ap_mean"]
+    assert total["difference"] == pytest.approx(apart)
+    assert total["low"] < apart < total["high"]
+    assert "no variance between seeds" in told["against"]["intervals"]
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        rows = {row["part"]: row for row in csv.DictReader(stream)}
+    assert float(rows["Total"]["low"]) == pytest.approx(total["low"])
+    assert rows["nose"]["difference"] == ""
+    assert f"{apart:+.2f}" in shown
+    assert f"[{total['low']:+.2f}, {total['high']:+.2f}]" in shown
+    assert "no variance between seeds" in " ".join(shown.split())
+
+
+def test_against_few_sequences_the_interval_is_unknown(put, monkeypatch, capsys):
+    gt, pred = put(annolist([person()]), annolist([person()]))
+    assert command(monkeypatch, gt, pred, "--against", pred) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "no intervals: 1 sequences, and they need 40" in shown
+    assert "unknown" in shown
+
+
+def test_a_run_s_folder_is_told_how_to_be_compared(put, tmp_path, monkeypatch, capsys):
+    gt, pred = put(annolist([person()]), annolist([person()]))
+    run = tmp_path / "seed-2"
+    run.mkdir()
+    (run / "predictions.json").write_text("{}")
+    assert command(monkeypatch, gt, pred, "--against", run) == 2
+    assert "tips stage export --variant NAME --seed N --scale SCALE" in capsys.readouterr().err
+    (run / "provenance.json").write_text('{"variant": "tips", "seed": 2, "scale": "desk"}')
+    assert command(monkeypatch, gt, run) == 2
+    said = capsys.readouterr().err
+    assert "tips stage export --variant tips --seed 2 --scale desk --out FOLDER, then give" in said
+    assert said.count("\n") == 1
+    put(annolist([person()]), annolist([person()]), "predictions.json")  # of a sequence so called
+    assert command(monkeypatch, gt, pred) == 0

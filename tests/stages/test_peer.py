@@ -1,4 +1,4 @@
-"""A peer that answers by construction, through the whole study: predictions, table, report."""
+"""A peer that answers by construction, through the whole study: its folder, its guest, its row."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,20 +8,21 @@ import pytest
 import tiny_study
 from tiny_study import POSE, ROOT, SCALE, STUDY, command
 
-from tips import records
 from tips.config import load_study
+from tips.config.guests import load_guests
 from tips.instances import Key
 from tips.paths import Paths, study_paths
 from tips.peers import networks
-from tips.peers.known import JOINTS, PEERS
+from tips.peers.known import PEERS
 from tips.peers.networks import Answer, Ask
-from tips.records import Box, Predictions
+from tips.records import Box, Predictions, read, read_json
 from tips.skeleton import INDEX, JHMDB, POSETRACK
 from tips.stages.peer import as_pose
-from tips.tables.peers import PEER_ROWS
+from tips.tables.guest_rows import shown
 
 PEER = "movenet-thunder"
 KEY = Key("val", "a", 0, 1, (0.0, 0.0, 9.0, 9.0), None, 4, 0.5)
+LACKING = ("head_top", "head_bottom")
 
 
 def knowing(name: str, folder: Path, enlarge: float) -> Ask:
@@ -45,43 +46,45 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
     with tiny_study.prepared(folder):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(networks, "load", knowing)
-            assert command("stage", "peer", "--peer", PEER, *STUDY) == 0
-        assert command("stage", "mean-pose", *STUDY) == 0
-        assert command("stage", "tabulate-peers", *STUDY) == 0
+            assert command("stage", "peer", "--guest", PEER, *STUDY) == 0
+        assert command("stage", "guest", "--guest", PEER, *STUDY) == 0
         yield study_paths(load_study(SCALE, Path("experiments"), ROOT).scale)
 
 
 def test_the_joints_that_it_does_not_know_are_absent(paths: Paths) -> None:
-    found = records.read(Predictions, paths.predictions(PEER, "0", "gt"))
+    found = read(Predictions, paths.guest(PEER, "predictions.json"))
     poses = [pose for part in found.sequences for frame in part.frames for pose in frame.poses]
     assert len(poses) == 2 * 2 * (tiny_study.FRAMES - 1)
     for pose in poses:
-        absent = {name for name, at in INDEX.items() if pose.joints[at] is None}
-        assert absent == {"head_top", "head_bottom"}
-        assert [pose.scores[INDEX[name]] for name in ("head_top", "nose")] == [0.0, 0.8]
+        assert {name for name, at in INDEX.items() if pose.joints[at] is None} == {*LACKING}
+        assert pose.scores[INDEX["nose"]] == 0.8
 
 
-def test_a_peer_that_knows_everything_else_has_100(paths: Paths) -> None:
-    rows = {row.row: row.cells() for row in PEER_ROWS.read(paths)}
-    peer = rows[PEERS[PEER].label]
-    assert [peer[part] for part in ("Head", "Wrist", "Ankle", "mean")] == ["100.00"] * 4
-    assert (peer["n_seeds"], peer["status"]) == ("1", "done")
-    assert "photographs" in peer["trained_on"]
-    assert rows["MoveNet Lightning"]["mean"] == rows["full model"]["status"] == "missing"
-    mean_pose = rows["mean pose in the box, no network"]
-    assert mean_pose["status"] == "done"
-    assert mean_pose["trained_on"] == "this study's data"
+def test_a_peer_that_knows_everything_else_has_100_there(paths: Paths) -> None:
+    metrics = read_json(paths.guest(PEER, "metrics.json"))
+    assert {name: joint["ap"] for name, joint in metrics["joints"].items()} == {
+        name: 0.0 if name in LACKING else 100.0 for name in INDEX
+    }
+    people = 2 * 2 * (tiny_study.FRAMES - 1)
+    assert metrics["people"] == {"found": people, "annotated": people}
+
+
+def test_a_peer_is_shown_once_somebody_has_asked_for_it(paths: Paths) -> None:
+    study = load_study(SCALE, Path("experiments"), ROOT)
+    guests = load_guests(SCALE, study.scale, Path("experiments"))
+    assert set(guests) == set(PEERS)
+    assert list(shown(guests, paths)) == [PEER]
 
 
 def test_an_unknown_peer_is_one_line(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("stage", "peer", "--peer", "movenet", *STUDY) == 2
+    assert command("stage", "peer", "--guest", "movenet", *STUDY) == 2
     message = capsys.readouterr().err
-    assert "--peer must be one of movenet-thunder, movenet-lightning, blazepose" in message
+    assert "--guest must be one of blazepose, movenet-lightning, movenet-thunder" in message
     assert message.count("\n") == 1
 
 
 def test_without_its_files_it_says_which(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("stage", "peer", "--peer", PEER, *STUDY) == 2
+    assert command("stage", "peer", "--guest", PEER, *STUDY) == 2
     assert "peers/movenet-thunder.json: no such file" in capsys.readouterr().err
 
 
@@ -93,6 +96,6 @@ def test_joints_go_by_their_names(name: str, body: type[POSETRACK]) -> None:
     assert (pose.track, pose.score) == (4, 0.5)
     for joint, point, score in zip(body.joints, pose.joints, pose.scores, strict=True):
         row = PEERS[name].places.get(joint)
-        assert (row is None) == (joint not in JOINTS)
+        assert row is not None or joint not in POSETRACK.joints or joint in LACKING
         assert point == (None if row is None else (2 * row, 2 * row + 1))
         assert score == pytest.approx(0 if row is None else row / 32 / 2, abs=1e-6)

@@ -184,12 +184,18 @@ def numbers_again(paths: Paths, now: Numbers) -> list[Finding]:
     ]
     conclusions = {one.name: one for one in now.conclusions}
     judged = [(one.name, one, conclusions.get(one.name)) for one in told.conclusions]
-    own_rows = [("your own variants", told.own, now.own)] if told.format > 1 else []
-    for name, then, value in (*rows, *judged, *own_rows):
+    for name, then, value in (*rows, *judged, *_of_user(told, now)):
         if then != value:
             what = f"says of {name} what the runs do not give; run the stage report again"
             return [Finding(file.name, what)]
     return []
+
+
+def _of_user(told: Numbers, now: Numbers) -> list[tuple[str, Any, Any]]:
+    """Lists what the first format does not tell: the user's own variants, and guests."""
+    if told.format == 1:
+        return []
+    return [("your variants", told.own, now.own), ("guests", told.guests, now.guests)]
 
 
 def _told(row: NumbersRow | None) -> Any:

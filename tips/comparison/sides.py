@@ -74,7 +74,8 @@ def side_of(one: Placed, name: str, progress: Progress = iter) -> Side:
     found = None
     if one.paths.annotations("val").is_file():
         memory = remembered(one.paths)
-        found = collect(one.study, one.paths, one.tables, None, memory, progress, one.beside)
+        read = one.study, one.paths, one.tables, None, memory, progress, one.beside, one.guests
+        found = collect(*read)
     if found is None or not found.scored:
         raise ConfigError(
             f"{name}: no run of scale {one.study.scale.name} was measured in "

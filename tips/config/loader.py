@@ -5,7 +5,7 @@ no result depends on the code that reads them.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from tips.config.scale import MANY, Scale
 from tips.config.study import Study, Variant
 from tips.safe_text import visible
 
+OTHERS = ("scales", "guests", "schemas")  # folders of experiments/ whose files are no experiments
 NOWHERE = "dataset"  # stands for the dataset's folder in plans, which read nothing there
 
 
@@ -42,7 +43,7 @@ def load_study(
     if seeds is not None and not 1 <= seeds <= MANY:
         raise ConfigError(f"--seeds: {seeds} is not in 1..{MANY}; give fewer, or 0 for the scale's")
     chosen = load_scale(scale, experiments, root)
-    files = [experiments / f"{FULL}.yaml", *_files(experiments)]
+    files = experiment_files(experiments)
     variants: dict[str, Variant] = {}
     taken: dict[str, str] = {}
     for path in files:
@@ -79,7 +80,7 @@ def load_study(
 
 def variant_files(experiments: Path) -> dict[str, Path]:
     """Finds the files of all variants, by name, whether a scale has them or not."""
-    return {path.stem: path for path in (experiments / f"{FULL}.yaml", *_files(experiments))}
+    return {path.stem: path for path in experiment_files(experiments)}
 
 
 def read_asked(path: Path) -> Asked:
@@ -87,14 +88,23 @@ def read_asked(path: Path) -> Asked:
     return validated(Asked, apart(read_yaml(path))[0], path)
 
 
-def _files(experiments: Path) -> Iterator[Path]:
-    """Yields the experiments' files in the folders; hidden files and folders are an editor's."""
+def experiment_files(experiments: Path) -> list[Path]:
+    """Lists the files of all experiments, the full model's first; hidden ones are an editor's.
+
+    Args:
+        experiments: the folder.
+
+    Raises:
+        ConfigError: if the name of a folder in it breaks the rule for names.
+    """
+    found = [experiments / f"{FULL}.yaml"]
     for path in sorted(experiments.glob("*/*.yaml")):
         folder = path.parent
-        if folder.name == "scales" or folder.name.startswith(".") or path.name.startswith("."):
+        if folder.name in OTHERS or folder.name.startswith(".") or path.name.startswith("."):
             continue
         as_name(folder.name, f"{folder}: the folder's name", "rename the folder")
-        yield path
+        found.append(path)
+    return found
 
 
 def _variant_name(path: Path, taken: Mapping[str, str]) -> str:

@@ -178,9 +178,17 @@ def _found(evidence: Evidence, kept: Bools) -> Evidence:
     )
 
 
-def resampled_totals(evidence: Evidence, weights: Ints) -> Floats:
-    """Computes poseval's "Total" on many resamples of the sequences, (R,), percent."""
-    return total(resampled(evidence, weights))
+def resampled_totals(
+    evidence: Evidence, weights: Ints, joints: Sequence[int] = range(skeleton.COUNT)
+) -> Floats:
+    """Computes poseval's "Total" on many resamples of the sequences, (R,), percent.
+
+    Args:
+        evidence: from `match` or `subset`.
+        weights: how often each sequence counts, (R, sequences), integers.
+        joints: the joints that it is the mean of.
+    """
+    return total(resampled(evidence, weights)[:, list(joints)])
 
 
 def frame_subset(clips: Sequence[Clip], frames: Sequence[Bools]) -> Subset:

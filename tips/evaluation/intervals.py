@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tips import skeleton
 from tips.evaluation.average_precision import average_precision, resampled_totals, total
 from tips.evaluation.matching import Evidence
 from tips.evaluation.oks import PARTS, PartSums, resampled_parts
@@ -119,13 +120,19 @@ def resamples(strata: Sequence[str], count: int = RESAMPLES, seed: int = SEED) -
     return weights
 
 
-def row(evidence: Mapping[int, Evidence], weights: Ints, shared: bool = False) -> Row:
+def row(
+    evidence: Mapping[int, Evidence],
+    weights: Ints,
+    shared: bool = False,
+    joints: Sequence[int] = range(skeleton.COUNT),
+) -> Row:
     """Scores the AP of the runs of one variant on all sequences and on the resamples.
 
     Args:
         evidence: evidence of each run, by seed.
         weights: how often each sequence counts (R, sequences), from `resamples`.
         shared: whether all seeds have this one network in common.
+        joints: the joints that the AP is the mean of.
 
     Raises:
         ValueError: if there is no run, or if the runs do not hold the same sequences.
@@ -133,11 +140,11 @@ def row(evidence: Mapping[int, Evidence], weights: Ints, shared: bool = False) -
     names = {run.names for run in evidence.values()}
     if len(names) != 1:
         raise ValueError(f"the seeds of a row must share their sequences; got {len(names)} lists")
-    seeds = tuple(sorted(evidence))
+    seeds, chosen = tuple(sorted(evidence)), list(joints)
     return Row(
         seeds=seeds,
-        points=np.array([float(total(average_precision(evidence[seed]).ap)) for seed in seeds]),
-        resampled=np.stack([resampled_totals(evidence[seed], weights) for seed in seeds]),
+        points=np.array([float(total(average_precision(evidence[s]).ap[chosen])) for s in seeds]),
+        resampled=np.stack([resampled_totals(evidence[s], weights, chosen) for s in seeds]),
         sequences=names.pop(),
         shared=shared,
     )

@@ -1,7 +1,7 @@
 """The files of a measured run: metrics.json for people to read, evidence.npz for the tables.
 
-The stage `evaluate` writes both once. Tables, pictures, MLflow and the report read them and measure
-nothing again; only the table of outside peers matches anew, on the joints that all of them have.
+The stage `evaluate` writes both once, and the stage `guest` those of a guest. Tables, pictures,
+MLflow and the report read them and measure nothing again.
 """
 
 import zipfile

@@ -8,7 +8,7 @@ or large track ids, and a missing head rectangle where no distance is measured.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -102,13 +102,14 @@ def read_pair(pair: Pair, rule: Rule = "poseval", head_factor: float = HEAD_FACT
         RecordError: if the numbers of frames differ, a track id occurs twice in a predicted frame,
             the truth is not finite, or a record is malformed; the message names file and record.
     """
-    truth, found = _read(pair.truth, predicted=False), _read(pair.found, predicted=True)
+    truth = side_of(parsed(pair.truth), pair.truth, predicted=False)
+    found = side_of(parsed(pair.found), pair.found, predicted=True)
     if len(truth.ignore) != len(found.ignore):
         raise RecordError(
             f"{pair.found}: {len(found.ignore)} frames where {pair.truth} has "
             f"{len(truth.ignore)}; frames pair by position, so write every frame"
         )
-    _check_tracks(found)
+    check_tracks(found)
     _check_truth(truth)
     frames = range(len(truth.ignore))
     if rule == "kit21":
@@ -121,7 +122,7 @@ def read_pair(pair: Pair, rule: Rule = "poseval", head_factor: float = HEAD_FACT
         for frame in positions
     }
     for side in (truth, found):
-        _uncover(side, regions)
+        uncover(side, regions)
     heads = head_sizes(truth.heads.values, head_factor)
     clip = Clip(
         name=pair.truth.stem,
@@ -134,12 +135,27 @@ def read_pair(pair: Pair, rule: Rule = "poseval", head_factor: float = HEAD_FACT
     return clip
 
 
-def _read(file: Path, *, predicted: bool) -> Side:
+def parsed(file: Path) -> dict[str, Any]:
+    """Reads the json object of a sequence. Raises RecordError if the file holds anything else."""
     if file.is_dir():
         raise RecordError(f"{file}: a folder; a sequence is a json file")
     data = read_json(file)
     if not isinstance(data, dict):
         raise RecordError(f"{file}: holds a {type(data).__name__}; a sequence is a json object")
+    return data
+
+
+def side_of(data: dict[str, Any], file: Path, *, predicted: bool) -> Side:
+    """Reads one file of either form.
+
+    Args:
+        data: the json object.
+        file: its file, for messages.
+        predicted: whether it holds predictions.
+
+    Raises:
+        RecordError: if a record is malformed; the message names file and record.
+    """
     read = read_17 if "annolist" in data else read_18
     return read(data, file, predicted=predicted)
 
@@ -166,10 +182,14 @@ def _tracks(side: Side, people: slice) -> tuple[int, ...]:
     return tuple(int(track) if np.isfinite(track) else -1 for track in side.tracks[people])
 
 
-def _uncover(side: Side, regions: dict[int, tuple[Floats, ...]]) -> None:
+def uncover(side: Side, regions: dict[int, tuple[Floats, ...]]) -> None:
     """Decides which entry counts of a joint that is listed several times.
 
     It is the first one that lies outside every ignore region.
+
+    Args:
+        side: one file; the entry that counts is put into its arrays.
+        regions: the ignore regions (n, 2) of each frame that counts, image px.
     """
     for again in side.again:
         frame = int(np.searchsorted(side.starts, again.person, side="right")) - 1
@@ -178,8 +198,8 @@ def _uncover(side: Side, regions: dict[int, tuple[Floats, ...]]) -> None:
             side.joints[at], side.scores[at] = again.point, again.score
 
 
-def _check_tracks(side: Side) -> None:
-    """Refuses one id for two predicted people of a frame, as poseval does."""
+def check_tracks(side: Side) -> None:
+    """Refuses one id for two predicted people of a frame, as poseval does. Raises RecordError."""
     for frame in range(len(side.ignore)):
         seen: set[float] = set()
         for person in range(side.starts[frame], side.starts[frame + 1]):

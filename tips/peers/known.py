@@ -1,21 +1,19 @@
-"""The public networks that are compared with this study's rows, and the joints that they know."""
+"""The public networks that a rule runs as guests, and the joints that they know.
+
+Their bodies lack PoseTrack's head_top and head_bottom; the other thirteen joints are common.
+"""
 
 from typing import Final, NamedTuple
 
-from tips import skeleton
-
-# The peers' bodies lack PoseTrack's head_top and head_bottom; the other thirteen joints are common.
-JOINTS: Final = tuple(name for name in skeleton.JOINTS if not name.startswith("head_"))
+from tips.config.guests import PeerName
 
 
 class Peer(NamedTuple):
     """A public network that others trained on other data."""
 
-    label: str
     model: str  # stem of its files
     size: int  # height and width of its input, px
     places: dict[str, int]  # row of its output for each joint
-    trained_on: str
 
 
 def _places(first: dict[str, int]) -> dict[str, int]:
@@ -31,12 +29,8 @@ _COCO: Final = _places(
 _BLAZE: Final = _places(
     {f"left_{name}": row for name, row in zip(_LIMBS, (11, 13, 15, 23, 25, 27), strict=True)}
 )
-_MOVENET_DATA: Final = "photographs: COCO and Google's Active"
-
-PEERS: Final = {
-    "movenet-thunder": Peer("MoveNet Thunder", "movenet-thunder", 256, _COCO, _MOVENET_DATA),
-    "movenet-lightning": Peer("MoveNet Lightning", "movenet-lightning", 192, _COCO, _MOVENET_DATA),
-    "blazepose": Peer(
-        "BlazePose full", "blazepose-full", 256, _BLAZE, "photographs: Google's own 85,000"
-    ),
+PEERS: Final[dict[PeerName, Peer]] = {
+    "movenet-thunder": Peer("movenet-thunder", 256, _COCO),
+    "movenet-lightning": Peer("movenet-lightning", 192, _COCO),
+    "blazepose": Peer("blazepose-full", 256, _BLAZE),
 }

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tips.config.guests import PeerName
 from tips.ops import crop as crops
 from tips.peers import graph
 from tips.peers.graph import Graph
@@ -31,7 +32,7 @@ class Answer(NamedTuple):
     scores: NDArray[np.float64]  # (n,) in [0, 1]
 
 
-def load(name: str, folder: Path, enlarge: float) -> Ask:
+def load(name: PeerName, folder: Path, enlarge: float) -> Ask:
     """Loads a peer.
 
     Args:

@@ -11,14 +11,16 @@ from typing import IO, Any, cast, get_args
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tips import records, skeleton
 from tips.config import ConfigError
-from tips.evaluation import summary
+from tips.evaluation import paired, summary
 from tips.evaluation.average_precision import Scores, average_precision
 from tips.evaluation.matching import THRESHOLD, match
 from tips.evaluation.oks import AREA_FACTOR, SIGMAS, coco_ap, part_oks
+from tips.evaluation.paired import Difference
 from tips.evaluation.people import HEAD_FACTOR, Clip, Rule
 from tips.evaluation.poseval_reader import Pair, pairs, read_pair
 from tips.evaluation.poseval_side import NO_SCORE
@@ -39,6 +41,7 @@ def run(
     oks: bool = False,
     sigmas: str = "pifpaf",
     area_factor: float = AREA_FACTOR,
+    against: Path | None = None,
 ) -> None:
     """Prints AP per joint and column, as poseval has it; the outputs repeat every setting.
 
@@ -53,6 +56,8 @@ def run(
         oks: Also computes the OKS of parts and COCO's AP; the truth needs person boxes.
         sigmas: Takes the sigmas of OKS, one per joint, from pifpaf or from mmpose.
         area_factor: Sets a person's area, for OKS, as a share of the box.
+        against: Also compares with these predictions, in files of the same names: the difference
+            of AP with an interval over sequences.
 
     Raises:
         ConfigError: a switch has no such value.
@@ -64,11 +69,20 @@ def run(
     _positive("--head-factor", head_factor)
     _positive("--area-factor", area_factor)
     chosen = cast(Rule, rule)
-    files = pairs(truth, found)
-    _check_outputs(csv, json, files)
+    files = _pairs(truth, found)
+    others = () if against is None else _pairs(truth, against)
+    _check_outputs(csv, json, [*files, *others])
     clips = [read_pair(pair, chosen, head_factor) for pair in track(files, "reading")]
     _judge(clips, truth)
-    scores = average_precision(match(clips, threshold, chosen))
+    evidence = match(clips, threshold, chosen)
+    scores = average_precision(evidence)
+    compared: list[Difference] = []
+    if others:
+        theirs = [
+            read_pair(pair, chosen, head_factor) for pair in track(others, "reading --against")
+        ]
+        _warn(theirs)
+        compared = paired.differences(evidence, match(theirs, threshold, chosen))
     switches: dict[str, Any] = {
         "rule": rule,
         "threshold": threshold,
@@ -80,11 +94,37 @@ def run(
     if oks:
         switches |= {"sigmas": list(SIGMAS[sigmas]), "area_factor": area_factor}
         result["oks"] = _oks(clips, SIGMAS[sigmas], area_factor)
-    _write(scores, result | {"switches": switches}, csv, json)
-    frames = sum(len(clip.positions) for clip in clips)
-    _print(scores, f"{len(clips)} sequences, {frames} frames counted, {_in_words(switches)}")
+    if compared:
+        result["against"] = paired.as_json(compared)
+    _write(scores, result | {"switches": switches}, compared, csv, json)
+    _print(scores, f"{_counted(clips)}, {_in_words(switches)}")
+    if compared:
+        _print_compared(compared, against)
     if oks:
         _print_oks(result["oks"], f"sigmas {sigmas}, area {area_factor:g} x box")
+
+
+def _counted(clips: Sequence[Clip]) -> str:
+    return f"{len(clips)} sequences, {sum(len(clip.positions) for clip in clips)} frames counted"
+
+
+def _pairs(truth: Path, found: Path) -> tuple[Pair, ...]:
+    """Pairs the files of two folders; a run's folder, which holds none, is told what to do."""
+    name = "predictions.json"
+    if (found / name).is_file() and truth.is_dir() and not (truth / name).exists():
+        raise records.RecordError(
+            f"{found}: a run's folder, whose predictions are not in PoseTrack's json; write them: "
+            f"tips stage export {_run_in_words(found)} --out FOLDER, then give FOLDER/predictions"
+        )
+    return pairs(truth, found)
+
+
+def _run_in_words(folder: Path) -> str:
+    """Gives the options that name a run, by its own record if that has them."""
+    file = folder / "provenance.json"
+    said = records.read_object(file) if file.is_file() else {}
+    words = {"variant": "NAME", "seed": "N", "scale": "SCALE"}
+    return " ".join(f"--{key} {said.get(key, word)}" for key, word in words.items())
 
 
 def _judge(clips: Sequence[Clip], truth: Path) -> None:
@@ -160,23 +200,35 @@ def _oks(clips: Sequence[Clip], sigmas: Sequence[float], area_factor: float) -> 
     return result
 
 
-def _write(scores: Scores, result: dict[str, Any], csv: Path | None, json: Path | None) -> None:
+def _write(
+    scores: Scores,
+    result: dict[str, Any],
+    compared: Sequence[Difference],
+    csv: Path | None,
+    json: Path | None,
+) -> None:
     """Writes both files; neither appears if one cannot be written."""
     with ExitStack() as both:
         if json is not None:
             records.dump_json(result, both.enter_context(records.atomic(json)))
         if csv is not None:
-            _write_csv(scores, result["switches"], both.enter_context(records.atomic(csv)))
+            stream = both.enter_context(records.atomic(csv))
+            _write_csv(scores, result["switches"], compared, stream)
 
 
-def _write_csv(scores: Scores, switches: Mapping[str, Any], stream: IO[str]) -> None:
+def _write_csv(
+    scores: Scores, switches: Mapping[str, Any], compared: Sequence[Difference], stream: IO[str]
+) -> None:
     """Writes one row per joint, column and total; every row repeats the settings."""
     names = ("rule", "threshold", "head_factor", "ties")
+    others = {one.name: one.values for one in compared}
+    more = paired.KEYS if compared else ()
     rows = csv_file.writer(stream, lineterminator="\n")
-    rows.writerow([*summary.HEADER, *names])
+    rows.writerow([*summary.HEADER, *names, *more])
     for row in [*summary.joint_rows(scores), *summary.column_rows(scores)]:
-        cells = ["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in row]
-        rows.writerow([*cells, *(switches[name] for name in names)])
+        beside = others.get(str(row[0]), {})
+        cells = [*row, *(switches[name] for name in names), *(beside.get(key, "") for key in more)]
+        rows.writerow(["" if isinstance(x, float) and math.isnan(x) else x for x in cells])
 
 
 def _in_words(switches: Mapping[str, Any]) -> str:
@@ -200,6 +252,19 @@ def _print(scores: Scores, caption: str) -> None:
     console = Console()
     console.print(wide)
     console.print(by_joint)
+
+
+def _print_compared(compared: Sequence[Difference], against: Path | None) -> None:
+    table = Table("AP", title=escape(f"against {against}"), caption=paired.caption(compared))
+    for name in ("ours", *paired.KEYS[:2], "interval"):
+        table.add_column(name, justify="right")
+    for one in compared:
+        low, high = one.interval.low, one.interval.high
+        ends = f"[{low:+.2f}, {high:+.2f}]" if one.interval.known else "unknown"
+        apart = one.interval.difference
+        cells = (_cell(one.ours), _cell(one.other), "-" if math.isnan(apart) else f"{apart:+.2f}")
+        table.add_row(one.name, *cells, escape(ends), end_section=one.name == "Ankle")
+    Console().print(table)
 
 
 def _print_oks(oks: Mapping[str, Any], caption: str) -> None:

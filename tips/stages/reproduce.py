@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import psutil
 
-from tips.config import ConfigError, load_study
+from tips.config import ConfigError, Study, load_study
+from tips.config.guests import load_guests
 from tips.locks import WORKFLOW, alone
-from tips.paths import scored, study_paths
+from tips.paths import Paths, scored, study_paths
 from tips.prerequisites import unwritable_cache
 from tips.tables.claims import CLAIMS
 from tips.temporaries import discard, sweep
@@ -64,7 +65,11 @@ def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
     config += ["peers=all"] if peers else []
     with alone(OWN, HERE):
         recover((paths.results, paths.reports, Path("csrc")))
-        code = _child([*SNAKEMAKE, "--rerun-incomplete", *config])
+        snakemake = [*SNAKEMAKE, "--rerun-incomplete", *config]
+        # What does not fit the dataset is found as soon as that is prepared, before any training.
+        first = [file for file in _guests(scale, study, paths) if not Path(file).is_file()]
+        code = _child([*snakemake, "--", *first]) if first else 0
+        code = code or _child(snakemake)
         if code:
             if code == FAILED:
                 _partial_report(scale, root, (paths.numbers, CLAIMS.file(paths)))
@@ -75,6 +80,12 @@ def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
         print(f"error: {undone}; run the same command again", file=sys.stderr)
         sys.exit(1)
     print(f"The report: {report}")
+
+
+def _guests(scale: str, study: Study, paths: Paths) -> list[str]:
+    """Lists the metrics of the guests with a folder of their own."""
+    guests = load_guests(scale, study.scale, Path("experiments"))
+    return [str(paths.guest(name, "metrics.json")) for name, one in guests.items() if one.folder]
 
 
 def _undone(wanted: list[Path], config: list[str]) -> str:

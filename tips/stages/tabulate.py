@@ -6,11 +6,13 @@ from pathlib import Path
 from tips import records
 from tips.chain import Judge
 from tips.config import load_study
+from tips.config.guests import load_guests
 from tips.paths import study_paths
 from tips.progress import track
 from tips.proofs import read_proofs
 from tips.tables.collect import collect
 from tips.tables.contents import SHEETS
+from tips.tables.guest_rows import shown
 from tips.tables.published import load_tables
 from tips.tables.remembered import memory_file, remembered
 from tips.tables.yours import comparisons
@@ -22,7 +24,7 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     Tables are made from the metrics and evidence of the runs, the annotations, and the files of
     groups, speed, cost and PSNR. A run that does not exist is `missing`. A run whose training used
     other code or another configuration than the present one is `stale`, and the table says what
-    changed.
+    changed. A guest of experiments/guests is a row beside Table M and changes no other cell.
 
     Seed variances are pooled over runs. results/seed-scores.json remembers the scores that they
     were pooled from, so that a deleted run changes no interval but its own. The file is read only
@@ -44,7 +46,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     progress = partial(track, label="tabulate")
     judge = Judge(study, paths, read_proofs(paths.proofs), contents=False)
     beside = comparisons(published, study, experiments)
-    found = collect(study, paths, published, judge, remembered(paths), progress, beside)
+    guests = shown(load_guests(scale, study.scale, experiments), paths)
+    found = collect(study, paths, published, judge, remembered(paths), progress, beside, guests)
     # All tables are filled before the first is written, so that an error leaves none half new.
     filled = [(sheet, sheet.fill(found)) for sheet in SHEETS if sheet.fill is not None]
     for sheet, rows in filled:

@@ -12,6 +12,8 @@ from rich.console import Console
 from tips import kinds, records
 from tips.chain import Judge, Link, State, parent_difference, worst
 from tips.config import FULL, MEAN_POSE, ConfigError, Study, load_study
+from tips.config.guests import Guest, load_guests
+from tips.evaluation.guest_files import GUEST, digest_of, guest_folder
 from tips.evaluation.metrics import Metrics, read_scored
 from tips.paths import Paths, study_paths
 from tips.proofs import read_proofs
@@ -52,7 +54,8 @@ def run(what: str, scale: str = "desk", root: str = "", json: Path | None = None
     changed since it was made. It ends with the command that makes everything current again.
 
     Args:
-        what: Names a variant (`tips`), a run (`tips/seed-0`) or a cell of a table (`II (e)`).
+        what: Names a variant (`tips`), a run (`tips/seed-0`), a cell of a table (`II (e)`) or a
+            guest.
         scale: Takes the study of this scale, a file of experiments/scales.
         root: Sets the dataset folder if the scale has none.
         json: Also writes the answer to this file, as json.
@@ -64,9 +67,13 @@ def run(what: str, scale: str = "desk", root: str = "", json: Path | None = None
     study = load_study(scale, EXPERIMENTS, root or None)
     paths = study_paths(study.scale)
     tables = load_tables(EXPERIMENTS / "tables.yaml", study.scale.dataset.release)
-    asked = question(what, study, tables)
+    guests = load_guests(scale, study.scale, EXPERIMENTS)
     judge = Judge(study, paths, read_proofs(paths.proofs))
-    found = [_run(judge, asked, seed) for seed in asked.seeds]
+    if what in guests:
+        asked, found = Asked(what, (0,), GUEST), [_guest(judge, what, guests[what])]
+    else:
+        asked = question(what, study, tables)
+        found = [_run(judge, asked, seed) for seed in asked.seeds]
     answer = _answer(what, asked, study, paths, found)
     answer["command"] = _command(answer["state"], found, scale, root)
     if json is not None:
@@ -139,6 +146,16 @@ def _run(judge: Judge, asked: Asked, seed: int) -> Run:
     if links[0].state != "missing":
         value = _metrics(judge, asked, seed, links[0]).total
     return Run(seed, value, _whole(links), links)
+
+
+def _guest(judge: Judge, name: str, guest: Guest) -> Run:
+    """Judges a guest, whose chain ends at its own files."""
+    files = guest_folder(name, guest, judge.paths, EXPERIMENTS)
+    link = judge.guest(name, digest_of(files))
+    if link.state == "missing":
+        return Run(0, None, "missing", [link])
+    metrics = read_scored(link.file, judge.paths.guest(name, "evidence.npz")).metrics
+    return Run(0, metrics.total, link.state, [link])
 
 
 def _metrics(judge: Judge, asked: Asked, seed: int, link: Link) -> Metrics:
@@ -259,6 +276,8 @@ def _show(answer: Mapping[str, Any], asked: Asked, found: Sequence[Run]) -> None
     value = "no value" if answer["value"] is None else f"{answer['value']:.2f} {answer['metric']}"
     spread = f" ± {answer['sd']:.2f}" if answer["sd"] is not None else ""
     seeds = f"{sum(run.value is not None for run in found)} of {len(found)} seeds"
+    if asked.boxes == GUEST:
+        seeds = "a guest, without seeds"
     say(f"{answer['what']}: {value}{spread} ({seeds}), {answer['state']}")
     if asked.cell is not None:
         table, row = asked.cell
@@ -269,10 +288,10 @@ def _show(answer: Mapping[str, Any], asked: Asked, found: Sequence[Run]) -> None
     changes = answer["configuration"] or (
         ["every value is its own" if asked.variant == FULL else "as its parent"]
     )
-    if asked.variant != MEAN_POSE:
+    if asked.variant != MEAN_POSE and asked.boxes != GUEST:
         say(f"  configuration: {'; '.join(changes)}")
     for run in found:
-        say(f"  seed {run.seed}:")
+        say("  its files:" if asked.boxes == GUEST else f"  seed {run.seed}:")
         for link in run.links:
             for line in _lines(link):
                 say(f"    {line}")

@@ -1,6 +1,7 @@
 """Collects everything that tables are made from, run by run, as `evaluate` wrote it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from tips import records
 from tips.chain import Judge
 from tips.config import BACKBONE, Study
+from tips.config.guests import Guest
 from tips.evaluation.metrics import Metrics, Scored, read_scored
 from tips.evaluation.synthesis import InBetween
 from tips.paths import Paths
@@ -33,6 +35,7 @@ class Collected(NamedTuple):
     parts: Mapping[str, Results]  # by part, whose OKS is the score
     scored: Mapping[tuple[Group, int], Scored]
     beside: tuple[Beside, ...] = ()  # what to compare the user's own variants with
+    guests: Mapping[str, Guest] = MappingProxyType({})  # those that the tables show, by name
 
     @property
     def memory(self) -> Memory:
@@ -59,6 +62,7 @@ def collect(
     remembered: Memory,
     progress: Progress = iter,
     beside: tuple[Beside, ...] = (),
+    guests: Mapping[str, Guest] = MappingProxyType({}),
 ) -> Collected:
     """Reads every run that was measured; one whose files are damaged counts as failed.
 
@@ -70,11 +74,12 @@ def collect(
         remembered: the scores that earlier seed variances were pooled from.
         progress: wraps the loop over runs, to show progress.
         beside: the rows to compare the user's own variants with.
+        guests: the guests that the tables show; what is pooled over runs does not see them.
     """
     annotations = records.read(Annotations, paths.annotations("val"))
     files, scored = [], {}
     for file in progress(runs.find(runs.wanted(study, tables), paths, judge)):
-        opened = _open(file)
+        opened = open_run(file)
         if isinstance(opened, Scored):
             scored[file.group, file.seed] = opened
         files.append(file if isinstance(opened, Scored) else opened)
@@ -88,12 +93,12 @@ def collect(
     found = score(files, scored, alike, study.scale.evaluation, remembered, kinds, own)
     results = found.pop(TOTAL)
     return Collected(
-        study, paths, tables, annotations, tuple(files), results, found, scored, beside
+        *(study, paths, tables, annotations, tuple(files), results, found, scored, beside, guests)
     )
 
 
-def _open(file: RunFile) -> RunFile | Scored:
-    """Reads one run; a run that cannot be read is given back as failed."""
+def open_run(file: RunFile) -> RunFile | Scored:
+    """Reads one run; a run that is missing, or cannot be read, is given back with the reason."""
     if file.state in ("missing", "failed"):
         return file
     try:

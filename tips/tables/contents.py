@@ -10,11 +10,11 @@ from tips.tables.ablations import ARCHITECTURE, COMPONENTS, OBJECTIVES, POINTS
 from tips.tables.claims import CLAIMS
 from tips.tables.controls import CONTROLS
 from tips.tables.groups import FIGURE_4, GROUPS
+from tips.tables.guest_rows import GUESTS
 from tips.tables.interim import INTERIM
 from tips.tables.interim_quality import INTERIM_WORTH
 from tips.tables.length import LENGTH
 from tips.tables.methods import METHODS
-from tips.tables.peers import PEER_ROWS
 from tips.tables.same_variant import SAME_VARIANT
 from tips.tables.sheet import Sheet
 from tips.tables.speed import SPEED
@@ -33,6 +33,7 @@ SHEETS: Final[tuple[Sheet[Any], ...]] = (
     SPEED,
     POINTS,
     METHODS,
+    GUESTS,
     INTERIM_WORTH,
     SYNTHESIS,
     SUBSETS_TABLE,
@@ -40,7 +41,6 @@ SHEETS: Final[tuple[Sheet[Any], ...]] = (
     CONTROLS,
     VARIANTS,
     BESIDE,
-    PEER_ROWS,
     SAME_VARIANT,
     INTERIM,
     *STATE_OF_THE_ART.values(),

@@ -13,6 +13,7 @@ from tips.tables.cells import Value, known
 from tips.tables.claims import CLAIMS, ClaimRow
 from tips.tables.compared import Gain, group_of
 from tips.tables.contents import SHEETS
+from tips.tables.guest_rows import GUESTS, GuestLine
 from tips.tables.runs import Group
 from tips.tables.same_variant import SAME_VARIANT
 from tips.tables.sheet import Page
@@ -33,8 +34,9 @@ def numbers(page: Page) -> dict[str, Any]:
     `rows` are the variants on one source of boxes each, with the total of every seed in percent,
     the sha256 of its predictions, the gains over each baseline of a table in points, and digests of
     the configuration and code of its trainings. `conclusions` are the paper's, as the report judges
-    them. `own` are the user's own variants beside the rows that they are compared with. `made` says
-    on what machines and with what versions. A number that is unknown is null.
+    them. `own` are the user's own variants beside the rows that they are compared with. `guests`
+    are scored on the same frames, and no other number depends on them. `made` says on what machines
+    and with what versions. A number that is unknown is null.
 
     Args:
         page: the rows of all tables, and the study.
@@ -57,6 +59,7 @@ def numbers(page: Page) -> dict[str, Any]:
         "rows": _rows(page, records),
         "conclusions": [_conclusion(row) for row in page.of(CLAIMS)],
         "own": [_own(row) for row in page.of(BESIDE)],
+        "guests": [_guest(row) for row in page.of(GUESTS)],
     }
 
 
@@ -164,6 +167,17 @@ def _conclusion(row: ClaimRow) -> dict[str, Any]:
         "margin": row.margin,
         "p_adjusted": _number(row.p_adjusted),
         **_gain(row.gain),
+    }
+
+
+def _guest(row: GuestLine) -> dict[str, Any]:
+    return {
+        "guest": row.row,
+        "made": row.made,
+        "total": _number(row.ours),
+        "lacking": row.lacking,
+        "gains": {row.baseline: _gain(row.gain), CAPACITY_CONTROL: _gain(row.wide)},
+        "full_model_over_it": _gain(row.tips),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from tips.chain import Judge
 from tips.config import MEAN_POSE, Study
+from tips.evaluation.guest_files import GUEST
 from tips.evaluation.metrics import Metrics
 from tips.paths import Paths
 from tips.provenance import file_digest
@@ -13,7 +14,6 @@ from tips.records import RecordError, read, regular
 from tips.tables import sources
 from tips.tables.published import Tables
 
-Needed = Literal["metrics", "predictions"]
 Status = Literal["done", "partial", "failed", "missing", "stale", "published"]
 
 NOT_IN_SCALE = "not part of this scale"
@@ -63,9 +63,7 @@ def wanted(study: Study, tables: Tables) -> dict[Group, int]:
     return groups
 
 
-def find(
-    groups: dict[Group, int], paths: Paths, judge: Judge | None, needed: Needed = "metrics"
-) -> list[RunFile]:
+def find(groups: dict[Group, int], paths: Paths, judge: Judge | None) -> list[RunFile]:
     """Finds every run that the study should have, and its state.
 
     Args:
@@ -73,14 +71,27 @@ def find(
         paths: the paths of the study.
         judge: tells which trainings used other code or another configuration than the present one;
             None calls no run stale.
-        needed: the file that a run needs beside its predictions; without it the run is missing.
     """
     truth = file_digest(paths.annotations("val"))
     return [
-        _find(_run_file(group, seed, paths), truth, judge, needed)
+        _find(_run_file(group, seed, paths), truth, judge)
         for group, seeds in groups.items()
         for seed in range(seeds)
     ]
+
+
+def find_guest(name: str, paths: Paths) -> RunFile:
+    """Finds the files of a guest, which has no seeds, as those of one run.
+
+    Args:
+        name: the guest's name.
+        paths: the paths of the study.
+    """
+    names = "predictions.json", "metrics.json", "evidence.npz"
+    predictions, metrics, evidence = (paths.guest(name, file) for file in names)
+    group, folder = Group(name, GUEST), predictions.parent
+    file = RunFile(group, 0, folder, predictions, metrics, evidence, state="present", reason="")
+    return _find(file, file_digest(paths.annotations("val")), None)
 
 
 def _run_file(group: Group, seed: int, paths: Paths) -> RunFile:
@@ -97,18 +108,17 @@ def _run_file(group: Group, seed: int, paths: Paths) -> RunFile:
     )
 
 
-def _find(file: RunFile, truth: str, judge: Judge | None, needed: Needed) -> RunFile:
+def _find(file: RunFile, truth: str, judge: Judge | None) -> RunFile:
     """Fills in the state; `truth` is the digest of the annotations."""
-    if not all(getattr(file, name).exists() for name in ("predictions", needed)):
+    if not (file.predictions.exists() and file.metrics.exists()):
         failure = sources.read_if_present(sources.Failure, file.folder / "failed.json")
         if failure is not None:
             return file._replace(state="failed", reason=failure.reason)
         return file._replace(state="missing")
     try:
         regular(file.predictions)
-        if needed == "metrics":
-            _check(file, truth)
-        why = [] if judge is None else list(_stale(judge, file, needed))
+        _check(file, truth)
+        why = [] if judge is None else list(_stale(judge, file))
     except RecordError as error:
         return file._replace(state="failed", reason=str(error).replace(f"{file.folder}/", ""))
     return file._replace(state="stale", reason="; ".join(why)) if why else file
@@ -130,13 +140,13 @@ def _check(file: RunFile, truth: str) -> None:
         raise RecordError("the annotations changed since it was measured")
 
 
-def _stale(judge: Judge, file: RunFile, needed: Needed) -> Iterator[str]:
+def _stale(judge: Judge, file: RunFile) -> Iterator[str]:
     """Tells why a run is not current: the reasons of its own training first, then the others."""
     name, seed, boxes = file.group.variant, file.seed, file.group.boxes
     if name not in (*judge.study.variants, MEAN_POSE):
         return
     measured, predicted, *trained = judge.chain(name, seed, boxes)
-    others = [*trained[1:], predicted, *([measured] if needed == "metrics" else [])]
+    others = [*trained[1:], predicted, measured]
     for link in trained[:1]:
         if link.state == "stale":
             yield link.words

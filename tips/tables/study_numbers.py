@@ -100,6 +100,17 @@ class OwnComparison(Record):
     verdict: Text
 
 
+class GuestNumbers(Record):
+    """One guest: predictions that something else made."""
+
+    guest: Text
+    made: Text
+    total: Percent | None
+    lacking: Text  # joints that it never predicts
+    gains: Annotated[dict[Text, Gained], Few]
+    full_model_over_it: Gained
+
+
 class Surroundings(Record):
     """What a number of trainings have in common: commit, device, machine, versions."""
 
@@ -122,6 +133,7 @@ class Numbers(Record):
     rows: Annotated[tuple[NumbersRow, ...], Few]
     conclusions: Annotated[tuple[Conclusion, ...], Few]
     own: Annotated[tuple[OwnComparison, ...], Few] = ()
+    guests: Annotated[tuple[GuestNumbers, ...], Few] = ()
 
     @model_validator(mode="after")
     def _distinct(self) -> "Numbers":

@@ -28,19 +28,20 @@ from tips.config import (
     needs_root,
     rivals,
 )
+from tips.config.guests import load_guests
 from tips.data.kinds import module as reader_module
 from tips.data.origin import check_origin
+from tips.evaluation.guest_files import checked
 from tips.made import Keeper
 from tips.messages import complaint
 from tips.paths import scored, study_paths
-from tips.peers.known import PEERS
 from tips.proofs import read_proofs, undone
 from tips.provenance import file_digest, has_nvidia_driver
 from tips.records import RecordError, read_object
 from tips.safe_text import one_line
 from tips.tables.contents import SHEETS
+from tips.tables.guest_rows import shown
 from tips.tables.paper_size import open_networks
-from tips.tables.peers import PEER_ROWS
 from tips.tables.published import load_tables
 from tips.tables.yours import comparisons, project_variants, your_variants
 from tips.temporaries import drop_links, visible
@@ -83,6 +84,7 @@ try:
     PATHS = study_paths(STUDY.scale)
     PRINTED = load_tables(EXPERIMENTS / "tables.yaml", STUDY.scale.dataset.release)
     BESIDE = comparisons(PRINTED, STUDY, EXPERIMENTS)
+    GUESTS = load_guests(config["scale"], STUDY.scale, EXPERIMENTS)
 except ConfigError as error:
     refuse(error)
 if FULL not in STUDY.variants:
@@ -258,8 +260,9 @@ def interrupted(wildcards):
         for one in RECORDS.missing()
         if "seed" not in one.wildcards or run_of(one.wildcards) in RUNS
         if one.rule != "features"  # `needed_features` lists them
-        if PEER_TABLES
-        or "peer" not in one.rule  # the peers run only if they are asked for
+        if one.wildcards.get("guest", "")
+        in {"", *SHOWN}  # others are not asked for any more
+        if one.rule != "fetch_peers" or PEERS & SHOWN.keys()
     ]
 
 

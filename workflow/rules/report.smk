@@ -97,10 +97,12 @@ rule tabulate:
         interim=[PATHS.interim(generator) / "psnr.json" for generator in SCALE.interim],
         speed=PATHS.speed,
         cost=PATHS.cost,
+        guests=[PATHS.guest(name, "metrics.json") for name in SHOWN],
         published="experiments/tables.yaml",
     output:
         TABLES,
     params:
+        guests={name: guest.model_dump_json() for name, guest in SHOWN.items()},
         settings=settings("tabulate"),
         marks=marks(),
         seeds=config["seeds"],
@@ -145,7 +147,6 @@ rule report:
         PATHS.manifest,
         [PATHS.card] if EMBEDDED is not None else [],
         TABLES,
-        PEER_TABLES,
         [file for file in benched() if file.is_file()],
         PATHS.reports / "figures" / "pictures.json",
         metrics=[PATHS.metrics(*row) for row in SCORED],
