@@ -177,6 +177,16 @@ def test_without_a_run_it_is_missing_and_with_a_spoilt_record_failed(paths: Path
     assert next(rows(paths))["parameters"] == "failed"
 
 
+def test_a_parent_that_the_scale_lacks_is_named(paths: Paths) -> None:
+    """Then nobody can say what the variant changes; it is compared all the same."""
+    add(paths, "compare: [hrnet]\n", seeds=1)
+    OWN.write_text(OWN.read_text().replace("../tips.yaml", "../ablation/groups-15.yaml"))
+    tabulate.run(fake_study.SCALE)
+    (found,) = rows(paths)
+    assert found["changes"] == "unknown: scale 'fake' has no row 'groups-15'"
+    assert (found["than"], found["n_seeds"]) == ("hrnet", "1")
+
+
 def test_a_row_that_the_study_lacks_leaves_the_tables_as_they_are(paths: Paths) -> None:
     before = cells(paths)
     with pytest.raises(ConfigError, match="compare: scale 'fake' has no row 'groups-8'"):
