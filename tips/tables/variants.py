@@ -35,6 +35,7 @@ from tips.tables.claims import (
     adjusted,
     lacking,
     needed,
+    p_text,
 )
 from tips.tables.collect import Collected
 from tips.tables.compared import (
@@ -256,7 +257,7 @@ def _section(page: Page) -> Section:
     beside = [_told(row) for row in rows if row.than]
     body = unprinted(page.of(VARIANTS)) + "\n" + markdown.table(COSTS, costs, "llllrr")
     if beside:
-        body += "\n" + how_compared(rows) + "\n" + markdown.table(HEADER, beside, "lllrrlllr")
+        body += "\n" + how_compared(rows) + "\n" + markdown.table(HEADER, beside, "lllrrllrl")
     return Section(YOURS, body)
 
 
@@ -275,7 +276,7 @@ def _described(row: OwnRow) -> list[str]:
 def _told(row: OwnRow) -> list[str]:
     wanted = f"{row.expects}: {row.expected}" if row.expects else ""
     return [
-        *(row.variant, row.than, row.gain.text, f"±{row.margin:g}", rounded(row.p_adjusted, 3)),
+        *(row.variant, row.than, row.gain.text, f"±{row.margin:g}", p_text(row.p_adjusted)),
         *(row.verdict, wanted, plain(row.smallest), row.decides),
     ]
 
@@ -293,7 +294,7 @@ def how_compared(rows: Sequence[OwnRow]) -> str:
         "*equal*, this holds of a significant difference as well. *Undecided*: neither. *Shows "
         "from*: the smallest true difference that is shown with 80 % power. The variance between "
         "seeds is pooled over the project's own rows alone, so that no variant of yours moves an "
-        "interval of theirs.\n"
+        "interval of theirs; where three seeds of yours vary more, that counts here.\n"
     )
 
 
