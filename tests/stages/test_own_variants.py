@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,7 @@ def paths(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return study_paths(load_study(fake_study.SCALE, Path("experiments")).scale)
 
 
-def add(paths: Paths, text: str = ASKS, seeds: int = 3) -> None:
+def add(paths: Paths, text: str = ASKS, seeds: int = 3, noise: tuple[float, ...] = NOISE) -> None:
     """Adds a variant with all its runs to the finished study, and makes the tables again."""
     OWN.parent.mkdir(exist_ok=True)
     OWN.write_text(f"extends: ../tips.yaml\ntitle: A wild idea\nwidth: 24\n{text}")
@@ -52,8 +53,8 @@ def add(paths: Paths, text: str = ASKS, seeds: int = 3) -> None:
     scale.write_text(scale.read_text().replace("\nrows:\n", "\nrows:\n- wild\n"))
     study = load_study(fake_study.SCALE, Path("experiments"))
     annotations = read(Annotations, paths.annotations("val"))
-    for seed, noise in enumerate(NOISE[:seeds]):
-        fake_study.write_run(study, paths, annotations, "wild", seed, noise)
+    for seed, one in enumerate(noise[:seeds]):
+        fake_study.write_run(study, paths, annotations, "wild", seed, one)
         evaluate.run("wild", seed, "gt", fake_study.SCALE)
     tabulate.run(fake_study.SCALE)
 
@@ -109,11 +110,21 @@ def test_every_comparison_that_its_file_asks_for(paths: Paths) -> None:
     assert float(tips["ours"]) == pytest.approx(difference, abs=0.006)
     assert (tips["parent"], tips["changes"]) == ("tips", "width: 16 -> 24")
     assert (tips["margin"], tips["expects"]) == ("0.3", "below")
-    assert (tips["verdict"], tips["expected"]) == ("below", "met")
+    assert (tips["verdict"], tips["expected"]) == ("undecided", "undecided")
+    assert re.search(r"\d+ seeds", tips["decides"])  # so wild are these three
     record = read_json(paths.run("wild", "0") / "provenance.json")
     assert int(tips["parameters"]) == record["parameters"]
     assert float(tips["seconds"]) == record["seconds"]
     assert {row["n_seeds"] for row in found.values()} == {"3"}
+
+
+def test_a_steady_variant_is_decided(paths: Paths) -> None:
+    add(paths, noise=(0.5, 0.5, 0.5))
+    found = {row["than"]: row for row in rows(paths)}
+    assert (found["tips"]["verdict"], found["tips"]["expected"]) == ("below", "met")
+    assert found["tips"]["decides"] == ""
+    assert found["hrnet"]["expected"] in ("not met", "undecided")  # of the same noise
+    assert float(found["tips"]["high"]) < 0 < float(found["tips"]["smallest"])
 
 
 def test_holm_and_power_are_of_the_own_comparisons_alone(paths: Paths) -> None:
@@ -143,13 +154,13 @@ def test_the_report_and_its_numbers_show_it_and_the_conclusions_stay(paths: Path
     assert [row for row in after["rows"] if row["variant"] != "wild"] == before["rows"]
     (beside,) = (o for o in after["own"] if (o["variant"], o["than"]) == ("wild", "tips"))
     (row,) = (row for row in rows(paths) if row["than"] == "tips")
-    assert (beside["gain"], beside["verdict"]) == (float(row["ours"]), "below")
-    assert (beside["expects"], beside["expected"]) == ("below", "met")
+    assert (beside["gain"], beside["verdict"]) == (float(row["ours"]), "undecided")
+    assert (beside["expects"], beside["expected"]) == ("below", "undecided")
     assert beside["changes"] == ["width: 16 -> 24"]
     page = (paths.reports / "report.md").read_text().split("## Your variants\n")[1]
     page = page.partition("\n## ")[0]
     assert "| wild | A wild idea | tips | width: 16 -> 24 | 123,456 | 12.5 |" in page
-    assert "below: met" in page
+    assert "below: undecided" in page
 
 
 def test_why_another_number_is_says_the_same_as_before(
@@ -175,6 +186,16 @@ def test_without_a_run_it_is_missing_and_with_a_spoilt_record_failed(paths: Path
     write_json([], paths.run("wild", "0") / "provenance.json")
     tabulate.run(fake_study.SCALE)
     assert next(rows(paths))["parameters"] == "failed"
+
+
+def test_a_parent_that_the_scale_lacks_is_named(paths: Paths) -> None:
+    """Then nobody can say what the variant changes; it is compared all the same."""
+    add(paths, "compare: [hrnet]\n", seeds=1)
+    OWN.write_text(OWN.read_text().replace("../tips.yaml", "../ablation/groups-15.yaml"))
+    tabulate.run(fake_study.SCALE)
+    (found,) = rows(paths)
+    assert found["changes"] == "unknown: scale 'fake' has no row 'groups-15'"
+    assert (found["than"], found["n_seeds"]) == ("hrnet", "1")
 
 
 def test_a_row_that_the_study_lacks_leaves_the_tables_as_they_are(paths: Paths) -> None:

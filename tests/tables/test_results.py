@@ -54,6 +54,7 @@ def study(
     remembered: Points | None = None,
     by: str = TOTAL,
     kinds: dict[str, str] | None = None,
+    apart: frozenset[str] = frozenset(),
 ) -> Results:
     files, found = [], {}
     for variant, seeds in shares.items():
@@ -65,7 +66,8 @@ def study(
             if not gone:
                 found[group, seed] = measured(share, [*variant.encode(), seed])
     memory = {} if remembered is None else {by: remembered}
-    return score(files, found, frozenset({"hrnet"}), EVALUATION, memory, kinds or {})[by]
+    shared = frozenset({"hrnet"})
+    return score(files, found, shared, EVALUATION, memory, kinds or {}, apart)[by]
 
 
 SHARES = {
@@ -214,6 +216,33 @@ def test_a_kind_with_few_rows_never_has_less_than_all_rows_together() -> None:
     few = dict(list(WILD.items())[1:])
     found = study(few | STEADY, NONE, kinds=kinds_of(few | STEADY)).variance
     assert found.of("wild") > found.shared
+
+
+@pytest.mark.parametrize("by", [TOTAL, "Wrist"])
+def test_rows_that_are_apart_change_nothing_of_the_others(by: str) -> None:
+    wild = {"wild": [0.3, 0.6, 0.9]}
+    before = study(SHARES, NONE, by=by)
+    after = study(SHARES | wild, NONE, by=by, apart=frozenset(wild))
+    assert after.variance == before.variance
+    assert after.same_variant() == before.same_variant()
+    for ours in SHARES:
+        for baseline in SHARES:
+            assert gain(before, ours, baseline) == gain(after, ours, baseline)
+
+
+def test_a_row_that_is_apart_varies_as_its_own_seeds_do_if_that_is_more() -> None:
+    """And as the others do if its seeds tell less, or are fewer than three."""
+    shares = SHARES | {"wild": [0.3, 0.6, 0.9], "calm": [0.7, 0.7, 0.7], "lone": [0.7]}
+    own = study(shares, NONE, apart=frozenset({"wild", "calm", "lone"}))
+    points = [own.groups[Group(name, "gt")].row.points for name in ("wild", "tips")]
+    found = gain(own, "wild", "tips")
+    whole = np.var(points[0] - points[1], ddof=1)  # a little of it is held by the resamples
+    assert own.variance.seeded < 0.1 * whole
+    assert 0.9 * whole < found.seed_sd**2 < whole
+    assert gain(own, "lone", "tips").seed_sd == pytest.approx(np.sqrt(own.variance.seeded))
+    alone = study({"hrnet": [0.4], "wild": [0.3, 0.6, 0.9]}, NONE, apart=frozenset({"wild"}))
+    assert np.isnan(alone.variance.shared)
+    assert gain(alone, "wild", "hrnet").known
 
 
 def test_same_variant_check_counts_every_pair() -> None:

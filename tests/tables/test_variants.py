@@ -101,7 +101,7 @@ def test_a_variant_is_described_once_and_compared_with_every_row() -> None:
 def test_only_what_can_be_tested_is_counted() -> None:
     unknown = typed.row(OwnRow, **(CELLS | dict.fromkeys(TESTED, "unknown")))
     tested = typed.row(OwnRow, **(CELLS | TESTED))
-    assert "the 1 comparisons" in how_compared([unknown, tested])
+    assert "the 1 comparison of" in how_compared([unknown, tested])
     assert unknown.spread is None
     assert tested.spread is not None
     assert detectable(tested.spread.sd, 2) > detectable(tested.spread.sd, 1)

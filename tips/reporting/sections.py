@@ -3,8 +3,7 @@
 from tips.reporting.conclusions import answer, how_decided
 from tips.safe_text import paragraph
 from tips.tables import markdown
-from tips.tables.cells import Value, known, rounded
-from tips.tables.claims import CLAIMS
+from tips.tables.claims import CLAIMS, p_text
 from tips.tables.sheet import Page, Section
 
 LISTED = "\n### The conclusions one by one\n\n"
@@ -46,14 +45,10 @@ def short_answer(page: Page) -> Section:
     cells = [
         [
             *(row.table_roman, row.said, row.pair, row.paper, row.gain.text),
-            *(row.within, _p(row.p_adjusted), row.found, row.decides),
+            *(row.within, p_text(row.p_adjusted), row.found, row.decides),
         ]
         for row in rows
     ]
     listed = markdown.table(HEADER, cells, "lllrrrrll")
     body = answer(page) + page.pictures[CLAIMS.stem] + LISTED + how_decided(rows) + "\n" + listed
     return Section("The answer in short", body)
-
-
-def _p(value: Value) -> str:
-    return "< 0.001" if known(value) and value < 0.001 else rounded(value, 3)

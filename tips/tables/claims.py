@@ -17,6 +17,7 @@ from tips.tables.cells import (
     digits,
     known,
     number,
+    rounded,
     value_of,
 )
 from tips.tables.collect import Collected
@@ -207,6 +208,11 @@ def lacking(n_sequences: int, seeds_sd: Value) -> str:
     if not known(seeds_sd):
         found.append(f"rows with {ENOUGH_SEEDS} seeds")
     return " and ".join(found)
+
+
+def p_text(value: Value) -> str:
+    """Writes a p-value as pages show it."""
+    return "< 0.001" if known(value) and value < 0.001 else rounded(value, 3)
 
 
 def needed(spread: Spread, margin: float, conclusions: int) -> str:

@@ -105,6 +105,10 @@ class Results(NamedTuple):
         sides = [(group, ours.row), (baseline, other.row)]
         own = [self.kind(side.variant) for side, row in sides if not (shared and row.shared)]
         variance = self.variance.of(*own) if own else self.variance.shared
+        if {group.variant, baseline.variant} & self.apart:
+            # Nothing was pooled over it, so its own seeds may tell that it varies more.
+            differences = intervals.paired_differences(ours.row, other.row)
+            variance = _larger(variance, intervals.pooled_seed_variance([differences]))
         return intervals.interval(ours.row, other.row, variance)
 
     def kind(self, variant: str) -> str:
@@ -235,6 +239,11 @@ def _of_kinds(
         if not math.isnan(own):
             found[key] = max(own, of_all[len(key) - 1]) if few else own
     return found
+
+
+def _larger(*variances: float) -> float:
+    """Gives the largest of the variances that are known; NaN if none is."""
+    return max((one for one in variances if not math.isnan(one)), default=math.nan)
 
 
 def _still_holds(points: Points, remembered: Points) -> bool:

@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Final
 
 from tips.chain import parent_difference
+from tips.config import Study
 from tips.evaluation.intervals import Interval
 from tips.evaluation.power import detectable
 from tips.evaluation.verdicts import verdict
@@ -34,6 +35,7 @@ from tips.tables.claims import (
     adjusted,
     lacking,
     needed,
+    p_text,
 )
 from tips.tables.collect import Collected
 from tips.tables.compared import (
@@ -114,7 +116,7 @@ def _alone(name: str, found: Collected) -> OwnRow:
         variant=name,
         label=" ".join(variant.experiment.title.split()),
         parent=variant.parent,
-        changes="; ".join(parent_difference(found.study, name)),
+        changes=_changes(name, found.study),
         than="",
         expects="",
         ours=none,
@@ -133,6 +135,14 @@ def _alone(name: str, found: Collected) -> OwnRow:
         parameters=parameters,
         seconds=seconds,
     )
+
+
+def _changes(name: str, study: Study) -> str:
+    """Lists the keys in which a variant differs from what it extends."""
+    parent = study.variants[name].parent
+    if parent and parent not in study.variants:
+        return f"unknown: scale '{study.scale.name}' has no row '{parent}'"
+    return "; ".join(parent_difference(study, name))
 
 
 def _compared(
@@ -247,7 +257,7 @@ def _section(page: Page) -> Section:
     beside = [_told(row) for row in rows if row.than]
     body = unprinted(page.of(VARIANTS)) + "\n" + markdown.table(COSTS, costs, "llllrr")
     if beside:
-        body += "\n" + how_compared(rows) + "\n" + markdown.table(HEADER, beside, "lllrrlllr")
+        body += "\n" + how_compared(rows) + "\n" + markdown.table(HEADER, beside, "lllrrllrl")
     return Section(YOURS, body)
 
 
@@ -266,7 +276,7 @@ def _described(row: OwnRow) -> list[str]:
 def _told(row: OwnRow) -> list[str]:
     wanted = f"{row.expects}: {row.expected}" if row.expects else ""
     return [
-        *(row.variant, row.than, row.gain.text, f"±{row.margin:g}", rounded(row.p_adjusted, 3)),
+        *(row.variant, row.than, row.gain.text, f"±{row.margin:g}", p_text(row.p_adjusted)),
         *(row.verdict, wanted, plain(row.smallest), row.decides),
     ]
 
@@ -274,16 +284,17 @@ def _told(row: OwnRow) -> list[str]:
 def how_compared(rows: Sequence[OwnRow]) -> str:
     """Says how the verdicts on the user's own variants come about."""
     tests = sum(known(row.p_adjusted) for row in rows)
+    counted = f"{tests} comparison{'' if tests == 1 else 's'}"
     return (
         "Each variant beside the rows that its file names under `compare`, or else beside the one "
         "that it extends. *Above* or *below*: the difference is significant at 5 %, its p-value "
-        f"adjusted by Holm's method for the {tests} comparisons of this table that can be tested; "
+        f"adjusted by Holm's method for the {counted} of this table that can be tested; "
         "the paper's conclusions are adjusted apart, so none of these changes any of them. "
         "*Equal*: not so, and the difference surely lies within the margin; where a file expects "
         "*equal*, this holds of a significant difference as well. *Undecided*: neither. *Shows "
         "from*: the smallest true difference that is shown with 80 % power. The variance between "
         "seeds is pooled over the project's own rows alone, so that no variant of yours moves an "
-        "interval of theirs.\n"
+        "interval of theirs; where three seeds of yours vary more, that counts here.\n"
     )
 
 
