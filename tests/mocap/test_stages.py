@@ -1,11 +1,14 @@
 import json
 
 import pytest
+from studies import study_of
 
 from tips.config import ConfigError
 from tips.data import posetrack
 from tips.mocap.write import sequence_name
+from tips.reporting.dataset_card import sections
 from tips.stages import render
+from tips.tables.sources import Counted
 
 
 @pytest.fixture
@@ -69,3 +72,28 @@ def test_refuses_unknown_settings_in_one_line(tmp_path, motions, bank_file):
     with pytest.raises(ConfigError, match="framess") as caught:
         render.run("train", 0, tmp_path / "o.json", tmp_path, bank_file, motions, path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_dataset_card_tells_what_is_rendered(small, settings, tmp_path, motions, bank_file):
+    changes = {"val": 2, "stills": 5, "stills_per_sequence": 2}
+    arguments = (tmp_path, motions, bank_file, settings(**changes))
+    counts = {}
+    for split in ("train", "val", "stills"):
+        render_all(split, small.shards[split], *arguments)
+        read = posetrack.read_split(tmp_path, "annotations", split, "rendered")
+        frames = [frame for sequence in read.sequences for frame in sequence.frames]
+        labelled = [frame for frame in frames if frame.labelled]
+        counts[split] = Counted(
+            sequences=len(read.sequences),
+            frames=len(frames),
+            labelled_frames=len(labelled),
+            people=sum(len(frame.people) for frame in labelled),
+            joints=0,
+        )
+    smoke = study_of("smoke").scale
+    dataset = smoke.dataset.model_copy(update={"embedded": small.model_copy(update=changes)})
+    scale = smoke.model_copy(update={"dataset": dataset})
+    told = dict(sections(scale, counts))[
+        "Splits"
+    ]  # it refuses counts that the settings do not make
+    assert f"| stills | 3 | 5 | 5 | {counts['stills'].people} |" in told

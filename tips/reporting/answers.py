@@ -35,11 +35,11 @@ def claims(found: Facts) -> Answer:
     """Counts the verdicts on the conclusions of the paper."""
     rows = found.page.of(CLAIMS)
     verdicts = Counter(row.verdict for row in rows)
-    listed = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.most_common())
+    counts = listed(f"{number} {verdict}" for verdict, number in verdicts.most_common())
     judged = sum(verdicts[one] for one in (SHOWN, OPPOSITE, EQUIVALENT, UNDECIDED))
     sentence = (
-        f"{len(rows)} conclusions of the paper: {listed}; the sentences of `report.md`, "
-        '"The answer in short", are computed from them'
+        f"{len(rows)} conclusions of the paper: {markdown.text(counts)}; the sentences of "
+        '`report.md`, "The answer in short", are computed from them'
     )
     return Answer("yes" if judged else "unknown", sentence)
 
@@ -257,4 +257,5 @@ def _machines(found: Facts) -> str:
 
 
 def _again(found: Facts) -> str:
-    return f"make reproduce SCALE={found.page.study.scale.name}"
+    root = "" if found.rendered else " ROOT=FOLDER"
+    return f"make reproduce SCALE={found.page.study.scale.name}{root}"

