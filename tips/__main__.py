@@ -1,4 +1,4 @@
-"""The `tips` command line: verbs and their options.
+"""The `tips` command line: its verbs, which tips/verbs defines, and how it ends.
 
 Every verb calls the function `run` of a file in tips/stages, as the workflow's rules do. What an
 argument of a verb means is said in the help text of its option.
@@ -19,8 +19,9 @@ import typer
 from typer.exceptions import TyperException
 
 from tips.messages import complaint
-from tips.options import all_options, counted, output, summary
+from tips.options import all_options, summary
 from tips.safe_text import one_line
+from tips.verbs import machine, own, poses, questions
 
 PACKAGE = Path(__file__).parent
 STAGES = PACKAGE / "stages"
@@ -46,304 +47,19 @@ Mistakes end with one line and exit code 2; TIPS_TRACEBACK=1 shows the place."""
 )
 
 
+VERBS = (machine, questions, poses, own)  # the order of the help page
+for one in VERBS:
+    for word, verb in vars(one).copy().items():
+        if getattr(verb, "__module__", "") == one.__name__:
+            cli.command(word)(verb)
+
+
 @cli.callback(invoke_without_command=True)
 def _settings(context: typer.Context) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("tips").setLevel(logging.INFO)
     if context.invoked_subcommand is None:  # the word `tips` alone
         typer.echo(context.get_help())
-
-
-@cli.command()
-def doctor(
-    scale: Annotated[str, typer.Option(help="Looks for the assets of this scale.")] = "desk",
-    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
-) -> None:
-    """Checks the machine: versions, device, precision, tools and assets."""
-    from tips.stages import doctor as stage
-
-    stage.run(scale, root)
-
-
-@cli.command()
-def show(
-    scale: Annotated[str, typer.Option(help="Takes the dataset of this scale.")] = "desk",
-    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
-    split: Annotated[str, typer.Option(help="Takes windows of this split, train or val.")] = "val",
-    count: Annotated[int, counted("Draws this number of windows.", least=1)] = 4,
-    seed: Annotated[int, counted("Chooses which windows are drawn.")] = 0,
-    out: Annotated[Path | None, output("Writes here, not to reports/show.", folder=True)] = None,
-) -> None:
-    """Draws sample windows with their skeletons, and lists the files.
-
-    Example: tips show --scale smoke --split train --count 8
-    """
-    from tips.stages import show as stage
-
-    stage.run(scale, root, split, count, seed, out)
-
-
-@cli.command()
-def evaluate(
-    truth: Annotated[
-        Path, typer.Argument(metavar="GT", help="Names the folder, or the file, of ground truth.")
-    ],
-    found: Annotated[
-        Path,
-        typer.Argument(metavar="PRED", help="Names the predictions, in files of the same names."),
-    ],
-    csv: Annotated[Path | None, output("Writes the rows of all tables to this file.")] = None,
-    json: Annotated[Path | None, output("Writes all scores and settings to this file.")] = None,
-    rule: Annotated[
-        str, typer.Option(help="Counts as poseval, or with kit21 as PoseTrack21's own kit does.")
-    ] = "poseval",
-    threshold: Annotated[
-        float, typer.Option(help="Sets the largest distance of a hit, in head sizes.")
-    ] = 0.5,
-    head_factor: Annotated[
-        float, typer.Option(help="Sets the head size as a share of the head box's diagonal.")
-    ] = 0.6,
-    oks: Annotated[
-        bool, typer.Option("--oks", help="Also computes the OKS of parts and COCO's AP.")
-    ] = False,
-    sigmas: Annotated[
-        str, typer.Option(help="Takes the sigmas of OKS from pifpaf or from mmpose.")
-    ] = "pifpaf",
-    area_factor: Annotated[
-        float, typer.Option(help="Sets a person's area, for OKS, as a share of the box.")
-    ] = 0.53,
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OTHER", help="Also tells the difference to these predictions, with intervals."
-        ),
-    ] = None,
-) -> None:
-    """Scores predictions in PoseTrack17's or 18's json as PoseTrack does.
-
-    Example: tips evaluate annotations/val predictions --json scores.json
-    """
-    from tips.stages import evaluate_files as stage
-
-    settings = (rule, threshold, head_factor, oks, sigmas, area_factor)
-    stage.run(truth, found, csv, json, *settings, against)
-
-
-@cli.command()
-def cost(
-    json: Annotated[Path, output("Writes the record here.")] = Path("results/cost/cost.json"),
-    measure: Annotated[
-        bool, typer.Option("--measure", help="Also times Tables VI and VIII, which takes minutes.")
-    ] = False,
-) -> None:
-    """Counts parameters, multiply-adds and memory at the paper's size.
-
-    Example: tips cost --json cost.json
-    """
-    from tips.stages import cost as stage
-
-    stage.run(json, measure=measure)
-
-
-@cli.command()
-def predict(
-    video: Annotated[Path, typer.Argument(help="Names a video file, or a folder of frames.")],
-    checkpoint: Annotated[
-        Path, typer.Option(metavar="RUN", help="Takes the model of the run in this folder.")
-    ],
-    boxes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Takes people's boxes from this json file.")
-    ] = None,
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Finds people by torchvision's Faster R-CNN with these weights."
-        ),
-    ] = None,
-    threshold: Annotated[
-        float, typer.Option(help="Leaves out boxes whose score is lower than this.")
-    ] = 0.2,
-    out: Annotated[Path, output("Writes into this folder.", folder=True)] = Path("predictions"),
-    device: Annotated[
-        str, typer.Option(help="Runs on this device: cpu, cuda, or auto to choose.")
-    ] = "auto",
-    threads: Annotated[
-        int, counted("Sets the number of threads on the CPU; 0 is one per core.")
-    ] = 0,
-) -> None:
-    """Finds poses in your own video; writes json and an overlay video.
-
-    Example: tips predict dance.mp4 --checkpoint results/runs/embedded/tips/seed-0
-    """
-    from tips.stages import predict_video as stage
-
-    stage.run(video, checkpoint, boxes, detector, threshold, out, device, threads)
-
-
-@cli.command()
-def plan(
-    scale: Annotated[
-        str, typer.Option(help="Plans the trainings of this scale.")
-    ] = "paper-posetrack18",
-    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
-    seconds_per_step: Annotated[
-        str,
-        typer.Option(
-            metavar="X",
-            help="Gives measured seconds of a step, as 1.2 or hrnet=0.4,1.2; without it, those of "
-            "finished runs are taken.",
-        ),
-    ] = "",
-    windows: Annotated[int, counted("Gives the number of training windows if it is unknown.")] = 0,
-    seeds: Annotated[int, counted("Sets the seeds of every variant; 0 takes the scale's.")] = 0,
-    card_gib: Annotated[
-        float,
-        typer.Option(
-            metavar="GIB",
-            help="Also tells the largest batches on a card of this memory, which takes minutes.",
-        ),
-    ] = 0.0,
-    measure: Annotated[
-        bool, typer.Option("--measure", help="Times steps on this machine; a card takes minutes.")
-    ] = False,
-    json: Annotated[Path | None, output("Writes all results to this file.")] = None,
-) -> None:
-    """Tells the hours of training of each table, and what a card holds.
-
-    Example: tips plan --scale paper-posetrack18 --seconds-per-step hrnet=0.4,1.2 --card-gib 24
-    """
-    from tips.stages import plan as stage
-
-    stage.run(scale, root, seconds_per_step, windows, seeds, card_gib, measure, json)
-
-
-@cli.command()
-def new(
-    name: Annotated[str, typer.Argument(help="Names the variant, as reports and folders call it.")],
-    parent: Annotated[
-        str, typer.Option("--from", metavar="VARIANT", help="Extends this variant.")
-    ] = "tips",
-    title: Annotated[
-        str, typer.Option(help="Says in words what the variant is; without it, the name does.")
-    ] = "",
-    scale: Annotated[
-        str, typer.Option(help="Shows the values that the variant has at this scale.")
-    ] = "desk",
-) -> None:
-    """Writes the YAML file of a variant of your own, with hints what may be changed.
-
-    Example: tips new wide-groups --from tips --title "Eight groups"
-    """
-    from tips.stages import new as stage
-
-    stage.run(name, parent, title, scale)
-
-
-@cli.command()
-def why(
-    what: Annotated[
-        str,
-        typer.Argument(help="Names a variant (tips), a run (tips/seed-0) or a cell ('II (e)')."),
-    ],
-    scale: Annotated[str, typer.Option(help="Asks about the study of this scale.")] = "desk",
-    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
-    json: Annotated[Path | None, output("Also writes the answer to this file, as json.")] = None,
-) -> None:
-    """Tells what a number was computed from, and whether it is current.
-
-    Example: tips why "II (e)" --scale smoke
-    """
-    from tips.stages import why as stage
-
-    stage.run(what, scale, root, json)
-
-
-@cli.command()
-def power(
-    claim: Annotated[
-        str,
-        typer.Argument(help="Names a conclusion (II:e-b), its table (II) or words of its text."),
-    ] = "",
-    scale: Annotated[str, typer.Option(help="Asks about the study of this scale.")] = "desk",
-    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
-    seeds: Annotated[
-        int, counted("Asks what this number of seeds could show; 0 takes those there are.")
-    ] = 0,
-    json: Annotated[Path | None, output("Also writes the answer to this file, as json.")] = None,
-) -> None:
-    """Tells the smallest difference that each conclusion could show, and what would decide it.
-
-    Example: tips power II:e-b --seeds 5
-    """
-    from tips.stages import power as stage
-
-    stage.run(claim, scale, root, seeds, json)
-
-
-@cli.command()
-def verify(
-    study: Annotated[
-        Path | None,
-        typer.Argument(help="Names a project's folder, a folder of results or an archive."),
-    ] = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="REFERENCE",
-            help="Names such a study or a numbers.json to compare with, not the committed one.",
-        ),
-    ] = None,
-    scale: Annotated[str, typer.Option(help="Takes the study of this scale.")] = "desk",
-    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
-    json: Annotated[Path | None, output("Also writes the answer to this file, as json.")] = None,
-) -> None:
-    """Measures a study's predictions again, and compares its rows with a reference's.
-
-    Ends with code 1 if a row is outside of the joint interval, or a file is not what the
-    predictions give.
-
-    Example: tips verify --scale smoke --against colleague/results/smoke-embedded
-    """
-    from tips.stages import verify as stage
-
-    stage.run(study, against, scale, root, json)
-
-
-@cli.command()
-def diff(
-    a: Annotated[
-        Path,
-        typer.Argument(
-            metavar="A",
-            help="Names a project's folder, a folder of results, an archive or a numbers.json.",
-        ),
-    ],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Names the other one.")],
-    scale: Annotated[str, typer.Option(help="Takes the studies of this scale.")] = "desk",
-    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
-    json: Annotated[Path | None, output("Also writes the answer to this file, as json.")] = None,
-) -> None:
-    """Shows what differs between two studies: rows, settings, numbers, verdicts, machines.
-
-    Example: tips diff reports/reference reports/reference-again
-    """
-    from tips.stages import diff as stage
-
-    stage.run(a, b, scale, root, json)
-
-
-@cli.command()
-def recheck(
-    scale: Annotated[str, typer.Option(help="Rechecks the study of this scale.")] = "desk",
-    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
-) -> None:
-    """Proves an edit of the code harmless by training again, and marks stale runs current.
-
-    Example: tips recheck --scale smoke
-    """
-    from tips.stages import recheck as stage
-
-    stage.run(scale, root)
 
 
 @cli.command(

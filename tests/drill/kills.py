@@ -15,7 +15,7 @@ Run = subprocess.Popen[bytes]
 Kill = Callable[[Study, Run, random.Random], str]
 
 SPARE: Final = 2_000_000  # bytes that are left on a disk that fills up, at most
-SOON: Final = 30.0  # s in which a run must end after a signal to it
+SOON: Final = 120.0  # s in which a run must end after a signal to it
 
 
 class DrillError(AssertionError):

@@ -12,8 +12,8 @@ from tips import records
 from tips.comparison import circumstances
 from tips.comparison.circumstances import Difference
 from tips.comparison.flips import Flip, by_cause, flips
-from tips.comparison.paired import Between, between, comparable
 from tips.comparison.reproduced import compare
+from tips.comparison.row_by_row import Between, between, comparable
 from tips.comparison.sides import Side, side
 from tips.config import ConfigError
 from tips.progress import track

@@ -65,9 +65,7 @@ def run(
     """
     _one_of("--rule", rule, get_args(Rule))
     _one_of("--sigmas", sigmas, SIGMAS)
-    _positive("--threshold", threshold)
-    _positive("--head-factor", head_factor)
-    _positive("--area-factor", area_factor)
+    _positive(threshold=threshold, head_factor=head_factor, area_factor=area_factor)
     chosen = cast(Rule, rule)
     files = _pairs(truth, found)
     others = () if against is None else _pairs(truth, against)
@@ -76,20 +74,11 @@ def run(
     _judge(clips, truth)
     evidence = match(clips, threshold, chosen)
     scores = average_precision(evidence)
-    compared: list[Difference] = []
-    if others:
-        theirs = [
-            read_pair(pair, chosen, head_factor) for pair in track(others, "reading --against")
-        ]
-        _warn(theirs)
-        compared = paired.differences(evidence, match(theirs, threshold, chosen))
-    switches: dict[str, Any] = {
-        "rule": rule,
-        "threshold": threshold,
-        "head_factor": head_factor,
-        "ties": "file order",
-        "joints": list(skeleton.JOINTS),
-    }
+    reading = track(others, "reading --against") if others else ()
+    theirs = [read_pair(pair, chosen, head_factor) for pair in reading]
+    _warn(theirs)
+    compared = paired.differences(evidence, match(theirs, threshold, chosen)) if theirs else []
+    switches = _switches(rule, threshold, head_factor)
     result = summary.as_json(scores)
     if oks:
         switches |= {"sigmas": list(SIGMAS[sigmas]), "area_factor": area_factor}
@@ -102,6 +91,17 @@ def run(
         _print_compared(compared, against)
     if oks:
         _print_oks(result["oks"], f"sigmas {sigmas}, area {area_factor:g} x box")
+
+
+def _switches(rule: str, threshold: float, head_factor: float) -> dict[str, Any]:
+    """Gathers the settings that a score depends on."""
+    return {
+        "rule": rule,
+        "threshold": threshold,
+        "head_factor": head_factor,
+        "ties": "file order",
+        "joints": list(skeleton.JOINTS),
+    }
 
 
 def _counted(clips: Sequence[Clip]) -> str:
@@ -153,9 +153,11 @@ def _one_of(option: str, value: str, known: Sequence[str] | Mapping[str, object]
         raise ConfigError(f"{option} must be one of {', '.join(known)}; got {value!r}")
 
 
-def _positive(option: str, value: float) -> None:
-    if not 0 < value < math.inf:
-        raise ConfigError(f"{option} must be a positive number; got {value:g}")
+def _positive(**given: float) -> None:
+    for name, value in given.items():
+        if not 0 < value < math.inf:
+            option = name.replace("_", "-")
+            raise ConfigError(f"--{option} must be a positive number; got {value:g}")
 
 
 def _warn(clips: Sequence[Clip]) -> None:

@@ -1,0 +1,1 @@
+"""The verbs of the `tips` command line and their options."""
