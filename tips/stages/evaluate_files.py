@@ -75,8 +75,7 @@ def run(
     evidence = match(clips, threshold, chosen)
     scores = average_precision(evidence)
     reading = track(others, "reading --against") if others else ()
-    theirs = [read_pair(pair, chosen, head_factor) for pair in reading]
-    _warn(theirs)
+    _warn(theirs := [read_pair(pair, chosen, head_factor) for pair in reading])
     compared = paired.differences(evidence, match(theirs, threshold, chosen)) if theirs else []
     switches = _switches(rule, threshold, head_factor)
     result = summary.as_json(scores)
