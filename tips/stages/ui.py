@@ -8,7 +8,8 @@ from tips.config import ConfigError, load_study
 from tips.paths import study_paths
 from tips.records import RecordError
 from tips.tracking.database import problem, sqlite_address
-from tips.tracking.mlflow_sync import ARTIFACTS, experiment_name, links
+from tips.tracking.mlflow_sync import experiment_name, links
+from tips.tracking.store import ARTIFACTS
 
 
 def run(scale: str = "desk", root: str = "", port: int = 5000) -> None:

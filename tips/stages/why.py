@@ -66,12 +66,30 @@ def run(what: str, scale: str = "desk", root: str = "", json: Path | None = None
     tables = load_tables(EXPERIMENTS / "tables.yaml", study.scale.dataset.release)
     asked = question(what, study, tables)
     judge = Judge(study, paths, read_proofs(paths.proofs))
-    found = [_run(judge, asked, seed) for seed in asked.seeds]
-    answer = _answer(what, asked, study, paths, found)
-    answer["command"] = _command(answer["state"], found, scale, root)
+    answer, found = explain(what, asked, judge, root)
     if json is not None:
         records.write_json(answer, json)
     _show(answer, asked, found)
+
+
+def explain(
+    what: str, asked: Asked, judge: Judge, root: str = ""
+) -> tuple[dict[str, Any], list[Run]]:
+    """Gathers the value that is asked about and the chain behind it, in the form of `--json`.
+
+    Args:
+        what: the question, as the user wrote it.
+        asked: the question, as `question` understood it.
+        judge: compares the links of the chain with the present code, settings and files.
+        root: the dataset folder, if the user gave one.
+
+    Returns:
+        The answer, and the runs that it is about.
+    """
+    found = [_run(judge, asked, seed) for seed in asked.seeds]
+    answer = _answer(what, asked, judge.study, judge.paths, found)
+    answer["command"] = _command(answer["state"], found, judge.study.scale.name, root)
+    return answer, found
 
 
 def question(what: str, study: Study, tables: Tables) -> Asked:
