@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tips.records import RecordError
-from tips.tracking.mlflow_sync import _legal, legal_name
 from tips.tracking.run_files import RunFiles, read_runs
+from tips.tracking.store import legal, legal_name
 
 NAMES = st.one_of(st.text(), st.text(st.sampled_from("./ a:<-\n"), max_size=300))
 
@@ -35,7 +35,7 @@ def only(folder: Path) -> RunFiles:
 def test_mlflow_takes_every_name_and_value(name: str, value: str) -> None:
     from mlflow.utils import validation
 
-    for key, text in _legal({name: value * 100}).items():
+    for key, text in legal({name: value * 100}).items():
         validation._validate_param(key, text)
         validation._validate_tag(key, text)
         validation._validate_metric(key, 1.0, 0, 0)

@@ -14,19 +14,25 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Final, NamedTuple
 
+from tips.tables.cells import plain
 from tips.tracking import copies
 from tips.tracking import database as files
-from tips.tracking.numbers import OTHERS, TOTAL, flatten, varied
-from tips.tracking.run_files import TIMES, RunFiles
+from tips.tracking.numbers import OTHERS, TOTAL, flatten, ordered, varied
+from tips.tracking.run_files import CHECKOUT, TIMES, RunFiles
 from tips.tracking.store import KEY, LAYOUT, LAYOUT_TAG, SEED, VARIANT, Store, opened
 from tips.tracking.variants import OF_STUDY, TABLES
-from tips.tracking.views import OURS, SAVED, View, views
+from tips.tracking.views import OURS, SAVED, views
 
 log = logging.getLogger(__name__)
 KIND: Final = files.KIND
 PARENT: Final = "mlflow.parentRunId"
-COMMIT, DIRTY = "mlflow.source.git.commit", "mlflow.source.git.dirty"
+# The tags of a run that name its commit.
+COMMIT: Final = (
+    *("mlflow.source.git.commit", "mlflow.source.git.dirty"),
+    *(f"tips.{name}" for name in CHECKOUT),
+)
 STUDY: Final = ("", "")  # the run that has the figures, and what all trainings have in common
+TABLES_TAG: Final = "tips.tables"  # of an experiment; lists the tables that have a view
 TITLE: Final = "study"
 COMMON: Final = "common.json"
 OWN_TAGS: Final = re.compile(rf"{re.escape(SAVED + OURS)}.*")  # of an experiment
@@ -88,8 +94,10 @@ def sync(database: Path, experiment: str, runs: Sequence[RunFiles], told: Told) 
         for run in [*removed, *gone]:
             store.remove(run)
         copies.sweep(store.artifacts, files.living(database))
-        saved = dict(view.tag for view in _views(told.tags))
-        store.retag_experiment(saved | {LAYOUT_TAG: LAYOUT}, OWN_TAGS)
+        shown_tables = _tables(told.tags)
+        saved = dict(view.tag for view in views(shown_tables))
+        own = {LAYOUT_TAG: LAYOUT, TABLES_TAG: ", ".join(shown_tables)}
+        store.retag_experiment(saved | own, OWN_TAGS)
         return Counts(written, kept, len(removed))
 
 
@@ -104,9 +112,10 @@ def _announce(store: Store, known: Mapping[tuple[str, str], Any], database: Path
         )
 
 
-def _views(tags: Mapping[str, Mapping[str, str]]) -> list[View]:
-    listed = [own[TABLES].split(", ") for own in tags.values() if own.get(TABLES)]
-    return views(sorted({table for tables in listed for table in tables if table}))
+def _tables(tags: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Lists the tables that variants fill, in their order."""
+    listed = (own[TABLES].split(", ") for own in tags.values() if own.get(TABLES))
+    return list(dict.fromkeys(table for tables in listed for table in tables if table))
 
 
 def _key(*parts: object) -> str:
@@ -138,7 +147,7 @@ def _parent(
     new = store.start(variant, start, own)
     for data in sorted({run.data for run in runs}):
         store.name_data(new, *data)
-    metrics = [(name, value, 0) for name, value in {**_means(runs), **gains}.items()]
+    metrics = [(name, value, 0) for name, value in ordered({**_means(runs), **gains})]
     store.write(new, params, metrics, at=end)
     copies.refresh(store.artifacts, new, contents)
     store.finish(new, end, key, old)
@@ -146,13 +155,17 @@ def _parent(
 
 
 def _means(runs: Sequence[RunFiles]) -> dict[str, float]:
-    """Gives the means over the seeds that the tables count, deviations, and their number."""
+    """Gives the means over the seeds that the tables count, deviations, and the seeds' number.
+
+    They are rounded as the tables print them: MLflow shows all digits of a number.
+    """
     counted = [run.counted for run in runs]
     names = {name for one in counted for name in one}
     values = {name: [one[name] for one in counted if name in one] for name in names}
-    found = {name: fmean(seeds) for name, seeds in values.items()}
-    if len(values.get(TOTAL, ())) > 1:
-        found[f"{OTHERS}/sd {TOTAL}"] = stdev(values[TOTAL])
+    found = {name: float(plain(fmean(seeds))) for name, seeds in values.items()}
+    for name, seeds in values.items():
+        if name.endswith(TOTAL) and len(seeds) > 1:
+            found[f"{OTHERS}/sd {name.removeprefix(f'{OTHERS}/')}"] = float(plain(stdev(seeds)))
     return found | {f"{OTHERS}/seeds": float(len(values.get(TOTAL, ())))}
 
 
@@ -160,7 +173,7 @@ def _source(runs: Sequence[RunFiles], command: str) -> dict[str, str]:
     """Gives the tags of a parent that name its source: a commit only if all seeds are of it."""
     found = {"mlflow.source.type": "LOCAL", "mlflow.source.name": command} if command else {}
     found[TIMES] = "from the start of the first seed's training to the end of the last one's"
-    for name in (COMMIT, DIRTY):
+    for name in COMMIT:
         values = {run.tags.get(name, "") for run in runs}
         if len(values) == 1 and values != {""}:
             found[name] = values.pop()
@@ -181,7 +194,7 @@ def _child(
     own = {VARIANT: run.variant, SEED: str(run.seed), KIND: "seed"}
     new = store.start(f"{run.variant} seed {run.seed}", run.start, own | run.tags | tags)
     store.name_data(new, *run.data)
-    metrics = [(name, value, 0) for name, value in run.metrics.items()]
+    metrics = [(name, value, 0) for name, value in ordered(run.metrics)]
     metrics += [(point.name, point.value, point.step) for point in run.curves]
     store.write(new, params, metrics, at=run.end)
     copies.copy(store.artifacts, new, *files_of)
@@ -231,8 +244,9 @@ def links(database: Path, experiment: str) -> list[tuple[str, str]]:
         Of each view, what it shows and its address below the server's.
     """
     with opened(database, experiment) as store:
-        tags = {name[0]: run.data.tags for name, run in store.known().items() if not name[1]}
-        return [(view.label, view.address(store.experiment)) for view in _views(tags)]
+        tables = store.client.get_experiment(store.experiment).tags.get(TABLES_TAG, "")
+        made = views(table for table in tables.split(", ") if table)
+        return [(view.label, view.address(store.experiment)) for view in made]
 
 
 def experiment_name(scale: str, dataset: str) -> str:

@@ -42,6 +42,12 @@ def gain_name(baseline: str, end: str) -> str:
     return end if baseline == BACKBONE else f"{OTHERS}/over {baseline}/{end}"
 
 
+def ordered(metrics: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Puts metrics into the order in which MLflow's page of a run lists them: as written."""
+    first = [(name, metrics[name]) for name in FIRST if name in metrics]
+    return first + sorted((name, value) for name, value in metrics.items() if name not in FIRST)
+
+
 def measured(metrics: Mapping[str, Any], boxes: str = "") -> dict[str, float]:
     """Gives the metrics of a file metrics.json.
 
@@ -52,7 +58,8 @@ def measured(metrics: Mapping[str, Any], boxes: str = "") -> dict[str, float]:
     found = {}
     for path, value in _leaves(metrics):
         if any(path == one or path.startswith(f"{one}.") for one in SHOWN) and _is_number(value):
-            found[metric_name("/".join(filter(None, (boxes, *path.split(".")))))] = float(value)
+            name = metric_name("/".join(filter(None, (boxes, *path.split(".")))))
+            found[name] = float(value)
     return found
 
 

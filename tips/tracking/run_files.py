@@ -21,11 +21,11 @@ SHOWN: Final = (".json", ".jsonl", ".diff", ".txt", ".csv", ".png", ".jpg")
 TIMES: Final = "tips.times"  # this tag says where the start and the end of a run are known from
 LONGEST: Final = 1e9  # s; no training takes thirty years
 CHECKOUT: Final = ("commit", "dirty", "dirty_reason")
-# Parts of a training's record that are no tags: what the database has elsewhere, and long lists
-# that can be read in the artifact provenance.json.
-IGNORED: Final = (
-    *(*CHECKOUT, "config", "meaning", "code", "variant", "seed", "dataset", "seconds"),
-    *("evaluation", "joints", "groups", "vector_extensions", "trigger"),
+# Parts of a training's record that are tags. All others can be read in the artifact
+# provenance.json: digests, versions, lists, and the settings, which are parameters.
+TAGS: Final = (
+    *("machine", "device", "kernels", "precision", "threads", "scale"),
+    *("parameters", "steps", "resumed_at"),
 )
 _OWN = re.compile(
     r"[^./][^/]*/seed-[0-9]{1,6}/"
@@ -132,10 +132,10 @@ def read_run(folder: Path, counted: Collection[Path]) -> RunFiles:
 
 def _tags(provenance: Mapping[str, Any]) -> dict[str, str]:
     """Gives the tags that tell how a run was made."""
+    shown = [name for name in TAGS if name in provenance]
     found = {
         f"provenance.{name}": text
-        for name, text in flatten(provenance).items()
-        if name.partition(".")[0] not in IGNORED
+        for name, text in flatten({name: provenance[name] for name in shown}).items()
     }
     for name in provenance.keys() & CHECKOUT:
         found[f"tips.{name}"] = "unknown" if provenance[name] is None else str(provenance[name])

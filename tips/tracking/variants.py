@@ -101,7 +101,7 @@ def verdict_tags(tables: Tables, rows: Rows, claims: Iterable[ClaimRow]) -> Tags
 
 def joined(*parts: Tags) -> Tags:
     """Puts the tags of several sources together."""
-    names = {name for part in parts for name in part}
+    names = dict.fromkeys(name for part in parts for name in part)
     return {name: {k: v for part in parts for k, v in part.get(name, {}).items()} for name in names}
 
 

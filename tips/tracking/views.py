@@ -9,12 +9,15 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
+from tips.config import MEAN_POSE
 from tips.tracking.numbers import CLEAN, DEGRADED, FIRST, GAIN, HIGH, LOW, TOTAL
 from tips.tracking.variants import DIFFERS, ROW, TABLES, VERDICT
 
 SAVED: Final = "mlflow.sharedViewState."  # how MLflow calls the tag of a saved view
 OURS: Final = "tips-"  # the names of our views start so
 VARIANTS: Final = "tags.`tips.kind` = 'variant'"  # one run per variant
+# The mean pose is so far below the networks that their bars would all look alike.
+NETWORKS: Final = f"{VARIANTS} AND tags.`tips.variant` != '{MEAN_POSE}'"
 MODE: Final = "workflowType=machine_learning"  # else MLflow shows the pages of language models
 
 
@@ -45,25 +48,26 @@ def views(tables: Iterable[str]) -> list[View]:
         tables: the numbers of the tables that have a view of their own, such as II.
     """
     return [
-        View(f"{OURS}gains", "gains of all variants, charts", _state(GAIN) | _charts(), True),
+        View(f"{OURS}gains", "gains of all networks, as charts", _state(GAIN) | _charts(), True),
         View(f"{OURS}variants", "all variants, the best gain first", _state(GAIN)),
         View(f"{OURS}tables", "all variants, grouped by table", _state(GAIN) | _grouped()),
-        *(
-            View(f"{OURS}table-{table}", f"Table {table}", _state(TOTAL, f"{ROW}{table}"))
-            for table in tables
-        ),
+        *(View(f"{OURS}table-{table}", f"Table {table}", _state(TOTAL, table)) for table in tables),
     ]
 
 
 def _state(order: str, table: str = "") -> dict[str, Any]:
     """Shows the variants, or those of one table, from the largest value of a metric down."""
-    columns = [f"metrics.`{name}`" for name in FIRST]
-    columns += [f"tags.`{name}`" for name in (VERDICT, table or TABLES, DIFFERS)]
+    widths = {f"metrics.`{name}`": 90 for name in FIRST}
+    widths |= {f"tags.`{name}`": 130 for name in (VERDICT, f"{ROW}{table}" if table else TABLES)}
+    widths |= {f"tags.`{DIFFERS}`": 400}
+    widths |= {f"attributes.`{name}`": 230 for name in ("Dataset", "Version", "Source")}
     return {
-        "searchFilter": f"{VARIANTS} AND tags.`{table}` LIKE '%'" if table else VARIANTS,
+        "searchFilter": f"{VARIANTS} AND tags.`{ROW}{table}` LIKE '%'" if table else VARIANTS,
         "orderByKey": f"metrics.`{order}`",
         "orderByAsc": False,
-        "selectedColumns": columns,
+        "selectedColumns": list(widths),
+        "columnOrder": list(widths),
+        "columnWidths": widths,
         "runsHiddenMode": "SHOW_ALL",
     }
 
@@ -75,26 +79,51 @@ def _grouped() -> dict[str, Any]:
 
 
 def _charts() -> dict[str, Any]:
-    """Draws bars of the gain, its interval and the levels, and lists what differs."""
-    section = f"{OURS}section"
-    bars = [
-        {
-            "type": "BAR",
-            "uuid": f"{OURS}{name}",
-            "metricKey": name,
-            "runsCountToCompare": 100,
-            "metricSectionId": section,
-            "deleted": False,
-            "isGenerated": False,
-        }
-        for name in (GAIN, LOW, HIGH, TOTAL, DEGRADED, CLEAN)
+    """Draws bars of the gain with its interval and of the levels, and lists what differs."""
+    sections = [
+        _section("Gain and its interval", 3, 700),
+        _section("Levels", 3, 700),
+        _section("What differs", 1, 500),
     ]
-    sections = {
-        "uuid": section,
-        "name": "Gain over the single-frame backbone, its interval, and levels",
+    gains, levels, differing = (str(one["uuid"]) for one in sections)
+    bars = [_chart("BAR", name, gains, metricKey=name) for name in (GAIN, LOW, HIGH)]
+    bars += [_chart("BAR", name, levels, metricKey=name) for name in (TOTAL, DEGRADED, CLEAN)]
+    table = _chart(
+        *("DIFFERENCE", "differences", differing),
+        compareGroups=["Model metrics", "Parameters"],
+        chartName="Numbers and settings in which variants differ",
+        showDifferencesOnly=True,
+        showChangeFromBaseline=False,
+        baselineColumnUuid="",
+    )
+    return {
+        "searchFilter": NETWORKS,
+        "compareRunCharts": [*bars, table],
+        "compareRunSections": sections,
+        "isAccordionReordered": True,  # else MLflow sorts the sections by name
+    }
+
+
+def _section(name: str, columns: int, height: int) -> dict[str, Any]:
+    return {
+        "uuid": f"{OURS}{name}",
+        "name": name,
         "display": True,
         "isReordered": True,
         "deleted": False,
         "isGenerated": False,
+        "columns": columns,
+        "cardHeight": height,
     }
-    return {"compareRunCharts": bars, "compareRunSections": [sections]}
+
+
+def _chart(kind: str, name: str, section: str, **settings: Any) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "uuid": f"{OURS}{name}",
+        "metricSectionId": section,
+        "runsCountToCompare": 100,
+        "deleted": False,
+        "isGenerated": False,
+        **settings,
+    }
