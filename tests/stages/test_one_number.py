@@ -21,7 +21,7 @@ from tips.tables.contents import SHEETS
 from tips.tables.published import Tables, load_tables
 from tips.tables.sheet import Sheet
 from tips.tables.subsets import SUBSETS_TABLE
-from tips.tracking.numbers import gain_name, metric_name
+from tips.tracking.shown import gain_name, metric_name
 
 pytestmark = [
     pytest.mark.slow,

@@ -10,6 +10,7 @@ from tips.reporting import page, report
 from tips.reporting.numbers import numbers
 from tips.reporting.reference import write_reference
 from tips.tables.published import load_tables
+from tips.tracking.views import report_section
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: Path | None = None) -> None:
@@ -32,7 +33,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: Path | N
     opened = report.open_page(study, paths, tables)
     sections = report.build(opened)
     records.write_json(numbers(opened), paths.numbers)
-    text = page.source(report.title(study, paths), sections)
+    live = [*sections, report_section(study.scale.name)]  # which a committed copy does not have
+    text = page.source(report.title(study, paths), live)
     with atomic(paths.reports / "report.md") as stream:
         stream.write(text)
     with atomic(paths.reports / "index.html") as stream:

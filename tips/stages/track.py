@@ -10,10 +10,10 @@ from tips.chain import Judge
 from tips.config import MEAN_POSE, Study, load_study
 from tips.paths import Paths, study_paths
 from tips.proofs import read_proofs
-from tips.stages import why
 from tips.tables import runs
 from tips.tables.claims import CLAIMS
 from tips.tables.contents import SHEETS
+from tips.tables.explained import explain, parent_difference, question
 from tips.tables.published import Tables, load_tables
 from tips.tracking.mlflow_sync import Told, experiment_name, sync
 from tips.tracking.run_files import is_shown, read_runs
@@ -78,7 +78,7 @@ def _difference_tags(study: Study, variants: Iterable[str]) -> Tags:
     return {
         name: {
             PARENT: study.variants[name].parent,
-            DIFFERS: "; ".join(why.parent_difference(study, name)) or "nothing",
+            DIFFERS: "; ".join(parent_difference(study, name)) or "nothing",
         }
         for name in variants
         if name in study.variants and study.variants[name].parent
@@ -93,7 +93,7 @@ def _chains(
     found = {}
     for name in variants:
         if name in study.variants or name == MEAN_POSE:
-            answer, _ = why.explain(name, why.question(name, study, tables), judge, root)
+            answer, _ = explain(name, question(name, study, tables), judge, root)
             found[name] = {"why.json": json.dumps(answer, indent=1, sort_keys=True).encode()}
     return found
 

@@ -17,9 +17,9 @@ from typing import Any, Final, NamedTuple
 from tips.tables.cells import plain
 from tips.tracking import copies
 from tips.tracking import database as files
-from tips.tracking.numbers import OTHERS, TOTAL, flatten, ordered, varied
+from tips.tracking.mlflow_store import KEY, LAYOUT, LAYOUT_TAG, SEED, VARIANT, Store, opened
 from tips.tracking.run_files import CHECKOUT, TIMES, RunFiles
-from tips.tracking.store import KEY, LAYOUT, LAYOUT_TAG, SEED, VARIANT, Store, opened
+from tips.tracking.shown import OTHERS, TOTAL, flatten, ordered, varied
 from tips.tracking.variants import OF_STUDY, TABLES
 from tips.tracking.views import OURS, SAVED, views
 

@@ -12,7 +12,7 @@ from tips.provenance import HASH
 from tips.records import RecordError, read_json
 from tips.safe_text import one_line
 from tips.tables import sources
-from tips.tracking.numbers import flatten, measured
+from tips.tracking.shown import flatten, measured
 
 log = logging.getLogger(__name__)
 LARGEST: Final = 1_000_000  # bytes; larger files, such as weights and predictions, are no artifacts

@@ -10,7 +10,7 @@ from tips.tables.cells import known
 from tips.tables.claims import ClaimRow
 from tips.tables.compared import Gain, Line
 from tips.tables.published import Tables
-from tips.tracking.numbers import GAIN, HIGH, LOW, gain_name
+from tips.tracking.shown import GAIN, HIGH, LOW, gain_name
 
 ORIGIN: Final = "tips.origin"  # this tag tells whose network a table's row shows
 PARENT: Final = "tips.parent"  # the variant that a variant's file extends

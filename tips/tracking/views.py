@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from tips.config import MEAN_POSE
-from tips.tracking.numbers import CLEAN, DEGRADED, FIRST, GAIN, HIGH, LOW, TOTAL
+from tips.tables import markdown
+from tips.tables.sheet import Section
+from tips.tracking.shown import CLEAN, DEGRADED, FIRST, GAIN, HIGH, LOW, TOTAL
 from tips.tracking.variants import DIFFERS, ROW, TABLES, VERDICT
 
 SAVED: Final = "mlflow.sharedViewState."  # how MLflow calls the tag of a saved view
@@ -18,6 +20,9 @@ OURS: Final = "tips-"  # the names of our views start so
 VARIANTS: Final = "tags.`tips.kind` = 'variant'"  # one run per variant
 # The mean pose is so far below the networks that their bars would all look alike.
 NETWORKS: Final = f"{VARIANTS} AND tags.`tips.variant` != '{MEAN_POSE}'"
+PORT: Final = 5000  # where `make ui` serves MLflow's pages, on the same machine
+FIRST_EXPERIMENT: Final = "1"  # the number of the experiment of a database that `track` made
+DEFAULT: Final = "desk"  # the scale that `make` takes if none is named
 MODE: Final = "workflowType=machine_learning"  # else MLflow shows the pages of language models
 
 
@@ -53,6 +58,29 @@ def views(tables: Iterable[str]) -> list[View]:
         View(f"{OURS}tables", "all variants, grouped by table", _state(GAIN) | _grouped()),
         *(View(f"{OURS}table-{table}", f"Table {table}", _state(TOTAL, table)) for table in tables),
     ]
+
+
+def served(port: int) -> str:
+    """Gives the address of the server that `make ui` starts."""
+    return f"http://127.0.0.1:{port}"
+
+
+def report_section(scale: str) -> Section:
+    """Writes the report's section with links to the saved views.
+
+    Args:
+        scale: the name of the scale.
+    """
+    command = "make ui" if scale == DEFAULT else f"make ui SCALE={scale}"
+    links = [
+        f"[{view.label}]({served(PORT)}/{view.address(FIRST_EXPERIMENT)})" for view in views([])
+    ]
+    body = (
+        f"{markdown.code(command)} serves every run with its curves, settings and files as pages "
+        "of MLflow on this machine, until Ctrl-C ends it. While it runs, these links open saved "
+        f"views:\n\n{markdown.bullets(links)}"
+    )
+    return Section("The runs in MLflow", body)
 
 
 def _state(order: str, table: str = "") -> dict[str, Any]:

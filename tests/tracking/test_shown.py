@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tips.config import load_study
-from tips.tracking.numbers import (
+from tips.tracking.mlflow_store import legal_name
+from tips.tracking.shown import (
     FIRST,
     flatten,
     gain_name,
@@ -18,7 +19,6 @@ from tips.tracking.numbers import (
     ordered,
     varied,
 )
-from tips.tracking.store import legal_name
 
 ROOT = Path(__file__).parents[2]
 KEYS = st.sampled_from(("a", "b", "kind", "model"))
