@@ -99,6 +99,15 @@ def test_links_lead_to_files_or_to_https(target: str) -> None:
     assert not target.startswith("https://a") or found
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1.x.org", "127.0.0.1@x.org:80", "x.org", "localhost:80"])
+def test_links_to_this_machine_lead_nowhere_else(host: str) -> None:
+    assert '<a href="http://127.0.0.1:5000/#/a">' in render(
+        Path(), "[x](http://127.0.0.1:5000/#/a)"
+    )
+    assert f'href="http://{host}' not in render(Path(), f"[x](http://{host}/a)")
+    assert 'href="http' not in render(Path(), f"[x](http://127.0.0.1:80@{host}/a)")
+
+
 def test_the_page_has_a_policy_and_no_script(tmp_path: Path) -> None:
     html = render(tmp_path, "x")
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)"', html)

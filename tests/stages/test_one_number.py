@@ -21,6 +21,7 @@ from tips.tables.contents import SHEETS
 from tips.tables.published import Tables, load_tables
 from tips.tables.sheet import Sheet
 from tips.tables.subsets import SUBSETS_TABLE
+from tips.tracking.shown import gain_name, metric_name
 
 pytestmark = [
     pytest.mark.slow,
@@ -96,13 +97,15 @@ def test_a_cell_is_the_mean_of_its_runs_everywhere(
         assert known(line.ours) == bool(values)
         if not values:
             continue
-        prefix = "" if boxes == "gt" else f"{boxes}/"
+        total = "total" if boxes == "gt" else f"{boxes}/total"
         assert plain(line.ours) == plain(fmean(values))
-        assert plain(line.ours) == plain(tracked[line.variant, f"{prefix}total"])
-        assert line.n_seeds == len(values) == tracked[line.variant, "seeds"] or boxes != "gt"
+        assert plain(line.ours) == plain(tracked[line.variant, metric_name(total)])
+        assert (
+            line.n_seeds == len(values) == tracked[line.variant, "various/seeds"] or boxes != "gt"
+        )
         if len(values) > 1:
             assert plain(line.sd) == plain(stdev(values))
-            assert plain(line.sd) == plain(tracked[line.variant, f"sd/{prefix}total"])
+            assert plain(line.sd) == plain(tracked[line.variant, f"various/sd {total}"])
 
 
 @pytest.mark.parametrize("sheet", [one for one in LINES if one.compares], ids=lambda one: one.stem)
@@ -114,19 +117,19 @@ def test_a_gain_and_its_interval_are_the_same_in_mlflow(
             continue
         for over, gain in ((line.baseline, line.gain), ("concat-wide", line.wide)):
             if known(gain.value):
-                ends = [tracked.get((line.variant, f"gain/{over}{end}")) for end in ENDS]
+                ends = [tracked.get((line.variant, gain_name(over, end))) for end in ENDS]
                 wanted = [one if known(one) else None for one in (gain.value, gain.low, gain.high)]
                 assert ends == wanted
 
 
-ENDS = ("", "/low", "/high")
+ENDS = ("gain", "low", "high")
 
 
 def test_there_are_gains_and_deviations_to_compare(tracked: Numbers) -> None:
-    assert ("tips", "gain/hrnet/low") in tracked
-    assert ("tips", "gain/concat-wide") in tracked
-    assert ("tips", "sd/total") in tracked
-    assert ("hrnet", "detected/total") in tracked
+    assert ("tips", "low") in tracked
+    assert ("tips", "various/over concat-wide/gain") in tracked
+    assert ("tips", "various/sd total") in tracked
+    assert ("hrnet", "various/detected/total") in tracked
 
 
 def test_the_report_prints_the_same(paths: Paths) -> None:
@@ -194,12 +197,12 @@ def test_what_the_tables_do_not_count_mlflow_does_not_average(
     track.run(fake_study.SCALE, seeds=seeds)
     tracked = in_mlflow(paths)
     line = next(row for row in COMPONENTS.read(paths) if row.variant == "tips")
-    assert (line.n_seeds, tracked["tips", "seeds"]) == (kept, kept)
+    assert (line.n_seeds, tracked["tips", "various/seeds"]) == (kept, kept)
     if not kept:
         assert ("tips", "total") not in tracked
         assert (line.status, line.ours) == ("failed", Absent.FAILED)
         return
     assert plain(line.ours) == plain(tracked["tips", "total"])
-    assert tracked["tips", "gain/hrnet"] == line.gain_ours
+    assert tracked["tips", "gain"] == line.gain_ours
     if kept > 1:
-        assert plain(line.sd) == plain(tracked["tips", "sd/total"])
+        assert plain(line.sd) == plain(tracked["tips", "various/sd total"])

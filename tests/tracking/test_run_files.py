@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tips.records import RecordError
-from tips.tracking.mlflow_sync import _legal, legal_name
+from tips.tracking.mlflow_store import legal, legal_name
 from tips.tracking.run_files import RunFiles, read_runs
 
 NAMES = st.one_of(st.text(), st.text(st.sampled_from("./ a:<-\n"), max_size=300))
@@ -35,7 +35,7 @@ def only(folder: Path) -> RunFiles:
 def test_mlflow_takes_every_name_and_value(name: str, value: str) -> None:
     from mlflow.utils import validation
 
-    for key, text in _legal({name: value * 100}).items():
+    for key, text in legal({name: value * 100}).items():
         validation._validate_param(key, text)
         validation._validate_tag(key, text)
         validation._validate_metric(key, 1.0, 0, 0)
@@ -89,6 +89,57 @@ def test_a_time_that_is_none_is_one_line(tmp_path: Path, seconds: Any) -> None:
         only(tmp_path)
 
 
+def test_a_training_ends_with_its_record_and_lasted_its_seconds(tmp_path: Path) -> None:
+    record = a_run(tmp_path, seconds=90.5) / "provenance.json"
+    os.utime(record, (1_000_000, 1_000_000))
+    run = only(tmp_path)
+    assert (run.start, run.end) == (1_000_000_000 - 90_500, 1_000_000_000)
+    assert "the start its `seconds` before" in run.tags["tips.times"]
+    assert "interrupted" not in run.tags["tips.times"]
+    record.write_text(json.dumps({"seconds": 90.5, "resumed_at": 40}))
+    assert "the training was interrupted" in only(tmp_path).tags["tips.times"]
+    record.unlink()
+    os.utime(record.with_name("metrics.json"), (2_000_000, 2_000_000))
+    run = only(tmp_path)
+    assert run.start == run.end == 2_000_000_000
+    assert "no training" in run.tags["tips.times"]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "shown"),
+    [
+        ({"commit": "a" * 40, "dirty": True}, {"commit": "a" * 40, "dirty": "true"}),
+        ({"commit": "a" * 40, "dirty": False}, {"commit": "a" * 40, "dirty": "false"}),
+        ({"commit": "a" * 40, "dirty": None}, {"commit": "a" * 40}),
+        ({"commit": "not a git checkout", "dirty": False}, {"dirty": "false"}),
+        ({"commit": "<script>", "dirty": "yes"}, {}),
+        ({}, {}),
+    ],
+)
+def test_a_commit_is_shown_as_one_only_if_it_is_one(
+    tmp_path: Path, recorded: dict[str, Any], shown: dict[str, str]
+) -> None:
+    a_run(tmp_path, scale="toy", **recorded)
+    tags, start = only(tmp_path).tags, "mlflow.source.git."
+    found = {name.removeprefix(start): v for name, v in tags.items() if name.startswith(start)}
+    assert found == shown
+
+
+def test_the_source_is_the_command_that_trained_it(tmp_path: Path) -> None:
+    a_run(tmp_path, scale="toy; rm -r /")
+    tags = only(tmp_path).tags
+    command = "tips stage train --scale 'toy; rm -r /' --variant full --seed 0"
+    assert tags["mlflow.source.name"] == command
+    assert tags["mlflow.source.type"] == "LOCAL"
+
+
+def test_settings_are_those_that_the_training_reads(tmp_path: Path) -> None:
+    a_run(tmp_path, meaning={"model": "tips"}, config={"model": "tips", "unread": 1})
+    run = only(tmp_path)
+    assert run.settings == {"model": "tips"}
+    assert not any("unread" in name for name in run.tags)
+
+
 @pytest.mark.parametrize("file", ["metrics.json", "provenance.json"])
 @pytest.mark.parametrize("content", ["[]", "7", "null", "{", '"x"'])
 def test_a_record_that_is_none_is_one_line(tmp_path: Path, file: str, content: str) -> None:
@@ -98,15 +149,16 @@ def test_a_record_that_is_none_is_one_line(tmp_path: Path, file: str, content: s
 
 
 def test_a_configuration_without_names_is_one_line(tmp_path: Path) -> None:
-    a_run(tmp_path, config=["a"])
-    with pytest.raises(RecordError, match=r"provenance\.json: config: no names"):
+    a_run(tmp_path, meaning=["a"])
+    with pytest.raises(RecordError, match=r"provenance\.json: meaning: no names"):
         only(tmp_path)
 
 
 def test_numbers_of_any_size_are_read_or_left_out(tmp_path: Path) -> None:
     folder = a_run(tmp_path)
-    (folder / "metrics.json").write_text(f'{{"a": 1{"0" * 400}, "b": NaN, "c": true, "d": 1e9}}')
-    assert only(tmp_path).metrics == {"d": 1e9}
+    columns = f'{{"a": 1{"0" * 400}, "b": NaN, "c": true, "d": 1e9}}'
+    (folder / "metrics.json").write_text(f'{{"columns": {columns}}}')
+    assert only(tmp_path).metrics == {"various/columns/d": 1e9}
 
 
 @pytest.mark.parametrize("step", [-1, 10**30, 1.5])

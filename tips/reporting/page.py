@@ -26,6 +26,7 @@ _HEADING = re.compile(r"<h2>(.*?)</h2>")
 _TITLE = re.compile(r"<h1>(.*?)</h1>")
 _TAG = re.compile(r"<[^>]*>")
 _FOLD = re.compile(r"<details><summary>[^<>]*</summary>\n?|</details>\n?")  # of markdown.folded
+_HERE = re.compile(r"http://127\.0\.0\.1:\d{1,5}/")  # a server of this machine, such as MLflow's
 _IMAGE = re.compile(r'<img src="([^"]+)"')
 
 
@@ -43,7 +44,7 @@ def render(text: str, folder: Path) -> str:
     """Renders Markdown to one HTML file with its pictures inside.
 
     HTML in the text is shown as it is written, except for parts that open on a click. Links lead to
-    files or to https addresses.
+    files, to https addresses or to a server of this machine.
 
     Args:
         text: the report in Markdown.
@@ -74,13 +75,13 @@ def _parser() -> MarkdownIt:
 
 
 def _allowed(address: str) -> bool:
-    """Tells whether a link or a picture may have this address: a file, or a page over https."""
+    """Tells whether a link may have this address: a file, a page over https or of this machine."""
     try:
         parts = urlsplit(address)
     except ValueError:
         return False
     relative = not (parts.scheme or parts.netloc or address.startswith(("//", "/\\", "\\")))
-    return parts.scheme == "https" or relative
+    return parts.scheme == "https" or relative or _HERE.match(address) is not None
 
 
 def _markup(_: Any, tokens: Sequence[Any], place: int, *__: Any) -> str:

@@ -10,6 +10,7 @@ from tips.reporting import checklist, page, report
 from tips.reporting.reference import write_reference
 from tips.tables.numbers import numbers
 from tips.tables.published import load_tables
+from tips.tracking.views import report_section
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: Path | None = None) -> None:
@@ -34,7 +35,8 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0, reference: Path | N
     records.write_json(numbers(opened), paths.numbers)
     with atomic(paths.checklist) as stream:
         stream.write(page.source(checklist.title(opened), checklist.sections(opened)))
-    text = page.source(report.title(study, paths), sections)
+    live = [*sections, report_section(study.scale.name)]  # which a committed copy does not have
+    text = page.source(report.title(study, paths), live)
     with atomic(paths.reports / "report.md") as stream:
         stream.write(text)
     with atomic(paths.reports / "index.html") as stream:

@@ -1,15 +1,31 @@
 """Brings the MLflow database up to date with the run folders."""
 
+import json
 import logging
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tips.config import load_study
-from tips.paths import study_paths
+from tips.chain import Judge
+from tips.config import MEAN_POSE, Study, load_study
+from tips.paths import Paths, study_paths
+from tips.proofs import read_proofs
 from tips.tables import runs
+from tips.tables.claims import CLAIMS
 from tips.tables.contents import SHEETS
-from tips.tables.published import load_tables
-from tips.tracking.mlflow_sync import experiment_name, sync
-from tips.tracking.run_files import read_runs, table_gains, table_tags
+from tips.tables.explained import explain, parent_difference, question
+from tips.tables.published import Tables, load_tables
+from tips.tracking.mlflow_sync import Told, experiment_name, sync
+from tips.tracking.run_files import is_shown, read_runs
+from tips.tracking.variants import (
+    DIFFERS,
+    PARENT,
+    Tags,
+    joined,
+    table_gains,
+    table_tags,
+    verdict_tags,
+)
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +33,8 @@ log = logging.getLogger(__name__)
 def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     """Copies results/runs to results/mlflow.db: a parent run per variant, a child per seed.
 
-    Gains and their intervals are those of the tables that `tabulate` has made. A second call
-    writes nothing twice. The database can be deleted: the next call makes it again.
+    Gains, their intervals and verdicts are those of the tables that `tabulate` has made. A second
+    call writes nothing twice. The database can be deleted: the next call makes it again.
 
     Args:
         scale: Takes the study of this scale, a file of experiments/scales.
@@ -32,11 +48,57 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     study = load_study(scale, experiments, root or None, seeds or None)
     paths = study_paths(study.scale)
     tables = load_tables(experiments / "tables.yaml", study.scale.dataset.release)
-    made = [one for one in SHEETS if one.compares and one.file(paths).is_file()]
-    gains = table_gains(tables, {sheet.stem: sheet.read(paths) for sheet in made})
     found = runs.find(runs.wanted(study, tables), paths, judge=None)
     counted = {file.metrics for file in found if file.state == "present"}
     folders = read_runs(paths.results / "runs" / paths.dataset, counted)
+    variants = sorted({folder.variant for folder in folders})
     name = experiment_name(study.scale.name, paths.dataset)
-    counts = sync(paths.mlflow, name, folders, table_tags(tables), gains)
+    told = _told(study, paths, tables, variants, root)
+    counts = sync(paths.mlflow, name, folders, told)
     log.info("%s: %d runs written, %d kept, %d removed", paths.mlflow, *counts)
+
+
+def _told(study: Study, paths: Paths, tables: Tables, variants: Sequence[str], root: str) -> Told:
+    """Gathers what tables, experiments and records tell of the variants."""
+    made = [one for one in SHEETS if one.compares and one.file(paths).is_file()]
+    rows = {sheet.stem: sheet.read(paths) for sheet in made}
+    claims = CLAIMS.read(paths) if CLAIMS.file(paths).is_file() else []
+    tags = joined(
+        table_tags(tables), verdict_tags(tables, rows, claims), _difference_tags(study, variants)
+    )
+    files = {"": _figures(paths.reports / "figures")} | _chains(
+        study, paths, tables, variants, root
+    )
+    command = shlex.join(["tips", "stage", "track", "--scale", study.scale.name])
+    return Told(tags, table_gains(tables, rows), files, command)
+
+
+def _difference_tags(study: Study, variants: Iterable[str]) -> Tags:
+    """Tells the parent of every variant, and what differs from it."""
+    return {
+        name: {
+            PARENT: study.variants[name].parent,
+            DIFFERS: "; ".join(parent_difference(study, name)) or "nothing",
+        }
+        for name in variants
+        if name in study.variants and study.variants[name].parent
+    }
+
+
+def _chains(
+    study: Study, paths: Paths, tables: Tables, variants: Iterable[str], root: str
+) -> dict[str, dict[str, bytes]]:
+    """Answers `tips why` for every variant of the study, as the file why.json."""
+    judge = Judge(study, paths, read_proofs(paths.proofs))
+    found = {}
+    for name in variants:
+        if name in study.variants or name == MEAN_POSE:
+            answer, _ = explain(name, question(name, study, tables), judge, root)
+            found[name] = {"why.json": json.dumps(answer, indent=1, sort_keys=True).encode()}
+    return found
+
+
+def _figures(folder: Path) -> dict[str, bytes]:
+    """Reads the pictures of the report."""
+    pictures = [path for path in sorted(folder.glob("*")) if is_shown(path, folder)]
+    return {f"figures/{path.name}": path.read_bytes() for path in pictures}

@@ -8,10 +8,12 @@ from tips.config import ConfigError, load_study
 from tips.paths import study_paths
 from tips.records import RecordError
 from tips.tracking.database import problem, sqlite_address
-from tips.tracking.mlflow_sync import ARTIFACTS, experiment_name, links
+from tips.tracking.mlflow_store import ARTIFACTS
+from tips.tracking.mlflow_sync import experiment_name, links
+from tips.tracking.views import PORT, served
 
 
-def run(scale: str = "desk", root: str = "", port: int = 5000) -> None:
+def run(scale: str = "desk", root: str = "", port: int = PORT) -> None:
     """Runs the MLflow server on this machine until Ctrl-C ends it.
 
     Args:
@@ -33,7 +35,7 @@ def run(scale: str = "desk", root: str = "", port: int = 5000) -> None:
         raise RecordError(
             f"{paths.mlflow}: {why}; run `make mlflow`, which makes it again from the run folders"
         )
-    address = f"http://127.0.0.1:{port}"
+    address = served(port)
     for label, page in links(paths.mlflow, experiment_name(study.scale.name, paths.dataset)):
         print(f"{label}: {address}/{page}")
     print("The pages come up in some 20 s; Ctrl-C ends the server.", flush=True)

@@ -7,33 +7,35 @@ mlflow-artifacts:/ without a path: the database and its folder can be moved.
 
 import hashlib
 import json
-import os
+import logging
 import re
-import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import quote
+from typing import Any, Final, NamedTuple
 
-from tips.safe_text import cut, one_line
-from tips.temporaries import discard
+from tips.tables.cells import plain
+from tips.tracking import copies
 from tips.tracking import database as files
-from tips.tracking.run_files import ORIGIN, RunFiles
+from tips.tracking.mlflow_store import KEY, LAYOUT, LAYOUT_TAG, SEED, VARIANT, Store, opened
+from tips.tracking.run_files import CHECKOUT, TIMES, RunFiles
+from tips.tracking.shown import OTHERS, TOTAL, flatten, ordered, varied
+from tips.tracking.variants import OF_STUDY, TABLES
+from tips.tracking.views import OURS, SAVED, views
 
-if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
-
-ARTIFACTS: Final = "mlflow-artifacts"  # a folder beside the database, and the scheme of addresses
-KEY: Final = "tips.run_key"
+log = logging.getLogger(__name__)
 KIND: Final = files.KIND
-MARK: Final = "by-tips"  # a file in the folder of a run of ours; only such folders are removed
 PARENT: Final = "mlflow.parentRunId"
-BATCH: Final = 1000  # MLflow takes this many metrics in one call, and 100 parameters or tags
-LIMITS: Final = {"params": 100, "tags": 100, "metrics": BATCH}
-NAME: Final = 250  # characters of a name that MLflow takes
-TEXT: Final = 6000  # characters of a parameter or a tag
+# The tags of a run that name its commit.
+COMMIT: Final = (
+    *("mlflow.source.git.commit", "mlflow.source.git.dirty"),
+    *(f"tips.{name}" for name in CHECKOUT),
+)
+STUDY: Final = ("", "")  # the run that has the figures, and what all trainings have in common
+TABLES_TAG: Final = "tips.tables"  # of an experiment; lists the tables that have a view
+TITLE: Final = "study"
+COMMON: Final = "common.json"
+OWN_TAGS: Final = re.compile(rf"{re.escape(SAVED + OURS)}.*")  # of an experiment
 
 
 class Counts(NamedTuple):
@@ -44,293 +46,207 @@ class Counts(NamedTuple):
     removed: int
 
 
-class Store(NamedTuple):
-    """An open database and the experiment in it."""
+class Told(NamedTuple):
+    """What a study tells of its variants beside the run folders."""
 
-    client: "MlflowClient"
-    experiment: str
-    artifacts: Path
+    tags: Mapping[str, Mapping[str, str]] = {}  # of each variant's parent and children
+    gains: Mapping[str, Mapping[str, float]] = {}  # metrics of each variant's parent
+    files: Mapping[str, Mapping[str, bytes]] = {}  # artifacts of the parents; "": the study's
+    command: str = ""  # what makes the parents
 
 
-def sync(
-    database: Path,
-    experiment: str,
-    runs: Sequence[RunFiles],
-    tags: Mapping[str, Mapping[str, str]],
-    gains: Mapping[str, Mapping[str, float]] | None = None,
-) -> Counts:
+def sync(database: Path, experiment: str, runs: Sequence[RunFiles], told: Told) -> Counts:
     """Brings one experiment of the database up to date with the run folders.
 
     A parent run per variant has the means over seeds, the deviations between them, and the gains of
     the tables. A child per seed has its numbers. A child whose files changed is replaced, and a run
-    whose folder is gone is removed.
+    whose folder is gone is removed. The run `study` has the figures.
 
     Args:
         database: the sqlite file; it is made if it does not exist.
         experiment: the name of the experiment, one per scale and dataset.
         runs: every evaluated run, from `read_runs`.
-        tags: the tags of each variant's parent and children, from `table_tags`.
-        gains: the metrics of each variant's parent, from `table_gains`.
+        told: what the study tells of its variants.
 
     Returns:
         How many children were written, kept and removed.
     """
     with opened(database, experiment) as store:
-        known = _known(store)
+        known = store.known()
+        _announce(store, known, database)
         wanted = {(run.variant, str(run.seed)) for run in runs}
         removed = [run for name, run in known.items() if name[1] and name not in wanted]
         written = kept = 0
         variants = sorted({run.variant for run in runs})
+        shown = varied([run.settings for run in runs])
         for variant in variants:
             mine = [run for run in runs if run.variant == variant]
-            compared = (gains or {}).get(variant, {})
-            parent = _parent(store, known, mine, dict(tags.get(variant, {})), compared)
+            parent = _parent(store, known.get((variant, "")), mine, shown, told)
             for run in mine:
                 old = known.get((variant, str(run.seed)))
-                fresh = _child(store, old, run, parent, dict(tags.get(variant, {})))
+                tags = dict(told.tags.get(variant, {})) | {PARENT: parent}
+                fresh = _child(store, old, run, shown, tags)
                 written, kept = written + fresh, kept + (not fresh)
-        gone = [run for (name, seed), run in known.items() if not seed and name not in variants]
+        if runs:
+            _study(store, known.get(STUDY), runs, shown, told)
+        left = {STUDY, *((name, "") for name in variants)} if runs else set()
+        gone = [run for name, run in known.items() if not name[1] and name not in left]
         for run in [*removed, *gone]:
-            _remove(store, run)
-        _sweep(store.artifacts, files.living(database))
+            store.remove(run)
+        copies.sweep(store.artifacts, files.living(database))
+        shown_tables = _tables(told.tags)
+        saved = dict(view.tag for view in views(shown_tables))
+        own = {LAYOUT_TAG: LAYOUT, TABLES_TAG: ", ".join(shown_tables)}
+        store.retag_experiment(saved | own, OWN_TAGS)
         return Counts(written, kept, len(removed))
 
 
-@contextmanager
-def opened(database: Path, experiment: str) -> Iterator[Store]:
-    """Opens the database for this process alone, and makes the experiment if it does not exist."""
-    with files.locked(database):
-        files.prepare(database)
-        files.prepare_folder(database.parent / ARTIFACTS)
-        client = files.connect(database)
-        found = client.get_experiment_by_name(experiment)
-        if found is None:
-            made = client.create_experiment(experiment, artifact_location=f"{ARTIFACTS}:/")
-        else:
-            made = found.experiment_id
-            if found.lifecycle_stage == "deleted":
-                client.restore_experiment(made)
-        yield Store(client, made, database.parent / ARTIFACTS)
-        files.close(client)
+def _announce(store: Store, known: Mapping[tuple[str, str], Any], database: Path) -> None:
+    """Says so if another version wrote the runs, which are then all written anew."""
+    before = store.client.get_experiment(store.experiment).tags.get(LAYOUT_TAG)
+    if known and before != LAYOUT:
+        log.info(
+            "%s: its %d runs were written by another version; they are written anew from the run "
+            "folders",
+            *(database, len(known)),
+        )
 
 
-def _known(store: Store) -> dict[tuple[str, str], Any]:
-    """Gives our active runs by (variant, seed); the seed of a parent is "".
+def _tables(tags: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Lists the tables that variants fill, in their order."""
+    listed = (own[TABLES].split(", ") for own in tags.values() if own.get(TABLES))
+    return list(dict.fromkeys(table for tables in listed for table in tables if table))
 
-    A user may have runs in the same experiment. They lack our tag, and nothing here touches them.
-    """
-    found: dict[tuple[str, str], Any] = {}
-    token = None
-    while True:
-        page = store.client.search_runs([store.experiment], max_results=500, page_token=token)
-        for run in page:
-            if KIND not in run.data.tags:
-                continue
-            name = run.data.tags.get("tips.variant", ""), run.data.tags.get("tips.seed", "")
-            if name in found:  # a writer was killed before it ended the replaced run
-                _remove(store, run)
-            else:
-                found[name] = run
-        token = page.token
-        if not token:
-            return found
+
+def _key(*parts: object) -> str:
+    """Gives the key of a run that was made of these parts by this version."""
+    return hashlib.sha256(json.dumps([LAYOUT, *parts], sort_keys=True).encode()).hexdigest()
+
+
+def _params(run: RunFiles, shown: frozenset[str]) -> dict[str, str]:
+    return {name: value for name, value in flatten(run.settings).items() if name in shown}
 
 
 def _parent(
-    store: Store,
-    known: Mapping[tuple[str, str], Any],
-    runs: Sequence[RunFiles],
-    tags: dict[str, str],
-    gains: Mapping[str, float],
+    store: Store, old: Any, runs: Sequence[RunFiles], shown: frozenset[str], told: Told
 ) -> str:
     """Writes the parent of a variant's runs unless it exists; returns its id."""
     variant = runs[0].variant
-    counted = [run.counted for run in runs]
-    key = " ".join([*(run.key for run in runs), json.dumps([counted, gains], sort_keys=True)])
-    key = hashlib.sha256(key.encode()).hexdigest()
-    old = known.get((variant, ""))
-    if old is not None and _is_complete(old, key):
-        _retag(store, old, tags)
-        return str(old.info.run_id)
-    names = {name for one in counted for name in one}
-    values = {name: [one[name] for one in counted if name in one] for name in names}
-    metrics = {name: fmean(found) for name, found in values.items()}
-    metrics |= {f"sd/{name}": stdev(found) for name, found in values.items() if len(found) > 1}
-    metrics |= {"seeds": float(sum("total" in one for one in counted))} | dict(gains)
-    time = max(run.time for run in runs)
-    own = {"tips.variant": variant, KIND: "variant"} | tags
-    new = _start(store, variant, time, own)
-    _log(
-        store, new, params=runs[0].params, metrics=[(n, v, 0) for n, v in metrics.items()], at=time
-    )
-    _finish(store, new, time, key, old)
+    tags, gains = told.tags.get(variant, {}), told.gains.get(variant, {})
+    contents = told.files.get(variant, {})
+    key = _key([run.key for run in runs], [run.counted for run in runs], gains)
+    params = _params(runs[0], shown)
+    if _is_complete(old, key):
+        run = str(old.info.run_id)
+        store.retag(old, tags, OF_STUDY)
+        _add(store, old, params)
+        copies.refresh(store.artifacts, run, contents)
+        return run
+    start, end = min(run.start for run in runs), max(run.end for run in runs)
+    own = {VARIANT: variant, KIND: "variant", **_source(runs, told.command), **tags}
+    new = store.start(variant, start, own)
+    for data in sorted({run.data for run in runs}):
+        store.name_data(new, *data)
+    metrics = [(name, value, 0) for name, value in ordered({**_means(runs), **gains})]
+    store.write(new, params, metrics, at=end)
+    copies.refresh(store.artifacts, new, contents)
+    store.finish(new, end, key, old)
     return new
 
 
-def _child(store: Store, old: Any, run: RunFiles, parent: str, tags: dict[str, str]) -> bool:
+def _means(runs: Sequence[RunFiles]) -> dict[str, float]:
+    """Gives the means over the seeds that the tables count, deviations, and the seeds' number.
+
+    They are rounded as the tables print them: MLflow shows all digits of a number.
+    """
+    counted = [run.counted for run in runs]
+    names = {name for one in counted for name in one}
+    values = {name: [one[name] for one in counted if name in one] for name in names}
+    found = {name: float(plain(fmean(seeds))) for name, seeds in values.items()}
+    for name, seeds in values.items():
+        if name.endswith(TOTAL) and len(seeds) > 1:
+            found[f"{OTHERS}/sd {name.removeprefix(f'{OTHERS}/')}"] = float(plain(stdev(seeds)))
+    return found | {f"{OTHERS}/seeds": float(len(values.get(TOTAL, ())))}
+
+
+def _source(runs: Sequence[RunFiles], command: str) -> dict[str, str]:
+    """Gives the tags of a parent that name its source: a commit only if all seeds are of it."""
+    found = {"mlflow.source.type": "LOCAL", "mlflow.source.name": command} if command else {}
+    found[TIMES] = "from the start of the first seed's training to the end of the last one's"
+    for name in COMMIT:
+        values = {run.tags.get(name, "") for run in runs}
+        if len(values) == 1 and values != {""}:
+            found[name] = values.pop()
+    return found
+
+
+def _child(
+    store: Store, old: Any, run: RunFiles, shown: frozenset[str], tags: dict[str, str]
+) -> bool:
     """Writes one seed unless it exists; tells whether it was written."""
-    tags = tags | {PARENT: parent}
-    if old is not None and _is_complete(old, run.key) and _has_copies(store, old, run):
-        _mark(store, old.info.run_id)
-        _retag(store, old, tags)
+    key, files_of = _key(run.key), (run.folder, run.artifacts)
+    params = _params(run, shown) | {"seed": str(run.seed)}
+    if _is_complete(old, key) and copies.complete(store.artifacts, old.info.run_id, *files_of):
+        copies.mark(store.artifacts, old.info.run_id)
+        store.retag(old, tags, OF_STUDY)
+        _add(store, old, params)
         return False
-    own = {"tips.variant": run.variant, "tips.seed": str(run.seed), KIND: "seed"}
-    begin = max(0, run.time - run.duration)
-    new = _start(store, f"{run.variant} seed {run.seed}", begin, own | run.tags | tags)
-    _name_data(store, new, *run.data)
-    metrics = [(name, value, 0) for name, value in run.metrics.items()]
+    own = {VARIANT: run.variant, SEED: str(run.seed), KIND: "seed"}
+    new = store.start(f"{run.variant} seed {run.seed}", run.start, own | run.tags | tags)
+    store.name_data(new, *run.data)
+    metrics = [(name, value, 0) for name, value in ordered(run.metrics)]
     metrics += [(point.name, point.value, point.step) for point in run.curves]
-    _log(store, new, params=run.params | {"seed": str(run.seed)}, metrics=metrics, at=run.time)
-    _mark(store, new)
-    for path in run.artifacts:
-        copy = _artifacts(store, new) / path.relative_to(run.folder)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    _finish(store, new, run.time, run.key, old)
+    store.write(new, params, metrics, at=run.end)
+    copies.copy(store.artifacts, new, *files_of)
+    store.finish(new, run.end, key, old)
     return True
 
 
-def _start(store: Store, name: str, time: int, tags: dict[str, str]) -> str:
-    # In one step with its tags: without them it would be a user's own.
-    own = _legal(tags)
-    run = store.client.create_run(store.experiment, start_time=time, tags=own, run_name=name)
-    return str(run.info.run_id)
-
-
-def _name_data(store: Store, run: str, name: str, digest: str) -> None:
-    """Names the dataset of a run, for the column Dataset of the pages."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    if name and digest:
-        dataset = Dataset(name=name, digest=digest, source_type="local", source=name)
-        used = DatasetInput(dataset, [InputTag("mlflow.data.context", "train")])
-        store.client.log_inputs(run, [used])
-
-
-def _finish(store: Store, run: str, time: int, key: str, old: Any) -> None:
-    """Ends a run, marks it complete, as the last step, and removes the one that it replaces."""
-    store.client.set_terminated(run, "FINISHED", end_time=time)
-    store.client.set_tag(run, KEY, key)
-    if old is not None:
-        _remove(store, old)
+def _study(
+    store: Store, old: Any, runs: Sequence[RunFiles], shown: frozenset[str], told: Told
+) -> None:
+    """Writes the run with the figures, and with the settings that all trainings have in common."""
+    common: dict[str, str] = {}
+    for run in runs:
+        common |= {k: v for k, v in flatten(run.settings).items() if k not in shown}
+    text = json.dumps(common, indent=1, sort_keys=True, ensure_ascii=False)
+    contents = {**told.files.get("", {}), COMMON: text.encode("utf-8", "backslashreplace")}
+    start, end = min(run.start for run in runs), max(run.end for run in runs)
+    key = _key(start, end)
+    if _is_complete(old, key):
+        copies.refresh(store.artifacts, str(old.info.run_id), contents)
+        return
+    tags = {VARIANT: "", KIND: TITLE} | _source(runs, told.command)
+    new = store.start(TITLE, start, tags)
+    copies.refresh(store.artifacts, new, contents)
+    store.finish(new, end, key, old)
 
 
 def _is_complete(run: Any, key: str) -> bool:
-    """Tells whether a run was written to its end from files with this key."""
-    return bool(run.info.status == "FINISHED" and run.data.tags.get(KEY) == key)
+    """Tells whether there is a run that was written to its end from files with this key."""
+    return bool(run is not None and run.info.status == "FINISHED" and run.data.tags.get(KEY) == key)
 
 
-def _retag(store: Store, run: Any, tags: dict[str, str]) -> None:
-    """Updates a kept run's parent and tables: a table may name its variant only since now."""
-    have = run.data.tags
-    ours = [name for name in have if name == ORIGIN or name.startswith("table.")]
-    for name in [name for name in ours if name not in tags]:
-        store.client.delete_tag(run.info.run_id, name)
-    for name, value in tags.items():
-        if have.get(name) != value:
-            store.client.set_tag(run.info.run_id, name, value)
-
-
-def _remove(store: Store, run: Any) -> None:
-    """Removes a run of ours with its copies; no other name than an id's leads to a folder."""
-    store.client.delete_run(run.info.run_id)
-    if files.RUN.fullmatch(run.info.run_id):
-        discard(store.artifacts / run.info.run_id)
-
-
-def _sweep(artifacts: Path, living: Collection[str]) -> None:
-    """Removes our folders of runs that the database does not have, as after it was deleted."""
-    for folder in artifacts.glob("*"):
-        if files.RUN.fullmatch(folder.name) and folder.name not in living and _is_ours(folder):
-            discard(folder)
-
-
-def _is_ours(folder: Path) -> bool:
-    """Tells whether we made a folder, or could have, and were killed before it held anything."""
-    if folder.is_symlink() or not folder.is_dir():
-        return False
-    return (folder / MARK).is_file() or not any(folder.iterdir())
-
-
-def _mark(store: Store, run: str) -> None:
-    """Makes the folder of a run of ours."""
-    folder = store.artifacts / run
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.path.lexists(folder / MARK):
-        (folder / MARK).touch()
-
-
-def _has_copies(store: Store, old: Any, run: RunFiles) -> bool:
-    """Tells whether a kept run has the copies of its files, and no link among them."""
-    copies = _artifacts(store, old.info.run_id)
-    if any(path.is_symlink() for path in (copies.parent, copies, *copies.rglob("*"))):
-        return False
-    return all((copies / path.relative_to(run.folder)).is_file() for path in run.artifacts)
-
-
-def _artifacts(store: Store, run: str) -> Path:
-    """Gives the folder where the server looks for mlflow-artifacts:/{run}/artifacts."""
-    return store.artifacts / run / "artifacts"
-
-
-def _log(
-    store: Store,
-    run: str,
-    params: Mapping[str, str] | None = None,
-    tags: Mapping[str, str] | None = None,
-    metrics: Sequence[tuple[str, float, int]] = (),
-    at: int = 0,
-) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-
-    entities: dict[str, list[Any]] = {
-        "params": [Param(name, value) for name, value in _legal(params or {}).items()],
-        "tags": [RunTag(name, value) for name, value in _legal(tags or {}).items()],
-        "metrics": [Metric(legal_name(name), value, at, step) for name, value, step in metrics],
-    }
-    for kind, rows in entities.items():
-        for start in range(0, len(rows), LIMITS[kind]):
-            store.client.log_batch(run, **{kind: rows[start : start + LIMITS[kind]]})
-
-
-def legal_name(name: str) -> str:
-    """Writes a name so that MLflow takes it: letters, digits and -_. in parts between slashes."""
-    parts = re.sub(r"[^\w\-. /]", "_", name).split("/")
-    kept = "/".join("_" if part in ("", ".", "..") else part for part in parts)
-    return cut(kept, NAME, "...")
-
-
-def _legal(texts: Mapping[str, str]) -> dict[str, str]:
-    return {legal_name(name): one_line(value, TEXT) for name, value in texts.items()}
+def _add(store: Store, run: Any, params: Mapping[str, str]) -> None:
+    """Adds parameters that a kept run lacks: another variant may differ in them only since now."""
+    missing = {name: value for name, value in params.items() if name not in run.data.params}
+    store.write(run.info.run_id, missing)
 
 
 def links(database: Path, experiment: str) -> list[tuple[str, str]]:
-    """Lists pages worth opening.
+    """Lists the saved views.
 
     Args:
         database: the sqlite file.
         experiment: the name of the experiment.
 
     Returns:
-        For the list of runs, and for a comparison of all variants that fill a row of a table: what
-        it is, and its address below the server's.
+        Of each view, what it shows and its address below the server's.
     """
     with opened(database, experiment) as store:
-        parents = [
-            run.info.run_id
-            for (_, seed), run in sorted(_known(store).items())
-            if not seed and any(tag.startswith("table.") for tag in run.data.tags)
-        ]
-        number = store.experiment
-    runs = quote(json.dumps(parents, separators=(",", ":")))
-    experiments = quote(json.dumps([number]))
-    return [
-        ("all runs, seeds folded under their variant", f"#/experiments/{number}/runs"),
-        (
-            f"comparison of the {len(parents)} variants of the tables",
-            f"#/compare-runs?runs={runs}&experiments={experiments}",
-        ),
-    ]
+        tables = store.client.get_experiment(store.experiment).tags.get(TABLES_TAG, "")
+        made = views(table for table in tables.split(", ") if table)
+        return [(view.label, view.address(store.experiment)) for view in made]
 
 
 def experiment_name(scale: str, dataset: str) -> str:

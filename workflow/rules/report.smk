@@ -168,6 +168,7 @@ rule report:
 rule track:
     input:
         TABLES,
+        PATHS.numbers,  # of the report, which draws figures that MLflow shows
         metrics=[PATHS.metrics(*row) for row in SCORED],
         published="experiments/tables.yaml",
     output:
