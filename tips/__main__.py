@@ -265,6 +265,26 @@ def recheck(
     stage.run(scale, root)
 
 
+@cli.command()
+def archive(
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT.zip", help="Names the file; only an archive is replaced.")
+    ],
+    scale: Annotated[str, typer.Option(help="Takes the study of this scale.")] = "desk",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Also takes the trained weights along.")
+    ] = False,
+) -> None:
+    """Writes a study without its data into one sealed file, to hand it on.
+
+    Example: tips archive study.zip --scale smoke
+    """
+    from tips.stages import archive as stage
+
+    stage.run(out, scale, root, weights)
+
+
 @cli.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
