@@ -285,6 +285,26 @@ def archive(
     stage.run(out, scale, root, weights)
 
 
+@cli.command()
+def merge(
+    folder: Annotated[
+        Path, typer.Argument(help="Names a project, its results, or an archive with weights.")
+    ],
+    scale: Annotated[str, typer.Option(help="Adds to the study of this scale.")] = "desk",
+    root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only shows which runs would enter.")
+    ] = False,
+) -> None:
+    """Adds runs that another machine trained, if all their digests agree.
+
+    Example: tips merge other.zip --scale night --dry-run
+    """
+    from tips.stages import merge as stage
+
+    stage.run(folder, scale, root, dry_run)
+
+
 @cli.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
