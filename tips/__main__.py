@@ -35,7 +35,7 @@ cli = typer.Typer(
 
 The whole study is one command of the workflow, resumable after any stop:
 
-  make reproduce                              all of it, reports/index.html at the end
+  make reproduce                              all, with reports/index.html
   snakemake --cores all                       the same, inside the environment
   snakemake --cores all --config scale=smoke  every rule, in minutes
 
@@ -113,7 +113,7 @@ def evaluate(
         float, typer.Option(help="Sets a person's area, for OKS, as a share of the box.")
     ] = 0.53,
 ) -> None:
-    """Scores predictions in PoseTrack17's or 18's json as PoseTrack does.
+    """Scores predictions in PoseTrack's json as PoseTrack does.
 
     Example: tips evaluate annotations/val predictions --json scores.json
     """
@@ -267,16 +267,14 @@ def recheck(
 
 @cli.command()
 def archive(
-    out: Annotated[
-        Path, typer.Argument(metavar="OUT.zip", help="Names the file; only an archive is replaced.")
-    ],
+    out: Annotated[Path, output("Writes this zip, and replaces only archives.", argument=True)],
     scale: Annotated[str, typer.Option(help="Takes the study of this scale.")] = "desk",
     root: Annotated[str, typer.Option(help="Sets the dataset folder if the scale has none.")] = "",
     weights: Annotated[
         bool, typer.Option("--weights", help="Also takes the trained weights along.")
     ] = False,
 ) -> None:
-    """Writes a study without its data into one sealed file, to hand it on.
+    """Writes a study without its data into one sealed zip.
 
     Example: tips archive study.zip --scale smoke
     """
@@ -296,7 +294,7 @@ def merge(
         bool, typer.Option("--dry-run", help="Only shows which runs would enter.")
     ] = False,
 ) -> None:
-    """Adds runs that another machine trained, if all their digests agree.
+    """Adds runs of another machine if all their digests agree.
 
     Example: tips merge other.zip --scale night --dry-run
     """

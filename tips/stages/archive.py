@@ -24,7 +24,7 @@ def run(out: Path, scale: str = "desk", root: str = "", weights: bool = False) -
     byte for byte.
 
     Args:
-        out: Names the zip; an earlier archive is written over, and no other file.
+        out: Writes this zip; an earlier archive is replaced, and no other file.
         scale: Takes the study of this scale, a file of experiments/scales.
         root: Sets the dataset folder if the scale has none.
         weights: Also holds the trained weights, without which `tips merge` takes no run.
