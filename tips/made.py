@@ -14,6 +14,7 @@ day, no hash of a software environment. Files of the dataset are named relative 
 """
 
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -92,7 +93,7 @@ class Keeper(NamedTuple):
         if not (files and self.workflow.is_main_process and self.file.is_file()):
             return ""
         try:
-            made = self._read()
+            made = _read(self.file)
         except RecordError as error:
             return f"{error} (ignored: Snakemake goes by its own records)"
         persistence = FilePersistence(nolock=True)
@@ -128,7 +129,7 @@ class Keeper(NamedTuple):
     def _before(self) -> Made:
         """Reads the file; an unreadable one, which `recall` reports, holds nothing."""
         try:
-            return self._read() if self.file.is_file() else Made(jobs=())
+            return _read(self.file) if self.file.is_file() else Made(jobs=())
         except RecordError:
             return Made(jobs=())
 
@@ -149,12 +150,6 @@ class Keeper(NamedTuple):
             for job, *others in found.values()
         ]
         write(Made(jobs=tuple(jobs), begun=tuple(sorted(begun))), self.file)
-
-    def _read(self) -> Made:
-        size = self.file.stat().st_size
-        if size > LARGEST:
-            raise RecordError(f"{self.file}: {size} bytes are no records of a study; delete it")
-        return read(Made, self.file)
 
     def _job(self, output: str, record: MetadataRecord) -> Job:
         inputs = [(self._below_root(name), name) for name in record.input or ()]
@@ -192,6 +187,52 @@ class Keeper(NamedTuple):
 
     def _from_root(self, file: str) -> str:
         return f"{self.root}/{file[len(ROOT) :]}" if file.startswith(ROOT) else file
+
+
+def joined(file: Path, other: Path, outputs: Collection[str]) -> Made:
+    """Gives a study's records, with another study's of outputs that are copied from it.
+
+    What the other study has no record of, Snakemake judges by the times of files.
+
+    Args:
+        file: the file of this study's records; it may be missing.
+        other: the file of the other's records; it may be missing.
+        outputs: the copied files.
+
+    Raises:
+        RecordError: a file of records is malformed.
+    """
+    mine = _read(file) if file.is_file() else Made(jobs=())
+    theirs = _read(other) if other.is_file() else Made(jobs=())
+    jobs = [
+        *(_only(job, [one for one in job.outputs if one not in outputs]) for job in mine.jobs),
+        *(_only(job, [one for one in job.outputs if one in outputs]) for job in theirs.jobs),
+    ]
+    begun = tuple(one for one in mine.begun if one not in outputs)
+    return Made(jobs=tuple(job for job in jobs if job.outputs), begun=begun)
+
+
+def adopt(records: Made, file: Path, outputs: Collection[str]) -> None:
+    """Writes records that `joined` gave, when the outputs are copied.
+
+    Snakemake's own records of these outputs are of files that were here before. They go, so that
+    the next call of the workflow gives it the new ones.
+    """
+    persistence = FilePersistence(nolock=True)
+    for output in outputs:
+        persistence._delete_record(output)
+    write(records, file)
+
+
+def _only(job: Job, outputs: Iterable[str]) -> Job:
+    return job.model_copy(update={"outputs": tuple(outputs)})
+
+
+def _read(file: Path) -> Made:
+    size = file.stat().st_size
+    if size > LARGEST:
+        raise RecordError(f"{file}: {size} bytes are no records of a study; delete it")
+    return read(Made, file)
 
 
 def _makes(rule: Any, output: str) -> bool:

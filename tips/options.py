@@ -12,13 +12,11 @@ MOST: Final = 1_000_000  # of anything that an option counts
 WRITES: Final = re.compile("(Also w|W)rites ")  # the help of an option that names an output
 
 
-def output(help: str, *, folder: bool = False) -> Any:
-    """Makes an option that names what to write; it is judged before anything runs."""
+def output(help: str, *, folder: bool = False, argument: bool = False) -> Any:
+    """Makes an option, or an argument, that names what to write; it is judged before all else."""
     kind = "FOLDER" if folder else "FILE"
-    judge = _judged(False)
-    return typer.Option(
-        metavar=kind, file_okay=not folder, dir_okay=folder, help=help, callback=judge
-    )
+    judge, make = _judged(False), typer.Argument if argument else typer.Option
+    return make(metavar=kind, file_okay=not folder, dir_okay=folder, help=help, callback=judge)
 
 
 def _judged(by_stage: bool) -> Callable[[typer.CallbackParam, Path | None], Path | None]:

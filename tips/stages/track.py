@@ -6,14 +6,14 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tips.chain import Judge
+from tips.chain import Judge, parent_difference
 from tips.config import MEAN_POSE, Study, load_study
 from tips.paths import Paths, study_paths
 from tips.proofs import read_proofs
 from tips.tables import runs
 from tips.tables.claims import CLAIMS
 from tips.tables.contents import SHEETS
-from tips.tables.explained import explain, parent_difference, question
+from tips.tables.explained import explain, question
 from tips.tables.published import Tables, load_tables
 from tips.tracking.mlflow_sync import Told, experiment_name, sync
 from tips.tracking.run_files import is_shown, read_runs

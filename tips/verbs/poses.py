@@ -43,7 +43,7 @@ def evaluate(
         ),
     ] = None,
 ) -> None:
-    """Scores predictions in PoseTrack17's or 18's json as PoseTrack does.
+    """Scores predictions in PoseTrack's json as PoseTrack does.
 
     Example: tips evaluate annotations/val predictions --json scores.json
     """
