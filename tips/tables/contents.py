@@ -15,13 +15,13 @@ from tips.tables.interim import INTERIM
 from tips.tables.interim_quality import INTERIM_WORTH
 from tips.tables.length import LENGTH
 from tips.tables.methods import METHODS
+from tips.tables.own_variants import BESIDE, VARIANTS
 from tips.tables.same_variant import SAME_VARIANT
 from tips.tables.sheet import Sheet
 from tips.tables.speed import SPEED
 from tips.tables.state_of_the_art import STATE_OF_THE_ART
 from tips.tables.subsets import SUBSETS_TABLE
 from tips.tables.synthesis_error import SYNTHESIS
-from tips.tables.variants import BESIDE, VARIANTS
 
 SHEETS: Final[tuple[Sheet[Any], ...]] = (
     CLAIMS,

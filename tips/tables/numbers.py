@@ -14,12 +14,12 @@ from tips.tables.claims import CLAIMS, ClaimRow
 from tips.tables.compared import Gain, group_of
 from tips.tables.contents import SHEETS
 from tips.tables.guest_rows import GUESTS, GuestLine
+from tips.tables.own_variants import BESIDE, OwnRow
 from tips.tables.runs import Group
 from tips.tables.same_variant import SAME_VARIANT
 from tips.tables.sheet import Page
 from tips.tables.sources import Provenance, read_if_present
 from tips.tables.study_numbers import FORMAT
-from tips.tables.variants import BESIDE, OwnRow
 
 # What a scale says beside the task: names, rows and seeds, and how much is drawn and timed.
 BESIDE_THE_TASK: Final = {

@@ -8,7 +8,7 @@ import typed
 from tips.config import load_study
 from tips.evaluation.power import detectable
 from tips.evaluation.verdicts import LEVEL, holm, p_value
-from tips.tables.variants import (
+from tips.tables.own_variants import (
     BESIDE,
     HEADER,
     OwnRow,
