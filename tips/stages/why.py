@@ -10,12 +10,11 @@ from typing import Any, Final, NamedTuple
 from rich.console import Console
 
 from tips import kinds, records
-from tips.chain import Judge, Link, State, differences, worst
+from tips.chain import Judge, Link, State, differences, together, whole
 from tips.config import FULL, MEAN_POSE, ConfigError, Study, load_study
 from tips.evaluation.metrics import Metrics, read_scored
 from tips.paths import Paths, study_paths
 from tips.proofs import read_proofs
-from tips.provenance import shown_commit
 from tips.safe_text import cut, visible
 from tips.tables.cells import plain
 from tips.tables.contents import SHEETS
@@ -138,7 +137,7 @@ def _run(judge: Judge, asked: Asked, seed: int) -> Run:
     value = None
     if links[0].state != "missing":
         value = _metrics(judge, asked, seed, links[0]).total
-    return Run(seed, value, _whole(links), links)
+    return Run(seed, value, whole(links), links)
 
 
 def _metrics(judge: Judge, asked: Asked, seed: int, link: Link) -> Metrics:
@@ -147,13 +146,6 @@ def _metrics(judge: Judge, asked: Asked, seed: int, link: Link) -> Metrics:
         return records.read(Metrics, link.file)
     evidence = judge.paths.evidence(asked.variant, str(seed), asked.boxes)
     return read_scored(link.file, evidence).metrics
-
-
-def _whole(links: Sequence[Link]) -> State:
-    """Gives the state of a run. It is current only if every link behind its value is current."""
-    if links[0].state == "missing":
-        return "failed" if any(link.state == "failed" for link in links) else "missing"
-    return "current" if all(link.state == "current" for link in links) else "stale"
 
 
 def _answer(
@@ -173,7 +165,7 @@ def _answer(
         "value": mean(values) if values else None,
         "sd": stdev(values) if len(values) > 1 else None,
         "shown": shown,
-        "state": _state(found),
+        "state": together(run.state for run in found),
         "changed": {
             "files": sorted({file for link in links for file in link.code}),
             "keys": sorted({key for link in links for key in link.keys}),
@@ -191,15 +183,6 @@ def _shown(cell: tuple[Table, Row], paths: Paths) -> str | None:
     if sheet is None or not sheet.file(paths).is_file():
         return None
     return next((plain(one.ours) for one in sheet.read(paths) if one.row == row.row), None)
-
-
-def _state(found: Sequence[Run]) -> State:
-    """Gives the state of all runs: partial if some have a value and others have none."""
-    states = [run.state for run in found]
-    absent = [state for state in states if state in ("missing", "failed")]
-    if absent and len(absent) < len(states):
-        return "partial"
-    return worst(states)
 
 
 def parent_difference(study: Study, name: str) -> list[str]:
@@ -284,27 +267,7 @@ def _show(answer: Mapping[str, Any], asked: Asked, found: Sequence[Run]) -> None
     for run in found:
         say(f"  seed {run.seed}:")
         for link in run.links:
-            for line in _lines(link):
+            for line in link.lines:
                 say(f"    {line}")
     if answer["command"]:
         say(f"  make it again: {answer['command']}")
-
-
-def _lines(link: Link) -> list[str]:
-    """Describes a link in lines of text."""
-    found = [f"{link.name}: {link.state}{f': {link.words}' if link.words else ''} ({link.file})"]
-    found += [f"  {key}" for key in link.keys]
-    if link.proof is not None:
-        run = f"{link.proof.run[0]}/seed-{link.proof.run[1]}"
-        commit = shown_commit(link.proof.commit, dirty=False)
-        found.append(
-            f"  proved harmless: {run} was trained again at {commit} and all "
-            f"{link.proof.tensors} tensors were equal ({link.proof.time})"
-        )
-    if "commit" in link.record and "machine" in link.record:
-        found.append(f"  made at {link.since} on {link.record['machine']}")
-    data = link.record.get("data_digest")
-    if data:
-        settings = link.record.get("config_digest")
-        found.append(f"  data {str(data)[:12]}, configuration {str(settings)[:12]}")
-    return found

@@ -113,12 +113,12 @@ def _over(own: tuple[Line, str], mean: tuple[Line, str] | None) -> Value:
 
 def _section(page: Page) -> Section:
     body = "What the paper does not print and its tables need.\n\n"
-    controls = page.of(CONTROLS)
-    body += _own(controls) + "\n" + markdown.bullets(page.tables.table(NAME).notes)
+    controls, table = page.of(CONTROLS), page.tables.table(NAME)
+    body += _own(controls, table) + "\n" + markdown.bullets(table.notes)
     body += f"\n### {YOURS}\n\n"
     yours = page.of(VARIANTS)
     if yours:
-        body += _own(yours)
+        body += _own(yours, your_variants(page.tables, page.study))
     else:
         body += (
             "None. A YAML file added to `experiments/ablation/` appears here, in the DAG and in "
@@ -127,9 +127,9 @@ def _section(page: Page) -> Section:
     return Section("Controls and your variants", body)
 
 
-def _own(rows: Sequence[Line]) -> str:
+def _own(rows: Sequence[Line], table: Table) -> str:
     """Writes rows that the paper does not have, without the paper's columns."""
-    header, cells, align = comparison(rows)
+    header, cells, align = comparison(rows, table)
     kept = [index for index, head in enumerate(header) if "paper" not in head]
     return markdown.table(
         [header[index] for index in kept],
@@ -144,6 +144,6 @@ VARIANTS = Sheet(
     YOURS,
     Line,
     lambda found: lines(your_variants(found.tables, found.study), found),
-    shown=lambda _, rows: comparison(rows),
+    shown=lambda found, rows: comparison(rows, your_variants(found.tables, found.study)),
     compares=True,
 )
