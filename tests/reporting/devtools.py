@@ -6,8 +6,9 @@ import json
 import os
 import select
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,13 @@ from check_skips import browser
 
 PATIENCE = 60.0  # s; the browser of a machine under load is slow
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowUp": 38, "ArrowDown": 40}
+# A browser reads its orders from file 3 and answers in file 4.
+AS_3_AND_4 = (
+    "import os, sys\n"
+    "ends = [os.dup(int(one)) for one in sys.argv[1:3]]\n"
+    "for end, place in zip(ends, (3, 4)): os.dup2(end, place); os.set_inheritable(place, True)\n"
+    "os.execv(sys.argv[3], sys.argv[3:])\n"
+)
 TYPED = {"Enter": "\r"}
 
 
@@ -106,6 +114,13 @@ class Tab:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
+    def wait(self, expression: str) -> None:
+        """Waits until an expression holds."""
+        end = time.monotonic() + PATIENCE
+        while not self.value(expression):
+            assert time.monotonic() < end, f"never: {expression}"
+            time.sleep(0.05)
+
     def click(self, selector: str) -> None:
         """Clicks in the middle of the first element of a selector, as a mouse does."""
         x, y = self.value(
@@ -125,6 +140,21 @@ class Tab:
             self("Input.dispatchKeyEvent", type="keyDown", text=text, **values)
             self("Input.dispatchKeyEvent", type="keyUp", **values)
 
+    def traced(self, act: Callable[[], object]) -> list[str]:
+        """Names what the browser did for an act and in the second after it."""
+        self(
+            "Tracing.start",
+            transferMode="ReportEvents",
+            categories="-*,devtools.timeline,disabled-by-default-devtools.timeline,cc,blink",
+        )
+        act()
+        self.value("new Promise((done) => setTimeout(done, 1000))")
+        self.events.clear()
+        self("Tracing.end")
+        self.until("Tracing.tracingComplete")
+        found = [one for one in self.events if one["method"] == "Tracing.dataCollected"]
+        return [step["name"] for one in found for step in one["params"]["value"]]
+
     def picture(self, file: Path, whole: bool = False) -> None:
         """Writes a PNG of what is seen, or of the whole page."""
         found = self("Page.captureScreenshot", captureBeyondViewport=whole)
@@ -141,7 +171,7 @@ def tab(folder: Path, options: Sequence[str] = ()) -> Iterator[Tab]:
     """
     to_browser, from_browser = os.pipe(), os.pipe()
     command = [
-        *("sh", "-c", f'exec "$@" 3<&{to_browser[0]} 4>&{from_browser[1]}', "sh"),
+        *(sys.executable, "-c", AS_3_AND_4, str(to_browser[0]), str(from_browser[1])),
         *(str(browser()), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
         *("--remote-debugging-pipe", "--disable-background-networking", "--hide-scrollbars"),
         *("--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND"),

@@ -80,8 +80,10 @@ def _frame(lead: Mapping[tuple[str, int], int], one: SequenceScore) -> int:
 
 
 def _caption(one: SequenceScore, frame: int, metric: str) -> str:
+    word = "Most gained" if one.difference > 0 else "Most lost"
     moves = f" ({one.motion})" if one.motion else ""
     return (
-        f"{one.name}{moves}: {BACKBONE} {metric} {one.backbone:.1f}, {FULL} {one.full:.1f}, "
-        f"difference {one.difference:+.1f}. Frame {frame}, seed 0: annotation, {BACKBONE}, {FULL}."
+        f"{word}: {one.name}{moves}: {BACKBONE} {metric} {one.backbone:.1f}, {FULL} "
+        f"{one.full:.1f}, difference {one.difference:+.1f}. Frame {frame}, seed 0: "
+        f"annotation, {BACKBONE}, {FULL}."
     )

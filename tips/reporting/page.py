@@ -21,7 +21,8 @@ _TITLE = re.compile(r"<h1>(.*?)</h1>")
 _TAG = re.compile(r"<[^>]*>")
 # What markdown.folded writes.
 _FOLD = re.compile(
-    r'<details(?: id="why-[A-Za-z0-9._-]+")?><summary>[^<>]*</summary>\n?|</details>\n?'
+    r"<details><summary>[^<>]*</summary>"
+    r'(?:<a id="why-[A-Za-z0-9._-]+"></a>)?\n?|</details>\n?'
 )
 
 

@@ -10,6 +10,7 @@ from tips.reporting.compact import SVG, Compact
 from tips.reporting.style import STATES, VERDICTS
 
 LONGEST: Final = 90  # characters of an address; two that share these are numbered
+LONG: Final = 90  # characters of a cell; a longer one is prose
 WIDE: Final = 700  # px; a wider picture gets too small to read on a narrow screen
 _WORDS: Final = VERDICTS | STATES
 _ANY: Final = "|".join(sorted(map(re.escape, _WORDS), key=len, reverse=True))
@@ -120,11 +121,13 @@ def _names(rows: Sequence[Sequence[str]]) -> list[str]:
 def _cell(kind: str, align: str, content: str) -> str:
     """Writes a cell: its alignment as a class, its words marked, its numbers unbroken."""
     classes = [_ALIGN.get(align, "")]
+    if kind == "d" and len(_TAG.sub("", content)) > LONG:
+        classes = ["w"]
     link = _LINK.fullmatch(content)
     before, inner, after = link.groups() if link else ("", content, "")
     if kind == "d" and _NUMBER.fullmatch(inner):
         classes.append("n")
-    elif kind == "d" and len(inner) <= 90 and "<" not in inner:
+    elif kind == "d" and len(inner) <= LONG and "<" not in inner:
         inner = _WORD.sub(_word, inner)
         inner = _INTERVAL.sub(r'<span class="n">\g<0></span>', inner)
     named = " ".join(filter(None, classes))

@@ -102,11 +102,12 @@ const chain = document.getElementById("chain");
 const command = chain.querySelector("code");
 const copied = chain.querySelector("output");
 function open(link) {
-  const source = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+  const name = decodeURIComponent(link.hash.slice(1));
+  const source = document.getElementById(name)?.closest("details");
   if (!source) return false;
   const usual = source.querySelector("code").textContent;
   const cell = link.title;
-  chain.querySelector("h2").textContent = `${cell || source.id.slice(4)}: ${link.textContent}`;
+  chain.querySelector("h2").textContent = `${cell || name.slice(4)}: ${link.textContent}`;
   command.textContent = cell ? usual.replace(/^tips why \S+/, `tips why "${cell}"`) : usual;
   chain.querySelector("pre").textContent = source.querySelector("pre").textContent;
   copied.textContent = "";

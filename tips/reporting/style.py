@@ -60,6 +60,7 @@ td { min-width: 3rem; }
 td:first-child { white-space: nowrap; }
 td:nth-child(2):not(.n) { min-width: 9rem; }
 .n { white-space: nowrap; }
+.w { min-width: 20rem; }
 tbody tr:last-child td { border-bottom: 0; }
 tbody tr:hover { background: var(--tint); }
 tr:target, tr:target:hover { background: var(--mark); }

@@ -82,8 +82,10 @@ def folded(summary: str, body: str, place: str = "") -> str:
         body: the part, in Markdown.
         place: the name by which links find it, made of letters, digits, '.', '_' and '-'.
     """
-    named = f' id="{place}"' if place else ""
-    return f"<details{named}><summary>{safe_text.html(summary)}</summary>\n\n{body}\n</details>\n"
+    # It stands inside, because browsers open what holds the place that a link leads to.
+    named = f'<a id="{place}"></a>' if place else ""
+    summed = f"<summary>{safe_text.html(summary)}</summary>"
+    return f"<details>{summed}{named}\n\n{body}\n</details>\n"
 
 
 def image(caption: str, file: str) -> str:
