@@ -1,5 +1,6 @@
 import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import fake_study
@@ -15,7 +16,7 @@ from tips.records import RecordError
 from tips.reporting import figures
 from tips.reporting.conclusions import HEADS
 from tips.reporting.report import build, open_page
-from tips.stages import report, tabulate
+from tips.stages import report, tabulate, why
 from tips.tables.ablations import COMPONENTS, OBJECTIVES
 from tips.tables.cells import known
 from tips.tables.claims import CLAIMS
@@ -23,6 +24,7 @@ from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
 from tips.tables.sheet import Sheet
 
+LIGHT = 1_000_000  # bytes of the page, pictures and all
 SECTIONS = (
     "The answer",
     "What this is",
@@ -117,6 +119,34 @@ def test_html_is_self_contained(paths: Paths) -> None:
     assert "url(" not in html
     assert all(source.startswith("data:image/") for source in re.findall(r'src="([^"]+)"', html))
     assert not re.findall(r'(?:src|href)="https?:', html)
+
+
+def test_the_page_is_light_and_every_link_within_it_leads_somewhere(paths: Paths) -> None:
+    html = page(paths)
+    assert len(html.encode()) < LIGHT
+    places = set(re.findall(r' id="([^"]*)"', html))
+    links = set(re.findall(r'<a [^>]*href="#([^"]*)"', html))
+    assert len([one for one in links if one.startswith("why-")]) > 5
+    assert links <= places
+
+
+def test_every_number_stands_in_the_page_as_in_the_source(paths: Paths) -> None:
+    rows = [line for line in source(paths).splitlines() if line.startswith("| ")]
+    numbers = {one for row in rows for one in re.findall(r"[+-]?\d+\.\d+", row)}
+    seen = unescape(re.sub(r"<(script|style).*?</\1>|<[^>]*>", "", page(paths), flags=re.DOTALL))
+    assert len(numbers) > 300
+    assert {one for one in numbers if one not in seen} == set()
+
+
+def test_questions_of_the_page_are_answered_by_tips_why(paths: Paths) -> None:
+    study = load_study(fake_study.SCALE, Path("experiments"))
+    tables = load_tables(Path("experiments/tables.yaml"), study.scale.dataset.release)
+    asked = re.findall(r'<a href="#why-([^"]*)" title="([^"]*)"', page(paths))
+    assert len(asked) > 10
+    for variant, cell in asked:
+        found = why.question(cell, study, tables)
+        assert variant.removesuffix("-detected") == found.variant
+    assert f"tips why tips --scale {fake_study.SCALE}" in source(paths)
 
 
 def test_links_lead_to_files_of_this_checkout(paths: Paths) -> None:
