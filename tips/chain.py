@@ -5,7 +5,7 @@ and digests of the files that it read. A link is current exactly if all of these
 or if `tips recheck` has proved that the changes of the code are harmless.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -74,6 +74,27 @@ class Link(NamedTuple):
         parts += [f"{name} (what it read)" for name in self.inputs]
         since = f" since {self.since}" if self.since else ""
         return f"{', '.join(filter(None, parts))} changed{since}"
+
+    @property
+    def lines(self) -> list[str]:
+        """Describes the link in lines of text; all but the first begin with two spaces."""
+        words = f": {self.words}" if self.words else ""
+        found = [f"{self.name}: {self.state}{words} ({self.file})"]
+        found += [f"  {key}" for key in self.keys]
+        if self.proof is not None:
+            run = f"{self.proof.run[0]}/seed-{self.proof.run[1]}"
+            commit = shown_commit(self.proof.commit, dirty=False)
+            found.append(
+                f"  proved harmless: {run} was trained again at {commit} and all "
+                f"{self.proof.tensors} tensors were equal ({self.proof.time})"
+            )
+        if "commit" in self.record and "machine" in self.record:
+            found.append(f"  made at {self.since} on {self.record['machine']}")
+        data = self.record.get("data_digest")
+        if data:
+            settings = self.record.get("config_digest")
+            found.append(f"  data {str(data)[:12]}, configuration {str(settings)[:12]}")
+        return found
 
 
 class Judge:
@@ -300,6 +321,22 @@ def parent_difference(study: Study, name: str) -> list[str]:
 def worst(states: Iterable[State]) -> State:
     """Gives the worst of some states, which is the state of the whole."""
     return min(states, key=WORST.index, default="missing")
+
+
+def whole(links: Sequence[Link]) -> State:
+    """Gives the state of a run. It is current only if every link behind its value is current."""
+    if links[0].state == "missing":
+        return "failed" if any(link.state == "failed" for link in links) else "missing"
+    return "current" if all(link.state == "current" for link in links) else "stale"
+
+
+def together(states: Iterable[State]) -> State:
+    """Gives the state of several runs: partial if some have a value and others have none."""
+    states = list(states)
+    absent = [state for state in states if state in ("missing", "failed")]
+    if absent and len(absent) < len(states):
+        return "partial"
+    return worst(states)
 
 
 def _plain(value: Any) -> Any:

@@ -117,7 +117,7 @@ def visit(content: str, folder: Path, listener: Listener) -> Visit:
 def raw(payloads: tuple[str, ...], address: str, policy: str) -> str:
     """A page that has the payloads as they are."""
     body = "\n".join(one.replace("{}", address) for one in payloads)
-    return style.PAGE.format(title="x", policy=policy, css=style.CSS, contents="", body=body)
+    return style.frame("x", "", body, policy)
 
 
 def test_without_the_mend_it_would_run_and_ask(tmp_path: Path, listener: Listener) -> None:
@@ -129,6 +129,7 @@ def test_without_the_mend_it_would_run_and_ask(tmp_path: Path, listener: Listene
 def test_the_policy_alone_lets_nothing_run_or_ask(tmp_path: Path, listener: Listener) -> None:
     seen = visit(raw(ACTIVE, listener.address, style.POLICY), tmp_path, listener)
     assert seen.title == "x"
+    assert 'class="working"' in seen.dom  # the page's own script ran
     assert seen.asked == []
     assert seen.console
     assert all("Content Security Policy" in line for line in seen.console)
@@ -148,7 +149,13 @@ def test_hostile_text_stays_text(tmp_path: Path, listener: Listener) -> None:
     # Whoever forgets to escape a sentence still cannot do harm.
     body += [one for one in payloads if not one.startswith("![")]
     text = page.source(payloads[0], [Section(one, "\n\n".join(body)) for one in payloads[1:3]])
-    seen = visit(page.render(text, tmp_path).replace(style.POLICY, ""), tmp_path, listener)
+    bare = page.render(text, tmp_path).replace(style.POLICY, "")
+    own = re.compile("<script>.*?</script>", re.DOTALL)
+    seen = visit(own.sub("", bare), tmp_path, listener)
+    with_script = visit(bare, tmp_path, listener)
+    assert (with_script.title, with_script.asked) == (seen.title, seen.asked)
+    assert with_script.console == []
+    assert 'class="working"' in with_script.dom
     assert seen.title == html.escape(payloads[0], quote=False)
     assert seen.asked == []
     assert seen.console == []

@@ -22,7 +22,7 @@ def bars(*values: float, paper: float | None = None) -> list[Bar]:
 def drawn(given: list[Bar], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Axes:
     """The axis of a forest plot."""
     axes: list[Axes] = []
-    monkeypatch.setattr(figures, "_save", lambda figure, stem: axes.append(figure.axes[0]))
+    monkeypatch.setattr(figures, "save", lambda figure, stem: axes.append(figure.axes[0]))
     figures.forest(given, "t", "AP", folder / "f")
     return axes[0]
 

@@ -1,5 +1,6 @@
 import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import fake_study
@@ -15,7 +16,7 @@ from tips.records import RecordError
 from tips.reporting import figures
 from tips.reporting.conclusions import HEADS
 from tips.reporting.report import build, open_page
-from tips.stages import report, tabulate
+from tips.stages import report, tabulate, why
 from tips.tables.ablations import COMPONENTS, OBJECTIVES
 from tips.tables.cells import known
 from tips.tables.claims import CLAIMS
@@ -23,7 +24,9 @@ from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
 from tips.tables.sheet import Sheet
 
+LIGHT = 1_000_000  # bytes of the page, pictures and all
 SECTIONS = (
+    "The answer",
     "What this is",
     "The answer in short",
     "Table II: network components",
@@ -41,6 +44,7 @@ SECTIONS = (
     "Peers from outside",
     "How far the intervals can be trusted",
     "The rough interim frames",
+    "Sequence by sequence",
     "Part grouping from data",
     "Pictures",
     "Training",
@@ -48,6 +52,7 @@ SECTIONS = (
     "What the networks cost",
     "Deviations from the papers",
     "Time",
+    "The chain behind every number",
     "Provenance",
     "The runs in MLflow",
 )
@@ -110,13 +115,41 @@ def test_every_section_is_there_in_order(paths: Paths) -> None:
 
 def test_html_is_self_contained(paths: Paths) -> None:
     html = page(paths)
-    assert "<script" not in html
+    assert html.count("<script") == 1
     assert "<link" not in html
     assert "@import" not in html
     assert "url(" not in html
     assert all(source.startswith("data:image/") for source in re.findall(r'src="([^"]+)"', html))
     led = set(re.findall(r'href="(https?://[^/]*)', html))
     assert led == {"http://127.0.0.1:5000"}  # to MLflow's pages, where a reader serves them
+
+
+def test_the_page_is_light_and_every_link_within_it_leads_somewhere(paths: Paths) -> None:
+    html = page(paths)
+    assert len(html.encode()) < LIGHT
+    places = set(re.findall(r' id="([^"]*)"', html))
+    links = set(re.findall(r'<a [^>]*href="#([^"]*)"', html))
+    assert len([one for one in links if one.startswith("why-")]) > 5
+    assert links <= places
+
+
+def test_every_number_stands_in_the_page_as_in_the_source(paths: Paths) -> None:
+    rows = [line for line in source(paths).splitlines() if line.startswith("| ")]
+    numbers = {one for row in rows for one in re.findall(r"[+-]?\d+\.\d+", row)}
+    seen = unescape(re.sub(r"<(script|style).*?</\1>|<[^>]*>", "", page(paths), flags=re.DOTALL))
+    assert len(numbers) > 300
+    assert {one for one in numbers if one not in seen} == set()
+
+
+def test_questions_of_the_page_are_answered_by_tips_why(paths: Paths) -> None:
+    study = load_study(fake_study.SCALE, Path("experiments"))
+    tables = load_tables(Path("experiments/tables.yaml"), study.scale.dataset.release)
+    asked = re.findall(r'<a href="#why-([^"]*)" title="([^"]*)"', page(paths))
+    assert len(asked) > 10
+    for variant, cell in asked:
+        found = why.question(cell, study, tables)
+        assert variant.removesuffix("-detected") == found.variant
+    assert f"tips why tips --scale {fake_study.SCALE}" in source(paths)
 
 
 def test_links_lead_to_files_of_this_checkout(paths: Paths) -> None:
@@ -128,6 +161,7 @@ def test_links_lead_to_files_of_this_checkout(paths: Paths) -> None:
 
 def test_answer_never_says_more_than_the_intervals(paths: Paths) -> None:
     answer = section(source(paths), "The answer in short")
+    answer = re.sub(r"\[([^\]]*)\]\(#why-[^)]*\)", r"\1", answer)
     rows = [line.split(" | ") for line in answer.splitlines() if line.startswith("| ")][2:]
     assert len(rows) == len(CLAIMS.read(paths))
     for *_, gain, _, p, verdict, decides in rows:
@@ -181,11 +215,12 @@ def test_numbers_hold_no_place_no_machine_and_no_time(paths: Paths) -> None:
 def test_missing_published_and_measured_cells_say_so(paths: Paths) -> None:
     two = section(source(paths), "Table II: network components")
     assert "| ours | 85.0 | missing: not part of this scale | +7.7 | missing |" in two
-    assert re.search(r"\| DCPose \| DCPose \| re-implemented \| 82\.8 \| \d", two)
+    assert re.search(r"\| DCPose \| DCPose \| re-implemented \| 82\.8 \| \[\d", two)
     eight = section(source(paths), "Tables VIII-XI")
     assert "| DCPose [22] | HRNet-W48 | 68.0M |" in eight
     assert "here: dcpose" not in eight  # another dataset's table
-    assert re.search(r"full model \| ours \| 86\.2 \| [\d.]+ ± [\d.]+ \(3\) \| \+8\.9", two)
+    link = r"\[[\d.]+ ± [\d.]+ \(3\)\]\(#why-tips \"II \(e\)\"\)"
+    assert re.search(rf"full model \| ours \| 86\.2 \| {link} \| \+8\.9", two)
     assert "| network |" not in section(source(paths), "Table III: network architecture")
 
 
@@ -208,8 +243,8 @@ def test_methods_stand_side_by_side_with_their_conditions(paths: Paths) -> None:
 def test_interim_frames_stand_beside_what_they_are_worth(paths: Paths) -> None:
     text = section(source(paths), "The rough interim frames")
     assert "### What the interim frame is worth" in text
-    assert re.search(r"\| the full model's own \| vfit \| 29\.10 \| 86\.2 \| \d", text)
-    assert re.search(r"\| mean of both neighbours \| average \| 26\.20 \|  \| \d", text)
+    assert re.search(r"\| the full model's own \| vfit \| 29\.10 \| 86\.2 \| \[\d", text)
+    assert re.search(r"\| mean of both neighbours \| average \| 26\.20 \|  \| \[\d", text)
     assert "| the true frame between | - | - |  | missing: not part of this scale |" in text
     assert "so its PSNR on `train` is in-sample" in text
 

@@ -8,9 +8,14 @@ from tips.config import load_study
 from tips.evaluation.intervals import Interval
 from tips.paths import study_paths
 from tips.records import RecordError
+from tips.tables import markdown
 from tips.tables.ablations import COMPONENTS
 from tips.tables.cells import known, plain, signed
-from tips.tables.compared import COMPARED, ORIGIN, Line, compared, comparison, gain_from
+from tips.tables.compared import COMPARED, ORIGIN, Line, compared, comparison, gain_from, linked
+from tips.tables.published import load_tables
+from tips.tables.runs import NOT_IN_SCALE
+
+TWO = load_tables(typed.EXPERIMENTS / "tables.yaml").table("2")
 
 
 @pytest.mark.parametrize(
@@ -80,19 +85,32 @@ def test_gain_shows_its_interval_or_why_there_is_none() -> None:
     said = typed.line(gain_ours="+1.20", low="unknown", high="unknown", verdict="unknown")
     assert said.read_gain == said.gain.full == "+1.20 [interval unknown]"
     assert typed.line(gain_ours="missing").gain.text == "missing"
-    assert len(compared(full)) == len(COMPARED)
+    assert len(compared(full, TWO)) == len(COMPARED)
 
 
 def test_whose_network_is_shown_where_other_papers_stand_beside() -> None:
     mine = typed.line(variant="tips")
     backbone = typed.line(origin="re-implemented", variant="hrnet")
-    assert comparison([mine, backbone]).header == COMPARED
+    assert comparison([mine, backbone], TWO).header == COMPARED
     rival = typed.line(origin="re-implemented, MI surrogate", variant="tdmi")
     for other in (rival, typed.line(origin="published")):
-        shown = comparison([mine, other])
+        shown = comparison([mine, other], TWO)
         assert shown.header.index(ORIGIN) == 2
         assert [cells[2] for cells in shown.cells] == ["ours", other.origin]
         assert {len(cells) for cells in shown.cells} == {len(shown.header)} == {len(shown.align)}
+
+
+def test_our_number_leads_to_its_chain_on_pages_alone() -> None:
+    full = typed.line(variant="tips", ours="36.00", n_seeds="1")
+    shown = linked(full, TWO)
+    assert shown == full.shown == "36.00 (1)"
+    row = markdown.table(("",), [[shown]]).splitlines()[-1]
+    assert row == '| [36.00 (1)](#why-tips "II (e)") |'
+    stale = typed.line(variant="tips", ours="36.00", n_seeds="1", status="stale", note="x changed")
+    row = markdown.table(("",), [[linked(stale, TWO)]]).splitlines()[-1]
+    assert row == '| [36.00 (1) stale](#why-tips "II (e)"): x changed |'
+    for other in ({"variant": ""}, {"variant": "tips", "note": NOT_IN_SCALE}):
+        assert "](" not in markdown.table(("",), [[linked(typed.line(**other), TWO)]])
 
 
 def test_numbers_have_no_negative_zero() -> None:

@@ -27,6 +27,10 @@ def test_a_finished_study_has_nothing_to_do(finished: Path) -> None:
     assert used < 10  # s of a processor; parsing must stay quick
 
 
+def test_the_report_is_one_light_file(finished: Path) -> None:
+    assert (finished / f"reports/{STUDY}/index.html").stat().st_size < 1_000_000
+
+
 def test_comments_and_titles_mean_nothing(copy: Path) -> None:
     variant = copy / "experiments/ablation/window-3.yaml"
     edit(variant, "title: ", "# A remark.\ntitle: Another ")

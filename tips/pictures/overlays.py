@@ -1,6 +1,6 @@
 """Draws predictions over frames, beside the annotation (Fig. 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,29 +41,52 @@ def draw_overlays(opened: Opened, folder: Path, count: int) -> dict[str, str]:
         for position, frame in enumerate(sequence.frames)
         if frame.labelled and frame.people
     ]
-    known, body = _labelled_joints(annotations), opened.study.scale.dataset.body
+    known = labelled_joints(annotations)
     captions = {}
     for number, (sequence, position) in enumerate(spread(frames, count, 1)):
-        frame = sequence.frames[position]
-        image = read_image(opened.paths.root / frame.file)
-        view = _around(frame, image)
-        size = (4 * (1 + len(names)), 0.3 + 4 * (view[3] - view[1]) / (view[2] - view[0]))
-        figure, axes = plt.subplots(1, 1 + len(names), figsize=size, layout="constrained")
-        show(axes[0], image, "annotation", view)
-        for person in frame.people:
-            points = person.points
-            bones(axes[0], points, np.isfinite(points[:, 0]), body)
-        for axis, name in zip(axes[1:], names, strict=True):
-            show(axis, image, name, view)
-            for pose in _poses(found[name], sequence.name, position):
-                bones(axis, points_array(pose.joints), known, body)
-        name = f"overlay-{number}.png"
-        save(figure, folder / name)
-        captions[name] = f"{sequence.name}, frame {position}: annotation and predictions, seed 0."
+        file = f"overlay-{number}.png"
+        draw_frame(opened, annotations, found, (sequence.name, position), known, folder / file)
+        captions[file] = f"{sequence.name}, frame {position}: annotation and predictions, seed 0."
     return captions
 
 
-def _labelled_joints(annotations: records.Annotations) -> NDArray[np.bool_]:
+def draw_frame(
+    opened: Opened,
+    annotations: records.Annotations,
+    found: Mapping[str, records.Predictions],
+    place: tuple[str, int],
+    known: NDArray[np.bool_],
+    path: Path,
+) -> None:
+    """Draws one frame: the annotation, and beside it what each network predicts.
+
+    Args:
+        opened: the study.
+        annotations: the validation split.
+        found: predictions by the network's name.
+        place: the sequence, and the position of the frame in it.
+        known: the joints (15,) that are drawn.
+        path: the picture.
+    """
+    name, position = place
+    sequence = next(one for one in annotations.sequences if one.name == name)
+    frame, body = sequence.frames[position], opened.study.scale.dataset.body
+    image = read_image(opened.paths.root / frame.file)
+    view = _around(frame, image)
+    size = (4 * (1 + len(found)), 0.3 + 4 * (view[3] - view[1]) / (view[2] - view[0]))
+    figure, axes = plt.subplots(1, 1 + len(found), figsize=size, layout="constrained")
+    show(axes[0], image, "annotation", view)
+    for person in frame.people:
+        points = person.points
+        bones(axes[0], points, np.isfinite(points[:, 0]), body)
+    for axis, (network, predictions) in zip(axes[1:], found.items(), strict=True):
+        show(axis, image, network, view)
+        for pose in _poses(predictions, name, position):
+            bones(axis, points_array(pose.joints), known, body)
+    save(figure, path)
+
+
+def labelled_joints(annotations: records.Annotations) -> NDArray[np.bool_]:
     """Tells which joints (15,) the split labels anywhere; no network has learned the others."""
     points = [
         points_array(key.joints) for key in labelled_keys(annotations) if key.joints is not None

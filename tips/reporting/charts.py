@@ -8,9 +8,10 @@ from pathlib import Path
 from tips.config import BACKBONE
 from tips.paths import Paths
 from tips.records import atomic_path, read_object
-from tips.reporting import figures
+from tips.reporting import figures, verdict_figure
 from tips.reporting.figures import Bar, Curve, Point
-from tips.tables.cells import Value, known
+from tips.tables.cells import Value, known, number
+from tips.tables.claims import ClaimRow
 from tips.tables.compared import Gain, Line
 from tips.tables.groups import PartRow
 from tips.tables.sources import Step
@@ -20,6 +21,7 @@ CAPTIONS = "pictures.json"
 MARKS = {"re-implemented": " (re-impl.)", "re-implemented, MI surrogate": " (surrogate)"}
 # Pictures that the stage `pictures` leaves in reports/figures, in the order of the page.
 LEFT = ("contrast.jpg", "windows-*.png", "synthesis-*.png", "overlay-*.png")
+SEQUENCES = ("sequence-best-*.jpg", "sequence-worst-*.jpg")
 Picture = tuple[str, str]  # caption, file relative to the page
 
 
@@ -55,6 +57,35 @@ def gains(rows: Sequence[Line], metric: str, folder: Path) -> list[Picture]:
     return drawn
 
 
+def verdicts(rows: Sequence[ClaimRow], metric: str, folder: Path) -> Picture:
+    """Draws every conclusion: the paper's difference, ours, its margin and its verdict.
+
+    Args:
+        rows: the conclusions.
+        metric: the metric of the dataset.
+        folder: the folder of the page.
+    """
+    drawn = [
+        verdict_figure.Conclusion(
+            f"{row.table_roman}  {row.said}",
+            _printed(row.paper),
+            _number(row.ours),
+            _number(row.low),
+            _number(row.high),
+            row.margin,
+            row.verdict,
+        )
+        for row in rows
+    ]
+    verdict_figure.draw(drawn, metric, folder / FOLDER / "verdicts")
+    words = (
+        "What the paper concludes, on one axis: dots are our differences with their 95 % "
+        "intervals, coloured by the verdict; diamonds are the paper's differences, where it prints "
+        "both numbers; grey bands are the margins within which a difference counts as none"
+    )
+    return words, f"{FOLDER}/verdicts.svg"
+
+
 def losses(curves: Mapping[str, Sequence[Step]], folder: Path) -> list[Picture]:
     """Draws every term of the full model, and the total of every variant.
 
@@ -80,7 +111,19 @@ def losses(curves: Mapping[str, Sequence[Step]], folder: Path) -> list[Picture]:
     return drawn
 
 
-def left(folder: Path) -> list[Picture]:
+def of_sequences(folder: Path) -> list[Picture]:
+    """Lists the pictures of the best and worst sequences, which the stage `pictures` left.
+
+    Args:
+        folder: the folder of the page.
+
+    Raises:
+        RecordError: the file with the captions is malformed.
+    """
+    return left(folder, SEQUENCES)
+
+
+def left(folder: Path, patterns: Sequence[str] = LEFT) -> list[Picture]:
     """Lists the pictures that the stage `pictures` left beside the page, with their captions.
 
     Files that pictures.json does not name are left out, because an older study left them. Raises
@@ -90,7 +133,7 @@ def left(folder: Path) -> list[Picture]:
     captions = read_object(listed) if listed.is_file() else {}
     return [
         (str(captions[name]), f"{FOLDER}/{name}")
-        for pattern in LEFT
+        for pattern in patterns
         for name in sorted(captions)
         if fnmatch(name, pattern) and (folder / FOLDER / name).is_file()
     ]
@@ -128,6 +171,11 @@ def _curve(name: str, steps: Sequence[Step]) -> Curve:
     kept = [step for step in steps if name == "total" or name in step.terms]
     values = [step.total if name == "total" else step.terms[name] for step in kept]
     return Curve(name, [step.step for step in kept], values)
+
+
+def _printed(text: str) -> float | None:
+    found = number(text)
+    return None if found is None else float(found)
 
 
 def _number(value: Value) -> float | None:

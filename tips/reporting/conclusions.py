@@ -33,6 +33,15 @@ HEADS = {
     UNKNOWN: "unknown: too few sequences or seeds for an interval",
     MISSING: "missing: a run is missing or not part of this scale, or the dataset lacks the score",
 }
+# The same in the page's first sentence.
+COUNTED = (
+    (SHOWN, "are shown here"),
+    (OPPOSITE, "have the opposite sign"),
+    (EQUIVALENT, "are equivalences (no difference as large as the margin)"),
+    (UNDECIDED, "are undecided"),
+    (UNKNOWN, "are unknown (too few sequences or seeds)"),
+    (MISSING, "are missing"),
+)
 NOBODY_KNOWS = "of unknown certainty: too few sequences or seeds to set it against the backbone"
 # Sentences on a control, by the verdict of its interval against the backbone.
 LOOKS = {
@@ -59,6 +68,27 @@ def answer(page: Page) -> str:
     items = _headline(page) + _rivals(page.of(METHODS)) + _checks(page)
     parts = [markdown.bullets(items), _verdicts(page.of(CLAIMS)), _caution(page)]
     return "\n".join(part for part in parts if part)
+
+
+def sentence(page: Page) -> str:
+    """Gives the answer in one sentence: how many conclusions are shown, and the full model's gain.
+
+    It counts verdicts and repeats one interval, and says no more than they do.
+    """
+    rows, full = page.of(CLAIMS), page.row(COMPONENTS, variant=FULL)
+    counts = [(sum(row.verdict == verdict for row in rows), words) for verdict, words in COUNTED]
+    parts = [f"{count} {words}" for count, words in counts if count]
+    listed = f"{', '.join(parts[:-1])} and {parts[-1]}" if parts[1:] else "".join(parts)
+    return (
+        f"Of {len(rows)} conclusions of the paper, {listed or 'none is asked here'}; the full "
+        f"model's gain over the single-frame backbone is {_gain_alone(full, page)}, the paper's "
+        f"{full.printed_gain}."
+    )
+
+
+def _gain_alone(row: Line, page: Page) -> str:
+    metric = page.study.scale.dataset.metric
+    return f"{row.gain.text} {metric} points" if known(row.gain.value) else "missing"
 
 
 def _headline(page: Page) -> list[str]:

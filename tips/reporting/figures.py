@@ -96,7 +96,7 @@ def figure_4(points: Sequence[Point], stem: Path) -> None:
             axis.set_title("OKS (%)" if name == "oks" else "AP (%)", loc="left", fontsize=10)
         axes[1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         figure.tight_layout()
-        _save(figure, stem)
+        save(figure, stem)
 
 
 def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
@@ -114,26 +114,14 @@ def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
         height = 1.0 + 0.27 * max(len(bars), 1)
         figure, axis = plt.subplots(figsize=(8.2, height))
         axis.axvline(0, color=INK, linewidth=1)
-        low, high = _readable(bars)
+        low, high = readable(bars)
         for place, bar in enumerate(reversed(bars)):
             colour = COLOURS[1] if bar.separable else PALE
             if low <= bar.value <= high:
                 axis.plot([bar.low, bar.high], [place, place], color=colour, linewidth=2)
                 axis.plot(bar.value, place, "o", color=colour, markersize=6)
             else:
-                edge, arrow, shift, side = (
-                    (low, "<", 8, "left") if bar.value < low else (high, ">", -8, "right")
-                )
-                words = f"{bar.value:+.1f}".replace("-", "\N{MINUS SIGN}")
-                axis.plot(edge, place, arrow, color=colour)
-                axis.annotate(
-                    words,
-                    (edge, place),
-                    (shift, 0),
-                    textcoords="offset points",
-                    ha=side,
-                    va="center",
-                )
+                beyond(axis, place, bar.value, (low, high), colour)
             if bar.paper is not None:
                 axis.plot(
                     bar.paper, place, "D", markerfacecolor="none", color=COLOURS[0], markersize=6
@@ -145,10 +133,30 @@ def forest(bars: Sequence[Bar], title: str, metric: str, stem: Path) -> None:
         axis.set_xlabel(f"gain, {metric} points (grey: not separable{paper})")
         axis.set_title(title, loc="left", fontsize=10)
         figure.tight_layout()
-        _save(figure, stem)
+        save(figure, stem)
 
 
-def _readable(bars: Sequence[Bar]) -> tuple[float, float]:
+def beyond(axis: Any, place: float, value: float, ends: tuple[float, float], colour: str) -> None:
+    """Draws a value that is not on the axis: an arrow at its edge, with the number.
+
+    Args:
+        axis: the axes to draw on.
+        place: the height of the row.
+        value: the value, points.
+        ends: the range of the axis.
+        colour: the colour of the arrow.
+    """
+    edge, arrow, shift, side = (
+        (ends[0], "<", 8, "left") if value < ends[0] else (ends[1], ">", -8, "right")
+    )
+    words = f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    axis.plot(edge, place, arrow, color=colour)
+    axis.annotate(
+        words, (edge, place), (shift, 0), textcoords="offset points", ha=side, va="center"
+    )
+
+
+def readable(bars: Sequence[Bar]) -> tuple[float, float]:
     """Gives the range of the axis; gains far outside of what most rows have are not on it."""
     always = [0.0, *(bar.paper for bar in bars if bar.paper is not None)]
     low, high = np.quantile([*always, *(bar.value for bar in bars)], MOST)
@@ -188,15 +196,15 @@ def losses(panels: Mapping[str, Sequence[Curve]], stem: Path) -> None:
             axis.set_visible(False)
         for axis in axes[-1]:
             axis.set_xlabel("step")
-        _save(figure, stem)
+        save(figure, stem)
 
 
 def _or_nan(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _save(figure: Any, stem: Path) -> None:
-    """Writes stem.svg and stem.png without a date or a version in them."""
+def save(figure: Any, stem: Path) -> None:
+    """Writes stem.svg and stem.png, without a date or a version in them, and closes the figure."""
     undated = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
     for suffix, metadata in undated.items():
         with atomic_path(stem.with_suffix(suffix)) as temporary:

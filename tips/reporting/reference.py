@@ -11,14 +11,14 @@ from PIL import Image
 from tips.config import Study
 from tips.paths import Paths
 from tips.records import atomic, atomic_path
-from tips.reporting import page, report
+from tips.reporting import chains, page, report
 from tips.tables import markdown, sources
 from tips.tables.sheet import Section
 
 LIMIT = 500_000  # bytes of all files together
 WIDTH = 760  # px; wider pictures are scaled down
 QUALITY = 80
-LEFT_OUT = ("Provenance",)  # it describes files that a visitor does not have, one line per run
+LEFT_OUT = ("Provenance", chains.TITLE)  # they describe files that a visitor does not have
 _IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/[^)]+)\)")
 _SOURCE = re.compile(r"\]\([^)]*?(tips/[^)]*\.py#L\d+)\)")
 
@@ -39,7 +39,7 @@ def write_reference(study: Study, paths: Paths, sections: Sequence[Section], fol
         ValueError: text and numbers alone are larger than the limit.
     """
     kept = [one for one in sections if one.title not in LEFT_OUT]
-    text = page.source(report.title(study, paths), kept)
+    text = chains.without_links(page.source(report.title(study, paths), kept))
     first, _, rest = text.partition("\n")
     text = f"{first}\n\n{_origin(study, paths)}\n{rest}"
     root = os.path.relpath(Path(), folder)

@@ -5,6 +5,7 @@ from tips.paths import Paths
 from tips.reporting import charts
 from tips.reporting.page_order import CONTENTS
 from tips.tables import markdown
+from tips.tables.ablations import COMPONENTS
 from tips.tables.claims import CLAIMS
 from tips.tables.contents import SHEETS
 from tips.tables.groups import FIGURE_4
@@ -46,6 +47,7 @@ def _pictures(page: Page) -> dict[str, str]:
     words = "Fig. 4: seven parts and their mean over the number of groups"
     parts = markdown.image(words, charts.figure_4(page.of(FIGURE_4), folder))
     return {
-        CLAIMS.stem: "".join("\n" + markdown.image(*picture) for picture in forest),
+        CLAIMS.stem: markdown.image(*charts.verdicts(page.of(CLAIMS), metric, folder)),
+        COMPONENTS.stem: "".join("\n" + markdown.image(*picture) for picture in forest),
         FIGURE_4.stem: f"{parts}\n",
     }

@@ -1,8 +1,10 @@
 """Writes the report's first two sections: what it is, and the answer in short."""
 
-from tips.reporting.conclusions import answer, how_decided
+from tips.reporting.chains import pair
+from tips.reporting.conclusions import answer, how_decided, sentence
 from tips.safe_text import paragraph
 from tips.tables import markdown
+from tips.tables.ablations import COMPONENTS
 from tips.tables.claims import CLAIMS, p_text
 from tips.tables.sheet import Page, Section
 
@@ -13,10 +15,15 @@ HEADER = (
 )
 
 
+def opening(page: Page) -> Section:
+    """Gives the answer in one sentence and one figure, and says what the numbers are worth."""
+    body = f"**{sentence(page)}**\n\n{paragraph(page.study.scale.note)}\n\n"
+    return Section("The answer", body + page.pictures[CLAIMS.stem])
+
+
 def introduction(page: Page) -> Section:
     """Says what the page is, and what it does not claim."""
     body = (
-        f"{paragraph(page.study.scale.note)}\n\n"
         "TIPS estimates a person's pose in a video frame from a window of frames: it synthesizes "
         "poses *between* neighbouring frames and distils what groups of body parts share. This "
         "page sets the paper's ablations (Tables II-VII, Fig. 4) and the networks that it compares "
@@ -44,11 +51,13 @@ def short_answer(page: Page) -> Section:
     rows = page.of(CLAIMS)
     cells = [
         [
-            *(row.table_roman, row.said, row.pair, row.paper, row.gain.text),
+            *(row.table_roman, row.said, pair(page, row), row.paper, row.gain.text),
             *(row.within, p_text(row.p_adjusted), row.found, row.decides),
         ]
         for row in rows
     ]
     listed = markdown.table(HEADER, cells, "lllrrrrll")
-    body = answer(page) + page.pictures[CLAIMS.stem] + LISTED + how_decided(rows) + "\n" + listed
+    body = (
+        answer(page) + page.pictures[COMPONENTS.stem] + LISTED + how_decided(rows) + "\n" + listed
+    )
     return Section("The answer in short", body)

@@ -4,6 +4,7 @@ import torch
 
 from tips import records
 from tips.opened import open_study
+from tips.pictures.extremes import draw_extremes
 from tips.pictures.overlays import draw_overlays
 from tips.pictures.rivals import draw_contrast
 from tips.pictures.samples import draw_windows
@@ -11,7 +12,7 @@ from tips.pictures.synthesized import draw_synthesis
 
 
 def run(scale: str = "desk", root: str = "") -> None:
-    """Draws windows-, overlay- and synthesis-*.png, contrast.jpg, and pictures.json with captions.
+    """Draws windows, overlays, synthesized poses, the best and worst; pictures.json has captions.
 
     Args:
         scale: Takes the study of this scale, a file of experiments/scales.
@@ -25,4 +26,5 @@ def run(scale: str = "desk", root: str = "") -> None:
     captions |= draw_overlays(opened, folder, count)
     captions |= draw_synthesis(opened, folder, count)
     captions |= draw_contrast(opened, folder)
+    captions |= draw_extremes(opened, folder)
     records.write_json(captions, folder / "pictures.json")

@@ -7,13 +7,12 @@ from typing import Any
 from rich.console import Console
 
 from tips import records
-from tips.chain import Judge, Link
+from tips.chain import Judge
 from tips.config import FULL, MEAN_POSE, load_study
 from tips.config.guests import load_guests
 from tips.evaluation.guest_files import GUEST
 from tips.paths import study_paths
 from tips.proofs import read_proofs
-from tips.provenance import shown_commit
 from tips.safe_text import visible
 from tips.tables.explained import Asked, Run, explain, question
 from tips.tables.published import load_tables
@@ -77,27 +76,7 @@ def _show(answer: Mapping[str, Any], asked: Asked, found: Sequence[Run]) -> None
     for run in found:
         say("  its files:" if asked.boxes == GUEST else f"  seed {run.seed}:")
         for link in run.links:
-            for line in _lines(link):
+            for line in link.lines:
                 say(f"    {line}")
     if answer["command"]:
         say(f"  make it again: {answer['command']}")
-
-
-def _lines(link: Link) -> list[str]:
-    """Describes a link in lines of text."""
-    found = [f"{link.name}: {link.state}{f': {link.words}' if link.words else ''} ({link.file})"]
-    found += [f"  {key}" for key in link.keys]
-    if link.proof is not None:
-        run = f"{link.proof.run[0]}/seed-{link.proof.run[1]}"
-        commit = shown_commit(link.proof.commit, dirty=False)
-        found.append(
-            f"  proved harmless: {run} was trained again at {commit} and all "
-            f"{link.proof.tensors} tensors were equal ({link.proof.time})"
-        )
-    if "commit" in link.record and "machine" in link.record:
-        found.append(f"  made at {link.since} on {link.record['machine']}")
-    data = link.record.get("data_digest")
-    if data:
-        settings = link.record.get("config_digest")
-        found.append(f"  data {str(data)[:12]}, configuration {str(settings)[:12]}")
-    return found

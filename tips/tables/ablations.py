@@ -29,7 +29,7 @@ def title(table: Table) -> str:
 def _sheet(name: str) -> Sheet[Line]:
     def section(page: Page) -> Section:
         table = page.tables.table(name)
-        rows = markdown.table(*comparison(page.of(sheet)))
+        rows = markdown.table(*comparison(page.of(sheet), table))
         return Section(title(table), heading(table) + rows + noted(table))
 
     sheet = table_sheet(name, Line, lines, section)

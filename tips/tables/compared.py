@@ -1,5 +1,6 @@
 """Makes rows beside printed ones: our number, its gain over a baseline, and the interval."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -22,6 +23,7 @@ from tips.tables.cells import (
     value_of,
 )
 from tips.tables.collect import Collected
+from tips.tables.markdown import Linked
 from tips.tables.published import Row as Printed
 from tips.tables.published import Table
 from tips.tables.results import Results
@@ -47,6 +49,7 @@ COMPARED = (
     "over concat-wide",
 )
 COMPARED_ALIGN = "llrrrll"
+_ASKED = re.compile(r"[A-Za-z0-9 .()+-]+")  # means nothing to a shell between quotes
 ORIGIN = "network"  # the column that tells whose network a row shows
 
 
@@ -291,9 +294,35 @@ def _note(group: Group | None, results: Results) -> str:
     return "; ".join(part for part in (some, *reasons) if part)
 
 
-def comparison(rows: Sequence[Line]) -> Shown:
+def linked(row: Line, table: Table) -> str:
+    """Gives our number of a row as pages print it; on the page it leads to the chain behind it.
+
+    Args:
+        row: the row.
+        table: the table that it belongs to.
+    """
+    if not row.variant or row.note == NOT_IN_SCALE:
+        return row.shown
+    asked = f"{table.roman} {row.key}" if table.roman else ""
+    boxes = next((one.boxes for one in table.rows if one.row == row.row), "gt")
+    place = chain_place(row.variant, None if boxes == "gt" else boxes)
+    about = asked if _ASKED.fullmatch(asked) else ""
+    return Linked(row.shown, place, about, rest=f": {row.note}" if row.note else "")
+
+
+def chain_place(variant: str, boxes: str | None) -> str:
+    """Names the place of the page with the chain behind a variant's numbers.
+
+    Args:
+        variant: the variant.
+        boxes: the source of its validation boxes; None for the usual one.
+    """
+    return f"why-{variant}-{boxes}" if boxes else f"why-{variant}"
+
+
+def comparison(rows: Sequence[Line], table: Table) -> Shown:
     """Writes rows under the heads COMPARED; origins are a column unless all networks are ours."""
-    cells = [compared(row) for row in rows]
+    cells = [compared(row, table) for row in rows]
     if all(row.origin == "ours" or row.variant == BACKBONE for row in rows):
         return Shown(COMPARED, cells, COMPARED_ALIGN)
     named = [[*cell[:2], row.origin, *cell[2:]] for cell, row in zip(cells, rows, strict=True)]
@@ -301,9 +330,9 @@ def comparison(rows: Sequence[Line]) -> Shown:
     return Shown(header, named, f"l{COMPARED_ALIGN}")
 
 
-def unprinted(rows: Sequence[Line]) -> str:
+def unprinted(rows: Sequence[Line], table: Table) -> str:
     """Writes rows that the paper does not have as Markdown, without the paper's columns."""
-    header, cells, align = comparison(rows)
+    header, cells, align = comparison(rows, table)
     kept = [index for index, head in enumerate(header) if "paper" not in head]
     return markdown.table(
         [header[index] for index in kept],
@@ -312,13 +341,13 @@ def unprinted(rows: Sequence[Line]) -> str:
     )
 
 
-def compared(row: Line) -> list[str]:
+def compared(row: Line, table: Table) -> list[str]:
     """Writes one row under the heads COMPARED."""
     return [
         row.key,
         row.label,
         row.paper,
-        row.shown,
+        linked(row, table),
         row.printed_gain,
         row.read_gain,
         row.wide.full,
@@ -354,7 +383,7 @@ def table_sheet(
         caption(name),
         kind,
         lambda found: fill(found.tables.table(name), found),
-        shown=lambda _, rows: comparison(rows),
+        shown=lambda found, rows: comparison(rows, found.tables.table(name)),
         section=section,
         compares=True,
     )

@@ -81,7 +81,11 @@ def _over(own: tuple[Line, str], mean: tuple[Line, str] | None) -> Value:
 def _section(page: Page) -> Section:
     rows = page.of(CONTROLS)
     body = "What the paper does not print and its tables need.\n\n"
-    body += unprinted(rows) + "\n" + markdown.bullets(page.tables.table(NAME).notes)
+    body += (
+        unprinted(rows, page.tables.table(NAME))
+        + "\n"
+        + markdown.bullets(page.tables.table(NAME).notes)
+    )
     return Section("Controls", body)
 
 

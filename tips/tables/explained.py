@@ -11,7 +11,7 @@ from statistics import mean, stdev
 from typing import Any, Final, NamedTuple
 
 from tips import kinds, records
-from tips.chain import Judge, Link, State, parent_difference, worst
+from tips.chain import Judge, Link, State, parent_difference, together, whole
 from tips.config import MEAN_POSE, ConfigError, Study
 from tips.config.guests import Guest
 from tips.evaluation.guest_files import digest_of, guest_folder
@@ -133,7 +133,7 @@ def _run(judge: Judge, asked: Asked, seed: int) -> Run:
     value = None
     if links[0].state != "missing":
         value = _metrics(judge, asked, seed, links[0]).total
-    return Run(seed, value, _whole(links), links)
+    return Run(seed, value, whole(links), links)
 
 
 def _guest(judge: Judge, name: str, guest: Guest) -> Run:
@@ -154,13 +154,6 @@ def _metrics(judge: Judge, asked: Asked, seed: int, link: Link) -> Metrics:
     return read_scored(link.file, evidence).metrics
 
 
-def _whole(links: Sequence[Link]) -> State:
-    """Gives the state of a run. It is current only if every link behind its value is current."""
-    if links[0].state == "missing":
-        return "failed" if any(link.state == "failed" for link in links) else "missing"
-    return "current" if all(link.state == "current" for link in links) else "stale"
-
-
 def _answer(
     what: str, asked: Asked, study: Study, paths: Paths, found: Sequence[Run]
 ) -> dict[str, Any]:
@@ -178,7 +171,7 @@ def _answer(
         "value": mean(values) if values else None,
         "sd": stdev(values) if len(values) > 1 else None,
         "shown": shown,
-        "state": _state(found),
+        "state": together(run.state for run in found),
         "changed": {
             "files": sorted({file for link in links for file in link.code}),
             "keys": sorted({key for link in links for key in link.keys}),
@@ -196,15 +189,6 @@ def _shown(cell: tuple[Table, Row], paths: Paths) -> str | None:
     if sheet is None or not sheet.file(paths).is_file():
         return None
     return next((plain(one.ours) for one in sheet.read(paths) if one.row == row.row), None)
-
-
-def _state(found: Sequence[Run]) -> State:
-    """Gives the state of all runs: partial if some have a value and others have none."""
-    states = [run.state for run in found]
-    absent = [state for state in states if state in ("missing", "failed")]
-    if absent and len(absent) < len(states):
-        return "partial"
-    return worst(states)
 
 
 def _as_json(run: Run) -> dict[str, Any]:

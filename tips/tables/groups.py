@@ -79,7 +79,7 @@ def _of_part(seeds: Sequence[Metrics], part: str) -> tuple[Scores, Scores]:
 
 def _section(page: Page) -> Section:
     table, rows = page.tables.table(NAME), page.of(GROUPS)
-    body = heading(table) + markdown.table(*comparison(rows))
+    body = heading(table) + markdown.table(*comparison(rows, table))
     parts = [
         [str(row.groups), row.joints, plain(row.ARI) if known(row.ARI) else "-"] for row in rows
     ]

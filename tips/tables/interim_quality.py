@@ -6,7 +6,7 @@ from tips.paths import Paths
 from tips.tables import markdown, sources
 from tips.tables.cells import Absent, Level, Value, plain, value_of
 from tips.tables.collect import Collected
-from tips.tables.compared import extended, lines, table_sheet
+from tips.tables.compared import extended, lines, linked, table_sheet
 from tips.tables.methods import OverLine, full_over
 from tips.tables.published import Table
 from tips.tables.sheet import Page
@@ -58,7 +58,7 @@ def part(page: Page) -> str:
             row.generator or "-",
             _shown(row),
             row.paper,
-            row.shown,
+            linked(row, table),
             row.printed_gain,
             row.read_gain,
             row.wide.full,

@@ -6,7 +6,7 @@ from tips.config import BACKBONE, SCRATCH
 from tips.tables import markdown
 from tips.tables.cells import Level, known, plain
 from tips.tables.collect import Collected
-from tips.tables.compared import Gain, Line, extended, group_of, lines, table_sheet
+from tips.tables.compared import Gain, Line, extended, group_of, lines, linked, table_sheet
 from tips.tables.published import Table
 from tips.tables.sheet import Page, Section
 from tips.tables.subsets import subset_means
@@ -40,7 +40,7 @@ def _section(page: Page) -> Section:
         [
             row.label,
             _steps(page, row),
-            row.shown,
+            linked(row, page.tables.table(NAME)),
             plain(row.clean),
             plain(row.degraded),
             markdown.code(row.baseline),

@@ -19,6 +19,36 @@ class Markdown(str):
     """Text that is Markdown, where other text would be escaped."""
 
 
+class Linked(str):
+    """Text that leads to a place of the same page where it stands in a table of Markdown.
+
+    Elsewhere, such as in LaTeX, it is plain text.
+
+    Args:
+        words: the text.
+        target: the place.
+        about: what the link is about, in letters that mean nothing to Markdown or to a shell.
+        rest: the end of the words that is no part of the link.
+    """
+
+    target: str
+    about: str
+    rest: str
+
+    def __new__(cls, words: str, target: str, about: str = "", rest: str = "") -> "Linked":
+        """Makes the text of a link."""
+        made = super().__new__(cls, words)
+        made.target, made.about, made.rest = target, about, rest
+        return made
+
+    @property
+    def link(self) -> Markdown:
+        """The text as a link; it is empty if the text is."""
+        title = f' "{self.about}"' if self.about else ""
+        words, rest = _bracketed(self.removesuffix(self.rest)), text(self.rest)
+        return Markdown(f"[{words}](#{self.target}{title}){rest}" if words else rest)
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:
     """Writes a Markdown table.
 
@@ -44,9 +74,18 @@ def bullets(items: Iterable[str]) -> str:
     return "".join(f"- {item}\n" for item in items)
 
 
-def folded(summary: str, body: str) -> str:
-    """Writes a part that opens on a click."""
-    return f"<details><summary>{safe_text.html(summary)}</summary>\n\n{body}\n</details>\n"
+def folded(summary: str, body: str, place: str = "") -> str:
+    """Writes a part that opens on a click.
+
+    Args:
+        summary: what stands there while it is closed.
+        body: the part, in Markdown.
+        place: the name by which links find it, made of letters, digits, '.', '_' and '-'.
+    """
+    # It stands inside, because browsers open what holds the place that a link leads to.
+    named = f'<a id="{place}"></a>' if place else ""
+    summed = f"<summary>{safe_text.html(summary)}</summary>"
+    return f"<details>{summed}{named}\n\n{body}\n</details>\n"
 
 
 def image(caption: str, file: str) -> str:
@@ -61,6 +100,18 @@ def code(words: str) -> Markdown:
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     space = " " if len(fence) > 1 else ""
     return Markdown(f"{fence}{space}{line}{space}{fence}" if line else "")
+
+
+def listing(lines: Iterable[str]) -> str:
+    """Writes lines as they are, with the spaces that they begin with.
+
+    The fence is longer than every run of backticks in them.
+    """
+    depths = [(len(line) - len(line.lstrip(" ")), line) for line in lines]
+    shown = [" " * depth + safe_text.one_line(line) for depth, line in depths]
+    longest = max((len(run) for line in shown for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([fence, *shown, fence, ""])
 
 
 def bold(words: str) -> Markdown:
@@ -88,4 +139,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cell(cell: str) -> str:
-    return " ".join(text(cell).split()).replace("|", "\\|")
+    written = cell.link if isinstance(cell, Linked) else text(cell)
+    return " ".join(written.split()).replace("|", "\\|")

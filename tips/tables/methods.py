@@ -18,6 +18,7 @@ from tips.tables.compared import (
     gain_of,
     group_of,
     lines,
+    linked,
     table_sheet,
 )
 from tips.tables.published import Row as Printed
@@ -122,7 +123,7 @@ def _section(page: Page) -> Section:
         *("ours ± sd (seeds)", f"over {table.baseline}", "over concat-wide"),
         *("TIPS over it, paper / ours", ORIGIN),
     )
-    cells = [_cells(row) for row in rows]
+    cells = [_cells(row, table) for row in rows]
     body = (
         "The published numbers of these methods come from different boxes, backbones and "
         "schedules. Here they are measured on the same boxes and trained on the same backbone; "
@@ -136,14 +137,14 @@ def _section(page: Page) -> Section:
     return Section(title(table), body)
 
 
-def _cells(row: MethodLine) -> list[str]:
+def _cells(row: MethodLine, table: Table) -> list[str]:
     text, head = row.cells(), row.head_parameters
     return [
         row.label,
         text["frames"],
         str(head) if isinstance(head, Absent) else f"{head:,}",
         _joined(row.paper, row.printed_gain, text["gain_on_boxes"]),
-        row.shown,
+        linked(row, table),
         row.read_gain,
         row.wide.full,
         _joined(text["tips_paper"], row.tips.full),

@@ -255,7 +255,8 @@ def _section(page: Page) -> Section:
     first = {row.variant: row for row in reversed(rows)}
     costs = [_described(row) for row in page.of(BESIDE) if first[row.variant] is row]
     beside = [_told(row) for row in rows if row.than]
-    body = unprinted(page.of(VARIANTS)) + "\n" + markdown.table(COSTS, costs, "llllrr")
+    table = your_variants(page.tables, page.study)
+    body = unprinted(page.of(VARIANTS), table) + "\n" + markdown.table(COSTS, costs, "llllrr")
     if beside:
         body += "\n" + how_compared(rows) + "\n" + markdown.table(HEADER, beside, "lllrrllrl")
     return Section(YOURS, body)
@@ -303,7 +304,7 @@ VARIANTS = Sheet(
     YOURS,
     Line,
     lambda found: lines(your_variants(found.tables, found.study), found),
-    shown=lambda _, rows: comparison(rows),
+    shown=lambda found, rows: comparison(rows, your_variants(found.tables, found.study)),
     compares=True,
 )
 BESIDE = Sheet("table-own", f"{YOURS} beside other rows", OwnRow, _fill, section=_section)

@@ -94,7 +94,7 @@ def _sizes(name: str | None, costs: Mapping[str, Cost]) -> tuple[int | Absent, V
 
 def _section(page: Page) -> Section:
     table, rows = page.tables.table(NAME), page.of(SPEED)
-    header, cells, align = comparison(rows)
+    header, cells, align = comparison(rows, table)
     whole = [[*cell, *_cells(row)] for cell, row in zip(cells, rows, strict=True)]
     body = heading(table) + markdown.table((*header, *HEADS), whole, align + "r")
     body += _note(sources.read_if_present(Speed, page.paths.speed)) + SIZES

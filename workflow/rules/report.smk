@@ -70,6 +70,11 @@ rule pictures:
         [PATHS.checkpoint(name, "0") for name in (BACKBONE, FULL)],
         [PATHS.predictions(name, "0", BOXES) for name in COMPARED],
         [
+            PATHS.evidence(*row)
+            for row in SCORED
+            if row[0] in (BACKBONE, FULL) and row[2] == BOXES
+        ],
+        [
             PATHS.interim(generator) / "psnr.json"
             for generator in [STUDY.variant(FULL).experiment.interim_frames]
             if generator is not None
