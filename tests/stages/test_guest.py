@@ -25,6 +25,7 @@ from tips.reporting import numbers
 from tips.stages import evaluate_files, export, guest, tabulate
 from tips.tables.contents import SHEETS
 from tips.tables.guest_rows import GUESTS, GuestLine
+from tips.tables.remembered import memory_file
 
 NOISE = {"near": 0.1, "far": 0.45}  # head sizes
 HEAD = ("head_bottom", "nose", "head_top")
@@ -80,7 +81,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with fake_study.inside(folder, measured=True) as paths:
         tabulate.run(SCALE)
         shutil.copytree(paths.results / "tables", "before")
-        shutil.copy(paths.results / tabulate.MEMORY, "before-memory.json")
+        shutil.copy(memory_file(paths), "before-memory.json")
         for name, noise in NOISE.items():
             invite(name, noise)
             guest.run(name, SCALE)
@@ -171,7 +172,7 @@ def test_guests_change_no_other_cell(paths: Paths) -> None:
             before = Path("before") / file.name
             if before.is_file():
                 assert file.read_bytes() == before.read_bytes(), file
-    assert (paths.results / tabulate.MEMORY).read_bytes() == Path("before-memory.json").read_bytes()
+    assert memory_file(paths).read_bytes() == Path("before-memory.json").read_bytes()
     assert (paths.results / "tables" / "table-M.csv").is_file()
 
 

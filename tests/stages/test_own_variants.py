@@ -20,6 +20,7 @@ from tips.paths import Paths, study_paths
 from tips.records import Annotations, read, read_json, write_json
 from tips.stages import evaluate, report, tabulate, why
 from tips.tables.published import load_tables
+from tips.tables.remembered import memory_file
 from tips.tables.yours import project_variants, your_variants
 
 OWN = Path("experiments/own/wild.yaml")
@@ -82,7 +83,7 @@ def rows(paths: Paths) -> Iterator[dict[str, str]]:
 
 def test_no_cell_of_another_row_changes(paths: Paths) -> None:
     """Beside other own variants only what is adjusted for their number does."""
-    before, memory = cells(paths), (paths.results / tabulate.MEMORY).read_bytes()
+    before, memory = cells(paths), memory_file(paths).read_bytes()
     add(paths)
     after = cells(paths)
     assert after.keys() == before.keys()
@@ -94,7 +95,7 @@ def test_no_cell_of_another_row_changes(paths: Paths) -> None:
     assert {name for name, count in added.items() if count} == {
         *("table-variants", "table-own", "table-subsets"),
     }
-    assert (paths.results / tabulate.MEMORY).read_bytes() == memory
+    assert memory_file(paths).read_bytes() == memory
 
 
 def test_every_comparison_that_its_file_asks_for(paths: Paths) -> None:

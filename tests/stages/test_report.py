@@ -36,12 +36,12 @@ SECTIONS = (
     "Table VI: window length",
     "Table VII: points of the trajectory",
     "Table M: methods under the same conditions",
+    "Guests: predictions from elsewhere",
     "Table S: the synthesized poses",
     "Clean, degraded, hidden",
     "How far from the end",
     "Controls",
     "Your variants",
-    "Peers from outside",
     "How far the intervals can be trusted",
     "The rough interim frames",
     "Sequence by sequence",
@@ -199,11 +199,10 @@ def test_numbers_are_those_of_the_tables(paths: Paths) -> None:
         assert one["p_adjusted"] == (claim.p_adjusted if known(claim.p_adjusted) else None)
 
 
-def test_numbers_hold_no_place_no_machine_and_no_time(paths: Paths) -> None:
+def test_numbers_hold_no_place_and_no_time(paths: Paths) -> None:
     text = paths.numbers.read_text()
     assert str(paths.results) not in text
-    assert fake_study.MACHINE["machine"] not in text
-    assert fake_study.MACHINE["commit"] not in text
+    assert str(Path.cwd()) not in text
     assert len(text) < 500_000
     assert (Path("reports/reference") / paths.numbers.name).read_text() == text
     before = paths.numbers.stat().st_mtime_ns

@@ -16,6 +16,7 @@ from tips.paths import Paths
 from tips.stages import tabulate
 from tips.tables.compared import Line
 from tips.tables.contents import SHEETS
+from tips.tables.remembered import memory_file
 
 REQUIRED = (
     "row,label,variant,paper,ours,sd,n_seeds,status,scale,baseline,gain_paper,gain_ours,low,high"
@@ -151,7 +152,7 @@ def test_an_error_leaves_no_table_half_new(paths: Paths, monkeypatch: pytest.Mon
 )
 def test_remembered_scores_that_are_none_are_written_anew(paths: Paths, text: str) -> None:
     before = outputs(paths)
-    (paths.results / tabulate.MEMORY).write_text(text)
+    memory_file(paths).write_text(text)
     tabulate.run(fake_study.SCALE)
     assert outputs(paths) == before
 
@@ -176,7 +177,7 @@ def test_tables_regenerate_byte_for_byte_from_what_was_measured(paths: Paths) ->
     before = outputs(paths)
     shutil.rmtree(paths.results / "tables")
     shutil.rmtree(paths.results / "figures")
-    (paths.results / tabulate.MEMORY).unlink()
+    memory_file(paths).unlink()
     tabulate.run(fake_study.SCALE)
     assert outputs(paths) == before
 
