@@ -21,8 +21,8 @@ from tips.evaluation.people import from_records
 from tips.evaluation.poseval_files import write_found
 from tips.paths import Paths, study_paths
 from tips.records import Annotations, Predictions, read, read_json
-from tips.reporting import numbers
 from tips.stages import evaluate_files, export, guest, tabulate
+from tips.tables import numbers
 from tips.tables.contents import SHEETS
 from tips.tables.guest_rows import GUESTS, GuestLine
 from tips.tables.remembered import memory_file
