@@ -19,7 +19,15 @@ from tips.paths import Paths
 from tips.proofs import Proof
 from tips.provenance import file_digest
 from tips.records import Predictions, RecordError, read, read_object
-from tips.training.finished import CHECKPOINT, MARK, OUTPUTS, RECORD, WEIGHTS, FinishedRun
+from tips.training.finished import (
+    CHECKPOINT,
+    INTERPOLATOR,
+    MARK,
+    OUTPUTS,
+    RECORD,
+    WEIGHTS,
+    FinishedRun,
+)
 
 Run = tuple[str, int]  # variant, seed
 State = Literal["enters", "already here"]
@@ -119,7 +127,7 @@ def _boxes(study: Study) -> list[str]:
 def _files(study: Study, paths: Paths, run: Run) -> Iterator[str]:
     """Yields the names of a run's files in its folder."""
     folder, key = _folder(paths, run), (run[0], str(run[1]))
-    files = [folder / name for name in (*OUTPUTS, MARK, "vfit.pt", "dirty.diff")]
+    files = [folder / name for name in (*OUTPUTS, MARK, INTERPOLATOR, "dirty.diff")]
     for boxes in _boxes(study):
         files += [paths.predictions(*key, boxes), paths.predicted(*key, boxes)]
         files += [paths.metrics(*key, boxes), paths.evidence(*key, boxes)]
@@ -142,7 +150,7 @@ def _judge_whole(found: Candidate, study: Study, here: Paths) -> None:
     }
     network = found.record.get("interpolator")
     if isinstance(network, Mapping):
-        file = found.folder / "vfit.pt"
+        file = found.folder / INTERPOLATOR
         digest = file_digest(file) if file.is_file() else "no file"
         _compare(found, "interpolator.sha256", network.get("sha256"), digest)
     for key, value in expected.items():
