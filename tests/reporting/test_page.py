@@ -12,6 +12,7 @@ from PIL import Image
 
 from tips.records import RecordError
 from tips.reporting import page, places, style
+from tips.reporting.compact import LEVELS
 from tips.reporting.script import SCRIPT
 from tips.reporting.sections import Section
 from tips.tables import markdown
@@ -64,11 +65,25 @@ def test_pictures_are_inside_the_page_and_wait_until_they_are_seen(
 
 
 def test_a_wide_picture_is_scaled_and_a_damaged_one_is_named(tmp_path: Path) -> None:
-    drawn(tmp_path / "a.png", size=(3000, 100))
-    assert [one.size for one in held(render(tmp_path, "![x](a.png)"))] == [(1400, 47)]
+    drawn(tmp_path / "a.png", size=(2800, 100))
+    assert [one.size for one in held(render(tmp_path, "![x](a.png)"))] == [(1400, 50)]
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(RecordError, match=r"a\.png: not a picture .* draw it again"):
         render(tmp_path, "![x](a.png)")
+
+
+def test_pictures_get_smaller_where_the_page_would_be_heavy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn(tmp_path / "a.png", 50_000, (1200, 600))
+    usual = len(render(tmp_path, "![x](a.png)"))
+    sizes = []
+    for limit in (usual, 1):
+        monkeypatch.setattr(page, "LIGHT", limit)
+        (picture,) = held(render(tmp_path, "![x](a.png)"))
+        sizes.append(picture.width)
+    assert sizes == [LEVELS[0].photo, LEVELS[-1].photo]
+    assert sorted(LEVELS, key=lambda one: one.photo, reverse=True) == list(LEVELS)
 
 
 def test_a_drawing_is_taken_from_its_pixels(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tips.provenance import file_digest
 from tips.records import RecordError
 from tips.reporting import figures
 from tips.reporting.conclusions import HEADS
+from tips.reporting.page import LIGHT
 from tips.reporting.report import build, open_page
 from tips.stages import report, tabulate, why
 from tips.tables.ablations import COMPONENTS, OBJECTIVES
@@ -24,7 +25,6 @@ from tips.tables.contents import SHEETS
 from tips.tables.published import load_tables
 from tips.tables.sheet import Sheet
 
-LIGHT = 1_000_000  # bytes of the page, pictures and all
 SECTIONS = (
     "The answer",
     "What this is",

@@ -15,6 +15,7 @@ from tips.tables.runs import Group, wanted
 from tips.tables.sheet import Page, Section
 
 TITLE: Final = "The chain behind every number"
+DETAILS: Final = ("made", "data")  # first words of lines that are alike in most links
 _LINKS: Final = re.compile(r"\[([^\]]*)\]\(#why-[^)]*\)")
 
 
@@ -27,7 +28,8 @@ def section(page: Page) -> Section:
     body = (
         "Metrics come from predictions, these from a training, and that from its backbone and its "
         "data. Each line says whether a link is what the present code and configuration would "
-        "give, as at the time of this page; the numbers of the tables lead here. Files lie below "
+        "give, as at the time of this page; the numbers of the tables lead here. Where and from "
+        "what data a link was made stands where that differs from the one above. Files lie below "
         f"{markdown.code(str(page.paths.results))}. `tips why` also compares what is in them.\n\n"
     )
     return Section(TITLE, body + "\n".join(parts))
@@ -43,14 +45,27 @@ def _part(page: Page, judge: Judge, group: Group, seeds: int) -> str:
 
 
 def _lines(runs: Sequence[Sequence[Link]]) -> Iterator[str]:
-    """Writes the links of every run; those that all runs share come last, once."""
+    """Writes the links of every run; those that all runs share come last, once.
+
+    A commit, machine, data or configuration that is the same as that above is not repeated.
+    """
+    above: dict[str, str] = {}
     shared = [link for link in runs[0] if all(link in run for run in runs)] if runs[1:] else []
     for seed, links in enumerate(runs):
         yield f"seed {seed}:"
-        yield from (f"  {line}" for link in links if link not in shared for line in link.lines)
+        yield from _news([link for link in links if link not in shared], above)
     if shared:
         yield "every seed:"
-        yield from (f"  {line}" for link in shared for line in link.lines)
+        yield from _news(shared, above)
+
+
+def _news(links: Sequence[Link], above: dict[str, str]) -> Iterator[str]:
+    """Writes links without the details that stand in `above`, by their first word."""
+    for line in (line for link in links for line in link.lines):
+        word = line.split()[0]
+        if word not in DETAILS or above.get(word) != line:
+            yield f"  {line}"
+        above[word] = line
 
 
 def command(page: Page, asked: str) -> str:

@@ -9,13 +9,28 @@ from PIL import Image
 from tips.records import RecordError
 from tips.safe_text import one_line
 
-WIDTH: Final = 1400  # px; wider pictures are scaled down
 PIXELS: Final = 50_000_000  # no picture of the report is larger
-QUALITY: Final = 72  # of photographs; drawings keep every pixel
-COLOURS: Final = 128  # of a drawing
 DRAWING: Final = 2_000  # a PNG with no more colours than this is a drawing
 WEBP: Final = "image/webp"
 SVG: Final = "image/svg+xml"
+
+
+class Level(NamedTuple):
+    """How much of a picture is kept."""
+
+    photo: int  # largest width of a photograph, px
+    quality: int  # of a photograph
+    drawing: int  # largest width of a drawing, px
+    colours: int  # of a drawing
+
+
+# From the best to the smallest; a page takes the first with which it is light enough.
+LEVELS: Final = (
+    Level(1000, 60, 1400, 32),
+    Level(800, 50, 1400, 16),
+    Level(700, 45, 1000, 32),
+    Level(600, 35, 800, 16),
+)
 
 
 class Compact(NamedTuple):
@@ -26,7 +41,7 @@ class Compact(NamedTuple):
     size: tuple[int, int] | None  # width and height, px; None for an SVG
 
 
-def compact(path: Path, drawn: Path) -> Compact:
+def compact(path: Path, drawn: Path, level: Level = LEVELS[0]) -> Compact:
     """Gives a small form of a picture that shows the same.
 
     A drawing (few colours) becomes a lossless WebP, a photograph a lossy one. An SVG that has no
@@ -35,6 +50,7 @@ def compact(path: Path, drawn: Path) -> Compact:
     Args:
         path: an .svg, .png or .jpg file.
         drawn: the same picture in pixels; for an SVG its twin, if there is one.
+        level: how much of it is kept.
 
     Raises:
         RecordError: the file is no such picture, or one of absurd size.
@@ -48,16 +64,17 @@ def compact(path: Path, drawn: Path) -> Compact:
             pixels = image.convert("RGB")
     except (OSError, ValueError, SyntaxError) as error:
         raise RecordError(f"{_shown(drawn)}: not a picture ({error}); draw it again") from error
-    if pixels.width > WIDTH:
-        height = max(1, round(pixels.height * WIDTH / pixels.width))
-        pixels = pixels.resize((WIDTH, height), Image.Resampling.LANCZOS)
     drawing = path.suffix == ".svg" or pixels.getcolors(DRAWING) is not None
+    width = level.drawing if drawing else level.photo
+    if pixels.width > width:
+        height = max(1, round(pixels.height * width / pixels.width))
+        pixels = pixels.resize((width, height), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     if drawing:
-        few = pixels.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE).convert("RGB")
+        few = pixels.quantize(level.colours, method=Image.Quantize.MAXCOVERAGE).convert("RGB")
         few.save(stream, "WEBP", lossless=True, method=6)
     else:
-        pixels.save(stream, "WEBP", quality=QUALITY, method=6)
+        pixels.save(stream, "WEBP", quality=level.quality, method=6)
     return Compact(stream.getvalue(), WEBP, pixels.size)
 
 

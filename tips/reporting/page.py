@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -12,10 +13,11 @@ from markdown_it import MarkdownIt
 from tips import safe_text
 from tips.records import RecordError
 from tips.reporting import style
-from tips.reporting.compact import compact
+from tips.reporting.compact import LEVELS, Compact, Level, compact
 from tips.reporting.places import Places
 from tips.tables.sheet import Section
 
+LIGHT: Final = 1_000_000  # bytes of a page that opens at once
 TYPES: Final = (".svg", ".png", ".jpg")
 _TITLE = re.compile(r"<h1>(.*?)</h1>")
 _TAG = re.compile(r"<[^>]*>")
@@ -41,7 +43,8 @@ def render(text: str, folder: Path) -> str:
     """Renders Markdown to one HTML file with its pictures inside.
 
     HTML in the text is shown as it is written, except for parts that open on a click. Links lead to
-    files, to https addresses or to a server of this machine.
+    files, to https addresses or to a server of this machine. If the page would be heavier than
+    LIGHT, its pictures are made smaller.
 
     Args:
         text: the report in Markdown.
@@ -53,9 +56,18 @@ def render(text: str, folder: Path) -> str:
     body = _parser().render(text)
     first = _TITLE.search(body)
     title = _TAG.sub("", first[1]) if first else ""
-    places = Places(lambda address: compact(*_forms(picture(address, folder), folder)))
-    body = places.rewrite(body)
-    return style.frame(title, "\n".join(places.titles), body)
+    page = ""
+    for level in LEVELS:
+        places = Places(partial(_compact, folder, level))
+        rewritten = places.rewrite(body)
+        page = style.frame(title, "\n".join(places.titles), rewritten)
+        if len(page.encode()) <= LIGHT:
+            break
+    return page
+
+
+def _compact(folder: Path, level: Level, address: str) -> Compact:
+    return compact(*_forms(picture(address, folder), folder), level)
 
 
 def _parser() -> MarkdownIt:

@@ -97,4 +97,4 @@ def _legend(axis: Any, rows: Sequence[Conclusion]) -> None:
         if mark and any(row.verdict == verdict for row in rows):
             face = "white" if verdict in HOLLOW else colour
             axis.plot([], [], mark, color=colour, markerfacecolor=face, label=f"ours, {verdict}")
-    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, handletextpad=0.2, fontsize=8.5)
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=6, handletextpad=0.2, fontsize=8.5)
