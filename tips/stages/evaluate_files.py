@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from os.path import realpath
 from pathlib import Path
 from typing import IO, Any, cast, get_args
@@ -65,37 +66,28 @@ def run(
     """
     _one_of("--rule", rule, get_args(Rule))
     _one_of("--sigmas", sigmas, SIGMAS)
-    _positive("--threshold", threshold)
-    _positive("--head-factor", head_factor)
-    _positive("--area-factor", area_factor)
+    _positive(threshold=threshold, head_factor=head_factor, area_factor=area_factor)
     chosen = cast(Rule, rule)
     files = _pairs(truth, found)
     others = () if against is None else _pairs(truth, against)
     _check_outputs(csv, json, [*files, *others])
-    clips = [read_pair(pair, chosen, head_factor) for pair in track(files, "reading")]
+    read = partial(read_pair, rule=chosen, head_factor=head_factor)
+    clips = [read(pair) for pair in track(files, "reading")]
     _judge(clips, truth)
     evidence = match(clips, threshold, chosen)
     scores = average_precision(evidence)
+    switches: dict[str, Any] = {"rule": rule, "threshold": threshold, "head_factor": head_factor}
+    switches |= {"ties": "file order", "joints": list(skeleton.JOINTS)}
+    result = summary.as_json(scores)
     compared: list[Difference] = []
     if others:
-        theirs = [
-            read_pair(pair, chosen, head_factor) for pair in track(others, "reading --against")
-        ]
+        theirs = [read(pair) for pair in track(others, "reading --against")]
         _warn(theirs)
         compared = paired.differences(evidence, match(theirs, threshold, chosen))
-    switches: dict[str, Any] = {
-        "rule": rule,
-        "threshold": threshold,
-        "head_factor": head_factor,
-        "ties": "file order",
-        "joints": list(skeleton.JOINTS),
-    }
-    result = summary.as_json(scores)
+        result["against"] = paired.as_json(compared)
     if oks:
         switches |= {"sigmas": list(SIGMAS[sigmas]), "area_factor": area_factor}
         result["oks"] = _oks(clips, SIGMAS[sigmas], area_factor)
-    if compared:
-        result["against"] = paired.as_json(compared)
     _write(scores, result | {"switches": switches}, compared, csv, json)
     _print(scores, f"{_counted(clips)}, {_in_words(switches)}")
     if compared:
@@ -153,9 +145,11 @@ def _one_of(option: str, value: str, known: Sequence[str] | Mapping[str, object]
         raise ConfigError(f"{option} must be one of {', '.join(known)}; got {value!r}")
 
 
-def _positive(option: str, value: float) -> None:
-    if not 0 < value < math.inf:
-        raise ConfigError(f"{option} must be a positive number; got {value:g}")
+def _positive(**values: float) -> None:
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} must be a positive number; got {value:g}")
 
 
 def _warn(clips: Sequence[Clip]) -> None:
