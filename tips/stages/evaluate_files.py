@@ -78,13 +78,10 @@ def run(
     scores = average_precision(evidence)
     switches: dict[str, Any] = {"rule": rule, "threshold": threshold, "head_factor": head_factor}
     switches |= {"ties": "file order", "joints": list(skeleton.JOINTS)}
-    result = summary.as_json(scores)
-    compared: list[Difference] = []
-    if others:
-        theirs = [read(pair) for pair in track(others, "reading --against")]
-        _warn(theirs)
-        compared = paired.differences(evidence, match(theirs, threshold, chosen))
-        result["against"] = paired.as_json(compared)
+    theirs = [read(pair) for pair in track(others, "reading --against")] if others else []
+    _warn(theirs)
+    compared = paired.differences(evidence, match(theirs, threshold, chosen)) if theirs else []
+    result = summary.as_json(scores) | ({"against": paired.as_json(compared)} if compared else {})
     if oks:
         switches |= {"sigmas": list(SIGMAS[sigmas]), "area_factor": area_factor}
         result["oks"] = _oks(clips, SIGMAS[sigmas], area_factor)
