@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from os.path import realpath
 from pathlib import Path
 from typing import IO, Any, cast, get_args
@@ -70,37 +71,26 @@ def run(
     files = _pairs(truth, found)
     others = () if against is None else _pairs(truth, against)
     _check_outputs(csv, json, [*files, *others])
-    clips = [read_pair(pair, chosen, head_factor) for pair in track(files, "reading")]
+    read = partial(read_pair, rule=chosen, head_factor=head_factor)
+    clips = [read(pair) for pair in track(files, "reading")]
     _judge(clips, truth)
     evidence = match(clips, threshold, chosen)
     scores = average_precision(evidence)
-    reading = track(others, "reading --against") if others else ()
-    _warn(theirs := [read_pair(pair, chosen, head_factor) for pair in reading])
+    switches: dict[str, Any] = {"rule": rule, "threshold": threshold, "head_factor": head_factor}
+    switches |= {"ties": "file order", "joints": list(skeleton.JOINTS)}
+    theirs = [read(pair) for pair in track(others, "reading --against")] if others else []
+    _warn(theirs)
     compared = paired.differences(evidence, match(theirs, threshold, chosen)) if theirs else []
-    switches = _switches(rule, threshold, head_factor)
-    result = summary.as_json(scores)
+    result = summary.as_json(scores) | ({"against": paired.as_json(compared)} if compared else {})
     if oks:
         switches |= {"sigmas": list(SIGMAS[sigmas]), "area_factor": area_factor}
         result["oks"] = _oks(clips, SIGMAS[sigmas], area_factor)
-    if compared:
-        result["against"] = paired.as_json(compared)
     _write(scores, result | {"switches": switches}, compared, csv, json)
     _print(scores, f"{_counted(clips)}, {_in_words(switches)}")
     if compared:
         _print_compared(compared, against)
     if oks:
         _print_oks(result["oks"], f"sigmas {sigmas}, area {area_factor:g} x box")
-
-
-def _switches(rule: str, threshold: float, head_factor: float) -> dict[str, Any]:
-    """Gathers the settings that a score depends on."""
-    return {
-        "rule": rule,
-        "threshold": threshold,
-        "head_factor": head_factor,
-        "ties": "file order",
-        "joints": list(skeleton.JOINTS),
-    }
 
 
 def _counted(clips: Sequence[Clip]) -> str:
@@ -152,11 +142,11 @@ def _one_of(option: str, value: str, known: Sequence[str] | Mapping[str, object]
         raise ConfigError(f"{option} must be one of {', '.join(known)}; got {value!r}")
 
 
-def _positive(**given: float) -> None:
-    for name, value in given.items():
+def _positive(**values: float) -> None:
+    for name, value in values.items():
         if not 0 < value < math.inf:
-            option = name.replace("_", "-")
-            raise ConfigError(f"--{option} must be a positive number; got {value:g}")
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} must be a positive number; got {value:g}")
 
 
 def _warn(clips: Sequence[Clip]) -> None:
