@@ -77,7 +77,11 @@ def test_without_the_folder_there_are_none(experiments: Path) -> None:
         ("mine", {"peer": "blazepose"}, "needs one of `folder` and `peer`, and not both"),
         ("mine", {"folder": None, "peer": "openpose"}, "guests/mine.yaml: peer: "),
         ("mine", {"origin": None}, "guests/mine.yaml: origin: this key must be given"),
-        ("mine", {"orgin": "x"}, "guests/mine.yaml: orign: unknown key; did you mean 'origin'?"),
+        (
+            "mine",
+            {"origins": "x"},
+            "guests/mine.yaml: origins: unknown key; did you mean 'origin'?",
+        ),
         ("mine", {"made": "there"}, "guests/mine.yaml: made: "),
         ("mine", {"frames": 0}, "guests/mine.yaml: frames: "),
         ("mine", {"frames": True}, "guests/mine.yaml: frames: must be no true here"),
