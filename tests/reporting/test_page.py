@@ -76,7 +76,7 @@ def test_pictures_get_smaller_where_the_page_would_be_heavy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn(tmp_path / "a.png", 50_000, (1200, 600))
-    usual = len(render(tmp_path, "![x](a.png)"))
+    usual = len(render(tmp_path, "![x](a.png)").encode())
     sizes = []
     for limit in (usual, 1):
         monkeypatch.setattr(page, "LIGHT", limit)
