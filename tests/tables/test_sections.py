@@ -5,6 +5,8 @@ import typed
 
 from tips.config import Study, load_study
 from tips.reporting import sections
+from tips.tables.ablations import COMPONENTS
+from tips.tables.claims import CLAIMS, ClaimRow
 from tips.tables.groups import GROUPS
 from tips.tables.interim import INTERIM, PsnrRow
 from tips.tables.subsets import SUBSETS_TABLE
@@ -31,9 +33,30 @@ def desk() -> Study:
 def test_only_scales_smaller_than_the_papers_say_that_they_are(desk: Study) -> None:
     words = "far smaller than the paper's, so our AP is no evidence about its mAP"
     paper = load_study("paper", typed.EXPERIMENTS, "x")
-    assert words in desk.scale.note  # which the report opens with
-    assert words not in paper.scale.note
+    rows = {COMPONENTS: [typed.line(variant="tips", gain_ours="missing", gain_paper="+8.9")]}
+    small, whole = (sections.opening(typed.page(one, rows)).body for one in (desk, paper))
+    assert words in small
+    assert words not in whole
     assert "**Compare gains, not levels.**" in sections.introduction(typed.page(paper)).body
+
+
+def test_the_first_sentence_counts_every_conclusion_once(desk: Study) -> None:
+    gain = {"gain_ours": "+2.00", "low": "+1.58", "high": "+2.42", "gain_paper": "+8.9"}
+    verdicts = {"shown": 3, "equivalent": 2, "missing": 1}
+    rows = {
+        COMPONENTS: [typed.line(variant="tips", **gain)],
+        CLAIMS: [
+            typed.row(ClaimRow, verdict=verdict, margin="0.5", expects="more", n_sequences="40")
+            for verdict, count in verdicts.items()
+            for _ in range(count)
+        ],
+    }
+    said = sections.opening(typed.page(desk, rows)).body.splitlines()[0]
+    assert said == (
+        "**Of 6 conclusions of the paper: 3 shown here, 2 equivalent (no difference as "
+        "large as the margin) and 1 missing; the full model's gain over the single-frame "
+        "backbone is +2.00 [+1.58, +2.42] AP points, the paper's +8.9.**"
+    )
 
 
 def test_psnr_on_what_vfit_learned_from_is_called_in_sample(desk: Study) -> None:

@@ -35,12 +35,12 @@ HEADS = {
 }
 # The same in the page's first sentence.
 COUNTED = (
-    (SHOWN, "are shown here"),
-    (OPPOSITE, "have the opposite sign"),
-    (EQUIVALENT, "are equivalences (no difference as large as the margin)"),
-    (UNDECIDED, "are undecided"),
-    (UNKNOWN, "are unknown (too few sequences or seeds)"),
-    (MISSING, "are missing"),
+    (SHOWN, "shown here"),
+    (OPPOSITE, "with the opposite sign"),
+    (EQUIVALENT, "equivalent (no difference as large as the margin)"),
+    (UNDECIDED, "undecided"),
+    (UNKNOWN, "unknown (too few sequences or seeds)"),
+    (MISSING, "missing"),
 )
 NOBODY_KNOWS = "of unknown certainty: too few sequences or seeds to set it against the backbone"
 # Sentences on a control, by the verdict of its interval against the backbone.
@@ -80,7 +80,7 @@ def sentence(page: Page) -> str:
     parts = [f"{count} {words}" for count, words in counts if count]
     listed = f"{', '.join(parts[:-1])} and {parts[-1]}" if parts[1:] else "".join(parts)
     return (
-        f"Of {len(rows)} conclusions of the paper, {listed or 'none is asked here'}; the full "
+        f"Of {len(rows)} conclusions of the paper: {listed or 'none is asked here'}; the full "
         f"model's gain over the single-frame backbone is {_gain_alone(full, page)}, the paper's "
         f"{full.printed_gain}."
     )
