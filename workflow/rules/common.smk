@@ -424,3 +424,21 @@ def marks():
     """Gives parameters that change with all that may mark a run stale or current again."""
     proofs = [str(proof) for proof in JUDGE.proofs]
     return [freshness.trainings_code(STUDY), heavy_code("vfit"), proofs]
+
+
+PEERS = {name for name, guest in GUESTS.items() if guest.peer is not None}
+SHOWN = GUESTS if config["peers"] == "all" else shown(GUESTS, PATHS)
+try:
+    # Bad files of a guest end everything here, before anything is trained.
+    CONTENTS = {
+        name: checked(name, guest, PATHS, EXPERIMENTS)
+        for name, guest in GUESTS.items()
+        if name not in PEERS
+    }
+except (RecordError, OSError) as error:
+    refuse(error)
+
+
+def any_of(names):
+    """Makes a wildcard's pattern of some names; without names it matches nothing."""
+    return "|".join(map(re.escape, sorted(names))) or "(?!)"

@@ -1,24 +1,6 @@
 # These rules measure guests: predictions that something else made, each with a file of
 # experiments/guests. The peers among them, public networks that a rule runs here, come only if they
 # are asked for: `make peers`, or --config peers=all. Once measured, they are kept up to date.
-PEERS = {name for name, guest in GUESTS.items() if guest.peer is not None}
-SHOWN = GUESTS if config["peers"] == "all" else shown(GUESTS, PATHS)
-try:
-    # Bad files of a guest end everything here, before anything is trained.
-    CONTENTS = {
-        name: checked(name, guest, PATHS, EXPERIMENTS)
-        for name, guest in GUESTS.items()
-        if name not in PEERS
-    }
-except (RecordError, OSError) as error:
-    refuse(error)
-
-
-def any_of(names):
-    """Makes a wildcard's pattern of some names; without names it matches nothing."""
-    return "|".join(map(re.escape, sorted(names))) or "(?!)"
-
-
 rule fetch_peers:
     output:
         PATHS.peers,
