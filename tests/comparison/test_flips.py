@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import made_up
 import pytest
 
 from tips.comparison.flips import flips
@@ -30,17 +31,8 @@ def conclusion(
     }
 
 
-def study(*given: dict[str, Any]) -> Numbers:
-    return Numbers.model_validate(
-        {
-            "scale": "desk",
-            "dataset": "embedded",
-            "metric": "AP",
-            "sequences": 40,
-            "rows": [],
-            "conclusions": given,
-        }
-    )
+def study(*conclusions: dict[str, Any]) -> Numbers:
+    return made_up.numbers(conclusions=conclusions)
 
 
 @pytest.mark.parametrize(

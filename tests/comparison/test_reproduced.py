@@ -4,10 +4,10 @@ import math
 from typing import Any
 
 import pytest
+from made_up import numbers
 
 from tips.comparison import reproduced
 from tips.comparison.reproduced import compare
-from tips.tables.study_numbers import Numbers
 
 
 def row(name: str, *, total: float = 40.0, sha: str = "a", **gains: Any) -> dict[str, Any]:
@@ -23,19 +23,6 @@ def row(name: str, *, total: float = 40.0, sha: str = "a", **gains: Any) -> dict
 def gain(value: float, half: float | None = None) -> dict[str, Any]:
     ends = (None, None) if half is None else (value - half, value + half)
     return {"gain": value, "low": ends[0], "high": ends[1], "verdict": "above"}
-
-
-def study(*given: dict[str, Any]) -> Numbers:
-    return Numbers.model_validate(
-        {
-            "scale": "desk",
-            "dataset": "embedded",
-            "metric": "AP",
-            "sequences": 40,
-            "rows": given,
-            "conclusions": [],
-        }
-    )
 
 
 @pytest.mark.parametrize(
@@ -62,15 +49,15 @@ def study(*given: dict[str, Any]) -> Numbers:
 def test_a_row_is_what_predictions_digits_and_gains_say(
     here: dict[str, Any], there: dict[str, Any], state: str
 ) -> None:
-    (found,) = compare(study(here), study(there))
+    (found,) = compare(numbers(here), numbers(there))
     assert found.state == state
-    (back,) = compare(study(there), study(here))
+    (back,) = compare(numbers(there), numbers(here))
     assert back.state == state
 
 
 def test_rows_of_one_study_only_are_missing_or_extra() -> None:
     unmeasured = row("x") | {"seeds": {}, "predictions": {}}
-    found = compare(study(row("a"), unmeasured), study(row("b"), row("x")))
+    found = compare(numbers(row("a"), unmeasured), numbers(row("b"), row("x")))
     assert {one.name: one.state for one in found} == {
         "a": "extra",
         "b": "missing",
@@ -81,8 +68,8 @@ def test_rows_of_one_study_only_are_missing_or_extra() -> None:
 
 
 def test_levels_are_the_mean_of_the_rows_differences() -> None:
-    here = study(row("a", total=40.5), row("b", total=41.0))
-    there = study(row("a", total=40.0), row("b", total=40.0), row("c"))
+    here = numbers(row("a", total=40.5), row("b", total=41.0))
+    there = numbers(row("a", total=40.0), row("b", total=40.0), row("c"))
     assert reproduced.level(compare(here, there)) == pytest.approx(0.75)
 
 
