@@ -15,6 +15,7 @@ from tips.placed import placed
 from tips.progress import track
 from tips.proofs import read_proofs
 from tips.safe_text import one_line
+from tips.training.finished import CHECKPOINT
 
 
 def run(folder: Path, scale: str = "desk", root: str = "", dry_run: bool = False) -> None:
@@ -52,8 +53,9 @@ def run(folder: Path, scale: str = "desk", root: str = "", dry_run: bool = False
         found = list(candidates(study, here, other.paths, proofs, lambda runs: track(runs, label)))
         if not found:
             raise ConfigError(f"{folder}: holds no run of this study")
-        _show(found)
         entering = [one for one in found if one.state == "enters"]
+        if entering:
+            _show(entering)
         if not dry_run and entering:
             enter(entering, here, other.paths)
     counts = Counter(one.state for one in found)
@@ -61,13 +63,14 @@ def run(folder: Path, scale: str = "desk", root: str = "", dry_run: bool = False
     print(f"{counts['enters']} runs {verb}, {counts['already here']} are here already")
 
 
-def _show(found: Sequence[Candidate]) -> None:
+def _show(entering: Sequence[Candidate]) -> None:
+    """Lists the runs that enter; those that are here already are only counted."""
     table = Table()
-    for name in ("run", "", "made on", "with"):
+    for name in ("enters", "trained on", "weights", "scored on boxes"):
         table.add_column(name, overflow="fold")
-    for one in found:
-        made_on = one_line(str(one.record.get("machine", "")), 60)
-        parts = [name for name in one.files if Path(name).name == "metrics.json"]
-        scored = f"weights, {len(parts)} x predictions and scores" if parts else "weights"
-        table.add_row(one.name, one.state, made_on, scored)
+    for one in entering:
+        boxes = [Path(name).parent.name or "gt" for name in one.files if "metrics" in name]
+        size = (one.folder / CHECKPOINT).stat().st_size / 1e6
+        machine = one_line(str(one.record.get("machine", "unknown")), 60)
+        table.add_row(one.name, machine, f"{size:.1f} MB", ", ".join(boxes) or "none")
     Console(highlight=False).print(table)
