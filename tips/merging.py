@@ -138,8 +138,8 @@ def _judge_whole(found: Candidate, study: Study, here: Paths) -> None:
     """Refuses a run whose files do not belong together."""
     if CHECKPOINT not in found.files:
         raise MismatchError(
-            f"{found.name}: {found.folder} holds no weights; nothing was merged; take the study's "
-            "own folder, or an archive made with --weights"
+            f"{found.name}: holds no weights; nothing was merged; take the study's own folder, or "
+            "an archive made with --weights"
         )
     expected = {
         "variant": found.run[0],

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tips import locks
 from tips.config import ConfigError
-from tips.merging import Candidate, candidates, enter
+from tips.merging import Candidate, MismatchError, candidates, enter
 from tips.opened import open_study
 from tips.placed import placed
 from tips.progress import track
@@ -50,7 +50,11 @@ def run(folder: Path, scale: str = "desk", root: str = "", dry_run: bool = False
             )
         proofs = read_proofs(here.proofs)
         label = "comparing runs"
-        found = list(candidates(study, here, other.paths, proofs, lambda runs: track(runs, label)))
+        comparing = candidates(study, here, other.paths, proofs, lambda runs: track(runs, label))
+        try:
+            found = list(comparing)
+        except MismatchError as error:
+            raise ConfigError(f"{folder}: {error}") from error
         if not found:
             raise ConfigError(f"{folder}: holds no run of this study")
         entering = [one for one in found if one.state == "enters"]
