@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,11 @@ from tips.stages import evaluate, tabulate, train
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tips"
-STAGES = sorted(path.stem for path in (PACKAGE / "stages").glob("[!_]*.py"))
+RULES = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+# Stages that rules run; nothing is made again for the code of the others.
+STAGES = sorted(
+    {one.replace("-", "_") for one in re.findall(r'"(?:study|stage) ([a-z-]+) ', RULES)}
+)
 LIGHT = ("doctor", "evaluate", "tabulate", "bodies", "export", "unpack")
 HEAVY = ("train", "predict_video")
 
@@ -80,6 +85,7 @@ def test_the_metric_is_of_the_evaluation_and_the_seed_of_the_training(edit: Call
 def test_a_new_place_for_files_trains_nothing_anew(edit: Callable) -> None:
     added = "    @property\n    def novel(self) -> Path:\n        return self.data\n\n"
     start = "    @property\n    def data("
+    assert {"train", "predict", "evaluate", "mean_pose", "tabulate", "report"} <= {*STAGES}
     for stage in STAGES:
         assert edit("paths.py", start, added + start, f"tips.stages.{stage}") == [], stage
     moved = ("paths.py", '/ "checkpoint.pt"', '/ "weights.pt"')
