@@ -120,6 +120,27 @@ def test_a_study_verifies_against_itself(paths: Paths, capsys: pytest.CaptureFix
     assert verified(0, study=paths.results, against=Path())["counts"] == answer["counts"]
 
 
+def test_the_committed_reference_of_the_scale_is_taken(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = numbers(paths)
+    told = read_json(file)
+    for name, scale in (("reference", "desk"), ("reference-mine", SCALE)):
+        folder = Path("reports") / name
+        folder.mkdir(exist_ok=True)
+        write_json(told | {"scale": scale}, folder / "numbers.json")
+    verify.run(scale=SCALE)
+    assert capsys.readouterr().out.splitlines()[-1].endswith("levels +0.00 (made alike)")
+    of_the_first_format = {"scale", "dataset", "metric", "sequences", "rows", "conclusions"}
+    old = {key: value for key, value in told.items() if key in of_the_first_format}
+    for row in old["rows"]:
+        del row["configuration"], row["code"]
+    write_json(old, Path("reports/reference-mine/numbers.json"))
+    verify.run(scale=SCALE)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith("levels +0.00 (the reference does not say how it was made)")
+
+
 def moved(paths: Paths, pixels: float = 30.0) -> Path:
     """Moves one joint of one pose of the full model."""
     file = paths.predictions("tips", "1", "gt")
