@@ -291,10 +291,8 @@ def test_studies_of_another_dataset_are_no_pair(paths: Paths) -> None:
 def test_predictions_that_are_gone_are_missed(paths: Paths) -> None:
     paths.predictions("tips", "1", "gt").unlink()
     found = verified(1, against=Path("."))["findings"]
-    assert [
-        "tips, seed 1",
-        "predictions.json is missing, from which metrics.json was measured",
-    ] in [[one["where"], one["what"]] for one in found]
+    what = "predictions.json is missing, from which metrics.json was measured"
+    assert {"where": "tips, seed 1", "what": what} in found
 
 
 def test_synthesized_poses_without_joints_are_named(paths: Paths) -> None:
@@ -308,3 +306,8 @@ def test_synthesized_poses_without_joints_are_named(paths: Paths) -> None:
     told["inputs"]["predictions"] = file_digest(file)
     write_json(told, metrics)
     assert any("between[0]: a pose has 15" in one["what"] for one in verified(1)["findings"])
+
+
+def test_a_device_is_no_missing_file() -> None:
+    with pytest.raises(ConfigError, match="/dev/zero: is neither a file nor a folder"):
+        verify.run(Path("/dev/zero"), None, SCALE)
