@@ -30,6 +30,7 @@ ROWS = {
     "tracking": 2,
     "bench": 3,
     "inference": 3,
+    "entering": 2,
     "merging": 3,
     "placed": 3,
     "video": 3,

@@ -1,24 +1,22 @@
-"""Judges whether runs from elsewhere are what this study would make, and takes them over.
+"""Judges whether runs from elsewhere are what this study would make.
 
 A run enters only if its configuration, code, data and backbone have the digests that a training
 here would record, and if its own files belong together. What is compared is what `tips why`
 compares, with the run's files there and everything that they were made from here.
 """
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from tips import freshness, made
+from tips import freshness
 from tips.chain import Judge, Link
 from tips.config import ConfigError, Study
 from tips.evaluation.metrics import read_scored
 from tips.paths import Paths
 from tips.proofs import Proof
 from tips.provenance import file_digest
-from tips.records import Predictions, RecordError, read, read_object
+from tips.records import Predictions, read, read_object
 from tips.training.finished import (
     CHECKPOINT,
     INTERPOLATOR,
@@ -26,14 +24,11 @@ from tips.training.finished import (
     OUTPUTS,
     RECORD,
     WEIGHTS,
-    FinishedRun,
 )
 
 Run = tuple[str, int]  # variant, seed
 State = Literal["enters", "already here"]
-STAGING: Final = ".merge"  # folder below the results, of files that have not entered yet
 SHOWN: Final = 12  # digits of a digest in a message
-FAILURE: Final = "failed.json"
 
 
 class Entering(Paths):
@@ -216,70 +211,3 @@ def _shown(value: object) -> str:
     text = str(value)
     is_digest = len(text) == 64 and not set(text) - set("0123456789abcdef")
     return text[:SHOWN] if is_digest else text
-
-
-def enter(found: Iterable[Candidate], here: Paths, there: Paths) -> None:
-    """Copies runs into the study: all of them or, if anything fails, none.
-
-    Args:
-        found: the runs that enter.
-        here: the paths of the study.
-        there: the paths of the other one.
-
-    Raises:
-        RecordError: a file changed while it was copied.
-    """
-    chosen = list(found)
-    outputs = {(_folder(here, one.run) / name).as_posix() for one in chosen for name in one.files}
-    records = made.joined(here.made, there.made, outputs)
-    staging = here.results / STAGING
-    shutil.rmtree(staging, ignore_errors=True)  # what a killed process had left
-    try:
-        for one in chosen:
-            _stage(one, staging / one.name)
-        _move(chosen, staging, here)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    for one in chosen:
-        _finish(one, here)
-    made.adopt(records, here.made, outputs)
-
-
-def _stage(one: Candidate, target: Path) -> None:
-    """Copies one run's files beside the study, with the digests that were judged."""
-    for name in one.files:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(one.folder / name, target / name)
-    unchanged = read_object(target / RECORD) == one.record
-    if not unchanged or file_digest(target / CHECKPOINT) != one.record[WEIGHTS]:
-        raise RecordError(f"{one.folder}: changed while it was copied; run again when it is done")
-
-
-def _move(chosen: Iterable[Candidate], staging: Path, here: Paths) -> None:
-    """Moves all files to their places; if that fails half-way, takes them away again.
-
-    They get the same time, so that none seems newer than one that was made from it.
-    """
-    moved: list[Path] = []
-    try:
-        for one in chosen:
-            for name in one.files:
-                target = _folder(here, one.run) / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(staging / one.name / name, target)
-                moved.append(target)
-    except OSError:
-        for target in moved:
-            target.unlink(missing_ok=True)
-        raise
-    for target in moved:
-        os.utime(target)
-
-
-def _finish(one: Candidate, here: Paths) -> None:
-    """Marks a run as finished, as its training does: a rule that runs once more keeps it."""
-    folder = _folder(here, one.run)
-    (folder / FAILURE).unlink(missing_ok=True)
-    if MARK in one.files:
-        key = str(read_object(folder / MARK).get("key"))
-        FinishedRun(folder, here.state(one.run[0], str(one.run[1])), key).keep()

@@ -96,7 +96,8 @@ def placed(place: Path | None, scale: str, root: str = "") -> Iterator[Placed]:
     elif (folder / "runs").is_dir():
         yield _self_contained(_of_results(folder, scale), place)
     else:
-        what = "holds no study" if folder.is_dir() else "no such file or folder"
+        odd = "is neither a file nor a folder" if folder.exists() else "no such file or folder"
+        what = "holds no study" if folder.is_dir() else odd
         raise ConfigError(f"{place}: {what}; give {KINDS}")
 
 

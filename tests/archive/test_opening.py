@@ -211,3 +211,12 @@ def test_a_failed_writing_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_archive(tmp_path / "a.zip", [("a", b"x"), ("b", tmp_path / "absent")])
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_wrong_inside_is_told_with_the_archive_and_no_temporary_folder(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path / "a.zip")
+    with pytest.raises(RecordError) as caught, unpacked(path) as (folder, _):
+        raise RecordError(f"{folder}/results/x.json: odd")
+    assert str(caught.value) == f"{path}/results/x.json: odd"

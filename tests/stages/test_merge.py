@@ -4,6 +4,9 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import numpy as np
 import pytest
 from fake_study import SCALE, inside
 
-from tips import locks, merging
+from tips import entering, locks, merging
 from tips.config import ConfigError
 from tips.made import Job, Made
 from tips.provenance import file_digest
@@ -217,13 +220,96 @@ def test_a_failure_half_way_leaves_nothing(
             raise OSError(28, "No space left on device")
         real(source, target)
 
-    monkeypatch.setattr(merging.os, "replace", fails)
+    monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OSError, match="No space"):
         merge.run(there, SCALE)
     monkeypatch.undo()
     os.chdir(here)
     assert contents(here) == before
-    assert not (here / RESULTS / merging.STAGING).exists()
+    assert not (here / RESULTS / entering.STAGING).exists()
+
+
+KILLED = """
+import os, pkgutil, signal, sys
+from pathlib import Path
+from tips.stages import merge
+place, name, left = pkgutil.resolve_name(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+real = getattr(place, name)
+def kills(*args, **options):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*args, **options)
+setattr(place, name, kills)
+merge.run(Path(sys.argv[4]), sys.argv[5])
+"""
+
+
+def kill(there: Path, place: str, name: str, count: int) -> None:
+    """Merges, and kills the process when it has called a function this number of times."""
+    words = [sys.executable, "-c", KILLED, place, name, str(count), str(there), SCALE]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(words, capture_output=True, env=environment, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "count"),
+    [
+        *(("os", "replace", count) for count in (1, 20)),
+        ("shutil", "copyfile", 8),
+        ("tips.entering:FinishedRun", "keep", 2),
+        ("tips.made", "adopt", 0),
+    ],
+)
+def test_the_next_merge_goes_on_after_a_kill(
+    here: Path, there: Path, place: str, name: str, count: int, capsys: Any
+) -> None:
+    write(Made(jobs=()), there / RESULTS / "made.json")
+    kill(there, place, name, count)
+    before = contents(here)
+    merge.run(there, SCALE, dry_run=True)
+    assert contents(here) == before
+    merge.run(there, SCALE)
+    merge.run(there, SCALE)
+    assert "0 runs entered, 23 are here already" in capsys.readouterr().out
+    for run_name in GONE:
+        assert contents(run(here, run_name)) == contents(run(there, run_name))
+        links = here / RESULTS / "state" / run_name / LINKS / "checkpoint.pt"
+        assert links.samefile(run(here, run_name) / "checkpoint.pt")
+    assert not (here / RESULTS / entering.STAGING).exists()
+    assert (here / RESULTS / "made.json").is_file()
+
+
+def test_what_was_trained_here_after_a_kill_stays(here: Path, there: Path) -> None:
+    kill(there, "os", "replace", 1)
+    for name, words in ((GONE[0], "trained here"), (GONE[2], "here, too")):
+        run(here, name).mkdir(parents=True, exist_ok=True)
+        (run(here, name) / "checkpoint.pt").write_text(words)
+    with pytest.raises(ConfigError, match="it differs"):
+        merge.run(there, SCALE)
+    assert (run(here, GONE[0]) / "checkpoint.pt").read_text() == "trained here"
+    assert not (run(here, GONE[2]) / "predictions.json").exists()
+    assert contents(run(here, GONE[1])) == contents(run(there, GONE[1]))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_ctrl_c_takes_everything_back(
+    here: Path, there: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    before, real, left = contents(here), os.replace, [12]
+
+    def stops(source: Any, target: Any) -> None:
+        left[0] -= 1
+        real(source, target)
+        if left[0] == 0:
+            raise error
+
+    monkeypatch.setattr(os, "replace", stops)
+    with pytest.raises(error):
+        merge.run(there, SCALE)
+    assert contents(here) == before
 
 
 def test_it_waits_for_no_workflow(here: Path, there: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tips import __main__ as main
-from tips.config import load_experiment, load_scale, load_study
+from tips.config import ConfigError, load_experiment, load_scale, load_study
 from tips.config.loader import read_asked
 from tips.stages import new
 
@@ -104,3 +104,9 @@ def test_what_is_there_stays(
     assert tips(monkeypatch, "mine") == 2
     assert "is a link" in capsys.readouterr().err
     assert not list(outside.iterdir())
+
+
+def test_a_guest_keeps_its_name() -> None:
+    with pytest.raises(ConfigError, match=r"blazepose\.yaml is a guest of that name"):
+        new.run("BlazePose", scale="smoke")
+    assert not (OWN / "BlazePose.yaml").exists()

@@ -19,6 +19,7 @@ from tips.config import ConfigError, load_study
 from tips.evaluation import intervals
 from tips.evaluation.metrics import read_scored
 from tips.paths import Paths, study_paths
+from tips.provenance import file_digest
 from tips.records import RecordError, read_json, write_json
 from tips.stages import diff, report, tabulate, verify
 from tips.tables.ablations import COMPONENTS
@@ -306,3 +307,28 @@ def test_rows_settings_and_verdicts_that_differ_are_listed(paths: Paths, other: 
 def test_studies_of_another_dataset_are_no_pair(paths: Paths) -> None:
     with pytest.raises(ConfigError, match="only studies of one dataset"):
         diff.run(Path(), numbers(paths, dataset="mine"), SCALE)
+
+
+def test_predictions_that_are_gone_are_missed(paths: Paths) -> None:
+    paths.predictions("tips", "1", "gt").unlink()
+    found = verified(1, against=Path("."))["findings"]
+    what = "predictions.json is missing, from which metrics.json was measured"
+    assert {"where": "tips, seed 1", "what": what} in found
+
+
+def test_synthesized_poses_without_joints_are_named(paths: Paths) -> None:
+    """They have no record of a changed file, so only their form tells."""
+    file = paths.predictions("tips", "1", "gt")
+    told = read_json(file)
+    told["sequences"][1]["between"][0]["ends"][1] = []
+    write_json(told, file)
+    metrics = paths.metrics("tips", "1", "gt")
+    told = read_json(metrics)
+    told["inputs"]["predictions"] = file_digest(file)
+    write_json(told, metrics)
+    assert any("between[0]: a pose has 15" in one["what"] for one in verified(1)["findings"])
+
+
+def test_a_device_is_no_missing_file() -> None:
+    with pytest.raises(ConfigError, match="/dev/zero: is neither a file nor a folder"):
+        verify.run(Path("/dev/zero"), None, SCALE)

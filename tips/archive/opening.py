@@ -19,6 +19,7 @@ from typing import Final
 
 from tips.archive import form
 from tips.archive.form import StudyFile
+from tips.config import ConfigError
 from tips.data.archives import check_space
 from tips.data.members import judge_name
 from tips.progress import track
@@ -49,7 +50,13 @@ def unpacked(path: Path) -> Iterator[tuple[Path, StudyFile]]:
     with tempfile.TemporaryDirectory(prefix="tips-") as name:
         folder = Path(name).resolve()
         _unpack(path, folder)
-        yield folder, _study(path, folder)
+        try:
+            yield folder, _study(path, folder)
+        except (ConfigError, RecordError) as error:
+            if f"{folder}/" not in str(error):
+                raise
+            # The temporary folder means nothing to the reader, and is gone.
+            raise type(error)(str(error).replace(f"{folder}/", f"{path}/")) from error
 
 
 def _study(path: Path, folder: Path) -> StudyFile:

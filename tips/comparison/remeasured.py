@@ -5,11 +5,12 @@ Nothing is written. What the study's files say otherwise is a finding that names
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from tips import records
+from tips import records, skeleton
 from tips.config import Study
 from tips.evaluation.measure import Measured, Truth, load_truth, measure
 from tips.evaluation.metrics import ROUNDING, Scored, read_scored, summarize
@@ -55,6 +56,11 @@ def measured_again(
         where = f"{file.group}, seed {file.seed}"
         if file.predictions.is_file():
             found += [Finding(where, what) for what in _differences(file, truth, study)]
+        elif file.metrics.is_file():
+            what = (
+                f"{file.predictions.name} is missing, from which {file.metrics.name} was measured"
+            )
+            found.append(Finding(where, what))
         if file.state == "failed":
             found.append(Finding(where, file.reason))
     return found
@@ -64,6 +70,7 @@ def _differences(file: RunFile, truth: Truth, study: Study) -> Iterator[str]:
     """Yields how the metrics of one run differ from what its predictions give."""
     try:
         predictions = records.read(Predictions, file.predictions)
+        _judge_between(predictions, file.predictions)
         measured = measure(predictions, truth, study.scale.evaluation)
         now = summarize(predictions, measured, truth)
         if not file.metrics.is_file():
@@ -76,6 +83,19 @@ def _differences(file: RunFile, truth: Truth, study: Study) -> Iterator[str]:
     except RecordError as error:
         if file.state != "failed":  # then the reason is told anyway
             yield str(error).replace(f"{file.folder}/", "")
+
+
+def _judge_between(predictions: Predictions, file: Path) -> None:
+    """Refuses synthesized poses that lack joints, as only a file from elsewhere has them."""
+    for sequence in predictions.sequences:
+        for place, one in enumerate(sequence.between):
+            if any(len(points) != skeleton.COUNT for points in (one.joints, *one.ends)) or (
+                len(one.rough) not in (0, skeleton.COUNT)
+            ):
+                raise RecordError(
+                    f"{file}: {sequence.name}: between[{place}]: a pose has {skeleton.COUNT} "
+                    "joints; predict again"
+                )
 
 
 def _unequal(then: Any, now: Any, place: str = "") -> Iterator[tuple[str, str, str]]:

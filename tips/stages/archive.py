@@ -14,6 +14,7 @@ from tips.config import ConfigError
 from tips.opened import EXPERIMENTS, open_study
 from tips.progress import track
 from tips.records import read_object
+from tips.safe_text import visible
 
 
 def run(out: Path, scale: str = "desk", root: str = "", weights: bool = False) -> None:
@@ -45,7 +46,7 @@ def run(out: Path, scale: str = "desk", root: str = "", weights: bool = False) -
         )
         write_archive(out, track(_members(said, found), "archiving", len(found.files) + 2))
     print(
-        f"{out}: {len(found.runs)} of {found.wanted} runs, {len(found.files)} files, "
+        f"{visible(str(out))}: {len(found.runs)} of {found.wanted} runs, {len(found.files)} files, "
         f"{out.stat().st_size / 1e6:.1f} MB, {'with' if weights else 'without'} weights"
     )
 

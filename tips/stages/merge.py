@@ -9,7 +9,8 @@ from rich.table import Table
 
 from tips import locks
 from tips.config import ConfigError
-from tips.merging import Candidate, MismatchError, candidates, enter
+from tips.entering import enter, go_on
+from tips.merging import Candidate, MismatchError, candidates
 from tips.opened import open_study
 from tips.placed import placed
 from tips.progress import track
@@ -24,7 +25,8 @@ def run(folder: Path, scale: str = "desk", root: str = "", dry_run: bool = False
     A run enters only if configuration, code, data and backbone have the digests that a training
     here would record; otherwise the first one that differs is named, and nothing is copied. A run
     that is here already must have the same weights and predictions. Afterwards the workflow makes
-    what is missing, and trains none of these runs again.
+    what is missing, and trains none of these runs again. If a kill interrupts it while the runs
+    enter, the next merge goes on with them first.
 
     Args:
         folder: Names a project, a folder of results, or an archive made with --weights.
@@ -42,6 +44,8 @@ def run(folder: Path, scale: str = "desk", root: str = "", dry_run: bool = False
         locks.alone(locks.WORKFLOW, "works in this folder"),
         placed(folder, scale, root) as other,
     ):
+        if not dry_run and (count := go_on(here)):
+            print(f"{count} runs entered that an earlier merge, which was killed, had copied")
         if (other.study.scale.name, other.paths.dataset) != (study.scale.name, here.dataset):
             raise ConfigError(
                 f"{folder}: is of scale '{other.study.scale.name}' on dataset "

@@ -20,6 +20,7 @@ from tips.config import (
     needs_root,
 )
 from tips.config.asked import Asked, Expected
+from tips.config.guests import FOLDER as GUESTS
 from tips.config.loader import read_asked, variant_files
 from tips.config.names import as_name
 from tips.config.parts import Part, family_of
@@ -78,6 +79,12 @@ def _new_file(name: str, known: Iterable[str]) -> Path:
         differ = "" if other == name else ", and names must differ in more than case"
         raise ConfigError(
             f"NAME: a variant named '{other}' exists already{differ}; give another name"
+        )
+    guests = {one.stem.casefold(): one for one in (EXPERIMENTS / GUESTS).glob("[!.]*.yaml")}
+    if name.casefold() in guests:
+        raise ConfigError(
+            f"NAME: {guests[name.casefold()]} is a guest of that name, and results of both would "
+            "have one name; give another name"
         )
     file = FOLDER / f"{name}.yaml"
     for place in (EXPERIMENTS, FOLDER, file):
