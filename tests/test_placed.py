@@ -179,5 +179,8 @@ def test_links_in_anothers_folder_are_refused(project: Path, name: str) -> None:
 def test_a_malformed_study_file_is_named(project: Path, tmp_path: Path) -> None:
     (project / form.STUDY).write_text('{"format": 1, "scale": "../x"}')
     assert "study.json" in refused(project)
+    said = {"format": form.FORMAT, "scale": SCALE, "dataset": "other", "weights": True}
+    (project / form.STUDY).write_text(json.dumps(said))
+    assert "says dataset 'other', and scale" in refused(project)
     (project / form.STUDY).unlink()
     assert "unknown scale 'absent'" in refused(packed(project, tmp_path / "a.zip", "absent"))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tips.records import atomic_path
-from tips.temporaries import drop_links, hidden_name, sweep, visible
+from tips.temporaries import drop_links, hidden_name, sweep, sweep_beside, visible
 
 ROOT = Path(__file__).parents[1]
 NAMES = st.text("ab.1_", min_size=1, max_size=6).filter(lambda name: name.strip("."))
@@ -113,3 +113,13 @@ def test_a_folder_that_a_pattern_names_is_not_hidden(tmp_path: Path) -> None:
     assert visible(tmp_path, ".labels/*/*.json") == [file]
     assert visible(tmp_path, "*/*/*.json") == []
     assert visible(tmp_path / ".labels/val", "../*/*.json") != []
+
+
+def test_only_what_a_killed_process_wrote_for_this_file_goes(tmp_path: Path) -> None:
+    left, other = (killed_while_writing(tmp_path / name) for name in ("a[1].zip", "b.zip"))
+    with atomic_path(tmp_path / "a[1].zip") as living:
+        living.write_text("half")
+        sweep_beside(tmp_path / "a[1].zip")
+        assert living.is_file()
+    assert other.is_file()
+    assert not left.exists()

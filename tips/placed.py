@@ -84,13 +84,13 @@ def placed(place: Path | None, scale: str, root: str = "") -> Iterator[Placed]:
         return
     if place.is_file():
         with unpacked(place) as (folder, said):
-            yield _self_contained(_of_project(folder, said.scale, said.dataset), place)
+            yield _of_archive(folder, said, place)
         return
     folder = Path(os.path.abspath(place))
     if all((folder / name).is_dir() for name in (EXPERIMENTS, RESULTS)):
         if (folder / STUDY).is_file():  # an archive that was unpacked by hand
             said = read(StudyFile, folder / STUDY)
-            yield _self_contained(_of_project(folder, said.scale, said.dataset), place)
+            yield _of_archive(folder, said, place)
         else:
             yield _of_project(folder, scale, root)._replace(place=place)
     elif (folder / "runs").is_dir():
@@ -130,6 +130,17 @@ def _with_tables(scale: str, study: Study, paths: Paths, folder: Path) -> Placed
     if folder != Path():  # a folder that somebody else names is not looked into
         guests = {name: one.model_copy(update={"folder": None}) for name, one in guests.items()}
     return Placed(study, paths, tables, folder, beside, guests)
+
+
+def _of_archive(folder: Path, said: StudyFile, place: Path) -> Placed:
+    """Opens the study of an unpacked archive, which says its own scale and dataset."""
+    found = _of_project(folder, said.scale, said.dataset)
+    if found.paths.dataset != said.dataset:
+        raise ConfigError(
+            f"{place}: {STUDY} says dataset '{one_line(said.dataset, 100)}', and scale "
+            f"{said.scale} in it is on '{found.paths.dataset}'; take the archive as it was written"
+        )
+    return _self_contained(found, place)
 
 
 def _self_contained(found: Placed, place: Path) -> Placed:

@@ -3,6 +3,7 @@
 A file that is being written is named `.STEM.PROCESS.SUFFIX`, beside the place that it will have.
 """
 
+import glob
 import os
 import re
 import shutil
@@ -67,6 +68,13 @@ def sweep(folders: Iterable[Path]) -> list[Path]:
     for path in left:
         path.unlink(missing_ok=True)
     return left
+
+
+def sweep_beside(path: Path) -> None:
+    """Removes what processes that are gone were writing to become this one file."""
+    for one in path.parent.glob(f".{glob.escape(path.stem)}.*{glob.escape(path.suffix)}"):
+        if _abandoned(one):
+            one.unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> Iterator[Path]:

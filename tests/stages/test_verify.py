@@ -177,6 +177,7 @@ def test_a_forger_who_renews_the_digests_is_found_by_measuring_again(paths: Path
 SPOILED: dict[str, Callable[[Paths], object]] = {
     "tips, seed 0": lambda paths: paths.evidence("tips", "0", "gt").write_bytes(b"PK"),
     "tips, seed 2": lambda paths: paths.metrics("tips", "2", "gt").write_text("{"),
+    "dcpose, seed 1": lambda paths: paths.metrics("dcpose", "1", "gt").unlink(),
     "table-2.csv": lambda paths: _replace(COMPONENTS.file(paths), "ours", "99.9"),
 }
 
@@ -244,8 +245,11 @@ def test_references_that_mean_something_else_are_refused(paths: Paths) -> None:
 
 
 def test_a_study_without_runs_is_refused(paths: Paths) -> None:
+    annotations = paths.annotations("val")
+    annotations.write_text(annotations.read_text().replace("dance", "other"))
+    assert "none can be read (the annotations changed since it was measured)" in refused(OTHER)
     shutil.rmtree(paths.results / "runs")
-    assert "no run of scale fake was measured" in refused(OTHER)
+    assert "no run of scale fake was measured; run the study first" in refused(OTHER)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import IO, Final
 
 from tips.archive import form
 from tips.records import RecordError, atomic_path, judge_place
+from tips.temporaries import sweep_beside
 
 DATE: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can have
 ATTRIBUTES: Final = 0o100644 << 16  # a plain file that everybody may read
@@ -41,6 +42,7 @@ def write_archive(path: Path, members: Iterable[tuple[str, Path | bytes]]) -> di
     """
     digests: dict[str, str] = {}
     judge_output(path)
+    sweep_beside(path)
     with atomic_path(path) as temporary:
         with zipfile.ZipFile(temporary, "w") as archive:
             archive.comment = form.comment()

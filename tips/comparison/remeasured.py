@@ -74,6 +74,7 @@ def _differences(file: RunFile, truth: Truth, study: Study) -> Iterator[str]:
         measured = measure(predictions, truth, study.scale.evaluation)
         now = summarize(predictions, measured, truth)
         if not file.metrics.is_file():
+            yield f"{file.metrics.name} is missing, so the run counts nowhere; run the workflow"
             return
         place, then, value = next(_unequal(records.read_object(file.metrics), now), ("", 0, 0))
         if place:

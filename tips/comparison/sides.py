@@ -77,9 +77,11 @@ def side_of(one: Placed, name: str, progress: Progress = iter) -> Side:
         read = one.study, one.paths, one.tables, None, memory, progress, one.beside, one.guests
         found = collect(*read)
     if found is None or not found.scored:
+        why = next((file.reason for file in found.files if file.reason), "") if found else ""
         raise ConfigError(
-            f"{name}: no run of scale {one.study.scale.name} was measured in "
-            f"{one.paths.results}; run the study first, or name another one"
+            f"{name}: no run of scale {one.study.scale.name} was measured"
+            + (f", or none can be read ({why})" if why else "")
+            + "; run the study first, or name another one"
         )
     told = Numbers.model_validate(numbers(page_of(found)))
     return Side(name, told, found)
