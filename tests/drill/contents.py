@@ -112,4 +112,5 @@ def _database(path: Path) -> Iterator[tuple[str, str]]:
 def _measured(key: str) -> bool:
     """Tells whether a value holds a time, or a digest of files that do."""
     last = key.rpartition(".")[2]
-    return bool(TIMES.fullmatch(last)) or key in ("tips.run_key", "mlflow.runName")
+    # tips.times says whether the training was interrupted.
+    return bool(TIMES.fullmatch(last)) or key in ("tips.run_key", "tips.times", "mlflow.runName")
