@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import made_up
+import few_numbers
 import pytest
 
 from tips.comparison.flips import flips
@@ -32,7 +32,7 @@ def conclusion(
 
 
 def study(*conclusions: dict[str, Any]) -> Numbers:
-    return made_up.numbers(conclusions=conclusions)
+    return few_numbers.numbers(conclusions=conclusions)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from made_up import numbers
+from few_numbers import numbers
 
 from tips.comparison import reproduced
 from tips.comparison.reproduced import compare
