@@ -4,7 +4,7 @@ Nothing is written. What the study's files say otherwise is a finding that names
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,14 +17,13 @@ from tips.evaluation.metrics import ROUNDING, Scored, read_scored, summarize
 from tips.paths import Paths
 from tips.records import Predictions, RecordError
 from tips.tables import runs
-from tips.tables.collect import Collected
+from tips.tables.collect import Collected, Progress
 from tips.tables.contents import SHEETS
 from tips.tables.published import Tables
 from tips.tables.runs import RunFile
 from tips.tables.sheet import Page, Sheet
 from tips.tables.study_numbers import Numbers, NumbersRow, read_numbers
 
-Progress = Callable[[Iterable[RunFile]], Iterable[RunFile]]
 # Columns that tell how a row compares with the present code, which is another one elsewhere.
 OF_CODE: Final = ("status", "note")
 

@@ -4,14 +4,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import mean
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from tips.tables.study_numbers import Gained, Numbers, NumbersRow
 
 State = Literal["identical", "same digits", "within", "outside", "not judged", "missing", "extra"]
-STATES: Final[tuple[State, ...]] = (
-    *("identical", "same digits", "within", "outside", "not judged", "missing", "extra"),
-)
+STATES: Final[tuple[State, ...]] = get_args(State)
 LAST_DIGIT: Final = 0.01  # points; two numbers that are rounded to it differ by as much
 
 

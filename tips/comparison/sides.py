@@ -1,6 +1,6 @@
 """Reads what is compared: a study with its runs, or only the numbers that a report left."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -10,15 +10,13 @@ from tips.config import ConfigError
 from tips.paths import Paths
 from tips.placed import KINDS, Placed, placed
 from tips.records import RecordError
-from tips.tables.collect import Collected, collect
+from tips.tables.collect import Collected, Progress, collect
 from tips.tables.numbers import numbers
 from tips.tables.remembered import remembered
-from tips.tables.runs import RunFile
 from tips.tables.study_numbers import Numbers, read_numbers
 
 NAME: Final = "numbers.json"
 REFERENCES: Final = Path("reports")  # below it lie the committed copies of reports
-Progress = Callable[[Iterable[RunFile]], Iterable[RunFile]]
 
 
 class Side(NamedTuple):

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from tips import records
 from tips.comparison import circumstances
+from tips.comparison.as_it_is import plain
 from tips.comparison.circumstances import Difference
 from tips.comparison.flips import Flip, by_cause, flips
 from tips.comparison.reproduced import compare
@@ -17,7 +17,6 @@ from tips.comparison.row_by_row import Between, between, comparable
 from tips.comparison.sides import Side, side
 from tips.config import ConfigError
 from tips.progress import track
-from tips.safe_text import visible
 
 HEADER: Final = ("row", "", "A", "B", "B - A", "settings that differ")
 FLIPPED: Final = ("", "the paper concludes", "A", "B", "because of")
@@ -74,23 +73,23 @@ def _judge(first: Side, second: Side) -> None:
 
 def _show(first: Side, second: Side, found: Found) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(_plain(f"A: {_named(first)}"))
-    console.print(_plain(f"B: {_named(second)}"))
+    console.print(plain(f"A: {_named(first)}"))
+    console.print(plain(f"B: {_named(second)}"))
     table = Table(*HEADER, box=None)
     for row in found.rows:
-        table.add_row(*map(_plain, _cells(row)))
+        table.add_row(*map(plain, _cells(row)))
     console.print(table)
     if found.flips:
         flipped = Table(*FLIPPED, box=None)
         for one in found.flips:
-            flipped.add_row(*map(_plain, (one.name, one.claim, *one.said, one.cause)))
+            flipped.add_row(*map(plain, (one.name, one.claim, *one.said, one.cause)))
         console.print(flipped)
     if found.made:
         made = Table("what differs", "A", "B", box=None)
         for difference in found.made:
-            made.add_row(*map(_plain, difference))
+            made.add_row(*map(plain, difference))
         console.print(made)
-    console.print(_plain(summary(first, second, found)))
+    console.print(plain(summary(first, second, found)))
 
 
 def _named(one: Side) -> str:
@@ -130,11 +129,6 @@ def summary(first: Side, second: Side, found: Found) -> str:
     causes = f" ({by_cause(found.flips)})" if found.flips else ""
     parts.append(f"{len(found.flips)} of {verdicts} verdicts differ{causes}")
     return "; ".join(parts)
-
-
-def _plain(text: str) -> str:
-    """Writes text into a cell so that it reads as it is."""
-    return escape(visible(text))
 
 
 def _as_json(first: Side, second: Side, found: Found) -> dict[str, Any]:

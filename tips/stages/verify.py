@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from tips import records
 from tips.comparison import circumstances, reproduced
+from tips.comparison.as_it_is import plain
 from tips.comparison.circumstances import Difference
 from tips.comparison.remeasured import Finding, measured_again, numbers_again, page_of, tables_again
 from tips.comparison.reproduced import Compared
-from tips.comparison.sides import Progress, Side, committed_reference, side, side_of
+from tips.comparison.sides import Side, committed_reference, side, side_of
 from tips.config import NOWHERE, ConfigError, load_scale, needs_root
 from tips.placed import Placed, placed
 from tips.progress import track
-from tips.safe_text import visible
+from tips.tables.collect import Progress
 from tips.tables.numbers import task
 from tips.tables.study_numbers import Numbers, NumbersRow
 
@@ -116,16 +116,16 @@ def _show(
     console = Console(highlight=False, soft_wrap=True)
     table = Table(*HEADER, box=None)
     for row in compared:
-        table.add_row(*map(_plain, _cells(row)), style=STYLES.get(row.state))
+        table.add_row(*map(plain, _cells(row)), style=STYLES.get(row.state))
     console.print(table)
     if apart:
-        other = Table("what differs", "here", f"in {_plain(there.name)}", box=None)
+        other = Table("what differs", "here", f"in {plain(there.name)}", box=None)
         for one in apart:
-            other.add_row(*map(_plain, one))
+            other.add_row(*map(plain, one))
         console.print(other)
     for where, what in found:
-        console.print(f"[red]{_plain(f'{where}: {what}')}[/red]")
-    console.print(_plain(summary(compared, apart, found, there.numbers)))
+        console.print(f"[red]{plain(f'{where}: {what}')}[/red]")
+    console.print(plain(summary(compared, apart, found, there.numbers)))
 
 
 def _cells(row: Compared) -> tuple[str, ...]:
@@ -136,11 +136,6 @@ def _cells(row: Compared) -> tuple[str, ...]:
         return (*first, "", "", "", "")
     width = "unknown" if gain.half_width is None else f"{gain.half_width:.2f}"
     return (*first, gain.over, f"{gain.here:+.2f}", f"{gain.there:+.2f}", width)
-
-
-def _plain(text: str) -> str:
-    """Writes text into a cell so that it reads as it is."""
-    return escape(visible(text))
 
 
 def _level(row: NumbersRow | None) -> str:
