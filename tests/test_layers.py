@@ -19,11 +19,11 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # Row of every module or folder of tips/: imports go to a lower row (a larger number) or stay in
 # the own folder.
 ROWS = {
-    "__main__": -1,
-    "verbs": 0,
+    "__main__": -2,
+    "verbs": -1,
     "options": 8,
-    "stages": 1,
-    "comparison": 2,
+    "stages": 0,
+    "comparison": 1,
     "pictures": 2,
     "planning": 2,
     "reporting": 2,
@@ -32,9 +32,9 @@ ROWS = {
     "inference": 3,
     "entering": 2,
     "merging": 3,
-    "placed": 3,
+    "placed": 2,
     "video": 3,
-    "archive": 4,
+    "archive": 3,
     "tables": 4,
     "training": 4,
     "chain": 5,

@@ -121,12 +121,24 @@ def _copy(one: Candidate, target: Path) -> None:
 
 
 def _move(run: Entering, source: Path, folder: Path, back: ExitStack) -> None:
-    """Moves the files of a run to their places, the weights last; `back` takes them away again."""
+    """Moves the files of a run to their places, the weights last; `back` undoes that.
+
+    What an unfinished training had left in a place is moved aside, and goes with the copies.
+    """
     for name in sorted(run.files, key=lambda name: name == CHECKPOINT):
         if (source / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            earlier = source / f"{name}.earlier"
+            back.callback(_put_back, earlier, folder / name)
+            if (folder / name).exists():
+                os.replace(folder / name, earlier)
             back.callback(_take_back, source / name, folder / name)
             os.replace(source / name, folder / name)
+
+
+def _put_back(earlier: Path, target: Path) -> None:
+    if earlier.exists():
+        os.rename(earlier, target)
 
 
 def _take_back(source: Path, target: Path) -> None:

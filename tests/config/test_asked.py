@@ -60,7 +60,7 @@ def test_what_a_parent_asks_is_not_inherited(experiments: Path) -> None:
     [
         ("seeds: 0", "seeds: Input should be greater than 0 (got 0)"),
         ("seeds: true", "seeds: must be no true here"),
-        ("compare: tips", "compare: Input should be a valid tuple"),
+        ("compare: tips", "compare: Input should be a list"),
         ("compare: [tips, tips]", "compare: names each row once; twice: tips"),
         ("compare: [../tips]", "compare.0: a name has 1 to 64 letters"),
         ("expect: more", "expect: Input should be 'above', 'equal' or 'below'"),

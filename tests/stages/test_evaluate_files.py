@@ -354,11 +354,33 @@ def test_against_tells_the_difference_in_table_csv_and_json(put, tmp_path, monke
     assert "no variance between seeds" in " ".join(shown.split())
 
 
+def test_predictions_whose_images_are_of_another_sequence_are_warned_of(put, monkeypatch, caplog):
+    gt, pred = put(new_style({}), new_style({}))
+    assert command(monkeypatch, gt, pred) == 0
+    assert "one sequence" not in caplog.text
+    found = json.loads((pred / "seq_1.json").read_text())
+    found["images"][0]["file_name"] = "elsewhere/000001_bonn_test/000000.jpg"  # the same sequence
+    (pred / "seq_1.json").write_text(json.dumps(found))
+    assert command(monkeypatch, gt, pred) == 0
+    assert "one sequence" not in caplog.text
+    found["images"][0]["file_name"] = "images/val/000002_mpii_test/000000.jpg"
+    (pred / "seq_1.json").write_text(json.dumps(found))
+    assert command(monkeypatch, gt / "seq_1.json", pred / "seq_1.json") == 0
+    assert "000002_mpii_test" in caplog.text
+    assert "one sequence" in caplog.text
+
+
+def test_against_what_is_not_there_is_refused_by_its_option(put, monkeypatch, capsys):
+    gt, pred = put(new_style({}), new_style({}))
+    assert command(monkeypatch, gt, pred, "--against", pred / "nothing") == 2
+    assert "--against" in capsys.readouterr().err
+
+
 def test_against_few_sequences_the_interval_is_unknown(put, monkeypatch, capsys):
     gt, pred = put(annolist([person()]), annolist([person()]))
     assert command(monkeypatch, gt, pred, "--against", pred) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "no intervals: 1 sequences, and they need 40" in shown
+    assert "no intervals: 1 sequence, and they need 40" in shown
     assert "unknown" in shown
 
 

@@ -63,6 +63,7 @@ def here(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         shutil.rmtree(run(folder, name))
     (run(folder, GONE[2])).mkdir()
     (run(folder, GONE[2]) / "failed.json").write_text('{"reason": "diverged"}')
+    (run(folder, GONE[2]) / "train.jsonl").write_text('{"step": 1}\n')  # of a training that broke
     monkeypatch.chdir(folder)
     return folder
 
@@ -94,9 +95,9 @@ def test_what_is_missing_here_enters(here: Path, there: Path, capsys: Any) -> No
         assert contents(run(here, name)) == expected
     kept = {name: digest for name, digest in contents(here).items() if name in before}
     gone = {f"{RESULTS}/runs/embedded/{GONE[2]}/failed.json"}
-    records = {f"{RESULTS}/made.json"}
+    replaced = {f"{RESULTS}/made.json", f"{RESULTS}/runs/embedded/{GONE[2]}/train.jsonl"}
     assert before.keys() - kept.keys() == gone
-    assert all(before[name] == kept[name] for name in kept.keys() - records)
+    assert all(before[name] == kept[name] for name in kept.keys() - replaced)
     times = {one.stat().st_mtime // 60 for name in GONE for one in run(here, name).iterdir()}
     assert len(times) <= 2
     links = here / RESULTS / "state/tips/seed-1" / LINKS / "checkpoint.pt"
@@ -208,11 +209,12 @@ def test_another_study_is_refused(here: Path, there: Path, tmp_path: Path) -> No
     assert "holds no run" in refused(here, tmp_path / "empty")
 
 
+@pytest.mark.parametrize("moves", [10, 30])
 def test_a_failure_half_way_leaves_nothing(
-    here: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+    here: Path, there: Path, monkeypatch: pytest.MonkeyPatch, moves: int
 ) -> None:
     before, real = contents(here), os.replace
-    left = [10]
+    left = [moves]
 
     def fails(source: Any, target: Any) -> None:
         left[0] -= 1

@@ -12,12 +12,13 @@ from typing import Final, NamedTuple
 from tips.config import MEAN_POSE, Study
 from tips.paths import Paths, scored
 from tips.temporaries import visible
+from tips.training.finished import CHECKPOINT, INTERPOLATOR, JOURNAL, MARK, RECORD
 
 CODE: Final = Path(__file__).parents[2]  # the project whose code runs
 WORKFLOW: Final = ("Snakefile", "config.yaml", "rules/*.smk", "schemas/*", "profiles/*/*")
 BESIDE: Final = ("LICENSE", "environment.yml", "requirements.lock")
-OF_A_RUN: Final = ("provenance.json", "train.jsonl", "trained.json", "failed.json", "dirty.diff")
-WEIGHTS: Final = ("checkpoint.pt", "vfit.pt")
+OF_A_RUN: Final = (RECORD, JOURNAL, MARK, "failed.json", "dirty.diff")
+WEIGHTS: Final = (CHECKPOINT, INTERPOLATOR)
 OF_RESULTS: Final = (
     *("tables/*.csv", "tables/*.tex", "figures/*", "benchmarks/*/*.tsv", "speed.json"),
     *("seed-scores.json", "proofs.json", "made.json", "kernels.json", "contract.json"),
@@ -101,4 +102,4 @@ def _name(file: Path) -> str:
 
 def describes_network(run: Held) -> bool:
     """Tells whether a run trained a network, and has a record of that."""
-    return run.variant != MEAN_POSE and any(name.endswith(OF_A_RUN[0]) for name in run.files)
+    return run.variant != MEAN_POSE and any(name.endswith(RECORD) for name in run.files)

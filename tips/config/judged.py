@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +13,11 @@ from tips.config.layers import ConfigError
 from tips.config.parts import family_of, part_class
 
 M = TypeVar("M", bound=BaseModel)
+WORDS: Final = {
+    "valid tuple": "list",
+    "valid list": "list",
+    "valid dictionary": "mapping of keys to values",
+}
 
 
 def validated(
@@ -45,6 +50,8 @@ def validated(
             message = _about_a_kind(kind, location, first.get("ctx", {}))
             location = (*location, "kind")
         else:
+            for word, of_yaml in WORDS.items():
+                message = message.replace(word, of_yaml)
             named = "got" in message or message.startswith("unknown")
             message += "" if named else f" (got {json.dumps(first['input'], default=str)[:80]})"
         where = ".".join(map(str, location)) or "the file"

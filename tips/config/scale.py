@@ -94,7 +94,7 @@ class Evaluation(Part):
     decode: Literal["plain", "quarter", "dark"]
     product: bool  # whether a joint's score is peak x box score; otherwise it is the peak alone
     oks_area: Annotated[float, Field(gt=0, le=100)]  # a person's area over w * h of the true box
-    resamples: Positive  # bootstrap samples of an interval
+    resamples: Annotated[int, Field(gt=0, le=100_000)]  # bootstrap samples of an interval
     batch: Positive  # windows that a network predicts at once
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ import numpy as np
 from tips.config.guests import Guest, guest_file
 from tips.evaluation.oks import person_scores
 from tips.evaluation.people import FoundFrame, counted, file_name, polygon
-from tips.evaluation.poseval_reader import check_tracks, parsed, side_of, uncover
+from tips.evaluation.poseval_reader import check_tracks, image_names, parsed, side_of, uncover
 from tips.evaluation.poseval_side import Side
 from tips.paths import Paths
 from tips.provenance import file_digest
@@ -194,20 +194,13 @@ def _sequence(path: Path, sequence: Sequence) -> SequencePredictions:
 def _frame_words(data: dict[str, Any]) -> list[set[str]]:
     """Lists what a file says of each frame: its number and the name of its image."""
     if "annolist" in data:
-        found = []
-        for record in data["annolist"]:
-            image, number = record.get("image"), record.get("imgnum")
-            named = image[0] if isinstance(image, list) and image else {}
-            name = named.get("name") if isinstance(named, dict) else None
-            place = number[0] if isinstance(number, list) and number else None
-            found.append(_words(name, None if place is None else f"place {place}"))
-        return found
-    return [_words(one.get("file_name"), f"id {one['id']}") for one in data["images"]]
-
-
-def _words(name: Any, number: str | None) -> set[str]:
-    file = {PurePosixPath(name).name} if isinstance(name, str) else set()
-    return file | ({number} if number else set())
+        listed = [record.get("imgnum") for record in data["annolist"]]
+        numbers = [f"place {one[0]}" if isinstance(one, list) and one else None for one in listed]
+    else:
+        numbers = [f"id {one['id']}" for one in data["images"]]
+    files = [PurePosixPath(one).name if one else None for one in image_names(data)]
+    words = zip(files, numbers, strict=True)
+    return [{word for word in both if word} for both in words]
 
 
 def _check_frames(path: Path, said: Rows[set[str]], sequence: Sequence) -> None:

@@ -84,7 +84,9 @@ def caption(found: Sequence[Difference]) -> str:
     """Says what the intervals hold, or why there are none."""
     count = found[0].interval.n_sequences
     if count < ENOUGH_SEQUENCES:
-        return f"no intervals: {count} sequences, and they need {ENOUGH_SEQUENCES}"
+        return (
+            f"no intervals: {count} sequence{'s' * (count != 1)}, and they need {ENOUGH_SEQUENCES}"
+        )
     return f"{HOLDS}; {count} sequences"
 
 

@@ -6,8 +6,9 @@ poseval where that changes no number: further joint names, any names of folders 
 or large track ids, and a missing head rectangle where no distance is measured.
 """
 
+import logging
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,8 @@ from tips.evaluation.poseval_17 import read_17
 from tips.evaluation.poseval_18 import read_18
 from tips.evaluation.poseval_side import Rectangles, Side
 from tips.records import FARTHEST, RecordError, read_json
+
+log = logging.getLogger(__name__)
 
 
 class Pair(NamedTuple):
@@ -102,8 +105,9 @@ def read_pair(pair: Pair, rule: Rule = "poseval", head_factor: float = HEAD_FACT
         RecordError: if the numbers of frames differ, a track id occurs twice in a predicted frame,
             the truth is not finite, or a record is malformed; the message names file and record.
     """
-    truth = side_of(parsed(pair.truth), pair.truth, predicted=False)
-    found = side_of(parsed(pair.found), pair.found, predicted=True)
+    records = parsed(pair.truth), parsed(pair.found)
+    truth = side_of(records[0], pair.truth, predicted=False)
+    found = side_of(records[1], pair.found, predicted=True)
     if len(truth.ignore) != len(found.ignore):
         raise RecordError(
             f"{pair.found}: {len(found.ignore)} frames where {pair.truth} has "
@@ -111,6 +115,7 @@ def read_pair(pair: Pair, rule: Rule = "poseval", head_factor: float = HEAD_FACT
         )
     check_tracks(found)
     _check_truth(truth)
+    _warn_of_images(pair, image_names(records[0]), image_names(records[1]))
     frames = range(len(truth.ignore))
     if rule == "kit21":
         _check_kit21(truth)
@@ -158,6 +163,50 @@ def side_of(data: dict[str, Any], file: Path, *, predicted: bool) -> Side:
     """
     read = read_17 if "annolist" in data else read_18
     return read(data, file, predicted=predicted)
+
+
+def image_names(data: dict[str, Any]) -> list[str | None]:
+    """Lists the path of every frame's image as the file has it; None where it has none.
+
+    Args:
+        data: the json object of a sequence, of either form, that `side_of` has read.
+    """
+    if "annolist" not in data:
+        named = [one.get("file_name") for one in data["images"]]
+    else:
+        images = [record.get("image") for record in data["annolist"]]
+        first = [one[0] if isinstance(one, list) and one else None for one in images]
+        named = [one.get("name") if isinstance(one, dict) else None for one in first]
+    return [one if isinstance(one, str) and one else None for one in named]
+
+
+def _warn_of_images(pair: Pair, truth: Sequence[str | None], found: Sequence[str | None]) -> None:
+    """Warns of predictions whose images have other names: they may be of another sequence."""
+    for frame, (wanted, got) in enumerate(zip(truth, found, strict=True)):
+        if wanted and got and not _same_image(wanted, got):
+            log.warning(
+                "%s: frame %d is of %r, and of %r in %s; frames pair by position, so see that both "
+                "files are of one sequence",
+                pair.found,
+                frame,
+                got,
+                wanted,
+                pair.truth,
+            )
+            return
+
+
+def _same_image(one: str, other: str) -> bool:
+    """Compares file names, and the folder just above, which is the sequence's, where both have it.
+
+    The folders above that are where somebody keeps the dataset.
+    """
+    pairs = zip(
+        reversed(PurePosixPath(one).parts[-2:]),
+        reversed(PurePosixPath(other).parts[-2:]),
+        strict=False,
+    )
+    return all(left == right for left, right in pairs)
 
 
 def _people(side: Side, frame: int) -> slice:

@@ -69,7 +69,7 @@ def run(
     _positive(threshold=threshold, head_factor=head_factor, area_factor=area_factor)
     chosen = cast(Rule, rule)
     files = _pairs(truth, found)
-    others = () if against is None else _pairs(truth, against)
+    others = () if against is None else _others(truth, against)
     _check_outputs(csv, json, [*files, *others])
     read = partial(read_pair, rule=chosen, head_factor=head_factor)
     clips = [read(pair) for pair in track(files, "reading")]
@@ -94,7 +94,8 @@ def run(
 
 
 def _counted(clips: Sequence[Clip]) -> str:
-    return f"{len(clips)} sequences, {sum(len(clip.positions) for clip in clips)} frames counted"
+    frames = sum(len(clip.positions) for clip in clips)
+    return f"{len(clips)} sequence{'s' * (len(clips) != 1)}, {frames} frames counted"
 
 
 def _pairs(truth: Path, found: Path) -> tuple[Pair, ...]:
@@ -106,6 +107,12 @@ def _pairs(truth: Path, found: Path) -> tuple[Pair, ...]:
             f"tips stage export {_run_in_words(found)} --out FOLDER, then give FOLDER/predictions"
         )
     return pairs(truth, found)
+
+
+def _others(truth: Path, against: Path) -> tuple[Pair, ...]:
+    if not against.exists():
+        raise records.RecordError(f"--against {against}: no such file or folder; mend its name")
+    return _pairs(truth, against)
 
 
 def _run_in_words(folder: Path) -> str:

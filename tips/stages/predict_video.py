@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from os.path import realpath
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def _files(clip: Clip, out: Path, inputs: list[Path]) -> tuple[Path, Path]:
 def _write(clip: Clip, poses: Iterator[tuple[Image, People]], files: tuple[Path, Path]) -> None:
     """Writes both files; they appear together when both are complete, or not at all."""
     with (
+        _not_left_empty(files[0].parent),
         atomic_paths(*files) as (found_file, overlay),
         found_file.open("w", encoding="utf-8") as stream,
         stream_found(stream, clip.files) as add,
@@ -116,6 +118,18 @@ def _write(clip: Clip, poses: Iterator[tuple[Image, People]], files: tuple[Path,
         for image, found in track(poses, clip.name, len(clip.files)):
             add(found)
             show(draw_people(image, found))
+
+
+@contextmanager
+def _not_left_empty(folder: Path) -> Iterator[None]:
+    """Removes the folder, and those above it, if they are new and nothing came into them."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        yield
+    finally:
+        for one in new:
+            with suppress(OSError):  # it is not empty
+                one.rmdir()
 
 
 def _finder(
