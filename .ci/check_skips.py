@@ -15,10 +15,16 @@ def browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+def postgresql() -> bool:
+    """Tells whether PostgreSQL's programs are there."""
+    return bool(shutil.which("initdb") or [*Path("/usr/lib/postgresql").glob("*/bin/initdb")])
+
+
 ALLOWED = (
     *("no CUDA", "no nvcc", "no slurmd"),
     *(() if SHARED.is_dir() else ("no shared material",)),
     *(() if browser() else ("no chromium",)),
+    *(() if postgresql() else ("no PostgreSQL",)),
 )
 
 

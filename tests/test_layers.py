@@ -44,6 +44,7 @@ ROWS = {
     "build": 6,
     "data": 6,
     "freshness": 6,
+    "frozen": 6,
     "mocap": 6,
     "proofs": 6,
     "code": 7,
@@ -72,9 +73,11 @@ ROWS = {
     "aside": 11,
     "coverage": 11,
     "kinds": 11,
+    "leases": 12,
     "locks": 11,
     "messages": 11,
     "prerequisites": 11,
+    "queued": 12,
     "pickles": 11,
     "progress": 11,
     "safe_text": 11,
@@ -105,7 +108,7 @@ WITHOUT_TORCH = [
         if path.stem != "__init__"
     ),
 ]
-MEAN_POSE_LOADS = 32  # modules of tips, packages among them
+MEAN_POSE_LOADS = 33  # modules of tips, packages among them
 # Files that every kind has, and names of which two stand apart; the latter shall not grow.
 OF_KINDS = {"settings", "network", "losses", "generator"}
 TWICE = {"boxes", "cost", "download", "heatmap", "kinds", "layers"}

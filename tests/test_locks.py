@@ -131,16 +131,30 @@ def test_who_waits_says_for_whom(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 
 @pytest.mark.parametrize("number", locks.NO_LOCKS)
 @pytest.mark.parametrize("kind", [alone, waiting])
-def test_a_file_system_without_locks_is_one_line(
+def test_without_locks_a_lease_holds_the_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type
 ) -> None:
     def no(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", no)
-    with pytest.raises(LockError, match="lock: this file system cannot lock files"):
-        with kind(tmp_path / "lock", "works here"):
-            pytest.fail("no lock was held")
+    lock = tmp_path / "lock"
+    for _ in range(2):  # a lease is given back
+        with kind(lock, "works here"):
+            with pytest.raises(LockError, match=f"process {os.getpid()} on host"):
+                with alone(lock, "works here"):
+                    pytest.fail("held twice")
+    assert [file.name for file in tmp_path.iterdir()] == ["lock"]
+
+
+def test_a_holder_in_a_queue_is_ended_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    with alone(tmp_path / "lock", "works here"):
+        said = refused(tmp_path / "lock")
+    assert f"(job 17, process {os.getpid()} on host " in said
+    assert said.endswith("wait for it or end it with: scancel 17")
 
 
 def test_other_errors_are_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,26 +10,42 @@ from typing import Final, Literal
 
 import torch
 
-from tips.config import ConfigError
+from tips.config import ConfigError, Scale
 
 log = logging.getLogger(__name__)
 THREADS: Final = 1024  # libgomp ends the process if it cannot start them
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, scale: Scale | None = None) -> torch.device:
     """Resolves `auto`, `cpu` or `cuda`; `auto` logs what it chose.
 
+    Args:
+        name: one of these.
+        scale: the scale of the study, which may need a card.
+
     Raises:
-        ConfigError: if the name is another one, or if it is `cuda` and there is no such device.
+        ConfigError: if the name is another one, if it is `cuda` and there is no such device, or if
+            a scale would compute for months on a CPU.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device must be auto, cpu or cuda; got '{name}'")
+    if scale is not None and scale.card and (name == "cpu" or not torch.cuda.is_available()):
+        found = "device is cpu" if name == "cpu" else "torch finds no CUDA device here"
+        raise ConfigError(
+            f"scale {scale.name} computes on a card only, and {found}; run it where a card is, or "
+            "on a cluster by PROFILE=slurm"
+        )
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device is cuda, but torch finds no CUDA device; use device=auto or cpu")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
         log.info("device auto: %s", name)
     return torch.device(name)
+
+
+def card_of(device: torch.device) -> str:
+    """Gives the name of the card that a device is; empty for the CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else ""
 
 
 def use_threads(count: int) -> None:

@@ -2,7 +2,8 @@
 
 A lock is the kernel's (flock), so it ends with its process, however that ends. The file stays:
 whoever removed it could remove one that another process has just locked. It holds, as JSON, who
-locked it last, so that a refusal can say who is in the way.
+locked it last, so that a refusal can say who is in the way. Where a file system has no such locks,
+a lease takes its place (tips/leases.py).
 """
 
 import atexit
@@ -23,6 +24,9 @@ from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from tips.leases import HeldError, lease
+from tips.queued import own_job
+
 log = logging.getLogger(__name__)
 
 WORKFLOW: Final = Path(".snakemake/tips/workflow.lock")  # held by every snakemake that runs jobs
@@ -30,6 +34,7 @@ NO_LOCKS: Final = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 NAMESPACE: Final = Path("/proc/self/ns/pid")
 SIGNED: Final = 1.0  # s; the first of two processes writes its name in less
 TICK: Final = 0.05  # s
+PAUSE: Final = 1.0  # s between two tries to take a lease
 LONGEST: Final = 200  # characters of a command that a message shows
 WHOLE: Final = 8192  # bytes; what a holder writes is shorter
 EARLIEST, LATEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 9000))
@@ -48,6 +53,7 @@ class _Holder(BaseModel):
     host: str
     namespace: int
     command: str
+    job: str = ""  # of a cluster's queue
     since: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 
 
@@ -62,8 +68,8 @@ def alone(path: Path, what: str) -> Iterator[None]:
     Raises:
         LockError: another process holds it; the message says who and how to end it.
     """
-    with _opened(path) as file:
-        if not _take(file, path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+    with _opened(path) as file, ExitStack() as held:
+        if not _take(file, path, held):
             who, remedy = _holder(path, what)
             raise LockError(f"{who}; wait for it{remedy}")
         with _signed(file):
@@ -85,11 +91,12 @@ def waiting(path: Path, what: str) -> Iterator[None]:
         path: file of the lock; it and its folder are made.
         what: what the holder does, for the message: `writes results/mlflow.db`.
     """
-    with _opened(path) as file:
-        if not _take(file, path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+    with _opened(path) as file, ExitStack() as held:
+        if not _take(file, path, held):
             who, remedy = _holder(path, what)
             log.info("%s: waiting for it%s", who, remedy)
-            _take(file, path, fcntl.LOCK_EX)
+            while not _take(file, path, held, wait=True):
+                time.sleep(PAUSE)
         with _signed(file):
             yield
 
@@ -124,20 +131,26 @@ def _no_file(path: Path) -> LockError:
     return LockError(f"{path}: must be a plain file, in which a lock is kept; remove it")
 
 
-def _take(file: int, path: Path, how: int) -> bool:
-    """Takes the lock; False if another process holds it."""
+def _take(file: int, path: Path, held: ExitStack, *, wait: bool = False) -> bool:
+    """Takes the lock, or a lease where there are no locks; False if another process holds it.
+
+    Args:
+        file: the open file.
+        path: its path.
+        held: gives a lease back when it is closed; a lock ends with the open file.
+        wait: whether to wait for a lock; nothing waits for a lease.
+    """
     try:
-        fcntl.flock(file, how)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
-        reason = os.strerror(error.errno or 0).lower()
-        raise LockError(
-            f"{path}: this file system cannot lock files ({reason}), and without locks two runs "
-            "could spoil each other; put the folder on a local disk, or on NFS with locks"
-        ) from error
+        try:
+            held.enter_context(lease(path))
+        except HeldError:
+            return False
     return True
 
 
@@ -149,6 +162,7 @@ def _signed(file: int) -> Iterator[None]:
         host=platform.node(),
         namespace=_namespace(),
         command=_command(),
+        job=own_job(),
         since=datetime.now().astimezone().replace(microsecond=0),
     )
     os.ftruncate(file, 0)
@@ -185,10 +199,13 @@ def _holder(path: Path, what: str) -> tuple[str, str]:
         place = " there"
     elif holder.namespace != _namespace():
         place = " in its container"
+    job = f"job {_shown(holder.job)}, " if holder.job else ""
     who = (
-        f"`{_shown(holder.command)}` (process {holder.process} on host {_shown(holder.host)} since "
-        f"{_clock(holder.since)}) {what} already"
+        f"`{_shown(holder.command)}` ({job}process {holder.process} on host {_shown(holder.host)} "
+        f"since {_clock(holder.since)}) {what} already"
     )
+    if holder.job:
+        return who, f" or end it with: scancel {_shown(holder.job)}"
     return who, f" or end it{place} with: kill {holder.process}"
 
 

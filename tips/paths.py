@@ -90,6 +90,10 @@ class Paths(NamedTuple):
         """Folder of one generator's frames; `psnr.json` in it is written last."""
         return self.data / "interim" / generator
 
+    def interim_shard(self, generator: str, shard: str) -> Path:
+        """Record that one share of a generator's frames is made."""
+        return self.data / "interim-shards" / f"{generator}-{shard}.json"
+
     def features(self, part: str, key: str, source: str) -> Path:
         """Record of kept features; the features lie beside it, in a folder of the same name.
 

@@ -12,13 +12,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tips.records import regular
+from tips.queued import own_job
+from tips.records import read_object, regular
 from tips.safe_text import one_line
 
 PACKAGE = Path(__file__).parent
 VECTORS = re.compile(r"(avx|amx|fma|sse4|neon|asimd|sve)\w*")
 VERSIONS = ("numpy", "opencv-python-headless", "timm", "torch", "torchvision")
 TRACKED: Final = ("tips", "csrc", "experiments", "workflow")  # folders whose edits count
+FROZEN: Final = "checkout.json"  # beside a copy of the package: the checkout that it is of
 NO_CHECKOUT: Final = "not a git checkout"
 UNKNOWN: Final = "unknown"
 HASH: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -75,6 +77,8 @@ def checkout() -> Checkout:
     configuration and attributes name (filters, drivers, a monitor of files), and believe marks such
     as "assume unchanged".
     """
+    if (frozen := PACKAGE.parent / FROZEN).is_file():
+        return Checkout(**read_object(frozen))
     commit = UNKNOWN
     try:
         commit = str(_git("rev-parse", "--verify", "HEAD"), "ascii", "replace").strip()
@@ -233,9 +237,26 @@ def lock_digest() -> str:
     return file_digest(file) if file.is_file() else "no lock file"
 
 
-def surroundings() -> dict[str, Any]:
-    """Describes what a computation runs on: packages, lock file, compiler, machine."""
+def driver() -> str:
+    """Gives the version line of the loaded CUDA driver; empty without one."""
+    told = Path("/proc/driver/nvidia/version")
+    return told.read_text(encoding="utf-8").partition("\n")[0].strip() if told.is_file() else ""
+
+
+def surroundings(card: str = "") -> dict[str, Any]:
+    """Describes what a computation runs on: packages, lock file, compiler, machine.
+
+    On a cluster the job's number goes along. The node's name says who owns the machine, so it is
+    told only if the environment variable TIPS_NODE is set.
+
+    Args:
+        card: the name of the card that computes; empty for none.
+    """
     return {
+        "card": card,
+        "driver": driver() if card else "",
+        "job": own_job(),
+        "node": platform.node() if os.environ.get("TIPS_NODE") else "",
         "versions": versions(),
         "lock_digest": lock_digest(),
         "compiler": compiler(),

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -331,3 +332,17 @@ def test_interim_frames_that_a_scale_does_not_make_are_refused(experiments: Path
 def test_a_plan_asks_which_scales_leave_the_root_open(experiments: Path) -> None:
     names = ("desk", "smoke", "clip", "paper", "paper-jhmdb-1")
     assert [needs_root(name, experiments) for name in names] == [False, False, True, True, True]
+
+
+def test_ranks_divide_the_cycle_of_every_training(experiments: Path) -> None:
+    scale = "extends: paper-posetrack18.yaml\nname: mine\nranks: %d\n"
+    path = experiments / "scales" / "mine.yaml"
+    for ranks in (1, 2, 4):
+        path.write_text(scale % ranks)
+        assert load_study("mine", experiments, "anywhere").scale.ranks == ranks
+    path.write_text(scale % 3)
+    assert re.fullmatch(
+        r"scale mine: ranks: 3 does not divide training\.accumulation of '[\w-]+', which is 4; "
+        "give 1, or a number that divides it",
+        refusal(experiments, "mine", "anywhere"),
+    )

@@ -92,3 +92,30 @@ def test_stopped_it_goes_on_with_the_next_clip(
     write_json({"another": "dataset"}, paths.manifest)
     interpolate.run("average", "test")
     assert made[4:] == ["a", "b", "c"]
+
+
+def test_shares_of_the_clips_make_what_one_job_does(
+    make_study: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, paths = make_study(pack, opened)
+    pack.run("test")
+    interpolate.run("average", "test")
+    folder = paths.interim("average")
+    whole = {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    write_json({"another": "dataset"}, paths.manifest)  # so all is made again
+    one = interpolate.open_study("test")
+    scale = one.study.scale.model_copy(update={"interim_shards": 2})
+    shared = one._replace(study=one.study._replace(scale=scale))
+    monkeypatch.setattr(interpolate, "open_study", lambda *_: shared)
+    interpolate.run("average", "test", shard=1)
+    assert not (folder / "psnr.json").exists()
+    interpolate.run("average", "test", shard=0)
+    made: list[str] = []
+    monkeypatch.setattr(interpolate, "_write", lambda *words: made.append(words[-1]))
+    interpolate.run("average", "test")
+    assert made == []  # the shares have left nothing to do
+    again = {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    assert again | {"key.json": b""} == whole | {"key.json": b""}
+    assert all(paths.interim_shard("average", str(k)).is_file() for k in range(2))
+    with pytest.raises(ConfigError, match=r"--shard must be in 0\.\.1, or -1 for all; got 2"):
+        interpolate.run("average", "test", shard=2)

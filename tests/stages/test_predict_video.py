@@ -249,7 +249,7 @@ def test_a_frame_that_breaks_off_leaves_nothing(
     (frames / "3.jpg").write_bytes((frames / "3.jpg").read_bytes()[:200])
     code, line = tips_predict(video=frames, out=tmp_path / "out")
     assert (code, "3.jpg: not a readable image" in line) == (2, True)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_it_works(tips_predict: Callable[..., tuple[int, str]], tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def write_scale(base: str, evaluation: dict[str, object]) -> None:
     mine = {
         "extends": f"{base}.yaml",
         "name": "mine",
+        "card": False,
         "evaluation": evaluation,
         "experiment": experiment,
         "rows": ["hrnet", "tips"],

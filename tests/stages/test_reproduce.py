@@ -127,7 +127,7 @@ def test_peers_come_only_where_they_are_asked_for(
     peers: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
-    monkeypatch.setattr(reproduce, "_child", lambda words: asked.append(words) or 0)
+    monkeypatch.setattr(reproduce, "_child", lambda words, *_: asked.append(words) or 0)
     monkeypatch.setattr(reproduce, "_undone", lambda *_: "")
     reproduce.run("smoke", peers=peers)
     assert ("peers=all" in asked[-1]) == peers
@@ -157,6 +157,7 @@ def test_a_live_snakemake_is_left_alone_and_a_killed_one_recovered_from(
     until(lambda: free(reproduce.WORKFLOW))
     (folder / "seconds").write_text("0")
     half = folder / f"reports/test-toy/.index.{killed.pid}.html"
+    half.parent.mkdir(parents=True, exist_ok=True)
     half.write_text("half")
     reproduce.run("test")
     assert (folder / "b.txt").read_text() == "test\n"

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from tips.tracking import copies
+from tips.tracking.artifacts import Beside
 from tips.tracking.mlflow_store import Store
 
 RUN = "0" * 32
@@ -17,15 +18,16 @@ def test_no_name_of_a_run_removes_a_folder(tmp_path: Path, name: str) -> None:
     victim = tmp_path / "victim"
     victim.mkdir()
     client = SimpleNamespace(delete_run=lambda _: None)
-    store = Store(client, "1", tmp_path / "results/mlflow-artifacts")  # type: ignore[arg-type]
-    store.artifacts.mkdir(parents=True)
+    kept = Beside(tmp_path / "results/mlflow-artifacts")
+    store = Store(client, "1", kept, None)  # type: ignore[arg-type]
+    kept.folder.mkdir(parents=True)
     run = SimpleNamespace(info=SimpleNamespace(run_id=name.replace("/ID", str(victim))))
     store.remove(run)
-    (store.artifacts / ("0" * 32)).symlink_to(victim)
+    (kept.folder / ("0" * 32)).symlink_to(victim)
     run.info.run_id = "0" * 32
     store.remove(run)
     assert victim.is_dir()
-    assert not list(store.artifacts.iterdir())
+    assert not list(kept.folder.iterdir())
 
 
 def test_files_become_those_that_are_given_and_equal_ones_are_left_alone(tmp_path: Path) -> None:

@@ -110,7 +110,8 @@ def test_a_user_s_own_runs_stay_with_their_artifacts(
         found = store.client.get_experiment_by_name(place)
         own = found.experiment_id if found else store.client.create_experiment(place)
         mine = [store.client.create_run(own, tags={"tips.variant": "full"}) for _ in range(3)]
-        copies = [store.artifacts / run.info.run_id / "artifacts/mine.txt" for run in mine]
+        folder = tmp_path / "results/mlflow-artifacts"
+        copies = [folder / run.info.run_id / "artifacts/mine.txt" for run in mine]
         store.client.delete_run(mine[-1].info.run_id)
     for copy in copies:
         copy.parent.mkdir(parents=True)

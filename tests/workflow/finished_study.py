@@ -45,8 +45,9 @@ def jobs(folder: Path, *words: str, targets: Sequence[str] = ()) -> Counter[tupl
     text = shown.stdout + shown.stderr
     assert shown.returncode == 0, text
     found: Counter[tuple[str, str]] = Counter()
-    for block in re.split(r"\n(?=\[)", text):
-        rule = re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE)
+    # On a cluster some jobs are groups, whose rules a dry run shows indented.
+    for block in re.split(r"\n(?= *(?:local)?rule \w+:\n)", text):
+        rule = re.search(r"^ *(?:local)?rule (\w+):$", block, re.MULTILINE)
         variant = re.search(r"wildcards: .*variant=([\w-]+)", block)
         if rule:
             found[rule.group(1), variant.group(1) if variant else ""] += 1
@@ -87,14 +88,19 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def copy_study(source: Path, target: Path) -> None:
-    """Copies the code, and the study with its files shared."""
+def copy_code(source: Path, target: Path) -> None:
+    """Copies the code, without what is compiled from it."""
     for name in CODE:
         if (source / name).is_dir():
             ignored = shutil.ignore_patterns("__pycache__", "build")
             shutil.copytree(source / name, target / name, ignore=ignored)
         else:
             shutil.copy2(source / name, target / name)
+
+
+def copy_study(source: Path, target: Path) -> None:
+    """Copies the code, and the study with its files shared."""
+    copy_code(source, target)
     for name in (f"results/{STUDY}", f"reports/{STUDY}", "results/assets", "results/cost"):
         shutil.copytree(source / name, target / name, copy_function=_link)
     ignored = shutil.ignore_patterns("log", "locks", "incomplete")

@@ -193,6 +193,7 @@ SPECIAL: dict[str, Callable[[str], bool]] = {
     "train": lambda text: "trigger=trigger" in text,
     "vfit": lambda text: "trigger=vfit_trigger" in text,
     "interpolate": lambda text: "code=interim_code" in text,
+    "interpolate_shard": lambda text: "code=interim_code" in text,
     "features": lambda text: "code=feature_code" in text,
     "predict": lambda text: "code=prediction_code" in text,
     "predict_detected": lambda text: "code=prediction_code" in text,

@@ -62,6 +62,7 @@ def load_study(
         variants[name] = Variant(name, kind, experiment, count, _extended(path))
         _check_joints(variants[name], chosen, scale)
         _check_interim(variants[name], chosen, scale)
+        _check_ranks(variants[name], chosen, scale)
     stems = {path.stem: path for path in files}
     named = (chosen.variants, chosen.seeds.more, chosen.rows or (), chosen.evaluation.other_rows)
     for name in chain.from_iterable(named):
@@ -149,6 +150,16 @@ def _check_interim(variant: Variant, scale: Scale, name: str) -> None:
         raise ConfigError(
             f"variant '{variant.name}' reads interim frames '{wanted}', which scale '{name}' "
             f"does not make ({', '.join(scale.interim)}); add it to the scale's `interim`"
+        )
+
+
+def _check_ranks(variant: Variant, scale: Scale, name: str) -> None:
+    """Refuses a number of ranks that cannot share the cycles of a variant's training evenly."""
+    accumulation = variant.experiment.training.accumulation
+    if variant.experiment.learns and accumulation % scale.ranks:
+        raise ConfigError(
+            f"scale {name}: ranks: {scale.ranks} does not divide training.accumulation of "
+            f"'{variant.name}', which is {accumulation}; give 1, or a number that divides it"
         )
 
 

@@ -159,6 +159,7 @@ class Scale(Part):
     rows: tuple[str, ...] | None  # names of its variants; null: all
     without: tuple[str, ...] = ()  # folders of experiments/ that are not read
     interim: tuple[str, ...]  # kinds of interim generators whose frames are made and measured
+    interim_shards: Positive = 1  # jobs among which a generator's clips are shared
     vfit: Annotated[Any, SettingsOf(kinds.INTERIM, "vfit")] = None
     group_counts: tuple[int, ...]
     pictures: Positive
@@ -167,6 +168,12 @@ class Scale(Part):
     # each of them anew.
     features: Literal["kept", "live"] = "live"
     checkpointing: bool = False  # whether encoder layers recompute activations to save memory
+    # Whether trainings and predictions need a CUDA card. Then every such job asks for one, whatever
+    # the machine has that plans the jobs, and none runs on a CPU.
+    card: bool = False
+    # Processes, each with a card if there are any, that share the cycles of one training: a number
+    # that divides training.accumulation. It changes the last bits of weights only.
+    ranks: Annotated[int, Field(ge=1, le=1024)] = 1
     experiment: dict[str, Any]  # laid over every experiment, below its own YAML
     # Laid over the experiments of one kind of model, above their own YAML.
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -7,7 +7,9 @@ from tips.config import BACKBONE, FULL, ConfigError, Experiment, Study
 from tips.data.order import Draws, steps_per_epoch
 from tips.data.releases import RELEASES, Published
 from tips.freshness import training_digest
+from tips.instances import labelled_keys
 from tips.paths import Paths
+from tips.records import Annotations, read
 from tips.tables import sources
 from tips.tables.published import Tables
 from tips.tables.yours import your_variants
@@ -153,6 +155,27 @@ def steps(experiment: Experiment, study: Study, windows: Windows | None) -> int:
     return settings.epochs * steps_per_epoch(pools, settings.batch)
 
 
+def windows(study: Study, paths: Paths, given: int = 0) -> Windows:
+    """Counts the windows of the train split, as it was prepared, or as publications have it.
+
+    Args:
+        study: the study.
+        paths: its folders.
+        given: their number, if the user knows it; 0 if not.
+
+    Raises:
+        ConfigError: nothing tells the number, or a negative one is given.
+    """
+    if given < 0:
+        raise ConfigError(f"--windows must be positive; got {given}")
+    if given:
+        return Windows(given, "given")
+    file = paths.annotations("train")
+    if file.is_file():
+        return Windows(len(labelled_keys(read(Annotations, file))), f"counted, {file}")
+    return published_windows(study)
+
+
 def published_windows(study: Study) -> Windows:
     """Estimates the windows of the train split from what is published of the dataset.
 
@@ -225,6 +248,21 @@ def measured_times(study: Study, paths: Paths) -> dict[str, StepTime]:
             if run is not None and run.steps and run.config_digest == config:
                 source = f"{name} seed {seed}, {run.device}"
                 found[name] = StepTime(run.seconds / run.steps, source)
+    return found
+
+
+def taken(study: Study, paths: Paths) -> dict[str, tuple[int, float]]:
+    """Tells what finished trainings took: by variant their number, and their hours together.
+
+    A training that several starts made counts with all of them.
+    """
+    found: dict[str, tuple[int, float]] = {}
+    for name, variant in study.variants.items():
+        for seed in range(variant.seeds):
+            run = sources.read_if_present(_Finished, paths.run(name, str(seed)) / "provenance.json")
+            if run is not None:
+                count, hours = found.get(name, (0, 0.0))
+                found[name] = count + 1, hours + run.seconds / HOUR
     return found
 
 

@@ -45,7 +45,7 @@ def _boxes(
         return read_detections(root / settings.detections, annotations, settings.threshold)
     if settings.checkpoint is not None:
         frames = open_frames(opened.study.scale.dataset, opened.paths, annotations)
-        chosen = choose_device(device)
+        chosen = choose_device(device, opened.study.scale)
         model = load_detector(root / settings.checkpoint).to(chosen)
         return find_people(model, annotations, frames, chosen)
     if settings.detector is not None:

@@ -41,7 +41,7 @@ def run(
         raise ConfigError(
             f"scale {scale} keeps no features {part} {key} {source}; `snakemake -n` lists them"
         )
-    target = choose_device(device)
+    target = choose_device(device, opened.study.scale)
     prepare_kernels(target)
     places = validation_places if wanted.validation else training_places
     kept_features(opened, wanted, target, places)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tips import code, kinds, provenance, records
+from tips import code, kinds, locks, provenance, records
 from tips.build import build_generator, can_generate
 from tips.config import ConfigError, Dataset
 from tips.data.frames import FrameStore, open_frames, open_interim, write_packed
@@ -26,6 +26,8 @@ from tips.ops.compile import prepare_kernels
 from tips.ops.image import NumberedImages, psnr, write_jpeg
 from tips.progress import track
 
+ALL: Final = -1
+SPLITS: Final = ("train", "val")
 TRUE: Final = "true"  # these frames are read from the dataset, not generated
 
 
@@ -35,6 +37,7 @@ def run(
     root: str = "",
     device: str = "auto",
     threads: int = 1,
+    shard: int = ALL,
 ) -> None:
     """Interpolates train and val with one generator; after a stop it continues where it was.
 
@@ -49,9 +52,11 @@ def run(
         root: Sets the dataset folder if the scale has none.
         device: Runs vfit on this device: cpu, cuda, or auto to choose.
         threads: Sets the number of threads on the CPU; 0 is one per core.
+        shard: Makes only the frames of this share of the clips, of as many as the scale's
+            `interim_shards` says, from 0, and measures nothing; -1 makes what is missing.
 
     Raises:
-        ConfigError: unknown generator or device.
+        ConfigError: unknown generator or device, or no such share.
         RecordError: a frame is missing or unreadable, or the dataset has no true frames.
     """
     known = kinds.homes(kinds.INTERIM)
@@ -63,24 +68,49 @@ def run(
     use_threads(threads)
     keep_freed_memory()
     opened = open_study(scale, root)
-    dataset, paths = opened.study.scale.dataset, opened.paths
-    target = choose_device(device)
+    shards = opened.study.scale.interim_shards
+    if not ALL <= shard < shards:
+        raise ConfigError(f"--shard must be in 0..{shards - 1}, or -1 for all; got {shard}")
+    target = choose_device(device, opened.study.scale if generator == "vfit" else None)
     if generator == "vfit":
         prepare_kernels(target)
     _continue(generator, opened, target)
+    if shard >= 0:
+        for split in SPLITS:
+            _make(generator, opened, _annotations(opened, split), target, shard, shards)
+        record = {"shard": shard, "of": shards}
+        records.write_json(record, opened.paths.interim_shard(generator, str(shard)))
+        return
     report: dict[str, Any] = {"generator": generator}
-    for split in ("train", "val"):
-        annotations = records.read(records.Annotations, paths.annotations(split))
-        sources = _sources(generator, opened, annotations, target)
-        folder = paths.interim(generator) / split
-        for sequence in track(annotations.sequences, f"interim {generator}, {split}"):
-            if not _whole(sequence, dataset, folder):
-                _write(sources(sequence), dataset, folder, sequence.name)
+    for split in SPLITS:
+        annotations = _annotations(opened, split)
+        _make(generator, opened, annotations, target)
         report[split] = {"mean": None, "n": 0}
-        if generator != TRUE and has_true_frames(paths.root, split):
-            made = open_interim(dataset, paths, generator, split)
-            report[split] = _measure(made, true_frames(paths.root, split), annotations)
-    records.write_json(report, paths.interim(generator) / "psnr.json")
+        if generator != TRUE and has_true_frames(opened.paths.root, split):
+            made = open_interim(opened.study.scale.dataset, opened.paths, generator, split)
+            report[split] = _measure(made, true_frames(opened.paths.root, split), annotations)
+    records.write_json(report, opened.paths.interim(generator) / "psnr.json")
+
+
+def _annotations(opened: Opened, split: str) -> records.Annotations:
+    return records.read(records.Annotations, opened.paths.annotations(split))
+
+
+def _make(
+    generator: str,
+    opened: Opened,
+    annotations: records.Annotations,
+    device: torch.device,
+    shard: int = 0,
+    shards: int = 1,
+) -> None:
+    """Makes the frames that are missing of a split, or of every so manieth clip of it."""
+    sources = _sources(generator, opened, annotations, device)
+    dataset, folder = opened.study.scale.dataset, opened.paths.interim(generator)
+    own = annotations.sequences[shard::shards]
+    for sequence in track(own, f"interim {generator}, {annotations.split}"):
+        if not _whole(sequence, dataset, folder / annotations.split):
+            _write(sources(sequence), dataset, folder / annotations.split, sequence.name)
 
 
 def _continue(generator: str, opened: Opened, device: torch.device) -> None:
@@ -93,10 +123,12 @@ def _continue(generator: str, opened: Opened, device: torch.device) -> None:
         key["network"] = _file_digest(Path(network.weights))
         key["bfloat16"] = str(halves(device))
     noted = folder / "key.json"
-    if not noted.is_file() or records.read_json(noted) != key:
-        shutil.rmtree(folder, ignore_errors=True)
-        records.write_json(key, noted)
-    (folder / "psnr.json").unlink(missing_ok=True)
+    # Of the jobs that share the clips, the first one clears the folder.
+    with locks.waiting(folder.with_name(f"{generator}.lock"), f"begins {folder}"):
+        if not noted.is_file() or records.read_json(noted) != key:
+            shutil.rmtree(folder, ignore_errors=True)
+            records.write_json(key, noted)
+        (folder / "psnr.json").unlink(missing_ok=True)
 
 
 def _file_digest(path: Path) -> str:

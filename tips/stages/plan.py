@@ -1,21 +1,23 @@
 """Tells the hours of training that a study will take, per table and in all (`tips plan`)."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from tips import records
 from tips.config import FULL, NOWHERE, ConfigError, Study, load_study
-from tips.instances import labelled_keys
-from tips.paths import Paths, study_paths
-from tips.planning import card_memory, hours
+from tips.paths import study_paths
+from tips.planning import card_memory, hours, timetable
+from tips.planning.resources import load_resources
 from tips.progress import track
-from tips.records import Annotations
 from tips.tables.published import load_tables
 
 EXPERIMENTS = Path("experiments")
+RESOURCES: Final = Path("workflow/resources.yaml")
 LARGEST_CARD = 1_000_000  # GiB
 # Networks whose training steps differ in size. `conv-conv` has the largest step of all variants
 # with activation checkpointing, `groups-15` without it. The steps of the variants that are not
@@ -34,6 +36,7 @@ def run(
     seeds: int = 0,
     card_gib: float = 0.0,
     measure: bool = False,
+    cards: int = 0,
     json: Path | None = None,
 ) -> None:
     """Prints how long the trainings of a scale take, on one device, one after the other.
@@ -53,6 +56,8 @@ def run(
             which takes two minutes. If hours are unknown, only this is told. 0 tells hours alone.
         measure: Times a step of every network on this machine, with random windows, which takes
             minutes on a card.
+        cards: Also lays the trainings on so many cards, and counts the workflow's jobs; 0 does
+            not.
         json: Writes all results to this file.
 
     Raises:
@@ -60,18 +65,16 @@ def run(
             is unknown and `card_gib` is 0.
         RecordError: a run's record or the annotations are malformed.
     """
-    if not 0 <= card_gib <= LARGEST_CARD:
-        raise ConfigError(
-            f"--card-gib must be positive and at most {LARGEST_CARD}, or 0 for no plan of memory; "
-            f"got {card_gib}"
-        )
-    if measure and seconds_per_step:
-        raise ConfigError("--measure and --seconds-per-step exclude each other; give one of them")
+    _judge(card_gib, measure, seconds_per_step)
     study = load_study(scale, EXPERIMENTS, root or NOWHERE, seeds or None)
     numbers: dict[str, Any] = {"scale": scale}
     try:
         given = hours.parse_times(seconds_per_step)
-        numbers |= _hours(scale, study, given, windows, measure=measure)
+        found, trainings = _hours(scale, study, given, windows, measure=measure)
+        numbers |= found
+        if cards:
+            jobs = timetable.jobs_left(scale, root, seeds)
+            numbers["schedule"] = _timetable(study, trainings, cards, jobs)
     except hours.UnknownHoursError as error:
         if not card_gib:
             raise
@@ -85,18 +88,29 @@ def run(
         records.write_json(numbers, json)
 
 
+def _judge(card_gib: float, measure: bool, seconds_per_step: str) -> None:
+    """Refuses options that mean nothing."""
+    if not 0 <= card_gib <= LARGEST_CARD:
+        raise ConfigError(
+            f"--card-gib must be positive and at most {LARGEST_CARD}, or 0 for no plan of memory; "
+            f"got {card_gib}"
+        )
+    if measure and seconds_per_step:
+        raise ConfigError("--measure and --seconds-per-step exclude each other; give one of them")
+
+
 def _hours(
     scale: str, study: Study, given: dict[str, float], windows: int, *, measure: bool
-) -> dict[str, Any]:
-    """Prints the hours of every training and table; returns them as plain data."""
+) -> tuple[dict[str, Any], dict[str, hours.Training]]:
+    """Prints the hours of every training and table; returns them as plain data, and trainings."""
     paths = study_paths(study.scale)
     tables = load_tables(EXPERIMENTS / "tables.yaml", study.scale.dataset.release)
-    found = _windows(study, paths, windows) if hours.depends_on_windows(study) else None
+    known = hours.windows(study, paths, windows) if hours.depends_on_windows(study) else None
     measured = _measured(study) if measure else hours.measured_times(study, paths)
-    trainings = hours.trainings(study, found, hours.step_times(study, given, measured))
+    trainings = hours.trainings(study, known, hours.step_times(study, given, measured))
     needs = hours.tables_needs(study, tables, trainings)
-    _print(f"scale {scale}, {paths.dataset}", found, needs)
-    return hours.as_json(scale, found, needs)
+    _print(f"scale {scale}, {paths.dataset}", known, needs, hours.taken(study, paths))
+    return hours.as_json(scale, known, needs), trainings
 
 
 def _measured(study: Study) -> dict[str, hours.StepTime]:
@@ -150,29 +164,49 @@ def _print_memory(held: list[card_memory.Footprint], card: int, checkpointing: b
         console.print(line)
 
 
-def _windows(study: Study, paths: Paths, given: int) -> hours.Windows:
-    if given < 0:
-        raise ConfigError(f"--windows must be positive; got {given}")
-    if given:
-        return hours.Windows(given, "given")
-    file = paths.annotations("train")
-    if file.is_file():
-        return hours.Windows(
-            len(labelled_keys(records.read(Annotations, file))), f"counted, {file}"
+def _timetable(
+    study: Study, trainings: Mapping[str, hours.Training], cards: int, jobs: Mapping[str, int]
+) -> dict[str, Any]:
+    """Prints how long the trainings take on some cards, and how many jobs there are."""
+    ranks = study.scale.ranks
+    laid = timetable.schedule(timetable.tasks(study, trainings), cards, ranks)
+    longest = load_resources(RESOURCES).longest / 60
+    chain = ", then ".join(f"{one.name} ({one.hours:.1f} h)" for one in laid.critical)
+    print(
+        f"On {laid.cards} cards, {laid.ranks} for each training, the trainings end after "
+        f"{laid.wall:.1f} hours; the cards are busy for {laid.busy:.0%} of them. The longest chain "
+        f"takes {sum(one.hours for one in laid.critical):.1f} hours: {chain}."
+    )
+    over = [one.task for one in laid.laid if one.task.hours > longest]
+    if over:
+        print(
+            f"{len(over)} trainings take more than the {longest:g} hours that {RESOURCES} says a "
+            f"queue grants; they go on in further jobs ({over[0].name} needs "
+            f"{math.ceil(over[0].hours / longest)})."
         )
-    return hours.published_windows(study)
+    rules = ", ".join(f"{count} {rule}" for rule, count in jobs.items() if rule != "all")
+    print(f"The workflow has {sum(jobs.values())} jobs left: {rules or 'none'}.")
+    return timetable.as_json(laid, jobs)
 
 
-def _print(what: str, windows: hours.Windows | None, needs: tuple[hours.Needs, ...]) -> None:
+def _print(
+    what: str,
+    windows: hours.Windows | None,
+    needs: tuple[hours.Needs, ...],
+    taken: Mapping[str, tuple[int, float]],
+) -> None:
     by_training = Table(title=f"Trainings, {what}")
     by_training.add_column("training", overflow="fold")
-    for name in ("seeds", "steps", "s / step", "hours"):
+    for name in ("seeds", "steps", "s / step", "hours", "took"):
         by_training.add_column(name, justify="right")
     by_training.add_column("time of a step")
     for training in needs[-1].trainings:
+        count, held = taken.get(training.variant, (0, 0.0))
+        whole = "" if count == training.seeds else f" ({count} of {training.seeds})"
         by_training.add_row(
             *(training.variant, str(training.seeds), f"{training.steps:,}"),
-            *(f"{training.step.seconds:.3g}", f"{training.hours:.1f}", training.step.source),
+            *(f"{training.step.seconds:.3g}", f"{training.hours:.1f}"),
+            *(f"{held:.1f}{whole}" if count else "-", training.step.source),
         )
     said = f"{windows.number:,} windows an epoch: {windows.source}. " if windows else ""
     caption = f"{said}Hours of one device; trainings only."

@@ -1,7 +1,7 @@
 """Predicts the validation split with one trained model."""
 
 from tips import provenance, records
-from tips.device import choose_device, keep_freed_memory, use_threads
+from tips.device import card_of, choose_device, keep_freed_memory, use_threads
 from tips.freshness import digests, prediction_code, prediction_files, settings_of
 from tips.inference.loading import trained_model
 from tips.inference.validation import predict
@@ -37,9 +37,9 @@ def run(
     judge_boxes(boxes)
     use_threads(threads)
     checkout = provenance.checkout()  # as it is when the work starts
-    target = choose_device(device)
     keep_freed_memory()
     opened = open_study(scale, root)
+    target = choose_device(device, opened.study.scale)
     chosen = opened.study.variant(variant)
     prepare_kernels(target)
     made_by = prediction_code(chosen.experiment, kernels_of(target))
@@ -53,7 +53,7 @@ def run(
             "settings": settings_of(opened.study.scale.evaluation, "predict"),
             "device": target.type,
             "kernels": backend(target.type),
-            **provenance.surroundings(),
+            **provenance.surroundings(card_of(target)),
             **checkout.record,
         },
         opened.paths.predicted(variant, str(seed), boxes),

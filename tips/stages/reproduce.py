@@ -1,8 +1,10 @@
 """Runs the whole workflow for `make reproduce`; first it mends what a killed run left behind."""
 
+import contextlib
 import logging
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,9 +18,11 @@ import psutil
 
 from tips.config import ConfigError, Study, load_study
 from tips.config.guests import load_guests
+from tips.frozen import environment, freeze
 from tips.locks import WORKFLOW, alone
 from tips.paths import Paths, scored, study_paths
 from tips.prerequisites import unwritable_cache
+from tips.queued import jobs_here
 from tips.tables.claims import CLAIMS
 from tips.temporaries import discard, sweep
 
@@ -27,16 +31,28 @@ log = logging.getLogger(__name__)
 OWN: Final = Path(".snakemake/tips/reproduce.lock")
 LOCKS: Final = Path(".snakemake/locks")
 HERE: Final = "works in this folder"
+SNAKEFILE: Final = Path("workflow/Snakefile")
+TOGETHER: Final = 12  # short predictions that one job of a cluster makes, one after the other
+PROFILES: Final = Path("workflow/profiles")
 SNAKEMAKE: Final = (sys.executable, "-m", "snakemake")
 SERVERS: Final = ("reproduce", "ui")  # stages that write no file of the workflow
 STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FAILED: Final = 1  # snakemake's exit code after jobs that failed
+CANCELLING: Final = 60.0  # s for snakemake to cancel the jobs of a cluster
 GRACE: Final = 10.0  # s for processes to tidy up after SIGTERM
 PAUSE = 2.0  # s between checks whether a left-over process has ended
+QUEUE_PAUSE = 15.0  # s between two looks into a cluster's queue
 TICK: Final = 0.1  # s between checks whether a child has ended
 
 
-def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
+def run(
+    scale: str = "desk",
+    root: str = "",
+    peers: bool = False,
+    profile: str = "",
+    container: str = "",
+    snakemake: str = "",
+) -> None:
     """Makes everything up to the report and says where it is; after any stop it continues.
 
     It ends with success only if the report and the metrics of every row, seed and kind of boxes
@@ -51,6 +67,10 @@ def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
         scale: Takes the study of this scale, a file of experiments/scales.
         root: Sets the dataset folder if the scale has none.
         peers: Also puts public networks beside our rows.
+        profile: Runs the jobs as this profile says, a folder of workflow/profiles; slurm is a
+            cluster. Without it they run on this machine.
+        container: Runs the jobs in this image of apptainer, a .sif file or an address.
+        snakemake: Hands these words on to Snakemake, as "--jobs 8".
 
     Raises:
         ConfigError: the study, or the cache folder, cannot be used.
@@ -58,28 +78,65 @@ def run(scale: str = "desk", root: str = "", peers: bool = False) -> None:
     """
     if why := unwritable_cache():
         raise ConfigError(why)
+    words = _words(snakemake)
+    _judge_profile(profile)
     study = load_study(scale, Path("experiments"), root or None)
     paths = study_paths(study.scale)
     report = paths.reports / "index.html"
-    config = ["--config", f"scale={scale}", *([f"root={root}"] if root else [])]
-    config += ["peers=all"] if peers else []
+    told = {"scale": scale, "root": root, "peers": "all" * peers, "container": container}
+    words += ["--sdm", "apptainer"] if container else []
+    words += ["--config", *(f"{key}={value}" for key, value in told.items() if value)]
     with alone(OWN, HERE):
         recover((paths.results, paths.reports, Path("csrc")))
-        snakemake = [*SNAKEMAKE, "--rerun-incomplete", *config]
+        more, variables = _elsewhere(profile, study)
+        command = [*SNAKEMAKE, "--rerun-incomplete", *words, *more]
         # What does not fit the dataset is found as soon as that is prepared, before any training.
         first = [file for file in _guests(scale, study, paths) if not Path(file).is_file()]
-        code = _child([*snakemake, "--", *first]) if first else 0
-        code = code or _child(snakemake)
+        code = _child([*command, "--", *first], variables) if first else 0
+        code = code or _child(command, variables)
         if code:
             if code == FAILED:
                 _partial_report(scale, root, (paths.numbers, CLAIMS.file(paths)))
             print(f"not finished (code {code}): see the message above; the same command goes on")
             sys.exit(1 if code < 0 else code)
-        undone = _undone([report, *(paths.metrics(*row) for row in scored(study))], config)
+        wanted = [report, *(paths.metrics(*row) for row in scored(study))]
+        undone = _undone(wanted, command, variables)
     if undone:
         print(f"error: {undone}; run the same command again", file=sys.stderr)
         sys.exit(1)
     print(f"The report: {report}")
+
+
+def _judge_profile(name: str) -> None:
+    """Refuses a profile that there is not."""
+    known = sorted(file.parent.name for file in PROFILES.glob("*/config.yaml"))
+    if name and name not in known:
+        raise ConfigError(f"--profile must be one of {', '.join(known)}; got {name!r}")
+
+
+def _elsewhere(profile: str, study: Study) -> tuple[list[str], dict[str, str] | None]:
+    """Gives Snakemake's options and variables for a profile, by which jobs run a copy of the code.
+
+    Without a profile these are none, and the variables of this process.
+    """
+    if not profile:
+        return [], None
+    copy = freeze()
+    together = 1 if study.scale.card else TOGETHER
+    words = [
+        *("--workflow-profile", str(copy / PROFILES / profile)),
+        *("--snakefile", str(copy / SNAKEFILE)),
+        *("--group-components", f"scoring={together}"),
+    ]
+    return words, environment(copy)
+
+
+def _words(text: str) -> list[str]:
+    """Splits words for Snakemake as a shell does. Raises ConfigError if a quote is left open."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"--snakemake: {error}; got {text!r}") from error
 
 
 def _guests(scale: str, study: Study, paths: Paths) -> list[str]:
@@ -88,13 +145,19 @@ def _guests(scale: str, study: Study, paths: Paths) -> list[str]:
     return [str(paths.guest(name, "metrics.json")) for name, one in guests.items() if one.folder]
 
 
-def _undone(wanted: list[Path], config: list[str]) -> str:
-    """Names what is missing or not current although Snakemake reported success; "" if none is."""
+def _undone(wanted: list[Path], command: list[str], variables: dict[str, str] | None) -> str:
+    """Names what is missing or not current although Snakemake reported success; "" if none is.
+
+    Args:
+        wanted: files that must be there.
+        command: how Snakemake was run.
+        variables: the environment in which it was run; None: this one.
+    """
     missing = [file for file in wanted if not file.is_file()]
     if missing:
         return f"{missing[0]} is missing{_others(missing)}, though snakemake reported success"
-    command = [*SNAKEMAKE, "--dry-run", "--rerun-incomplete", *config]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    dry = [*command, "--dry-run"]
+    shown = subprocess.run(dry, env=variables, capture_output=True, text=True, check=False)
     text = shown.stdout + shown.stderr
     if shown.returncode == 0 and "Nothing to be done" in text:
         return ""
@@ -151,6 +214,7 @@ def recover(folders: tuple[Path, ...]) -> None:
             )
             while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 time.sleep(PAUSE)
+        _wait_for_queue()
         if _is_locked():
             # `snakemake --unlock` does no more than this, after it has read the whole study.
             log.warning("taking off the lock of a snakemake that was killed")
@@ -158,6 +222,28 @@ def recover(folders: tuple[Path, ...]) -> None:
         swept = sweep(folders)
         if swept:
             log.info("removed what killed processes had half-written: %d files", len(swept))
+
+
+def _wait_for_queue() -> None:
+    """Waits for the jobs that a killed snakemake had sent to a cluster, on whatever node they run.
+
+    Raises:
+        NoAnswerError: the queue cannot be asked.
+    """
+    seen: list[str] = []
+    while jobs := jobs_here():
+        for job in jobs:
+            if job.number not in seen:
+                log.warning(
+                    "waiting for job %s of a killed run (%s%s; to stop it: scancel %s; its work up "
+                    "to the last saved state is kept)",
+                    job.number,
+                    job.state.lower(),
+                    f" on {job.node}" if job.node else "",
+                    job.number,
+                )
+        seen += [job.number for job in jobs]
+        time.sleep(QUEUE_PAUSE)
 
 
 def _is_locked() -> bool:
@@ -185,16 +271,18 @@ def _is_job(words: list[str]) -> bool:
     return any(a == "tips" and b == "stage" and c not in SERVERS for a, b, c in pairs)
 
 
-def _child(command: list[str]) -> int:
+def _child(command: list[str], variables: dict[str, str] | None = None) -> int:
     """Runs a command to its end; none of its processes outlives it.
 
     Ctrl-C and other signals do not reach it, because it is a process group of its own: they are
     noted here, and end this process after the group.
     """
-    with _noted() as signals, subprocess.Popen(command, process_group=0) as child:
+    with _noted() as signals, subprocess.Popen(command, env=variables, process_group=0) as child:
         while child.poll() is None and not signals:
             time.sleep(TICK)
-        if signals and "snakemake" in command:
+        if signals and "--workflow-profile" in command:
+            _cancel(child)
+        elif signals and "snakemake" in command:
             # At SIGTERM it would wait for its jobs, and then call each of them failed.
             child.kill()
         _end(child.pid)
@@ -203,6 +291,13 @@ def _child(command: list[str]) -> int:
             print("stopped; what is complete is kept, and the same command goes on from there")
         sys.exit(128 + signals[0])
     return child.returncode
+
+
+def _cancel(snakemake: subprocess.Popen[bytes]) -> None:
+    """Lets snakemake take its jobs out of the queue, as it does at Ctrl-C."""
+    snakemake.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        snakemake.wait(CANCELLING)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tips.bench.interleaved import interleaved
 from tips.build import build_generator, can_generate
 from tips.config import BACKBONE, Crop, Variant
 from tips.data.windows import normalise
-from tips.device import choose_device, use_threads
+from tips.device import card_of, choose_device, use_threads
 from tips.inference.loading import trained_model
 from tips.interim.configured import generator_settings
 from tips.opened import EXPERIMENTS, Opened, open_study
@@ -37,7 +37,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
     use_threads(threads)
     opened = open_study(scale, root)
     study, paths = opened
-    target = choose_device(device)
+    target = choose_device(device, opened.study.scale)
     tables = load_tables(EXPERIMENTS / "tables.yaml", study.scale.dataset.release)
     names = project_variants(tables, study)
     calls = {name: _call(opened, study.variants[name], target) for name in names}
@@ -50,6 +50,7 @@ def run(scale: str = "desk", root: str = "", device: str = "auto", threads: int 
             "repeats": study.scale.speed_repeats,
             "threads": torch.get_num_threads(),
             "device": target.type,
+            "card": card_of(target),
             "kernels": backend(target.type),
             "crop": [crop.height, crop.width],
             "rows": {

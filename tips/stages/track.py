@@ -1,7 +1,9 @@
 """Brings the MLflow database up to date with the run folders."""
 
+import getpass
 import json
 import logging
+import os
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +17,7 @@ from tips.tables.claims import CLAIMS
 from tips.tables.contents import SHEETS
 from tips.tables.explained import explain, question
 from tips.tables.published import Tables, load_tables
-from tips.tracking.mlflow_sync import Told, experiment_name, sync
+from tips.tracking.mlflow_sync import Told, experiment_name, sync, sync_server
 from tips.tracking.run_files import is_shown, read_runs
 from tips.tracking.variants import (
     DIFFERS,
@@ -32,6 +34,9 @@ log = logging.getLogger(__name__)
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     """Copies results/runs to results/mlflow.db: a parent run per variant, a child per seed.
+
+    If MLFLOW_TRACKING_URI is the address of a server (http or https), they are also copied there,
+    into an experiment named after the scale, the dataset and the user, or MLFLOW_EXPERIMENT_NAME.
 
     Gains, their intervals and verdicts are those of the tables that `tabulate` has made. A second
     call writes nothing twice. The database can be deleted: the next call makes it again.
@@ -56,6 +61,16 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
     told = _told(study, paths, tables, variants, root)
     counts = sync(paths.mlflow, name, folders, told)
     log.info("%s: %d runs written, %d kept, %d removed", paths.mlflow, *counts)
+    if server := _server():
+        own = os.environ.get("MLFLOW_EXPERIMENT_NAME") or f"{name} of {getpass.getuser()}"
+        counts = sync_server(server, own, paths.mlflow, folders, told)
+        log.info("%s, '%s': %d runs written, %d kept, %d removed", server, own, *counts)
+
+
+def _server() -> str:
+    """Gives the address of the MLflow server that the user names; empty if it is none."""
+    address = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return address if address.startswith(("http://", "https://")) else ""
 
 
 def _told(study: Study, paths: Paths, tables: Tables, variants: Sequence[str], root: str) -> Told:

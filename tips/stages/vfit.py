@@ -8,7 +8,7 @@ import torch
 
 from tips import code, provenance, records
 from tips.config import ConfigError, digest
-from tips.device import choose_device, set_up_training
+from tips.device import card_of, choose_device, set_up_training
 from tips.freshness import computing_code
 from tips.opened import open_study
 from tips.ops.compile import prepare_kernels
@@ -50,7 +50,7 @@ def run(
     settings = opened.study.scale.vfit
     if settings is None or settings.training is None:
         raise ConfigError(f"scale {scale} does not train VFIT; give its YAML vfit.training")
-    target = choose_device(device)
+    target = choose_device(device, opened.study.scale)
     prepare_kernels(target)
     made_by = computing_code("vfit", device=kernels_of(target))
     inputs = {
@@ -87,7 +87,7 @@ def _circumstances(file: Path, job: Job, outcome: Outcome) -> dict[str, Any]:
         "device": job.device.type,
         "kernels": backend(job.device.type),
         "threads": torch.get_num_threads(),
-        **provenance.surroundings(),
+        **provenance.surroundings(card_of(job.device)),
         "steps": outcome.steps,
         "seconds": round(outcome.seconds, 1),
     }

@@ -220,7 +220,19 @@ def _as_json(run: Run) -> dict[str, Any]:
 # listed already.
 RECORDED = (
     *("seed", "commit", "dirty", "config_digest", "data_digest", "inputs", "input_digests"),
-    *("code_digest", "device", "kernels", "precision", "machine", "vector_extensions"),
+    *(
+        "code_digest",
+        "device",
+        "card",
+        "driver",
+        "ranks",
+        "job",
+        "node",
+        "kernels",
+        "precision",
+        "machine",
+        "vector_extensions",
+    ),
     *("versions", "lock_digest", "compiler", "steps", "seconds", "dirty_reason"),
 )
 

@@ -98,6 +98,8 @@ def _facts(record: Provenance) -> dict[str, str]:
     return {
         "commit": shown_commit(record.commit, record.dirty, digits=12),
         "device": record.device,
+        **({"card": f"{record.ranks} x {record.card}"} if record.card else {}),
+        **({"driver": record.driver} if record.driver else {}),
         "precision": record.precision,
         "kernels": record.kernels,
         "machine": record.machine,

@@ -187,6 +187,9 @@ class Provenance(Source):
     dirty: bool | None  # null: unknown
     dirty_reason: str = ""  # why it is unknown
     device: str
+    card: str = ""  # empty on a CPU
+    driver: str = ""
+    ranks: Count = 1
     precision: str
     kernels: str
     versions: dict[str, str]

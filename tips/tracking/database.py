@@ -79,15 +79,15 @@ def sqlite_address(database: Path) -> str:
     return f"sqlite:///{whole if not set('?#%') & set(whole) else os.path.relpath(database)}"
 
 
-def connect(database: Path) -> "MlflowClient":
-    """Opens a database by MLflow, which makes it if it does not exist."""
+def connect(database: Path | str) -> "MlflowClient":
+    """Opens a database by MLflow, which makes it if it is not there, or a server by its address."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow.tracking import MlflowClient
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # The model registry is not used. Without this address MLflow would make ./mlflow.db for it.
-    address = sqlite_address(database)
+    address = database if isinstance(database, str) else sqlite_address(database)
     return MlflowClient(tracking_uri=address, registry_uri=address)
 
 

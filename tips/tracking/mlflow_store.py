@@ -1,15 +1,17 @@
 """An open MLflow database with one experiment in it: what is written into it, in MLflow's form."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tips.records import RecordError
 from tips.safe_text import cut, one_line
-from tips.tracking import copies
 from tips.tracking import database as files
+from tips.tracking.artifacts import Artifacts, Beside, Uploaded
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -35,7 +37,12 @@ class Store(NamedTuple):
 
     client: "MlflowClient"
     experiment: str
-    artifacts: Path
+    artifacts: Artifacts
+    database: Path | None  # the local one; None: a server's
+
+    def living(self) -> set[str]:
+        """Lists the ids of all runs of a local database but those of ours that were removed."""
+        return set() if self.database is None else files.living(self.database)
 
     def known(self) -> dict[tuple[str, str], Any]:
         """Gives our active runs by (variant, seed); the seed of a parent is "".
@@ -74,7 +81,7 @@ class Store(NamedTuple):
     def remove(self, run: Any) -> None:
         """Removes a run of ours with its copies."""
         self.client.delete_run(run.info.run_id)
-        copies.remove(self.artifacts, run.info.run_id)
+        self.artifacts.remove(run.info.run_id)
 
     def write(
         self,
@@ -133,15 +140,47 @@ def opened(database: Path, experiment: str) -> Iterator[Store]:
         files.prepare(database)
         files.prepare_folder(database.parent / ARTIFACTS)
         client = files.connect(database)
-        found = client.get_experiment_by_name(experiment)
-        if found is None:
-            made = client.create_experiment(experiment, artifact_location=f"{ARTIFACTS}:/")
-        else:
-            made = found.experiment_id
-            if found.lifecycle_stage == "deleted":
-                client.restore_experiment(made)
-        yield Store(client, made, database.parent / ARTIFACTS)
+        made = _experiment(client, experiment, f"{ARTIFACTS}:/")
+        yield Store(client, made, Beside(database.parent / ARTIFACTS), database)
         files.close(client)
+
+
+@contextmanager
+def opened_server(address: str, experiment: str, database: Path) -> Iterator[Store]:
+    """Opens a server's database, and makes the experiment if it does not exist.
+
+    Args:
+        address: the server's, http or https.
+        experiment: the name of the experiment.
+        database: the study's own sqlite file, whose lock keeps other writers of the study away.
+
+    Raises:
+        RecordError: the server does not answer, or refuses.
+    """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seconds, and not minutes
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    with files.locked(database):
+        client = files.connect(address)
+        from mlflow.exceptions import MlflowException
+
+        try:
+            made = _experiment(client, experiment, None)
+            yield Store(client, made, Uploaded(client), None)
+        except MlflowException as error:
+            said = one_line(str(error), 300)
+            raise RecordError(
+                f"MLFLOW_TRACKING_URI {address}: {said}; start the server, or unset the variable"
+            ) from error
+
+
+def _experiment(client: "MlflowClient", name: str, artifacts: str | None) -> str:
+    """Finds an experiment, or makes it; a deleted one comes back."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return str(client.create_experiment(name, artifact_location=artifacts))
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
 
 
 def legal_name(name: str) -> str:

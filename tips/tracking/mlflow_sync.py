@@ -15,9 +15,17 @@ from statistics import fmean, stdev
 from typing import Any, Final, NamedTuple
 
 from tips.tables.cells import plain
-from tips.tracking import copies
 from tips.tracking import database as files
-from tips.tracking.mlflow_store import KEY, LAYOUT, LAYOUT_TAG, SEED, VARIANT, Store, opened
+from tips.tracking.mlflow_store import (
+    KEY,
+    LAYOUT,
+    LAYOUT_TAG,
+    SEED,
+    VARIANT,
+    Store,
+    opened,
+    opened_server,
+)
 from tips.tracking.run_files import CHECKOUT, TIMES, RunFiles
 from tips.tracking.shown import OTHERS, TOTAL, flatten, ordered, varied
 from tips.tracking.variants import OF_STUDY, TABLES
@@ -72,43 +80,66 @@ def sync(database: Path, experiment: str, runs: Sequence[RunFiles], told: Told) 
         How many children were written, kept and removed.
     """
     with opened(database, experiment) as store:
-        known = store.known()
-        _announce(store, known, database)
-        wanted = {(run.variant, str(run.seed)) for run in runs}
-        removed = [run for name, run in known.items() if name[1] and name not in wanted]
-        written = kept = 0
-        variants = sorted({run.variant for run in runs})
-        shown = varied([run.settings for run in runs])
-        for variant in variants:
-            mine = [run for run in runs if run.variant == variant]
-            parent = _parent(store, known.get((variant, "")), mine, shown, told)
-            for run in mine:
-                old = known.get((variant, str(run.seed)))
-                tags = dict(told.tags.get(variant, {})) | {PARENT: parent}
-                fresh = _child(store, old, run, shown, tags)
-                written, kept = written + fresh, kept + (not fresh)
-        if runs:
-            _study(store, known.get(STUDY), runs, shown, told)
-        left = {STUDY, *((name, "") for name in variants)} if runs else set()
-        gone = [run for name, run in known.items() if not name[1] and name not in left]
-        for run in [*removed, *gone]:
-            store.remove(run)
-        copies.sweep(store.artifacts, files.living(database))
-        shown_tables = _tables(told.tags)
-        saved = dict(view.tag for view in views(shown_tables))
-        own = {LAYOUT_TAG: LAYOUT, TABLES_TAG: ", ".join(shown_tables)}
-        store.retag_experiment(saved | own, OWN_TAGS)
-        return Counts(written, kept, len(removed))
+        return _synced(store, str(database), runs, told)
 
 
-def _announce(store: Store, known: Mapping[tuple[str, str], Any], database: Path) -> None:
+def sync_server(
+    address: str, experiment: str, database: Path, runs: Sequence[RunFiles], told: Told
+) -> Counts:
+    """Does the same on a server of MLflow, with whatever database that has.
+
+    Args:
+        address: the server's, http or https.
+        experiment: the name of the experiment, which nobody else may write.
+        database: the study's own sqlite file, whose lock keeps other writers of this study away.
+        runs: every evaluated run, from `read_runs`.
+        told: what the study tells of its variants.
+
+    Raises:
+        RecordError: the server does not answer, or refuses.
+    """
+    with opened_server(address, experiment, database) as store:
+        return _synced(store, address, runs, told)
+
+
+def _synced(store: Store, where: str, runs: Sequence[RunFiles], told: Told) -> Counts:
+    known = store.known()
+    _announce(store, known, where)
+    wanted = {(run.variant, str(run.seed)) for run in runs}
+    removed = [run for name, run in known.items() if name[1] and name not in wanted]
+    written = kept = 0
+    variants = sorted({run.variant for run in runs})
+    shown = varied([run.settings for run in runs])
+    for variant in variants:
+        mine = [run for run in runs if run.variant == variant]
+        parent = _parent(store, known.get((variant, "")), mine, shown, told)
+        for run in mine:
+            old = known.get((variant, str(run.seed)))
+            tags = dict(told.tags.get(variant, {})) | {PARENT: parent}
+            fresh = _child(store, old, run, shown, tags)
+            written, kept = written + fresh, kept + (not fresh)
+    if runs:
+        _study(store, known.get(STUDY), runs, shown, told)
+    left = {STUDY, *((name, "") for name in variants)} if runs else set()
+    gone = [run for name, run in known.items() if not name[1] and name not in left]
+    for run in [*removed, *gone]:
+        store.remove(run)
+    store.artifacts.sweep(store.living())
+    shown_tables = _tables(told.tags)
+    saved = dict(view.tag for view in views(shown_tables))
+    own = {LAYOUT_TAG: LAYOUT, TABLES_TAG: ", ".join(shown_tables)}
+    store.retag_experiment(saved | own, OWN_TAGS)
+    return Counts(written, kept, len(removed))
+
+
+def _announce(store: Store, known: Mapping[tuple[str, str], Any], where: str) -> None:
     """Says so if another version wrote the runs, which are then all written anew."""
     before = store.client.get_experiment(store.experiment).tags.get(LAYOUT_TAG)
     if known and before != LAYOUT:
         log.info(
             "%s: its %d runs were written by another version; they are written anew from the run "
             "folders",
-            *(database, len(known)),
+            *(where, len(known)),
         )
 
 
@@ -140,7 +171,7 @@ def _parent(
         run = str(old.info.run_id)
         store.retag(old, tags, OF_STUDY)
         _add(store, old, params)
-        copies.refresh(store.artifacts, run, contents)
+        store.artifacts.refresh(run, contents)
         return run
     start, end = min(run.start for run in runs), max(run.end for run in runs)
     own = {VARIANT: variant, KIND: "variant", **_source(runs, told.command), **tags}
@@ -149,7 +180,7 @@ def _parent(
         store.name_data(new, *data)
     metrics = [(name, value, 0) for name, value in ordered({**_means(runs), **gains})]
     store.write(new, params, metrics, at=end)
-    copies.refresh(store.artifacts, new, contents)
+    store.artifacts.refresh(new, contents)
     store.finish(new, end, key, old)
     return new
 
@@ -186,8 +217,8 @@ def _child(
     """Writes one seed unless it exists; tells whether it was written."""
     key, files_of = _key(run.key), (run.folder, run.artifacts)
     params = _params(run, shown) | {"seed": str(run.seed)}
-    if _is_complete(old, key) and copies.complete(store.artifacts, old.info.run_id, *files_of):
-        copies.mark(store.artifacts, old.info.run_id)
+    if _is_complete(old, key) and store.artifacts.complete(old.info.run_id, *files_of):
+        store.artifacts.mark(old.info.run_id)
         store.retag(old, tags, OF_STUDY)
         _add(store, old, params)
         return False
@@ -197,7 +228,7 @@ def _child(
     metrics = [(name, value, 0) for name, value in ordered(run.metrics)]
     metrics += [(point.name, point.value, point.step) for point in run.curves]
     store.write(new, params, metrics, at=run.end)
-    copies.copy(store.artifacts, new, *files_of)
+    store.artifacts.copy(new, *files_of)
     store.finish(new, run.end, key, old)
     return True
 
@@ -214,11 +245,11 @@ def _study(
     start, end = min(run.start for run in runs), max(run.end for run in runs)
     key = _key(start, end)
     if _is_complete(old, key):
-        copies.refresh(store.artifacts, str(old.info.run_id), contents)
+        store.artifacts.refresh(str(old.info.run_id), contents)
         return
     tags = {VARIANT: "", KIND: TITLE} | _source(runs, told.command)
     new = store.start(TITLE, start, tags)
-    copies.refresh(store.artifacts, new, contents)
+    store.artifacts.refresh(new, contents)
     store.finish(new, end, key, old)
 
 

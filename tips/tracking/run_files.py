@@ -25,7 +25,7 @@ CHECKOUT: Final = ("commit", "dirty", "dirty_reason")
 # provenance.json: digests, versions, lists, and the settings, which are parameters.
 TAGS: Final = (
     *("machine", "device", "kernels", "precision", "threads", "scale"),
-    *("parameters", "steps", "resumed_at"),
+    *("parameters", "steps", "resumed_at", "card", "driver", "ranks", "job", "node"),
 )
 _OWN = re.compile(
     r"[^./][^/]*/seed-[0-9]{1,6}/"

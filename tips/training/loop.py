@@ -25,8 +25,10 @@ from tips.records import RecordError
 from tips.tensors import Seen
 from tips.training.batches import SeenSample
 from tips.training.meter import Meter
+from tips.training.ranks import Alone, Cycle, Ranks, Taken
 from tips.training.schedule import rate_factor
 from tips.training.state import StateFolder
+from tips.training.stopping import end_at, noted_signals
 
 log = logging.getLogger(__name__)
 
@@ -85,57 +87,100 @@ class Outcome(NamedTuple):
     seconds: float  # time of all starts together
 
 
-def fit(job: Job, state: StateFolder) -> Outcome:
+def fit(job: Job, state: StateFolder, ranks: Ranks | None = None) -> Outcome:
     """Trains to the end; continues from `state` if an earlier start left one.
 
     A model without anything to learn is finished at once. A step is one batch. The optimizer
-    updates the weights every `accumulation` steps.
+    updates the weights once per cycle, which is every `accumulation` steps. At SIGTERM and SIGUSR1
+    the cycle is completed and saved, and the process ends.
 
     Args:
         job: what is trained, on what and how.
         state: folder of the training's state and of the journal of its losses.
+        ranks: the processes that train together, whose number divides `accumulation`; None: only
+            this one.
 
     Raises:
         TrainingError: if a loss is not finite; the message names the term and the step.
+        SystemExit: if a signal asked for the end.
     """
-    settings = job.settings
+    settings, ranks = job.settings, ranks or Alone()
     if not any(parameter.requires_grad for parameter in job.model.parameters()):
         state.journal.write_text("", encoding="utf-8")
         return Outcome(0, 0, 0.0)
     optimizer = build_optimizer(job.model, job.criterion, settings)
     total = settings.epochs * steps_per_epoch(job.pools, settings.batch)
     meter = Meter()
-    start, spent = _restore(job, optimizer, meter, state)
+    start, spent = _restore(job, optimizer, meter, state, ranks)
     began = time.monotonic()
-    # Every random choice follows from seed, epoch, sample and step. So the batches from `start` on
-    # are those of a training without interruption, and no generator's state is saved.
-    todo = whole_order(job, start)
     job.model.train()  # a second stage keeps its frozen backbone in evaluation mode by itself
+    ranks.watch((job.model, job.criterion))
     optimizer.zero_grad(set_to_none=True)
-    # The next batch waits for the data; with workers, only if loading is slower than the step.
-    for step, stacked in enumerate(_shown(job.load(todo), start, total), start=start):
-        # Set the rate. It depends on the step alone, so a resumed run has nothing to restore.
-        rate = set_rate(optimizer, step, total, settings)
-        # Forward and backward. Gradients add up in the parameters until the next zero_grad.
-        terms = _step(job, stacked, step)  # scalars by name
-        # Update the weights once per accumulation cycle; the last cycle may be shorter. Gradients
-        # are not clipped, as the paper mentions no clipping; `_step` stops runs that diverge.
-        if (step + 1) % settings.accumulation == 0 or step + 1 == total:
+    with noted_signals() as came:
+        for cycle in _cycles(job, range(start, total), ranks, came):
+            ranks.add_up(part for group in optimizer.param_groups for part in group["params"])
+            # Gradients are not clipped, as the paper mentions no clipping.
+            done = max(cycle.steps) + 1
+            set_rate(optimizer, done - 1, total, settings)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)  # None frees memory; zeros would be written
-        meter.add(terms)  # sums on the device, so it does not wait
-        # Log means since the last line. Reading them waits until all queued work is done.
-        if (step + 1) % settings.log_every == 0 or step + 1 == total:
-            epoch = step // steps_per_epoch(job.pools, settings.batch)
-            values = {name: round(value, 6) for name, value in meter.take().items()}
-            whole = values.pop("total")
-            state.log({"step": step, "epoch": epoch, "rate": rate, "terms": values, "total": whole})
-        # Save last, when step, weights, moments and meter belong together. Copying waits for the
-        # device, writing for the disk. After the last step the caller writes the checkpoint.
-        if (step + 1) % _saving(settings) == 0 and step + 1 < total:
-            seconds = spent + time.monotonic() - began
-            state.save(_snapshot(job, optimizer, meter, step + 1, seconds))
+            for step, taken in cycle.steps.items():
+                _note(job, meter, state if ranks.rank == 0 else None, step, taken, total)
+            # Save last, when step, weights, moments and meter belong together. Copying waits for
+            # the device, writing for the disk. If this process is ended after the last step, the
+            # next one only writes the outputs.
+            if done % _saving(settings) == 0 or done == total or cycle.signal:
+                if ranks.rank == 0:
+                    seconds = spent + time.monotonic() - began
+                    state.save(_snapshot(job, optimizer, meter, done, seconds))
+                end_at(cycle.signal, done)
     return Outcome(total, start, spent + time.monotonic() - began)
+
+
+def _cycles(job: Job, steps: range, ranks: Ranks, came: list[int]) -> Iterator[Cycle]:
+    """Yields each cycle when its gradients are in the parameters; the last one may be shorter.
+
+    Every random choice follows from seed, epoch, sample and step. So the batches from any step on
+    are those of a training without interruption, and no generator's state is saved.
+
+    Args:
+        job: what is trained.
+        steps: the steps that are left.
+        ranks: of them, each takes its own.
+        came: the signals that came so far.
+
+    Raises:
+        TrainingError: if a loss is not finite.
+    """
+    order = enumerate(whole_order(job, steps.start), start=steps.start)
+    own = (batch for step, batch in order if step % ranks.count == ranks.rank)
+    loaded = iter(job.load(own))
+    taken: dict[int, Taken] = {}
+    for step in _shown(steps, ranks):
+        if step % ranks.count == ranks.rank:
+            # The next batch waits for the data; with workers, only if that is slower than the step.
+            taken[step] = _step(job, next(loaded), step)._replace(statistics=ranks.statistics())
+        if (step + 1) % job.settings.accumulation == 0 or step + 1 == steps.stop:
+            cycle = ranks.together(Cycle(taken, came[0] if came else 0))
+            _refuse(cycle)
+            yield cycle
+            taken = {}
+
+
+def _note(
+    job: Job, meter: Meter, state: StateFolder | None, step: int, taken: Taken, total: int
+) -> None:
+    """Adds the losses of a step; at some steps their means since the last time are logged."""
+    meter.add(taken.terms)  # sums on the device, so it does not wait
+    if (step + 1) % job.settings.log_every and step + 1 < total:
+        return
+    # Reading the means waits until all queued work is done.
+    values = {name: round(value, 6) for name, value in meter.take().items()}
+    whole = values.pop("total")
+    rate = job.settings.learning_rate * rate_factor(step, total, job.settings)
+    epoch = step // steps_per_epoch(job.pools, job.settings.batch)
+    if state is not None:
+        state.log({"step": step, "epoch": epoch, "rate": rate, "terms": values, "total": whole})
 
 
 def set_rate(optimizer: torch.optim.Adam, step: int, total: int, settings: Training) -> float:
@@ -181,25 +226,32 @@ def build_optimizer(model: nn.Module, criterion: nn.Module, settings: Training) 
     return torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
 
 
-def _step(job: Job, stacked: Any, step: int) -> dict[str, Tensor]:
+def _step(job: Job, stacked: Any, step: int) -> Taken:
     """Computes the losses of one batch and adds their gradients to the parameters' gradients."""
     # Dropout draws from a seed of this step, so that a resumed run draws the same numbers.
     # On a CPU the generator is seeded itself: torch.manual_seed asks every kind of device there is.
     seeding = torch.default_generator if job.device.type == "cpu" else torch
     seeding.manual_seed(job.seed * 1_000_003 + step)
     terms = job.terms(job, stacked)
-    # Check before the backward pass, so that no bad gradient reaches the weights. Reading a value
-    # waits until the device has finished the forward pass.
-    for name, value in terms.items():
-        if not torch.isfinite(value):
-            raise TrainingError(
-                f"loss '{name}' is {value.item()} at step {step}; lower training.learning_rate "
-                "or its weight in losses"
-            )
-    # Divided by the cycle's length, the summed gradients are the mean over the cycle. So the
-    # learning rate means the same at any accumulation. The call only queues the backward pass.
-    (terms["total"] / job.settings.accumulation).backward()
-    return terms
+    # No bad gradient reaches the weights: `_refuse` ends the training after this cycle. Reading a
+    # value waits until the device has finished the forward pass.
+    finite = bool(torch.isfinite(torch.stack([*terms.values()])).all())
+    if finite:
+        # Divided by the cycle's length, the summed gradients are the mean over the cycle. So the
+        # learning rate means the same at any accumulation. The call only queues the backward pass.
+        (terms["total"] / job.settings.accumulation).backward()
+    return Taken({name: value.detach() for name, value in terms.items()}, finite)
+
+
+def _refuse(cycle: Cycle) -> None:
+    """Raises TrainingError at the first loss that is not finite."""
+    for step, taken in cycle.steps.items():
+        for name, value in () if taken.finite else taken.terms.items():
+            if not torch.isfinite(value):
+                raise TrainingError(
+                    f"loss '{name}' is {value.item()} at step {step}; lower "
+                    "training.learning_rate or its weight in losses"
+                )
 
 
 def _saving(settings: Training) -> int:
@@ -208,14 +260,16 @@ def _saving(settings: Training) -> int:
 
 
 def _restore(
-    job: Job, optimizer: torch.optim.Adam, meter: Meter, state: StateFolder
+    job: Job, optimizer: torch.optim.Adam, meter: Meter, state: StateFolder, ranks: Ranks
 ) -> tuple[int, float]:
     """Loads what `_snapshot` saved. Returns the step to start at and the seconds spent so far.
 
     Raises:
         RecordError: if the state has this training's key and yet is none of it.
     """
-    saved = state.load()
+    saved = state.load() if ranks.rank == 0 else None
+    if ranks.agreed(saved is not None) and ranks.rank:
+        saved = state.peek()
     if saved is None:
         return 0, 0.0
     try:
@@ -247,16 +301,17 @@ def _snapshot(
     }
 
 
-def _shown(stacked: Iterable[Any], start: int, total: int) -> Iterator[Any]:
+def _shown(steps: range, ranks: Ranks) -> Iterator[int]:
     """Shows a progress bar on a terminal, and a line every half minute in a log."""
     live = sys.stderr.isatty()
     bar = tqdm(
-        stacked,
-        initial=start,
-        total=total,
+        steps,
+        initial=steps.start,
+        total=steps.stop,
         unit="step",
         mininterval=1 if live else 30,
         maxinterval=10 if live else 60,
         ascii=not live,
+        disable=ranks.rank > 0,
     )
     yield from bar

@@ -8,7 +8,7 @@ import torch
 
 from tips import code, provenance, records
 from tips.config import Variant, digest
-from tips.device import use_bfloat16
+from tips.device import card_of, use_bfloat16
 from tips.freshness import training_meaning
 from tips.interim.configured import interpolator
 from tips.opened import Opened
@@ -43,7 +43,7 @@ def circumstances(
         "precision": "bf16 backbone, fp32 heads" if autocast else "fp32",
         "kernels": backend(job.device.type),
         "threads": torch.get_num_threads(),
-        **provenance.surroundings(),
+        **provenance.surroundings(card_of(job.device)),
         "steps": outcome.steps,
         "resumed_at": outcome.resumed,
         "seconds": round(outcome.seconds, 1),

@@ -60,6 +60,11 @@ class StateFolder:
         self._cut_journal(int(state["step"]))
         return state
 
+    def peek(self) -> dict[str, Any] | None:
+        """Reads the state that another process has loaded, and changes nothing."""
+        state = load_tensors(self.file)
+        return dict(state) if _is_state(state) and state["key"] == self.key else None
+
     def save(self, state: dict[str, Any]) -> None:
         """Writes the state atomically."""
         save_tensors({**state, "key": self.key}, self.file)

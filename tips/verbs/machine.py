@@ -58,6 +58,9 @@ def plan(
     measure: Annotated[
         bool, typer.Option("--measure", help="Times steps on this machine; a card takes minutes.")
     ] = False,
+    cards: Annotated[
+        int, counted("Also lays the trainings on so many cards, and counts the jobs.")
+    ] = 0,
     json: Annotated[Path | None, output("Writes all results to this file.")] = None,
 ) -> None:
     """Tells the hours of training of each table, and what a card holds.
@@ -66,4 +69,4 @@ def plan(
     """
     from tips.stages import plan as stage
 
-    stage.run(scale, root, seconds_per_step, windows, seeds, card_gib, measure, json)
+    stage.run(scale, root, seconds_per_step, windows, seeds, card_gib, measure, cards, json)

@@ -3,11 +3,13 @@
 import functools
 import re
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import validate
 
 # Snakemake's console script does not add the repository to the path, from which `tips` is imported.
@@ -35,8 +37,10 @@ from tips.evaluation.guest_files import checked
 from tips.made import Keeper
 from tips.messages import complaint
 from tips.paths import scored, study_paths
+from tips.planning.resources import load_resources, training_minutes
 from tips.proofs import read_proofs, undone
 from tips.provenance import file_digest, has_nvidia_driver
+from tips.queued import note_use
 from tips.records import RecordError, read_object
 from tips.safe_text import one_line
 from tips.tables.contents import SHEETS
@@ -68,6 +72,9 @@ except WorkflowError as error:
     refuse(f"--config: {key}{getattr(cause, 'message', error)}")
 
 
+# A scheduler may send SIGUSR1 to all processes of a job some time before it ends that. A training
+# saves then; Snakemake must not end before it.
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 STARTED = time.time()
 ROOT, EXPERIMENTS = config["root"], Path("experiments")
 try:
@@ -97,13 +104,57 @@ SCALE = STUDY.scale
 PROJECT = project_variants(PRINTED, STUDY)
 RECORDS = Keeper(workflow, PATHS.made, PATHS.root)
 EMBEDDED = SCALE.dataset.embedded
-# On a card one model is trained at a time; on CPUs each core trains one.
-GPU = int(
-    config["device"] == "cuda"
-    or (config["device"] == "auto" and (PLAN or has_nvidia_driver()))
-)
+if SCALE.card and config["device"] == "cpu":
+    refuse(f"scale {config['scale']} computes on a card only; leave out device=cpu")
+try:
+    RESOURCES = load_resources(Path(workflow.basedir) / "resources.yaml")
+except ConfigError as error:
+    refuse(error)
+MINUTES = training_minutes(STUDY, PATHS, RESOURCES.longest)
 if PLAN:
-    print("no root is given: jobs as with a dataset and a GPU", file=sys.stderr)
+    print("no root is given: jobs as with a dataset", file=sys.stderr)
+
+
+def cards(wildcards):
+    """Counts the cards of a job that computes with networks.
+
+    The scale says whether it needs one, not the machine that plans the jobs, which may be a login
+    node. Only where jobs run on this very machine, a card that is there is used at any scale.
+    """
+    own = workflow.local_exec and not workflow.remote_exec
+    found = config["device"] == "auto" and own and has_nvidia_driver()
+    return int(SCALE.card or config["device"] == "cuda" or found)
+
+
+def training_cards(wildcards):
+    """Counts the cards of a training: one for each of its ranks."""
+    return cards(wildcards) * SCALE.ranks
+
+
+def training_cores(wildcards):
+    """Counts the cores of a training: each rank has loaders and one core more."""
+    training = STUDY.variant(wildcards.variant).experiment.training
+    return SCALE.ranks * (training.workers + 1)
+
+
+@functools.cache
+def minutes(variant):
+    return MINUTES(variant)
+
+
+def training_time(wildcards):
+    """Gives the minutes that a training asks for; only the planning process looks that up."""
+    return minutes(wildcards.variant) if workflow.is_main_process else RESOURCES.longest
+
+
+def with_needs(job):
+    """Adds to a rule what a scheduler must know of its jobs, unless the rule says it by itself."""
+    need = RESOURCES.of(job.name, card=SCALE.card)
+    job.resources["mem_mb"] = need.mem_mb
+    if "runtime" not in job.resources:
+        job.resources["runtime"] = need.runtime
+    if job.resources["_cores"] == 1:
+        job.resources["_cores"] = need.cores
 
 
 def refuse_plan():
@@ -127,6 +178,8 @@ def hold_workflow():
         drop_links(PATHS.results / part)
 
 
+# On a cluster, prediction and evaluation of a run are one job.
+SCORING = "scoring"
 SPLITS = SCALE.splits
 try:
     JUDGE = Judge(STUDY, PATHS, read_proofs(PATHS.proofs), contents=False)
@@ -153,9 +206,15 @@ wildcard_constraints:
     source="|".join(map(re.escape, [kept.FRAMES, *SCALE.interim])),
 
 
-# Every job runs one stage of the package with the Python that runs Snakemake. `stage NAME ...` runs
+# Every job runs one stage of the package with the Python that runs Snakemake, or with that of a
+# container. `stage NAME ...` runs
 # it as it is; `study NAME ...` also tells it the scale and the dataset folder of this study.
-STAGE = f'stage() {{ {shlex.quote(sys.executable)} -m tips stage "$@"; }}; '
+INSIDE = (
+    DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+    and config["container"]
+)
+PYTHON = "python" if INSIDE else shlex.quote(sys.executable)
+STAGE = f'stage() {{ {PYTHON} -m tips stage "$@"; }}; '
 OF_STUDY = f"--scale {shlex.quote(config['scale'])} --root {shlex.quote(ROOT)}"
 STUDY_STAGE = f'study() {{ stage "$@" {OF_STUDY}; }}; '
 DEVICE = f"DEVICE={config['device']}; "
@@ -294,6 +353,16 @@ def prediction_inputs(wildcards):
 def interpolator(wildcards):
     """Gives the checkpoint of an interim generator, if it has one."""
     return vfit_weights() if wildcards.generator == "vfit" else []
+
+
+def interim_shards(wildcards):
+    """Lists the shares of a generator's frames, which jobs of their own make."""
+    count = SCALE.interim_shards
+    return [
+        PATHS.interim_shard(wildcards.generator, str(k))
+        for k in range(count)
+        if count > 1
+    ]
 
 
 def vfit_weights():

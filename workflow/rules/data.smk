@@ -82,7 +82,7 @@ rule detect:
         PATHS.boxes("detected"),
     priority: 20  # so that a missing file is noticed before the trainings
     resources:
-        gpu=GPU if SCALE.evaluation.checkpoint else 0,
+        gpu=cards if SCALE.evaluation.checkpoint else 0,
     params:
         settings=settings("detect"),
         given=lambda wildcards: contents(*given_boxes()),
@@ -113,7 +113,7 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
             PATHS.vfit,
         priority: 15  # uses cores that are idle during stage one
         resources:
-            gpu=GPU,
+            gpu=cards,
         params:
             settings=digest(SCALE.vfit),
             trigger=vfit_trigger,
@@ -122,16 +122,38 @@ if SCALE.vfit is not None and SCALE.vfit.training is not None:
             "2> >(tee {log:q} >&2)"
 
 
+if SCALE.interim_shards > 1:
+
+    rule interpolate_shard:
+        input:
+            interpolator,
+            annotations=[PATHS.annotations(split) for split in ("train", "val")],
+            packed=PATHS.packed / "packed.json",
+        output:
+            PATHS.interim_shard("{generator}", "{shard}"),
+        priority: 15
+        resources:
+            gpu=lambda wildcards: (
+                cards(wildcards) if wildcards.generator == "vfit" else 0
+            ),
+        params:
+            code=interim_code,
+        shell:
+            "study interpolate --generator {wildcards.generator} --shard {wildcards.shard} "
+            "--device $DEVICE --threads {threads} 2> >(tee {log:q} >&2)"
+
+
 rule interpolate:
     input:
         interpolator,
+        interim_shards,
         annotations=[PATHS.annotations(split) for split in ("train", "val")],
         packed=PATHS.packed / "packed.json",
     output:
         PATHS.interim("{generator}") / "psnr.json",
     priority: 15
     resources:
-        gpu=lambda wildcards: GPU if wildcards.generator == "vfit" else 0,
+        gpu=lambda wildcards: (cards(wildcards) if wildcards.generator == "vfit" else 0),
     params:
         code=interim_code,
     shell:

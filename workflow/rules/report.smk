@@ -9,6 +9,8 @@ rule evaluate:
         evidence=PATHS.evidence("{variant}", "{seed}", "gt"),
     wildcard_constraints:
         variant="|".join([*STUDY.variants, MEAN_POSE]),
+    group:
+        SCORING
     params:
         settings=settings("evaluate"),
         code=heavy_code("evaluate"),
@@ -51,9 +53,8 @@ rule speed:
         vfit_weights() if "vfit" in SCALE.interim else [],
     output:
         PATHS.speed,
-    threads: workflow.cores
     resources:
-        gpu=GPU,
+        gpu=cards,
     params:
         repeats=SCALE.speed_repeats,
         interpolator=lambda wildcards: own_vfit() if "vfit" in SCALE.interim else "",

@@ -30,7 +30,7 @@ rule features:
         PATHS.features("{part}", "{key}", "{source}"),
     priority: 12
     resources:
-        gpu=GPU,
+        gpu=cards,
     params:
         offsets=lambda wildcards: cache(wildcards).offsets,
         code=feature_code,
@@ -51,8 +51,10 @@ rule train:
         journal=PATHS.run("{variant}", "{seed}") / "train.jsonl",
         provenance=PATHS.run("{variant}", "{seed}") / "provenance.json",
     priority: 10
+    threads: training_cores
     resources:
-        gpu=GPU,
+        gpu=training_cards,
+        runtime=training_time,
     params:
         meaning=meaning,
         trigger=trigger,
@@ -71,8 +73,10 @@ rule predict:
     output:
         predictions=PATHS.predictions("{variant}", "{seed}", "gt"),
         record=PATHS.predicted("{variant}", "{seed}", "gt"),
+    group:
+        SCORING
     resources:
-        gpu=GPU,
+        gpu=cards,
     params:
         boxes="gt",
         settings=settings("predict"),

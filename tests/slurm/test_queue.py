@@ -1,0 +1,110 @@
+"""Trainings in a queue: stopped, requeued, ended by their time limit, cancelled, left alone."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from queued_study import (
+    PROFILE,
+    SAVING,
+    SCALE,
+    Queue,
+    checkpoint,
+    run_folder,
+    said,
+    snakemake,
+    steps,
+    until,
+    weights,
+)
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+TRAIN = snakemake(*PROFILE, "--retries", "3", "--", checkpoint())
+
+
+@pytest.fixture(scope="module")
+def unbroken(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The weights of the training without a queue."""
+    folder = Path(shutil.copytree(prepared, tmp_path_factory.mktemp("unbroken") / "study"))
+    done = subprocess.run(
+        [sys.executable, "-m", "tips", "stage", "train", "--variant=hrnet", f"--scale={SCALE}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return weights(folder)
+
+
+def test_a_requeued_job_goes_on(queue: Queue, study: Callable[[str], Path], unbroken: str) -> None:
+    folder = study("requeued")
+    main = queue.start(folder, *TRAIN)
+    until(lambda: steps(folder) > SAVING, 120, folder / "main.log")
+    (number,) = queue.waiting_or_running()
+    queue.ask("scontrol", "requeue", number)
+    assert main.wait(300) == 0, (folder / "main.log").read_text()
+    assert "resuming at step" in said(folder)
+    assert weights(folder) == unbroken
+    record = json.loads((run_folder(folder) / "provenance.json").read_text())
+    assert record["job"] == number
+    assert record["node"] == ""
+
+
+def test_a_time_limit_is_gone_on_from(
+    queue: Queue, study: Callable[[str], Path], unbroken: str
+) -> None:
+    folder = study("limited")
+    limited = snakemake(*PROFILE, "--set-resources", "train:runtime=1", "--", checkpoint())
+    assert queue.run(folder, *limited) == 0, (folder / "main.log").read_text()
+    ended = [job["JobState"] for job in queue.jobs() if job["WorkDir"] == str(folder)]
+    assert "TIMEOUT" in ended
+    assert "resuming at step" in said(folder)
+    assert weights(folder) == unbroken
+
+
+def test_ctrl_c_empties_the_queue(queue: Queue, study: Callable[[str], Path]) -> None:
+    folder = study("cancelled")
+    words = " ".join([*PROFILE[2:], "--until", "train"])
+    main = queue.start(
+        folder,
+        *(sys.executable, "-m", "tips", "stage", "reproduce", "--scale", SCALE),
+        *("--profile", "slurm", "--snakemake", words),
+    )
+    until(lambda: steps(folder) >= 0, 120, folder / "main.log")
+    main.send_signal(signal.SIGINT)
+    assert main.wait(120) == 130, (folder / "main.log").read_text()
+    until(lambda: not queue.waiting_or_running(), 60, folder / "main.log")
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_nothing_is_trained_twice_after_a_kill(
+    queue: Queue, study: Callable[[str], Path], unbroken: str, apart: bool
+) -> None:
+    """The next start may come from another node, as another PID namespace stands for."""
+    before = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child") if apart else ()
+    if before and subprocess.run([*before, "true"], check=False).returncode:
+        pytest.skip("no right to make a PID namespace")
+    folder = study("killed")
+    main = queue.start(folder, *TRAIN)
+    until(lambda: steps(folder) > SAVING, 120, folder / "main.log")
+    (number,) = queue.waiting_or_running()
+    os.killpg(main.pid, signal.SIGKILL)
+    main.wait()
+    recover = (
+        "import logging; logging.basicConfig(level=logging.INFO)\n"
+        "from pathlib import Path; from tips.stages.reproduce import recover\n"
+        "recover((Path('results'),))"
+    )
+    assert queue.run(folder, *before, sys.executable, "-c", recover, log="recover.log") == 0
+    assert f"waiting for job {number} of a killed run" in (folder / "recover.log").read_text()
+    assert queue.run(folder, *TRAIN) == 0, (folder / "main.log").read_text()
+    assert weights(folder) == unbroken
+    record = json.loads((run_folder(folder) / "provenance.json").read_text())
+    assert (record["job"], record["resumed_at"]) == (number, 0)

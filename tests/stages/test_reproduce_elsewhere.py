@@ -1,0 +1,58 @@
+"""`tips stage reproduce` hands on how and where Snakemake runs the jobs."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tips.config import ConfigError, Evaluation, Study
+from tips.stages import reproduce
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make_study: Callable, monkeypatch: pytest.MonkeyPatch) -> Path:
+    study, _ = make_study()
+    scored = Evaluation.model_construct(boxes="gt", other_rows=())
+    study = Study(study.scale.model_copy(update={"evaluation": scored}), {})
+    monkeypatch.setattr(reproduce, "load_study", lambda *_: study)
+    return tmp_path
+
+
+def test_a_profile_runs_a_copy_of_the_code_and_hands_words_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[list[str], dict[str, str] | None]] = []
+    monkeypatch.setattr(reproduce, "_child", lambda *call: asked.append(call) or 0)
+    monkeypatch.setattr(reproduce, "_undone", lambda *_: "")
+    monkeypatch.setattr(reproduce, "freeze", lambda: folder / "copy")
+    monkeypatch.setattr(reproduce, "_judge_profile", lambda _: None)
+    reproduce.run("smoke", profile="slurm", container="tips.sif", snakemake="--jobs '8'")
+    words, variables = asked[-1]
+    assert variables is not None
+    assert variables["PYTHONPATH"] == str(folder / "copy")
+    pairs = list(itertools.pairwise(words))
+    for pair in (
+        ("--workflow-profile", str(folder / "copy/workflow/profiles/slurm")),
+        ("--snakefile", str(folder / "copy/workflow/Snakefile")),
+        ("--jobs", "8"),
+        ("--sdm", "apptainer"),
+    ):
+        assert pair in pairs
+    assert "container=tips.sif" in words
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"profile": "slrum"}, "--profile must be one of .*got 'slrum'"),
+        ({"profile": "../elsewhere"}, "--profile must be one of"),
+        ({"snakemake": "--jobs '8"}, "--snakemake: No closing quotation"),
+    ],
+)
+def test_what_cannot_be_handed_on_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str], says: str
+) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(ConfigError, match=says):
+        reproduce.run("smoke", **options)
