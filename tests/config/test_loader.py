@@ -346,3 +346,11 @@ def test_ranks_divide_the_cycle_of_every_training(experiments: Path) -> None:
         "give 1, or a number that divides it",
         refusal(experiments, "mine", "anywhere"),
     )
+
+
+@pytest.mark.parametrize("count", [0, 100_001, 10**9])
+def test_the_number_of_resamples_has_bounds(experiments: Path, count: int) -> None:
+    (experiments / "scales/mine.yaml").write_text(
+        f"extends: smoke.yaml\nname: mine\nevaluation: {{resamples: {count}}}\n"
+    )
+    assert "evaluation.resamples: Input should be" in refusal(experiments, "mine")
