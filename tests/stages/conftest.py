@@ -12,14 +12,14 @@ import trained
 import yaml
 from real_sets import Set
 
-from tips.config import Scale, Study, load_study
+from tips.config import Evaluation, Scale, Study, load_study
 from tips.config.embedded import Embedded
 from tips.config.scale import Dataset
 from tips.interim.vfit.settings import Settings as Vfit
 from tips.ops.image import write_jpeg
 from tips.paths import Paths, study_paths
 from tips.records import Annotations, Frame, Sequence, write
-from tips.stages import predict, train
+from tips.stages import predict, reproduce, train
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -139,3 +139,12 @@ def moved(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
         return target
 
     return move
+
+
+@pytest.fixture
+def nothing_scored(make_study: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets `reproduce` find a study without rows."""
+    study, _ = make_study()
+    scored = Evaluation.model_construct(boxes="gt", other_rows=())
+    study = Study(study.scale.model_copy(update={"evaluation": scored}), {})
+    monkeypatch.setattr(reproduce, "load_study", lambda *_: study)

@@ -10,7 +10,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tips.config import Evaluation, Study
 from tips.locks import LockError, alone
 from tips.stages import reproduce
 
@@ -59,11 +58,7 @@ rule b:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, make_study: Callable, monkeypatch: pytest.MonkeyPatch) -> Path:
-    study, _ = make_study()
-    scored = Evaluation.model_construct(boxes="gt", other_rows=())
-    study = Study(study.scale.model_copy(update={"evaluation": scored}), {})
-    monkeypatch.setattr(reproduce, "load_study", lambda *_: study)
+def folder(tmp_path: Path, nothing_scored: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(reproduce, "PAUSE", 0.05)
     return write(tmp_path, "0")
 

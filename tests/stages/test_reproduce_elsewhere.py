@@ -1,21 +1,16 @@
 """`tips stage reproduce` hands on how and where Snakemake runs the jobs."""
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tips.config import ConfigError, Evaluation, Study
+from tips.config import ConfigError
 from tips.stages import reproduce
 
 
 @pytest.fixture
-def folder(tmp_path: Path, make_study: Callable, monkeypatch: pytest.MonkeyPatch) -> Path:
-    study, _ = make_study()
-    scored = Evaluation.model_construct(boxes="gt", other_rows=())
-    study = Study(study.scale.model_copy(update={"evaluation": scored}), {})
-    monkeypatch.setattr(reproduce, "load_study", lambda *_: study)
+def folder(tmp_path: Path, nothing_scored: None) -> Path:
     return tmp_path
 
 

@@ -20,6 +20,7 @@ from tips.config import ConfigError, Study, load_study
 from tips.config.guests import load_guests
 from tips.frozen import environment, freeze
 from tips.locks import WORKFLOW, alone
+from tips.noted import noted
 from tips.paths import Paths, scored, study_paths
 from tips.prerequisites import unwritable_cache
 from tips.queued import jobs_here
@@ -303,14 +304,8 @@ def _cancel(snakemake: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def _noted() -> Iterator[list[int]]:
     """Collects the signals that would end this process, except those that it was told to ignore."""
-    came: list[int] = []
-    heeded = [one for one in STOPS if signal.getsignal(one) != signal.SIG_IGN]
-    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in heeded}
-    try:
+    with noted(one for one in STOPS if signal.getsignal(one) != signal.SIG_IGN) as came:
         yield came
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def _end(group: int) -> None:

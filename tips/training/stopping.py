@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from tips.noted import noted
+
 log = logging.getLogger(__name__)
 
 ASKING: Final = (signal.SIGTERM, signal.SIGUSR1)
@@ -21,16 +23,9 @@ def noted_signals() -> Iterator[list[int]]:
 
     Only a process's main thread may do so; in another thread nothing changes.
     """
-    came: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    with noted(ASKING if main else ()) as came:
         yield came
-        return
-    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in ASKING}
-    try:
-        yield came
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def end_at(number: int, step: int) -> None:
