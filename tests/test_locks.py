@@ -116,17 +116,17 @@ def test_a_holder_on_another_host_is_ended_there(
         assert refused(tmp_path / "lock").endswith(f"end it there with: kill {process.pid}")
 
 
-def test_who_waits_says_for_whom(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    with waiting(tmp_path / "lock", "works here"):
-        pass
-    assert not caplog.text
+def test_who_waits_says_for_whom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
     with holder(tmp_path / "lock") as process:
         assert process.stdin is not None
-        process.stdin.close()  # it ends soon, and not at once
+        end = process.stdin.close  # the holder goes on until its waiter has spoken
+        monkeypatch.setattr(locks.log, "info", lambda *words: (said.append(words[1]), end()))
         with waiting(tmp_path / "lock", "works here"):
             assert json.loads((tmp_path / "lock").read_bytes())["process"] == os.getpid()
-    assert not caplog.text or f"process {process.pid}" in caplog.text
+    assert f"process {process.pid}" in said[0]
+    with waiting(tmp_path / "lock", "works here"):
+        assert len(said) == 1
 
 
 @pytest.mark.parametrize("number", locks.NO_LOCKS)
