@@ -1,8 +1,8 @@
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import check_skips
 import pytest
 
 SCRIPT = Path(__file__).parents[1] / ".ci/check_skips.py"
@@ -15,7 +15,6 @@ CASE = '<testsuite><testcase classname="a" name="b">{}</testcase></testsuite>'
         (None, True, 0),
         ("no CUDA", True, 0),
         ("no nvcc", True, 0),
-        ("no slurmd", False, 0),
         ("no shared material", False, 0),
         ("no shared material", True, 1),
         ("too slow today", False, 1),
@@ -38,15 +37,18 @@ def test_skips_need_an_excuse(
 
 
 @pytest.mark.parametrize("installed", [False, True])
-def test_no_chromium_is_an_excuse_where_there_is_none(installed: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [("chromium", "no chromium"), ("initdb", "no PostgreSQL"), ("slurmd", "no slurmd")],
+)
+def test_what_is_not_installed_is_an_excuse(
+    program: str, reason: str, installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     report = tmp_path / "junit.xml"
-    report.write_text(CASE.format('<skipped type="pytest.skip" message="no chromium"/>'))
+    report.write_text(CASE.format(f'<skipped type="pytest.skip" message="{reason}"/>'))
     if installed:
-        (tmp_path / "chromium").touch(mode=0o755)
-    done = subprocess.run(
-        [sys.executable, SCRIPT, report],
-        env=os.environ | {"PATH": str(tmp_path)},
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == installed
+        (tmp_path / program).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(check_skips, "POSTGRESQL", tmp_path)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert bool(check_skips.unexcused(report)) == installed

@@ -1,7 +1,6 @@
 """A SLURM of one node with four made-up cards, for as long as a test session lasts."""
 
 import os
-import shutil
 import socket
 import stat
 import subprocess
@@ -10,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
+
+from check_skips import slurm
 
 DAEMONS: Final = ("munged", "slurmctld", "slurmd")
 CARDS: Final = 4
@@ -51,12 +52,11 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE OverTimeLimit=0 Sta
 
 def missing() -> str:
     """Names why no cluster can be started here; "" if one can."""
-    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    if not all(shutil.which(one, path=path) for one in DAEMONS):
+    if not slurm():
         return "no slurmd"
-    # The daemons need root, and a SLURM that is here already must not be touched.
+    # A SLURM that is here already must not be touched.
     taken = any(os.path.lexists(one) and not one.is_symlink() for one in SYSTEM)
-    return "" if os.geteuid() == 0 and not taken else "no slurmd"
+    return "a SLURM is set up here already" if taken else ""
 
 
 @contextmanager
@@ -76,8 +76,7 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
         f"NodeName={host} Name=gpu File={folder}/card[0-{CARDS - 1}]\n"
     )
     variables = {"SLURM_CONF": str(folder / "slurm.conf")}
-    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    environment = os.environ | variables | {"PATH": path}
+    environment = os.environ | variables
     # Whoever may read the key may act as any user, so munged takes no folder that others may write.
     key = folder / "munge.key"
     key.write_bytes(os.urandom(128))
@@ -102,7 +101,7 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
         for name in DAEMONS:
             out = ended.enter_context((folder / f"{name}.out").open("w"))
             process = subprocess.Popen(
-                [shutil.which(name, path=path) or name, *words[name]],
+                [name, *words[name]],
                 stdout=out,
                 stderr=out,
                 env=environment,

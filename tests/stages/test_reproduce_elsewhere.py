@@ -51,3 +51,33 @@ def test_what_cannot_be_handed_on_is_refused(
     monkeypatch.chdir(folder)
     with pytest.raises(ConfigError, match=says):
         reproduce.run("smoke", **options)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("", False),
+        ("--jobs 8 --keep-going --slurm-no-account", False),
+        ("-n", True),
+        ("--dry-run --quiet", True),
+        ("--jobs 8 --until train", True),
+        ("--omit-from train", True),
+        ("results/a/checkpoint.pt", True),
+    ],
+)
+def test_words_that_ask_for_a_part_are_known(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: str,
+    part: bool,
+) -> None:
+    """Nothing was made: that is an error, unless nothing more was asked for."""
+    monkeypatch.setattr(reproduce, "_child", lambda *_: 0)
+    if part:
+        reproduce.run("smoke", snakemake=words)
+        assert "without them all is made" in capsys.readouterr().out
+    else:
+        with pytest.raises(SystemExit, match="1"):
+            reproduce.run("smoke", snakemake=words)
+        assert "is missing" in capsys.readouterr().err

@@ -71,7 +71,8 @@ def run(
         profile: Runs the jobs as this profile says, a folder of workflow/profiles; slurm is a
             cluster. Without it they run on this machine.
         container: Runs the jobs in this image of apptainer, a .sif file or an address.
-        snakemake: Hands these words on to Snakemake, as "--jobs 8".
+        snakemake: Hands these words on to Snakemake, as "--jobs 8". If they ask for a part, as
+            --dry-run and --until do, the end of that part is a success.
 
     Raises:
         ConfigError: the study, or the cache folder, cannot be used.
@@ -100,6 +101,9 @@ def run(
                 _partial_report(scale, root, (paths.numbers, CLAIMS.file(paths)))
             print(f"not finished (code {code}): see the message above; the same command goes on")
             sys.exit(1 if code < 0 else code)
+        if _asks_for_part(words):
+            print("that was what the words for Snakemake asked for; without them all is made")
+            return
         wanted = [report, *(paths.metrics(*row) for row in scored(study))]
         undone = _undone(wanted, command, variables)
     if undone:
@@ -138,6 +142,16 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise ConfigError(f"--snakemake: {error}; got {text!r}") from error
+
+
+def _asks_for_part(words: list[str]) -> bool:
+    """Tells whether words for Snakemake ask for less than the whole study, as `--dry-run` does."""
+    if not words:
+        return False
+    from snakemake.cli import get_argument_parser  # here, because it takes more than a second
+
+    asked = get_argument_parser().parse_args(words)
+    return bool(asked.dryrun or asked.until or asked.omit_from or asked.targets)
 
 
 def _guests(scale: str, study: Study, paths: Paths) -> list[str]:

@@ -4,6 +4,7 @@ rule fetch:
     output:
         PATHS.motions,
     retries: 1
+    localrule: True
     params:
         folder=PATHS.motions.parent,
         code=light_code("fetch"),

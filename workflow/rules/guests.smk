@@ -5,6 +5,7 @@ rule fetch_peers:
     output:
         PATHS.peers,
     retries: 1
+    localrule: True
     params:
         folder=PATHS.peers.parent,
         code=light_code("fetch_peers"),
@@ -45,6 +46,7 @@ rule guest:
     wildcard_constraints:
         guest=any_of(GUESTS),
     priority: 100
+    localrule: True
     params:
         content=lambda wildcards: CONTENTS.get(wildcards.guest, ""),
         settings=settings("guest"),

@@ -40,6 +40,7 @@ if EMBEDDED is not None and COPY in STUDY.variants:
             [PATHS.metrics(name, "0", "gt") for name in (BACKBONE, COPY)],
         output:
             PATHS.contract,
+        localrule: True
         params:
             code=light_code("contract"),
         shell:
@@ -139,6 +140,7 @@ if EMBEDDED is not None:
             PATHS.manifest,
         output:
             PATHS.card,
+        localrule: True
         params:
             settings=digest(EMBEDDED),
             contract=str(SCALE.contract),
@@ -161,6 +163,7 @@ rule report:
         markdown=PATHS.reports / "report.md",
         numbers=PATHS.numbers,
         checklist=PATHS.checklist,
+    localrule: True
     params:
         code=study_code("report"),
         pinned=contents("requirements.lock"),
@@ -179,6 +182,7 @@ rule track:
         published="experiments/tables.yaml",
     output:
         update(PATHS.mlflow),
+    localrule: True
     params:
         published=contents("experiments/tables.yaml"),
         code=study_code("track"),

@@ -109,6 +109,7 @@ rule mean_pose:
     output:
         predictions=PATHS.predictions(MEAN_POSE, "0", BOXES),
         record=PATHS.predicted(MEAN_POSE, "0", BOXES),
+    localrule: True
     params:
         settings=settings("mean_pose"),
         code=heavy_code("mean_pose"),
