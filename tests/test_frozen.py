@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from tips import frozen, provenance
 
+REPOSITORY = Path(__file__).parents[1]
 SAYS = "import tips, tips.told; print(tips.told.WORDS, tips.__file__)"
 
 
@@ -54,10 +56,37 @@ def test_the_same_code_has_one_copy_and_other_code_replaces_it(project: Path) ->
 
 def test_a_copy_knows_its_commit(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = provenance.Checkout("0" * 40, True, "a difference")
-    monkeypatch.setattr(provenance, "checkout", lambda: known)
-    copy = frozen.freeze()
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(provenance, "checkout", lambda: known)
+        copy = frozen.freeze()
     monkeypatch.setattr(provenance, "PACKAGE", copy / "tips")
     assert provenance.checkout() == known
     assert json.loads((copy / provenance.FROZEN).read_text())["commit"] == "0" * 40
     assert os.environ.get("PYTHONSAFEPATH") is None
+
+
+def test_a_job_says_so_if_the_configuration_was_edited_meanwhile(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = project / "experiments/own.yaml"
+    own.parent.mkdir()
+    own.write_text("a: 1")
+    before = frozen.freeze()
+    known = provenance.checkout()
+    with monkeypatch.context() as patched:
+        patched.setattr(provenance, "PACKAGE", before / "tips")
+        assert provenance.checkout() == known
+        own.write_text("a: 2")
+        found = provenance.checkout()
+    assert (found.commit, found.dirty, found.diff) == (known.commit, None, "")
+    assert "experiments/ was edited" in found.reason
+    assert frozen.freeze() != before
+
+
+def test_a_copy_has_what_a_report_reads_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    held = {*frozen._files()}
+    text = "".join(file.read_text() for file in Path("tips/reporting").glob("*.py"))
+    read = {Path(name) for name in re.findall(r'PROJECT / "([^"]+)"', text)}
+    assert read
+    assert {one for one in read if one not in held and not one.is_dir()} == set()

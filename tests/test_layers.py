@@ -78,6 +78,7 @@ ROWS = {
     "messages": 11,
     "prerequisites": 11,
     "queued": 12,
+    "for_snakemake": 2,
     "noted": 12,
     "pickles": 11,
     "progress": 11,

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from tips.leases import HeldError, lease
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(leases, "BEAT", 0.05)
     monkeypatch.setattr(leases, "LEFT", 0.5)
+    monkeypatch.setattr(leases, "LOOK", 0.02)
     return
 
 
@@ -30,15 +32,15 @@ def test_it_is_held_as_long_as_it_is_touched(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_that_is_left_over_is_taken(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
+@pytest.mark.parametrize("age", [0.0, 1.0])
+def test_one_that_is_left_over_is_taken_when_that_is_sure(tmp_path: Path, age: float) -> None:
     file = tmp_path / "lock.lease"
     file.write_text("of a killed process")
-    with pytest.raises(HeldError), lease(path):
-        pytest.fail("it may still live")
-    os.utime(file, (time.time() - 1, time.time() - 1))
-    with lease(path):
+    os.utime(file, (time.time() - age, time.time() - age))
+    began = time.monotonic()
+    with lease(tmp_path / "lock"):
         assert file.read_text() != "of a killed process"
+    assert (time.monotonic() - began > 0.8 * leases.LEFT) == (not age)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,10 +72,43 @@ def test_one_of_many_takes_a_lease_that_is_left_over(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_has_lost_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, told = tmp_path / "lock", threading.Event()
-    monkeypatch.setattr(os, "kill", lambda process, number: told.set())
-    with lease(path):
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Is set when the process would end at once."""
+    told = threading.Event()
+
+    monkeypatch.setattr(os, "_exit", lambda code: code == leases.MISUSE and told.set())
+    return told
+
+
+def test_who_has_lost_it_ends_at_once(
+    tmp_path: Path, ends: threading.Event, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lease(tmp_path / "lock"):
         (tmp_path / "lock.lease").write_text("another's")
-        assert told.wait(5)
+        assert ends.wait(5)
     assert (tmp_path / "lock.lease").read_text() == "another's"
+    assert "was taken by another process" in capsys.readouterr().err
+
+
+def test_a_file_system_may_fail_for_a_moment_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: threading.Event
+) -> None:
+    broken = threading.Event()
+    touch = os.utime
+
+    def utime(*words: Any) -> None:
+        if broken.is_set():
+            raise OSError(5, "Input/output error")
+        touch(*words)
+
+    monkeypatch.setattr(os, "utime", utime)
+    with lease(tmp_path / "lock"):
+        broken.set()
+        time.sleep(3 * leases.BEAT)
+        broken.clear()
+        assert not ends.wait(2 * leases.LEFT)
+        with pytest.raises(HeldError), lease(tmp_path / "lock"):
+            pytest.fail("held twice")
+        broken.set()
+        assert ends.wait(5)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tips import locks
+from tips import leases, locks
 from tips.locks import LockError, alone, waiting
 
 ROOT = Path(__file__).parents[1]
@@ -138,6 +138,7 @@ def test_without_locks_a_lease_holds_the_place(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", no)
+    monkeypatch.setattr(leases, "BEAT", 0.05)
     lock = tmp_path / "lock"
     for _ in range(2):  # a lease is given back
         with kind(lock, "works here"):
@@ -145,6 +146,14 @@ def test_without_locks_a_lease_holds_the_place(
                 with alone(lock, "works here"):
                     pytest.fail("held twice")
     assert [file.name for file in tmp_path.iterdir()] == ["lock"]
+
+
+def test_a_lock_is_none_while_a_lease_is_held(tmp_path: Path) -> None:
+    """Two nodes may mount one folder, one of them without locks."""
+    with leases.lease(tmp_path / "lock"):
+        refused(tmp_path / "lock")
+    with alone(tmp_path / "lock", "works here"):
+        pass
 
 
 def test_a_holder_in_a_queue_is_ended_there(

@@ -1,6 +1,7 @@
 """What a cluster's queue is asked, and what its answers mean; a script stands for squeue."""
 
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,11 +39,13 @@ def test_a_study_that_sent_no_job_asks_nobody(
 def test_jobs_of_this_folder_count_but_for_the_own_one(
     answers: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = Path.cwd()
-    answers(
-        f"echo '7|RUNNING|node1|{here}'\necho '8|PENDING||{here}'\necho '9|RUNNING|node1|/other'\n"
-        f"echo '10|RUNNING|node2|{here}'"
+    here, name = Path.cwd(), str(uuid.uuid4())
+    lines = (
+        *(f"7|RUNNING|node1|{name}|{here}", f"8|PENDING||mine_{name}|{here}"),
+        *(f"9|RUNNING|node1|{name}|/other", f"10|RUNNING|node2|{name}|{here}"),
+        f"11|RUNNING|node2|jupyter|{here}",  # a user's own session, begun in the study's folder
     )
+    answers("\n".join(f"echo '{line}'" for line in lines))
     monkeypatch.setenv("SLURM_JOB_ID", "10")
     assert jobs_here() == [QueuedJob("7", "RUNNING", "node1"), QueuedJob("8", "PENDING", "")]
 

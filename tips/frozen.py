@@ -1,4 +1,8 @@
-"""Copies the code, so that jobs which wait in a queue run what their study was started with."""
+"""Copies the code, so that jobs which wait in a queue run what their study was started with.
+
+The configuration in experiments/ is read where it is: each run notes the one that it was made with,
+and what does not fit the files any more is stale.
+"""
 
 import hashlib
 import os
@@ -11,7 +15,7 @@ from tips.records import write_json
 from tips.temporaries import discard
 
 CODE: Final = ("tips", "csrc", "workflow")
-BESIDE: Final = ("requirements.lock", "environment.yml", "LICENSE")
+BESIDE: Final = ("requirements.lock", "environment.yml", "LICENSE", "README.md")
 COPIES: Final = Path(".snakemake/tips/code")
 BUILT: Final = Path("csrc/build")  # compiled kernels, by the digest of their sources
 DIGITS: Final = 16
@@ -24,8 +28,9 @@ def freeze() -> Path:
     earlier start may be in the queue any more.
     """
     files = {name: name.read_bytes() for name in sorted(_files())}
-    checkout = provenance.checkout()
-    digest = hashlib.sha256(repr(checkout).encode())
+    noted = provenance.checkout()._asdict()
+    noted[provenance.CONFIGURATION] = provenance.configuration()
+    digest = hashlib.sha256(repr(noted).encode())
     for name, data in files.items():
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
     folder = COPIES / digest.hexdigest()[:DIGITS]
@@ -37,7 +42,7 @@ def freeze() -> Path:
         for name, data in files.items():
             (half / name).parent.mkdir(parents=True, exist_ok=True)
             (half / name).write_bytes(data)
-        write_json(checkout._asdict(), half / provenance.FROZEN)
+        write_json(noted, half / provenance.FROZEN)
         (half / BUILT).symlink_to(BUILT.resolve())
         half.rename(folder)
     BUILT.mkdir(parents=True, exist_ok=True)

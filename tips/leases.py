@@ -2,23 +2,25 @@
 
 A lease is a file that its holder makes anew and touches again and again. One that was not touched
 for a while is left over, and another process takes it. That is weaker than a lock: a holder that is
-suspended for longer than that loses it, notices so when it goes on, and ends.
+suspended for longer than that loses it, and ends as soon as it goes on. It saves nothing then,
+because the place is another process's.
 """
 
-import logging
 import os
-import signal
+import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-log = logging.getLogger(__name__)
-
 BEAT: Final = 20.0  # s between two touches
 LEFT: Final = 180.0  # s without a touch after which a lease is left over
+LOST: Final = 0.8  # share of that after which a holder that could not touch it gives up
+LOOK: Final = 1.0  # s between two looks at whether a holder lives
+MISUSE: Final = 2  # exit code
 
 
 class HeldError(Exception):
@@ -27,7 +29,9 @@ class HeldError(Exception):
 
 @contextmanager
 def lease(path: Path) -> Iterator[None]:
-    """Holds a lease, or refuses at once.
+    """Holds a lease, or refuses as soon as its holder has shown that it lives.
+
+    One that a killed process has left is waited for.
 
     Args:
         path: the file that is locked elsewhere; the lease lies beside it.
@@ -53,8 +57,7 @@ def _take(file: Path, own: str) -> None:
     """Makes the file, instead of one that is left over."""
     left = file.with_name(f"{file.name}.{own}")
     if (before := _content(file)) is not None:
-        if _age(file) < LEFT:
-            raise HeldError
+        _wait_until_left(file)
         try:
             os.rename(file, left)
         except FileNotFoundError:
@@ -72,14 +75,44 @@ def _take(file: Path, own: str) -> None:
         raise HeldError from None
 
 
+def is_held(path: Path) -> bool:
+    """Tells whether a process holds the lease of a file, or has left it only just now."""
+    file = path.with_name(f"{path.name}.lease")
+    return _content(file) is not None and _age(file) < LEFT
+
+
+def _wait_until_left(file: Path) -> None:
+    """Waits until a lease is left over. Raises HeldError at the first touch."""
+    age = _age(file)
+    while age < LEFT:
+        time.sleep(LOOK)
+        before, age = age, _age(file)
+        if age < before:
+            raise HeldError
+
+
 def _beat(file: Path, own: str, ended: threading.Event) -> None:
-    """Touches the file until the end; ends this process if the lease is another one's."""
-    while not ended.wait(BEAT):
-        if _content(file) != own:
-            log.error("%s was taken by another process, so this one ends", file)
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
-        os.utime(file)
+    """Touches the file until the end; ends this process if it has lost the lease."""
+    touched, lost = time.monotonic(), ""
+    while not lost and not ended.wait(BEAT):
+        try:
+            if _content(file) != own:
+                lost = f"{file} was taken by another process"
+            else:
+                os.utime(file)
+                touched = time.monotonic()
+        except OSError as error:  # of a network's file system, which may answer again
+            if time.monotonic() - touched > LOST * LEFT:
+                lost = f"{file} could not be touched ({error.strerror})"
+    if lost:
+        _end(lost)
+
+
+def _end(why: str) -> None:
+    """Ends this process at once: whatever it still wrote could be another one's."""
+    print(f"error: {why}, so this process ends; run the same command again", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(MISUSE)
 
 
 def _content(file: Path) -> str | None:

@@ -24,7 +24,7 @@ from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from tips.leases import HeldError, lease
+from tips.leases import HeldError, is_held, lease
 from tips.queued import own_job
 
 log = logging.getLogger(__name__)
@@ -142,6 +142,9 @@ def _take(file: int, path: Path, held: ExitStack, *, wait: bool = False) -> bool
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        if is_held(path):  # by a process that found no locks, on another node perhaps
+            fcntl.flock(file, fcntl.LOCK_UN)
+            return False
     except BlockingIOError:
         return False
     except OSError as error:

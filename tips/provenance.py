@@ -15,16 +15,19 @@ from typing import Any, Final, NamedTuple
 from tips.queued import own_job
 from tips.records import read_object, regular
 from tips.safe_text import one_line
+from tips.temporaries import visible
 
 PACKAGE = Path(__file__).parent
 VECTORS = re.compile(r"(avx|amx|fma|sse4|neon|asimd|sve)\w*")
 VERSIONS = ("numpy", "opencv-python-headless", "timm", "torch", "torchvision")
-TRACKED: Final = ("tips", "csrc", "experiments", "workflow")  # folders whose edits count
+CONFIGURATION: Final = "experiments"
+TRACKED: Final = ("tips", "csrc", CONFIGURATION, "workflow")  # folders whose edits count
 FROZEN: Final = "checkout.json"  # beside a copy of the package: the checkout that it is of
 NO_CHECKOUT: Final = "not a git checkout"
 UNKNOWN: Final = "unknown"
 HASH: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LONGEST: Final = 200  # characters of other words that stand for a commit
+DRIVER: Final = Path("/proc/driver/nvidia/version")
 PATIENCE: Final = 60  # s that one answer of git may take
 # A checkout's own configuration may name programs that git runs; these run none of them.
 RUN_NOTHING: Final = (
@@ -78,7 +81,10 @@ def checkout() -> Checkout:
     as "assume unchanged".
     """
     if (frozen := PACKAGE.parent / FROZEN).is_file():
-        return Checkout(**read_object(frozen))
+        found = read_object(frozen)
+        if found.pop(CONFIGURATION) != configuration():
+            return Checkout(found["commit"], None, reason="experiments/ was edited meanwhile")
+        return Checkout(**found)
     commit = UNKNOWN
     try:
         commit = str(_git("rev-parse", "--verify", "HEAD"), "ascii", "replace").strip()
@@ -88,6 +94,15 @@ def checkout() -> Checkout:
     except _NoAnswerError as error:
         return Checkout(commit, None, reason=str(error))
     return Checkout(commit, bool(diff), diff)
+
+
+def configuration() -> str:
+    """Computes a digest of the configuration in the working folder."""
+    digest = hashlib.sha256()
+    for file in sorted(visible(Path(CONFIGURATION), "**/*.yaml")):
+        content = file.read_bytes()
+        digest.update(f"{file}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 def shown_commit(commit: str, dirty: bool | None, reason: str = "", digits: int = 7) -> str:
@@ -238,9 +253,13 @@ def lock_digest() -> str:
 
 
 def driver() -> str:
-    """Gives the version line of the loaded CUDA driver; empty without one."""
-    told = Path("/proc/driver/nvidia/version")
-    return told.read_text(encoding="utf-8").partition("\n")[0].strip() if told.is_file() else ""
+    """Gives the version of the loaded CUDA driver; empty without one.
+
+    The rest of what the driver says of itself may name the machine on which it was built.
+    """
+    said = DRIVER.read_text(encoding="utf-8", errors="replace") if DRIVER.is_file() else ""
+    version = re.search(r"\d+\.\d+(\.\d+)?", said)
+    return version[0] if version else ""
 
 
 def surroundings(card: str = "") -> dict[str, Any]:

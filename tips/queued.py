@@ -1,14 +1,18 @@
 """Looks into a cluster's queue: the jobs there that work in this folder, from whichever node."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Final, NamedTuple
 
-ASK: Final = ("squeue", "--me", "--noheader", "--format=%i|%T|%N|%Z")
+ASK: Final = ("squeue", "--me", "--noheader", "--format=%i|%T|%N|%j|%Z")
 USED: Final = Path(".snakemake/tips/queued")  # is there if this study has sent jobs to a queue
+# Snakemake names its jobs after the start of itself that sent them, behind the user's own prefix.
+SENT: Final = re.compile(r"(.+_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PATIENCE: Final = 60  # s that an answer may take
+REMEDY: Final = f"try again, or remove {USED} if no job of this study runs"
 
 
 class QueuedJob(NamedTuple):
@@ -35,7 +39,7 @@ def note_use() -> None:
 
 
 def jobs_here() -> list[QueuedJob]:
-    """Lists this user's jobs whose working folder is this one; none if none was ever sent.
+    """Lists this user's jobs that Snakemake sent from this folder; none if none was ever sent.
 
     Raises:
         NoAnswerError: jobs were sent from here, and the queue does not answer.
@@ -50,13 +54,13 @@ def jobs_here() -> list[QueuedJob]:
     try:
         done = subprocess.run(ASK, capture_output=True, text=True, check=False, timeout=PATIENCE)
     except subprocess.TimeoutExpired as error:
-        raise NoAnswerError(f"squeue did not answer within {PATIENCE} s; try again") from error
+        raise NoAnswerError(f"squeue did not answer within {PATIENCE} s; {REMEDY}") from error
     if done.returncode:
         said = done.stderr.strip().splitlines()
-        raise NoAnswerError(f"squeue failed ({said[-1] if said else done.returncode}); try again")
+        raise NoAnswerError(f"squeue failed ({said[-1] if said else done.returncode}); {REMEDY}")
     found = []
     for line in done.stdout.splitlines():
-        number, state, node, folder = line.strip().split("|", 3)
-        if number != own_job() and Path(folder) == Path.cwd():
+        number, state, node, name, folder = line.strip().split("|", 4)
+        if number != own_job() and SENT.fullmatch(name) and Path(folder) == Path.cwd():
             found.append(QueuedJob(number, state, node))
     return found

@@ -23,6 +23,7 @@ from tips.placed import placed
 from tips.provenance import file_digest
 from tips.records import RecordError
 from tips.stages import archive, evaluate
+from tips.temporaries import visible
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = f"results/{SCALE}-embedded"
@@ -261,3 +262,11 @@ def test_every_run_is_an_action_with_its_commit(graph: Graph, here: Path) -> Non
     commit = json.loads((here / RUN / "provenance.json").read_text())["commit"]
     assert graph[ids(action["instrument"])[0]]["version"] == commit
     assert "seconds 12.5" in action["description"]
+
+
+def test_an_archive_holds_the_whole_workflow(made: Path) -> None:
+    """A file that it lacks is one that Snakemake would miss in the unpacked archive."""
+    files = {file.relative_to(REPOSITORY) for file in visible(REPOSITORY / "workflow", "**/*")}
+    wanted = {file.as_posix() for file in files if (REPOSITORY / file).is_file()}
+    assert "workflow/resources.yaml" in wanted
+    assert wanted - names(made) == set()

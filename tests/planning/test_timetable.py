@@ -1,5 +1,7 @@
 """Trainings on cards: what waits, what comes first, and bounds that no schedule passes."""
 
+import json
+import math
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tips.config import ConfigError, load_study
+from tips.freshness import training_digest
+from tips.paths import study_paths
 from tips.planning import hours
+from tips.planning.resources import RUNTIMES_MORE, START, training_minutes
 from tips.planning.timetable import Task, schedule, tasks
 
 REPOSITORY = Path(__file__).parents[2]
@@ -63,3 +68,30 @@ def test_ranks_share_cards_and_hours() -> None:
     assert schedule(shared, 8, ranks=4).busy <= 1
     with pytest.raises(ConfigError, match="at least 4"):
         schedule(shared, 3, ranks=4)
+
+
+@pytest.mark.parametrize("before", [1, 2])
+def test_a_training_that_several_cards_shared_tells_what_one_takes(
+    tmp_path: Path, before: int
+) -> None:
+    """Whatever ranks were and are: a step of one card takes 3 s, and its share of that on each."""
+    study = load_study("paper-posetrack17", REPOSITORY / "experiments", "nowhere")
+    paths = study_paths(study.scale)._replace(results=tmp_path)
+    folder = paths.run("hrnet", "0")
+    folder.mkdir(parents=True)
+    experiment = study.variant("hrnet").experiment
+    count = hours.steps(experiment, study, hours.published_windows(study))
+    record = {
+        "config_digest": training_digest(experiment, study.scale),
+        **{"device": "cpu", "steps": count, "seconds": 3.0 * count / before, "ranks": before},
+    }
+    (folder / "provenance.json").write_text(json.dumps(record))
+    step = hours.measured_times(study, paths)["hrnet"]
+    assert step.seconds == pytest.approx(3)
+    assert hours.taken(study, paths)["hrnet"] == (1, pytest.approx(3 * count / 3600))
+    for now in (1, 4):
+        shared = study._replace(scale=study.scale.model_copy(update={"ranks": now}))
+        asked = training_minutes(shared, paths, 10**6)("hrnet")
+        assert asked == START + math.ceil(RUNTIMES_MORE * count * 3 / 60 / now)
+    (folder / "provenance.json").write_text('{"trigger": "ab"}')
+    assert training_minutes(study, paths, 777)("hrnet") == 777

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -81,10 +82,16 @@ class Queue(NamedTuple):
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_heed_ctrl_c,
             )
 
     def run(self, folder: Path, *command: str, log: str = "main.log") -> int:
         return self.start(folder, *command, log=log).wait()
+
+
+def _heed_ctrl_c() -> None:
+    """Undoes what a shell does to the commands that it starts in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def snakemake(*words: str) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ import itertools
 from pathlib import Path
 
 import pytest
+from snakemake.cli import get_argument_parser
 
+from tips import for_snakemake
 from tips.config import ConfigError
 from tips.stages import reproduce
 
@@ -14,15 +16,21 @@ def folder(tmp_path: Path, nothing_scored: None) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("card", [False, True])
 def test_a_profile_runs_a_copy_of_the_code_and_hands_words_on(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, card: bool
 ) -> None:
     asked: list[tuple[list[str], dict[str, str] | None]] = []
     monkeypatch.setattr(reproduce, "_child", lambda *call: asked.append(call) or 0)
     monkeypatch.setattr(reproduce, "_undone", lambda *_: "")
     monkeypatch.setattr(reproduce, "freeze", lambda: folder / "copy")
     monkeypatch.setattr(reproduce, "_judge_profile", lambda _: None)
-    reproduce.run("smoke", profile="slurm", container="tips.sif", snakemake="--jobs '8'")
+    (folder / "tips.sif").touch()
+    monkeypatch.setattr(for_snakemake.shutil, "which", lambda _: "/usr/bin/apptainer")
+    monkeypatch.setattr(reproduce, "has_nvidia_driver", lambda: card)
+    handed_on = "--jobs '8' --config stale=retrain --apptainer-args='--bind /x'"
+    image = str(folder / "tips.sif")
+    reproduce.run("smoke", profile="slurm", container=image, snakemake=handed_on)
     words, variables = asked[-1]
     assert variables is not None
     assert variables["PYTHONPATH"] == str(folder / "copy")
@@ -34,7 +42,9 @@ def test_a_profile_runs_a_copy_of_the_code_and_hands_words_on(
         ("--sdm", "apptainer"),
     ):
         assert pair in pairs
-    assert "container=tips.sif" in words
+    last = get_argument_parser().parse_args(words[3:])
+    assert set(last.config) == {"stale=retrain", "scale=smoke", f"container={image}"}
+    assert last.apptainer_args.split() == ["--bind", "/x", *["--nv"] * card]
 
 
 @pytest.mark.parametrize(
@@ -43,12 +53,17 @@ def test_a_profile_runs_a_copy_of_the_code_and_hands_words_on(
         ({"profile": "slrum"}, "--profile must be one of .*got 'slrum'"),
         ({"profile": "../elsewhere"}, "--profile must be one of"),
         ({"snakemake": "--jobs '8"}, "--snakemake: No closing quotation"),
+        ({"snakemake": "--jbos 8"}, "--snakemake: unrecognized arguments: --jbos"),
+        ({"snakemake": "--config scale=desk"}, "give --scale instead"),
+        ({"container": "nosuch.sif"}, "--container must be a file, .* got 'nosuch.sif'"),
+        ({"container": "docker://debian"}, "there is no apptainer here"),
     ],
 )
 def test_what_cannot_be_handed_on_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str], says: str
 ) -> None:
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(for_snakemake.shutil, "which", lambda _: None)
     with pytest.raises(ConfigError, match=says):
         reproduce.run("smoke", **options)
 

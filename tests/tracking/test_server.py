@@ -15,6 +15,7 @@ import pytest
 from toy_runs import TAGS, make_run
 
 from tips.records import RecordError
+from tips.stages import track
 from tips.tracking.mlflow_sync import Counts, Told, sync_server
 from tips.tracking.run_files import read_runs
 
@@ -107,6 +108,18 @@ def runs(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+def test_another_folder_s_runs_are_left_alone(server: str, runs: Path, tmp_path: Path) -> None:
+    name, told = "shared by mistake", Told(TAGS)
+    database = runs.parents[1] / "mlflow.db"
+    assert sync_server(server, name, database, read_runs(runs), told) == Counts(3, 0, 0)
+    for other in (tmp_path / "empty", tmp_path / "elsewhere"):
+        other.mkdir()
+        with pytest.raises(RecordError, match="MLFLOW_EXPERIMENT_NAME"):
+            sync_server(server, name, other / "mlflow.db", [], told)
+    assert sync_server(server, name, database, read_runs(runs), told) == Counts(0, 3, 0)
+
+
+@pytest.mark.slow
 def test_no_run_goes_twice_to_a_server(server: str, runs: Path) -> None:
     from mlflow.tracking import MlflowClient
 
@@ -151,3 +164,24 @@ def test_a_server_that_does_not_answer_is_one_line(
         sync_server(address, NAME, runs.parents[1] / "mlflow.db", read_runs(runs), Told(TAGS))
     assert "\n" not in str(refused.value)
     assert str(refused.value).endswith("start the server, or unset the variable")
+
+
+@pytest.mark.parametrize(
+    ("address", "taken", "warned"),
+    [
+        ("", "", False),
+        ("https://somewhere", "https://somewhere", False),
+        ("localhost:5000", "", True),
+        ("sqlite:///runs.db", "", True),
+    ],
+)
+def test_what_is_no_server_is_told(
+    address: str,
+    taken: str,
+    warned: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert track._server() == taken
+    assert (f"nothing is sent to '{address}'" in caplog.text) == warned

@@ -10,10 +10,12 @@ import pytest
 import torch
 from ranked import CYCLE, STEPS
 from torch import Tensor, nn
+from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from tips.config import ConfigError
+from tips.training import launch
 from tips.training.batch_norms import BatchNorms
-from tips.training.launch import judge_count
+from tips.training.launch import judge_cards, judge_count
 
 REPOSITORY = Path(__file__).parents[2]
 RANKED = Path(__file__).with_name("ranked.py")
@@ -111,3 +113,29 @@ def test_frozen_batch_norms_stay_as_they_are() -> None:
 def test_ranks_that_cannot_share_a_cycle_are_refused(count: int, accumulation: int) -> None:
     with pytest.raises(ConfigError, match=f"which is {accumulation}; got {count}"):
         judge_count(count, accumulation)
+
+
+def test_more_ranks_than_cards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    judge_cards(2, torch.device("cuda"))
+    judge_cards(4, torch.device("cpu"))
+    with pytest.raises(ConfigError, match=r"at most 2, the number of cards here, .*; got 4"):
+        judge_cards(4, torch.device("cuda"))
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("Traceback:\n  at\nRuntimeError: no card\n\n", "error: rank 1: RuntimeError: no card\n"),
+        ("error: the loss is nan\nat the end\n", "error: the loss is nan\n"),
+    ],
+)
+def test_the_last_words_of_another_rank_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], said: str, heard: str
+) -> None:
+    file = tmp_path / "run/attempt_0/1/stderr.log"
+    file.parent.mkdir(parents=True)
+    file.write_text(said)
+    with pytest.raises(SystemExit, match="1"):
+        launch._end(1, ProcessFailure(local_rank=1, pid=1, exitcode=1, error_file=""), tmp_path)
+    assert capsys.readouterr().err == heard

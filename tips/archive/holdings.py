@@ -15,7 +15,7 @@ from tips.temporaries import visible
 from tips.training.finished import CHECKPOINT, INTERPOLATOR, JOURNAL, MARK, RECORD
 
 CODE: Final = Path(__file__).parents[2]  # the project whose code runs
-WORKFLOW: Final = ("Snakefile", "config.yaml", "rules/*.smk", "schemas/*", "profiles/*/*")
+WORKFLOW: Final = ("Snakefile", "*.yaml", "rules/*.smk", "schemas/*", "profiles/*/*")
 BESIDE: Final = ("LICENSE", "environment.yml", "requirements.lock")
 OF_A_RUN: Final = (RECORD, JOURNAL, MARK, "failed.json", "dirty.diff")
 WEIGHTS: Final = (CHECKPOINT, INTERPOLATOR)

@@ -75,6 +75,7 @@ class _Finished(sources.Source):
     device: str
     steps: int
     seconds: float
+    ranks: int = 1
 
 
 def tables_needs(
@@ -238,7 +239,10 @@ def parse_times(text: str) -> dict[str, float]:
 
 
 def measured_times(study: Study, paths: Paths) -> dict[str, StepTime]:
-    """Reads seconds per step from finished runs, if their configuration is the present one."""
+    """Reads seconds per step from finished runs, if their configuration is the present one.
+
+    They are those of one card: where several have shared a training, all of their time counts.
+    """
     found: dict[str, StepTime] = {}
     for name, variant in study.variants.items():
         config = training_digest(variant.experiment, study.scale)
@@ -247,14 +251,15 @@ def measured_times(study: Study, paths: Paths) -> dict[str, StepTime]:
             run = sources.read_if_present(_Finished, file)
             if run is not None and run.steps and run.config_digest == config:
                 source = f"{name} seed {seed}, {run.device}"
-                found[name] = StepTime(run.seconds / run.steps, source)
+                found[name] = StepTime(run.ranks * run.seconds / run.steps, source)
     return found
 
 
 def taken(study: Study, paths: Paths) -> dict[str, tuple[int, float]]:
     """Tells what finished trainings took: by variant their number, and their hours together.
 
-    A training that several starts made counts with all of them.
+    A training that several starts made counts with all of them, and one on several cards with the
+    hours of each.
     """
     found: dict[str, tuple[int, float]] = {}
     for name, variant in study.variants.items():
@@ -262,7 +267,7 @@ def taken(study: Study, paths: Paths) -> dict[str, tuple[int, float]]:
             run = sources.read_if_present(_Finished, paths.run(name, str(seed)) / "provenance.json")
             if run is not None:
                 count, hours = found.get(name, (0, 0.0))
-                found[name] = count + 1, hours + run.seconds / HOUR
+                found[name] = count + 1, hours + run.ranks * run.seconds / HOUR
     return found
 
 

@@ -13,6 +13,7 @@ from tips.config.layers import read_yaml
 from tips.config.parts import Part
 from tips.paths import Paths
 from tips.planning import hours
+from tips.records import RecordError
 
 RUNTIMES_MORE: Final = 1.5  # a training is given this much more time than its steps took before
 START: Final = 15  # minutes to start, and to write the outputs
@@ -65,6 +66,14 @@ def load_resources(file: Path) -> Resources:
     return validated(Resources, read_yaml(file), file)
 
 
+def retries(profile: Path) -> int:
+    """Tells how often a profile's jobs are started again. Raises ConfigError if it is no count."""
+    count = read_yaml(profile).get("retries", 0)
+    if not isinstance(count, int) or count < 0:
+        raise ConfigError(f"{profile}: retries must be 0 or more; got {count!r}")
+    return count
+
+
 def training_minutes(study: Study, paths: Paths, longest: int) -> Callable[[str], int]:
     """Tells how many minutes to ask for a training of a variant.
 
@@ -82,9 +91,10 @@ def training_minutes(study: Study, paths: Paths, longest: int) -> Callable[[str]
         try:
             step = hours.step_times(study, {}, hours.measured_times(study, paths))(variant)
             windows = hours.windows(study, paths) if hours.depends_on_windows(study) else None
-        except ConfigError:
+        except (ConfigError, RecordError):  # a record that is none of ours says nothing
             return longest
         count = hours.steps(study.variant(variant).experiment, study, windows)
-        return min(longest, START + math.ceil(RUNTIMES_MORE * count * step.seconds / 60))
+        taken = count * step.seconds / study.scale.ranks / 60
+        return min(longest, START + math.ceil(RUNTIMES_MORE * taken))
 
     return minutes

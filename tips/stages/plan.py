@@ -12,12 +12,13 @@ from tips import records
 from tips.config import FULL, NOWHERE, ConfigError, Study, load_study
 from tips.paths import study_paths
 from tips.planning import card_memory, hours, timetable
-from tips.planning.resources import load_resources
+from tips.planning.resources import load_resources, retries
 from tips.progress import track
 from tips.tables.published import load_tables
 
 EXPERIMENTS = Path("experiments")
 RESOURCES: Final = Path("workflow/resources.yaml")
+SLURM: Final = Path("workflow/profiles/slurm/config.yaml")
 LARGEST_CARD = 1_000_000  # GiB
 # Networks whose training steps differ in size. `conv-conv` has the largest step of all variants
 # with activation checkpointing, `groups-15` without it. The steps of the variants that are not
@@ -181,9 +182,15 @@ def _timetable(
     if over:
         print(
             f"{len(over)} trainings take more than the {longest:g} hours that {RESOURCES} says a "
-            f"queue grants; they go on in further jobs ({over[0].name} needs "
-            f"{math.ceil(over[0].hours / longest)})."
+            "queue grants; they go on in further jobs."
         )
+        most = max(over, key=lambda task: task.hours)
+        needed, granted = math.ceil(most.hours / longest), 1 + retries(SLURM)
+        if needed > granted:
+            print(
+                f"{most.name} needs {needed} jobs, and `retries` of {SLURM} grants {granted}: "
+                "raise that, or run the same command again when it has ended."
+            )
     rules = ", ".join(f"{count} {rule}" for rule, count in jobs.items() if rule != "all")
     print(f"The workflow has {sum(jobs.values())} jobs left: {rules or 'none'}.")
     return timetable.as_json(laid, jobs)

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 import psutil
 
+from tips import for_snakemake
 from tips.config import ConfigError, Study, load_study
 from tips.config.guests import load_guests
 from tips.frozen import environment, freeze
@@ -23,6 +23,7 @@ from tips.locks import WORKFLOW, alone
 from tips.noted import noted
 from tips.paths import Paths, scored, study_paths
 from tips.prerequisites import unwritable_cache
+from tips.provenance import has_nvidia_driver
 from tips.queued import jobs_here
 from tips.tables.claims import CLAIMS
 from tips.temporaries import discard, sweep
@@ -80,14 +81,16 @@ def run(
     """
     if why := unwritable_cache():
         raise ConfigError(why)
-    words = _words(snakemake)
+    words = for_snakemake.split(snakemake)
+    asked = for_snakemake.understood(words)
     _judge_profile(profile)
     study = load_study(scale, Path("experiments"), root or None)
     paths = study_paths(study.scale)
     report = paths.reports / "index.html"
     told = {"scale": scale, "root": root, "peers": "all" * peers, "container": container}
-    words += ["--sdm", "apptainer"] if container else []
-    words += ["--config", *(f"{key}={value}" for key, value in told.items() if value)]
+    cards = study.scale.card or has_nvidia_driver()
+    words += for_snakemake.container_words(asked, container, cards=cards)
+    words += for_snakemake.config_words(asked, told)
     with alone(OWN, HERE):
         recover((paths.results, paths.reports, Path("csrc")))
         more, variables = _elsewhere(profile, study)
@@ -101,7 +104,7 @@ def run(
                 _partial_report(scale, root, (paths.numbers, CLAIMS.file(paths)))
             print(f"not finished (code {code}): see the message above; the same command goes on")
             sys.exit(1 if code < 0 else code)
-        if _asks_for_part(words):
+        if for_snakemake.asks_for_part(asked):
             print("that was what the words for Snakemake asked for; without them all is made")
             return
         wanted = [report, *(paths.metrics(*row) for row in scored(study))]
@@ -134,24 +137,6 @@ def _elsewhere(profile: str, study: Study) -> tuple[list[str], dict[str, str] | 
         *("--group-components", f"scoring={together}"),
     ]
     return words, environment(copy)
-
-
-def _words(text: str) -> list[str]:
-    """Splits words for Snakemake as a shell does. Raises ConfigError if a quote is left open."""
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise ConfigError(f"--snakemake: {error}; got {text!r}") from error
-
-
-def _asks_for_part(words: list[str]) -> bool:
-    """Tells whether words for Snakemake ask for less than the whole study, as `--dry-run` does."""
-    if not words:
-        return False
-    from snakemake.cli import get_argument_parser  # here, because it takes more than a second
-
-    asked = get_argument_parser().parse_args(words)
-    return bool(asked.dryrun or asked.until or asked.omit_from or asked.targets)
 
 
 def _guests(scale: str, study: Study, paths: Paths) -> list[str]:

@@ -7,11 +7,13 @@ import os
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from tips.chain import Judge, parent_difference
 from tips.config import MEAN_POSE, Study, load_study
 from tips.paths import Paths, study_paths
 from tips.proofs import read_proofs
+from tips.safe_text import one_line
 from tips.tables import runs
 from tips.tables.claims import CLAIMS
 from tips.tables.contents import SHEETS
@@ -30,6 +32,8 @@ from tips.tracking.variants import (
 )
 
 log = logging.getLogger(__name__)
+
+SHOWN: Final = 100  # characters of an address that a message shows
 
 
 def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
@@ -70,7 +74,13 @@ def run(scale: str = "desk", root: str = "", seeds: int = 0) -> None:
 def _server() -> str:
     """Gives the address of the MLflow server that the user names; empty if it is none."""
     address = os.environ.get("MLFLOW_TRACKING_URI", "")
-    return address if address.startswith(("http://", "https://")) else ""
+    if not address or address.startswith(("http://", "https://")):
+        return address
+    log.warning(
+        "MLFLOW_TRACKING_URI must begin with http:// or https://; nothing is sent to '%s'",
+        one_line(address, SHOWN),
+    )
+    return ""
 
 
 def _told(study: Study, paths: Paths, tables: Tables, variants: Sequence[str], root: str) -> Told:

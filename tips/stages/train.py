@@ -16,7 +16,7 @@ from tips.ops.compile import prepare_kernels
 from tips.ops.native import kernels_of
 from tips.training.finished import CHECKPOINT, JOURNAL, RECORD, WEIGHTS, FinishedRun
 from tips.training.job import build_job, state_key
-from tips.training.launch import is_rank, judge_count, launch
+from tips.training.launch import is_rank, judge_cards, judge_count, launch
 from tips.training.loop import Job, Outcome, TrainingError, fit
 from tips.training.ranks import Ranks, joined
 from tips.training.recording import (
@@ -52,7 +52,7 @@ def run(
         scale: Takes the study of this scale, a file of experiments/scales.
         root: Sets the dataset folder if the scale has none.
         device: Runs on this device: cpu, cuda, or auto to choose.
-        threads: Sets the number of threads on the CPU; 0 is one per core.
+        threads: Sets the number of threads on the CPU, which ranks share; 0 is one per core.
         trigger: Notes this text in provenance.json, by which the workflow knows what the training
             was started for; empty keeps what was noted before.
         ranks: Shares each accumulation cycle among so many processes, each with a card if there
@@ -69,13 +69,15 @@ def run(
     chosen = opened.study.variant(variant)
     count = ranks or opened.study.scale.ranks
     judge_count(count, chosen.experiment.training.accumulation)
+    target = choose_device(device, opened.study.scale)
+    judge_cards(count, target)
     if count > 1 and not is_rank():
         options = {"variant": variant, "seed": seed, "scale": scale, "root": root}
-        options |= {"device": device, "threads": threads, "trigger": trigger, "ranks": count}
+        options |= {"device": device, "threads": -(-threads // count), "trigger": trigger}
+        options |= {"ranks": count}
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         launch(count, ("stage", "train", *words))
         return
-    target = choose_device(device, opened.study.scale)
     set_up_training(threads)
     prepare_kernels(target)
     made_by = training_code(chosen.experiment, opened.study.scale, kernels_of(target))

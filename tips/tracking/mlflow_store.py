@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tips.records import RecordError
+from tips.records import RecordError, atomic_path
 from tips.safe_text import cut, one_line
 from tips.tracking import database as files
 from tips.tracking.artifacts import Artifacts, Beside, Uploaded
@@ -21,6 +22,7 @@ KEY: Final = "tips.run_key"
 VARIANT, SEED = "tips.variant", "tips.seed"
 LAYOUT: Final = "2"  # what this version writes of a run; another one's runs are written anew
 LAYOUT_TAG: Final = "tips.layout"
+OWNER_TAG: Final = "tips.owner"  # of an experiment on a server: which folder's runs it has
 FIRST_TAGS: Final = {  # an experiment has these from the start, and keeps what a user makes of them
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.experiment.primaryMetric.name": "total",
@@ -155,7 +157,8 @@ def opened_server(address: str, experiment: str, database: Path) -> Iterator[Sto
         database: the study's own sqlite file, whose lock keeps other writers of the study away.
 
     Raises:
-        RecordError: the server does not answer, or refuses.
+        RecordError: the server does not answer, or refuses; or the experiment is another study's,
+            whose runs would be taken for runs of this one that are gone.
     """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seconds, and not minutes
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
@@ -165,12 +168,28 @@ def opened_server(address: str, experiment: str, database: Path) -> Iterator[Sto
 
         try:
             made = _experiment(client, experiment, None)
+            _claim(client, made, experiment, database.with_suffix(".id"))
             yield Store(client, made, Uploaded(client), None)
         except MlflowException as error:
             said = one_line(str(error), 300)
             raise RecordError(
                 f"MLFLOW_TRACKING_URI {address}: {said}; start the server, or unset the variable"
             ) from error
+
+
+def _claim(client: "MlflowClient", experiment: str, name: str, file: Path) -> None:
+    """Notes on a server whose an experiment is, by a file beside the study's database."""
+    if not file.is_file():
+        with atomic_path(file) as temporary:
+            temporary.write_text(uuid.uuid4().hex, encoding="ascii")
+    own = one_line(file.read_text(encoding="ascii", errors="replace"), 32)
+    owner = client.get_experiment(experiment).tags.get(OWNER_TAG)
+    if owner not in (None, own):
+        raise RecordError(
+            f"MLFLOW_TRACKING_URI: the experiment '{name}' there was written from another folder; "
+            "choose a name with MLFLOW_EXPERIMENT_NAME"
+        )
+    client.set_experiment_tag(experiment, OWNER_TAG, own)
 
 
 def _experiment(client: "MlflowClient", name: str, artifacts: str | None) -> str:

@@ -1,5 +1,6 @@
 """Samples -> batches, loaded by this process or by worker processes."""
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from tips.data.windows import Labels, Sample, WindowSet, collate
 from tips.features.seen import SeenWindows
 from tips.instances import Key
 from tips.tensors import Seen
+from tips.training.stopping import ASKING
 
 
 class AugmentedWindows(Dataset[Sample]):
@@ -85,4 +87,19 @@ def load_batches(
     Returns:
         The batches, one after the other.
     """
-    return DataLoader(dataset, batch_sampler=list(order), num_workers=workers, collate_fn=stack)
+    return DataLoader(
+        dataset,
+        batch_sampler=list(order),
+        num_workers=workers,
+        collate_fn=stack,
+        worker_init_fn=_outlive_signals,
+    )
+
+
+def _outlive_signals(_: int) -> None:
+    """Lets a worker live when a signal asks all processes of a training for the end.
+
+    The training still needs its batches, to complete the cycle that it saves; then it ends them.
+    """
+    for one in ASKING:
+        signal.signal(one, signal.SIG_IGN)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
+import torch
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -28,9 +29,21 @@ def judge_count(count: int, accumulation: int) -> None:
         )
 
 
+def judge_cards(count: int, device: torch.device) -> None:
+    """Refuses more ranks than there are cards for, if they compute on cards."""
+    if device.type == "cuda" and count > torch.cuda.device_count():
+        raise ConfigError(
+            f"ranks must be at most {torch.cuda.device_count()}, the number of cards here, as each "
+            f"takes one; got {count}"
+        )
+
+
 def is_rank() -> bool:
-    """Tells whether this process is one of the ranks that were started already."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+    """Tells whether this process is one of the ranks that torchrun has started already.
+
+    RANK and WORLD_SIZE would not tell: a cluster may set them in every job.
+    """
+    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def launch(count: int, words: Sequence[str]) -> None:
@@ -74,7 +87,8 @@ def _end(rank: int, failure: ProcessFailure, folder: Path) -> NoReturn:
         for file in folder.glob(f"*/attempt_0/{rank}/stderr.log"):
             lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
             said = [line for line in lines if line.startswith("error: ")]
-            print(*said[-1:], sep="\n", file=sys.stderr)
+            last = [f"error: rank {rank}: {line}" for line in lines if line.strip()]
+            print(*(said or last)[-1:], sep="\n", file=sys.stderr)
     if code < 0:
         name = signal.Signals(-code).name
         print(f"error: rank {rank} of this training was ended by {name}", file=sys.stderr)

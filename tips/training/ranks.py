@@ -12,12 +12,16 @@ otherwise, and the losses have parameters and read the model beside its forward 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, distributed, nn
 
+from tips.safe_text import one_line
 from tips.training.batch_norms import BatchNorms, Statistics
+from tips.training.launch import is_rank
+
+LONGEST: Final = 300  # characters of what torch says
 
 
 class LostRankError(ValueError):
@@ -155,7 +159,7 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     Args:
         device: the kind of device; each rank takes the card of its number.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if not is_rank() or int(os.environ["WORLD_SIZE"]) == 1:
         yield Alone()
         return
     if device.type == "cuda":
@@ -173,4 +177,7 @@ def _naming_the_loss() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise LostRankError("another process of this training ended; see its message") from error
+        said = one_line(str(error), LONGEST)
+        raise LostRankError(
+            f"the processes of this training lost each other, or another one ended; torch: {said}"
+        ) from error

@@ -150,7 +150,8 @@ def training_time(wildcards):
 def with_needs(job):
     """Adds to a rule what a scheduler must know of its jobs, unless the rule says it by itself."""
     need = RESOURCES.of(job.name, card=SCALE.card)
-    job.resources["mem_mb"] = need.mem_mb
+    processes = SCALE.ranks if job.name == "train" else 1
+    job.resources["mem_mb"] = processes * need.mem_mb
     if "runtime" not in job.resources:
         job.resources["runtime"] = need.runtime
     if job.resources["_cores"] == 1:
@@ -207,8 +208,8 @@ wildcard_constraints:
 
 
 # Every job runs one stage of the package with the Python that runs Snakemake, or with that of a
-# container. `stage NAME ...` runs
-# it as it is; `study NAME ...` also tells it the scale and the dataset folder of this study.
+# container. `stage NAME ...` runs it as it is; `study NAME ...` also tells it the scale and the
+# dataset folder of this study.
 INSIDE = (
     DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
     and config["container"]
@@ -218,7 +219,13 @@ STAGE = f'stage() {{ {PYTHON} -m tips stage "$@"; }}; '
 OF_STUDY = f"--scale {shlex.quote(config['scale'])} --root {shlex.quote(ROOT)}"
 STUDY_STAGE = f'study() {{ stage "$@" {OF_STUDY}; }}; '
 DEVICE = f"DEVICE={config['device']}; "
-shell.prefix((DEVICE + STAGE + STUDY_STAGE).replace("{", "{{").replace("}", "}}"))
+# A stage that is told to end may have to save something. So its shell, whose end Snakemake takes for
+# the job's, waits for it; and the log is written until the stage has said its last word.
+OUTLIVE = (
+    "trap : TERM USR1; "
+    """tee() { trap '' TERM USR1; command tee "$@"; }; """
+)
+shell.prefix((OUTLIVE + DEVICE + STAGE + STUDY_STAGE).replace("{", "{{").replace("}", "}}"))
 
 
 def shards():

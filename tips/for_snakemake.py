@@ -1,0 +1,91 @@
+"""Words for Snakemake that a user hands on: split, judged, and joined with those of `reproduce`."""
+
+import contextlib
+import io
+import shlex
+import shutil
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from tips.config import ConfigError
+
+APPTAINER: Final = ("apptainer", "singularity")
+CARDS: Final = "--nv"  # lets what runs in an image see the cards
+
+
+def split(text: str) -> list[str]:
+    """Splits words as a shell does. Raises ConfigError if a quote is left open."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"--snakemake: {error}; got {text!r}") from error
+
+
+def understood(words: list[str]) -> Namespace | None:
+    """Reads words as Snakemake does; None if there are none.
+
+    Raises:
+        ConfigError: Snakemake would refuse them.
+    """
+    if not words:
+        return None
+    from snakemake.cli import get_argument_parser  # here, because it takes more than a second
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return get_argument_parser().parse_args(words)
+    except SystemExit as end:
+        if not end.code:  # it was asked for help, and gave it
+            raise
+        why = said.getvalue().strip().rpartition("\n")[2].partition("error: ")[2]
+        raise ConfigError(f"--snakemake: {why}; got {shlex.join(words)!r}") from end
+
+
+def asks_for_part(asked: Namespace | None) -> bool:
+    """Tells whether words ask for less than the whole study, as `--dry-run` does."""
+    return asked is not None and bool(
+        asked.dryrun or asked.until or asked.omit_from or asked.targets
+    )
+
+
+def config_words(asked: Namespace | None, told: Mapping[str, str]) -> list[str]:
+    """Joins the configuration that words give with that of `reproduce`: only one --config counts.
+
+    Args:
+        asked: the words.
+        told: what `reproduce` says; nothing is said of empty values.
+
+    Raises:
+        ConfigError: the words give what an option of `reproduce` is for.
+    """
+    own = (asked and asked.config) or []
+    for pair in own:
+        if (key := str(pair).partition("=")[0]) in told:
+            raise ConfigError(f"--snakemake: --config {key}=... is refused; give --{key} instead")
+    return ["--config", *own, *(f"{key}={value}" for key, value in told.items() if value)]
+
+
+def container_words(asked: Namespace | None, image: str, *, cards: bool) -> list[str]:
+    """Gives the words by which jobs run in an image of apptainer; none without one.
+
+    Args:
+        asked: the words, which may have some for apptainer, too.
+        image: a file, or an address such as docker://...; empty for none.
+        cards: whether jobs need the machine's cards.
+
+    Raises:
+        ConfigError: there is no such file, or no apptainer.
+    """
+    if not image:
+        return []
+    if "://" not in image and not Path(image).is_file():
+        raise ConfigError(
+            f"--container must be a file, or an address such as docker://...; got {image!r}"
+        )
+    if not any(map(shutil.which, APPTAINER)):
+        raise ConfigError(f"--container {image}: there is no apptainer here; install it")
+    inner = f"{asked.apptainer_args if asked else ''} {CARDS * cards}".strip()
+    return ["--sdm", "apptainer", *([f"--apptainer-args= {inner}"] if inner else [])]
