@@ -7,7 +7,7 @@ import shutil
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tips.config import ConfigError
 
@@ -15,20 +15,43 @@ APPTAINER: Final = ("apptainer", "singularity")
 CARDS: Final = "--nv"  # lets what runs in an image see the cards
 
 
-def split(text: str) -> list[str]:
-    """Splits words as a shell does. Raises ConfigError if a quote is left open."""
+class Words(NamedTuple):
+    """All words for Snakemake."""
+
+    words: list[str]
+    part: bool  # whether they ask for less than the whole study, as `--dry-run` does
+
+
+def joined(text: str, told: Mapping[str, str], *, cards: bool) -> Words:
+    """Joins a user's words with what `reproduce` tells Snakemake.
+
+    Args:
+        text: the user's words.
+        told: the configuration that `reproduce` gives; nothing is said of empty values. The value
+            of `container` is an image of apptainer, in which the jobs run then.
+        cards: whether jobs in an image need the machine's cards.
+
+    Raises:
+        ConfigError: Snakemake would refuse the words, or they give what an option of `reproduce`
+            is for; there is no such image, or no apptainer.
+    """
+    words = _split(text)
+    asked = _understood(words)
+    words += _container_words(asked, told["container"], cards=cards)
+    words += _config_words(asked, told)
+    return Words(words, _asks_for_part(asked))
+
+
+def _split(text: str) -> list[str]:
+    """Splits words as a shell does."""
     try:
         return shlex.split(text)
     except ValueError as error:
         raise ConfigError(f"--snakemake: {error}; got {text!r}") from error
 
 
-def understood(words: list[str]) -> Namespace | None:
-    """Reads words as Snakemake does; None if there are none.
-
-    Raises:
-        ConfigError: Snakemake would refuse them.
-    """
+def _understood(words: list[str]) -> Namespace | None:
+    """Reads words as Snakemake does; None if there are none."""
     if not words:
         return None
     from snakemake.cli import get_argument_parser  # here, because it takes more than a second
@@ -44,23 +67,14 @@ def understood(words: list[str]) -> Namespace | None:
         raise ConfigError(f"--snakemake: {why}; got {shlex.join(words)!r}") from end
 
 
-def asks_for_part(asked: Namespace | None) -> bool:
-    """Tells whether words ask for less than the whole study, as `--dry-run` does."""
+def _asks_for_part(asked: Namespace | None) -> bool:
     return asked is not None and bool(
         asked.dryrun or asked.until or asked.omit_from or asked.targets
     )
 
 
-def config_words(asked: Namespace | None, told: Mapping[str, str]) -> list[str]:
-    """Joins the configuration that words give with that of `reproduce`: only one --config counts.
-
-    Args:
-        asked: the words.
-        told: what `reproduce` says; nothing is said of empty values.
-
-    Raises:
-        ConfigError: the words give what an option of `reproduce` is for.
-    """
+def _config_words(asked: Namespace | None, told: Mapping[str, str]) -> list[str]:
+    """Joins the configuration of words with that of `reproduce`: only one --config counts."""
     own = (asked and asked.config) or []
     for pair in own:
         if (key := str(pair).partition("=")[0]) in told:
@@ -68,17 +82,8 @@ def config_words(asked: Namespace | None, told: Mapping[str, str]) -> list[str]:
     return ["--config", *own, *(f"{key}={value}" for key, value in told.items() if value)]
 
 
-def container_words(asked: Namespace | None, image: str, *, cards: bool) -> list[str]:
-    """Gives the words by which jobs run in an image of apptainer; none without one.
-
-    Args:
-        asked: the words, which may have some for apptainer, too.
-        image: a file, or an address such as docker://...; empty for none.
-        cards: whether jobs need the machine's cards.
-
-    Raises:
-        ConfigError: there is no such file, or no apptainer.
-    """
+def _container_words(asked: Namespace | None, image: str, *, cards: bool) -> list[str]:
+    """Gives the words by which jobs run in an image; those of the user for apptainer stay."""
     if not image:
         return []
     if "://" not in image and not Path(image).is_file():

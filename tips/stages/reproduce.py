@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import psutil
 
-from tips import for_snakemake
 from tips.config import ConfigError, Study, load_study
 from tips.config.guests import load_guests
+from tips.for_snakemake import joined
 from tips.frozen import environment, freeze
 from tips.locks import WORKFLOW, alone
 from tips.noted import noted
@@ -81,16 +81,13 @@ def run(
     """
     if why := unwritable_cache():
         raise ConfigError(why)
-    words = for_snakemake.split(snakemake)
-    asked = for_snakemake.understood(words)
     _judge_profile(profile)
     study = load_study(scale, Path("experiments"), root or None)
     paths = study_paths(study.scale)
     report = paths.reports / "index.html"
     told = {"scale": scale, "root": root, "peers": "all" * peers, "container": container}
     cards = study.scale.card or has_nvidia_driver()
-    words += for_snakemake.container_words(asked, container, cards=cards)
-    words += for_snakemake.config_words(asked, told)
+    words, part = joined(snakemake, told, cards=cards)
     with alone(OWN, HERE):
         recover((paths.results, paths.reports, Path("csrc")))
         more, variables = _elsewhere(profile, study)
@@ -100,11 +97,8 @@ def run(
         code = _child([*command, "--", *first], variables) if first else 0
         code = code or _child(command, variables)
         if code:
-            if code == FAILED:
-                _partial_report(scale, root, (paths.numbers, CLAIMS.file(paths)))
-            print(f"not finished (code {code}): see the message above; the same command goes on")
-            sys.exit(1 if code < 0 else code)
-        if for_snakemake.asks_for_part(asked):
+            _end_unfinished(code, scale, root, paths)
+        if part:
             print("that was what the words for Snakemake asked for; without them all is made")
             return
         wanted = [report, *(paths.metrics(*row) for row in scored(study))]
@@ -113,6 +107,14 @@ def run(
         print(f"error: {undone}; run the same command again", file=sys.stderr)
         sys.exit(1)
     print(f"The report: {report}")
+
+
+def _end_unfinished(code: int, scale: str, root: str, paths: Paths) -> NoReturn:
+    """Ends this process with Snakemake's code; if jobs failed, after a partial report."""
+    if code == FAILED:
+        _partial_report(scale, root, (paths.numbers, CLAIMS.file(paths)))
+    print(f"not finished (code {code}): see the message above; the same command goes on")
+    sys.exit(1 if code < 0 else code)
 
 
 def _judge_profile(name: str) -> None:
