@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cluster import missing, running
-from queued_study import SCALE, YAML, Queue, copy_code, snakemake
+from queued_study import SHORT, Queue, copy_code, snakemake, write_scale
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
 def prepared(queue: Queue, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study with all that the training of stage one reads."""
     folder = copy_code(tmp_path_factory.mktemp("prepared"))
-    (folder / f"experiments/scales/{SCALE}.yaml").write_text(YAML.replace("EPOCHS", "150"))
+    write_scale(folder, SHORT)
     done = subprocess.run(
         snakemake("--cores", "2", "--until", "pack", "kernels"),
         cwd=folder,
@@ -35,6 +35,12 @@ def prepared(queue: Queue, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def study(prepared: Path, tmp_path: Path) -> Callable[[str], Path]:
-    """Makes a copy of it."""
-    return lambda name: Path(shutil.copytree(prepared, tmp_path / name, symlinks=True))
+def study(prepared: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Makes a copy of it, whose training has so many epochs."""
+
+    def copied(name: str, epochs: int = SHORT) -> Path:
+        folder = Path(shutil.copytree(prepared, tmp_path / name, symlinks=True))
+        write_scale(folder, epochs)
+        return folder
+
+    return copied

@@ -22,7 +22,9 @@ DOWNLOADS: Final = ("results/assets", "results/cost")
 SCALE: Final = "queue"
 STUDY: Final = f"{SCALE}-embedded"
 SAVING: Final = 20  # steps between two states
-# Stage one takes a minute and a half, so that a job's shortest time limit ends it.
+# Epochs of stage one: enough to be stopped between two states, and more than a minute's, which is
+# the shortest limit of time that a job can have.
+SHORT, LONG = 40, 150
 YAML: Final = f"""extends: smoke.yaml
 name: {SCALE}
 rows: [hrnet, copy-3, concat, tips]
@@ -87,6 +89,12 @@ class Queue(NamedTuple):
 
     def run(self, folder: Path, *command: str, log: str = "main.log") -> int:
         return self.start(folder, *command, log=log).wait()
+
+
+def write_scale(folder: Path, epochs: int) -> None:
+    """Writes the scale, whose stage one has so many epochs."""
+    file = folder / f"experiments/scales/{SCALE}.yaml"
+    file.write_text(YAML.replace("EPOCHS", str(epochs)))
 
 
 def _heed_ctrl_c() -> None:

@@ -1,5 +1,6 @@
 """Trainings in a queue: stopped, requeued, ended by their time limit, cancelled, left alone."""
 
+import functools
 import json
 import os
 import shutil
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from queued_study import (
+    LONG,
     PROFILE,
     SAVING,
     SCALE,
+    SHORT,
     Queue,
     checkpoint,
     run_folder,
@@ -22,6 +25,7 @@ from queued_study import (
     steps,
     until,
     weights,
+    write_scale,
 )
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -29,21 +33,29 @@ TRAIN = snakemake(*PROFILE, "--retries", "3", "--", checkpoint())
 
 
 @pytest.fixture(scope="module")
-def unbroken(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The weights of the training without a queue."""
-    folder = Path(shutil.copytree(prepared, tmp_path_factory.mktemp("unbroken") / "study"))
-    done = subprocess.run(
-        [sys.executable, "-m", "tips", "stage", "train", "--variant=hrnet", f"--scale={SCALE}"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return weights(folder)
+def unbroken(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], str]:
+    """Gives the weights of a training without a queue, by its number of epochs."""
+
+    @functools.cache
+    def trained(epochs: int) -> str:
+        folder = Path(shutil.copytree(prepared, tmp_path_factory.mktemp("unbroken") / "study"))
+        write_scale(folder, epochs)
+        done = subprocess.run(
+            [sys.executable, "-m", "tips", "stage", "train", "--variant=hrnet", f"--scale={SCALE}"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return weights(folder)
+
+    return trained
 
 
-def test_a_requeued_job_goes_on(queue: Queue, study: Callable[[str], Path], unbroken: str) -> None:
+def test_a_requeued_job_goes_on(
+    queue: Queue, study: Callable[..., Path], unbroken: Callable[[int], str]
+) -> None:
     folder = study("requeued")
     main = queue.start(folder, *TRAIN)
     until(lambda: steps(folder) > SAVING, 120, folder / "main.log")
@@ -51,16 +63,16 @@ def test_a_requeued_job_goes_on(queue: Queue, study: Callable[[str], Path], unbr
     queue.ask("scontrol", "requeue", number)
     assert main.wait(300) == 0, (folder / "main.log").read_text()
     assert "resuming at step" in said(folder)
-    assert weights(folder) == unbroken
+    assert weights(folder) == unbroken(SHORT)
     record = json.loads((run_folder(folder) / "provenance.json").read_text())
     assert record["job"] == number
     assert record["node"] == ""
 
 
 def test_a_time_limit_is_gone_on_from(
-    queue: Queue, study: Callable[[str], Path], unbroken: str
+    queue: Queue, study: Callable[..., Path], unbroken: Callable[[int], str]
 ) -> None:
-    folder = study("limited")
+    folder = study("limited", LONG)
     limited = snakemake(*PROFILE, "--set-resources", "train:runtime=1", "--", checkpoint())
     assert queue.run(folder, *limited) == 0, (folder / "main.log").read_text()
     ended = [job["JobState"] for job in queue.jobs() if job["WorkDir"] == str(folder)]
@@ -68,10 +80,10 @@ def test_a_time_limit_is_gone_on_from(
     logs = [file.read_text() for file in (folder / ".snakemake/slurm_logs").rglob("*.log")]
     for words in ("SIGTERM: saved at step", "resuming at step"):
         assert any(words in log for log in [*logs, said(folder)]), words
-    assert weights(folder) == unbroken
+    assert weights(folder) == unbroken(LONG)
 
 
-def test_ctrl_c_empties_the_queue(queue: Queue, study: Callable[[str], Path]) -> None:
+def test_ctrl_c_empties_the_queue(queue: Queue, study: Callable[..., Path]) -> None:
     folder = study("cancelled")
     words = " ".join([*PROFILE[2:], "--until", "train"])
     main = queue.start(
@@ -87,7 +99,7 @@ def test_ctrl_c_empties_the_queue(queue: Queue, study: Callable[[str], Path]) ->
 
 @pytest.mark.parametrize("apart", [False, True])
 def test_nothing_is_trained_twice_after_a_kill(
-    queue: Queue, study: Callable[[str], Path], unbroken: str, apart: bool
+    queue: Queue, study: Callable[..., Path], unbroken: Callable[[int], str], apart: bool
 ) -> None:
     """The next start may come from another node, as another PID namespace stands for."""
     before = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child") if apart else ()
@@ -107,6 +119,6 @@ def test_nothing_is_trained_twice_after_a_kill(
     assert queue.run(folder, *before, sys.executable, "-c", recover, log="recover.log") == 0
     assert f"waiting for job {number} of a killed run" in (folder / "recover.log").read_text()
     assert queue.run(folder, *TRAIN) == 0, (folder / "main.log").read_text()
-    assert weights(folder) == unbroken
+    assert weights(folder) == unbroken(SHORT)
     record = json.loads((run_folder(folder) / "provenance.json").read_text())
     assert (record["job"], record["resumed_at"]) == (number, 0)

@@ -221,11 +221,10 @@ STUDY_STAGE = f'study() {{ stage "$@" {OF_STUDY}; }}; '
 DEVICE = f"DEVICE={config['device']}; "
 # A stage that is told to end may have to save something. So its shell, whose end Snakemake takes for
 # the job's, waits for it; and the log is written until the stage has said its last word.
-OUTLIVE = (
-    "trap : TERM USR1; "
-    """tee() { trap '' TERM USR1; command tee "$@"; }; """
+OUTLIVE = "trap : TERM USR1; " """tee() { trap '' TERM USR1; command tee "$@"; }; """
+shell.prefix(
+    (OUTLIVE + DEVICE + STAGE + STUDY_STAGE).replace("{", "{{").replace("}", "}}")
 )
-shell.prefix((OUTLIVE + DEVICE + STAGE + STUDY_STAGE).replace("{", "{{").replace("}", "}}"))
 
 
 def shards():
@@ -382,9 +381,23 @@ def vfit_weights():
     return [weights(vfit.weights, "vfit.weights")] if vfit.weights else []
 
 
+@functools.cache
+def digest_of(used, stage, *modules):
+    """Computes one digest of the code that a stage uses."""
+    return code.summary(used(stage, *modules))
+
+
+@functools.cache
+def digest_of_settings(stage):
+    """Computes one digest of the settings of the evaluation that a stage reads."""
+    return digest(freshness.settings_of(SCALE.evaluation, stage))
+
+
+# Such digests take a moment. So these give functions, which Snakemake calls for the jobs that it
+# plans: a job of a cluster reads this file, too, and needs only its own.
 def light_code(stage, *modules):
-    """Gives a digest of the code that a stage uses, as a parameter of its rule."""
-    return code.summary(freshness.code_of(stage, *modules))
+    """Gives the code that a stage uses, as a parameter of its rule."""
+    return lambda wildcards: digest_of(freshness.code_of, stage, *modules)
 
 
 def study_code(stage, *modules):
@@ -394,12 +407,12 @@ def study_code(stage, *modules):
 
 def heavy_code(stage, *modules):
     """Does the same if the configuration that the stage reads is a parameter of its rule."""
-    return code.summary(freshness.computing_code(stage, *modules))
+    return lambda wildcards: digest_of(freshness.computing_code, stage, *modules)
 
 
 def settings(stage):
-    """Gives a digest of the settings of the evaluation that a stage reads."""
-    return digest(freshness.settings_of(SCALE.evaluation, stage))
+    """Gives the settings of the evaluation that a stage reads, as a parameter of its rule."""
+    return lambda wildcards: digest_of_settings(stage)
 
 
 def interim_code(wildcards):
@@ -496,10 +509,10 @@ def noted(record, now, judged):
     return f"{code.summary(now)} after {before}" if stale else before
 
 
-def marks():
+def marks(wildcards):
     """Gives parameters that change with all that may mark a run stale or current again."""
     proofs = [str(proof) for proof in JUDGE.proofs]
-    return [freshness.trainings_code(STUDY), heavy_code("vfit"), proofs]
+    return [freshness.trainings_code(STUDY), heavy_code("vfit")(wildcards), proofs]
 
 
 PEERS = {name for name, guest in GUESTS.items() if guest.peer is not None}

@@ -111,7 +111,7 @@ rule tabulate:
     params:
         guests={name: guest.model_dump_json() for name, guest in SHOWN.items()},
         settings=settings("tabulate"),
-        marks=marks(),
+        marks=marks,
         seeds=config["seeds"],
         code=study_code("tabulate"),
         own=own_variants,
