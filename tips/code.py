@@ -17,6 +17,8 @@ from tips.syntax import BODY, Definition, Piece
 PACKAGE = Path(__file__).parent
 DIGITS = 16
 KERNELS = ("cpp", "cu")
+Question = tuple[Package, frozenset[str], frozenset[str], frozenset[str]]
+REACHED: dict[Question, "_Reach"] = {}  # what was found in the files as they are
 
 
 def used(
@@ -43,7 +45,7 @@ def used(
     Raises:
         ValueError: if a root does not exist.
     """
-    reach = _Reach(read_package(package.resolve()), roots, parts, beyond)
+    reach = _reach(package, roots, parts, beyond)
     files: dict[str, list[tuple[str, str]]] = {}
     for definition, piece, name in reach.pieces():
         file = reach.package.files[definition.module]
@@ -73,7 +75,7 @@ def summary(files: Mapping[str, str]) -> str:
 
 def modules(*roots: str, package: Path = PACKAGE) -> frozenset[str]:
     """Lists the modules that are imported before the reached code runs, or by it."""
-    return frozenset(_Reach(read_package(package.resolve()), roots).active)
+    return frozenset(_reach(package, roots).active)
 
 
 def definitions(
@@ -86,7 +88,7 @@ def definitions(
         parts: as in `used`.
         package: as in `used`.
     """
-    reach = _Reach(read_package(package.resolve()), roots, parts)
+    reach = _reach(package, roots, parts)
     found = set()
     for definition, piece, name in reach.pieces():
         if piece is definition.piece:
@@ -111,7 +113,7 @@ def names(
         beyond: as in `used`.
         package: as in `used`.
     """
-    return frozenset(_Reach(read_package(package.resolve()), roots, parts, beyond).words)
+    return frozenset(_reach(package, roots, parts, beyond).words)
 
 
 def changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -131,6 +133,22 @@ def _short(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:DIGITS]
 
 
+def _reach(
+    package: Path,
+    roots: Iterable[str],
+    parts: Collection[str] = (),
+    beyond: Collection[str] = (),
+) -> "_Reach":
+    """Finds what can be reached; once for the same question about the same files."""
+    known = read_package(package.resolve())
+    question = known, frozenset(roots), frozenset(parts), frozenset(beyond)
+    if question not in REACHED:
+        for other in [one for one in REACHED if one[0].folder == known.folder and one[0] != known]:
+            del REACHED[other]
+        REACHED[question] = _Reach(*question)
+    return REACHED[question]
+
+
 class _Reach:
     """Everything that can be reached from some roots."""
 
@@ -138,20 +156,20 @@ class _Reach:
         self,
         package: Package,
         roots: Iterable[str],
-        parts: Iterable[str] = (),
-        beyond: Collection[str] = (),
+        parts: Iterable[str],
+        beyond: frozenset[str],
     ) -> None:
         self.package = package
-        self._beyond = frozenset(beyond)
+        self._beyond = beyond
         self.active: set[str] = set()
         self.reached: dict[Definition, None] = {}
         self._members: dict[Piece, tuple[Definition, str]] = {}
         self._waiting: dict[str, list[Callable[[], None]]] = {}
         self.words: set[str] = set()
         self._queue: list[tuple[Definition, Piece]] = []
-        for root in roots:
+        for root in sorted(roots):
             self._start(root)
-        for part in parts:
+        for part in sorted(parts):
             self._start_part(part)
         while self._queue:
             self._follow(*self._queue.pop())
