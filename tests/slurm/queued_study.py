@@ -22,9 +22,7 @@ DOWNLOADS: Final = ("results/assets", "results/cost")
 SCALE: Final = "queue"
 STUDY: Final = f"{SCALE}-embedded"
 SAVING: Final = 20  # steps between two states
-# Epochs of stage one: enough to be stopped between two states, and more than a minute's, which is
-# the shortest limit of time that a job can have.
-SHORT, LONG = 40, 150
+SHORT: Final = 40  # epochs of stage one, enough to be stopped between two states
 YAML: Final = f"""extends: smoke.yaml
 name: {SCALE}
 rows: [hrnet, copy-3, concat, tips]

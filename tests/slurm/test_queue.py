@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import shutil
 import signal
@@ -9,10 +10,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from queued_study import (
-    LONG,
     PROFILE,
     SAVING,
     SCALE,
@@ -32,12 +33,22 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 TRAIN = snakemake(*PROFILE, "--retries", "3", "--", checkpoint())
 
 
+class Trained(NamedTuple):
+    weights: str
+    seconds: float
+
+
+def recorded(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run_folder(folder) / "provenance.json").read_text())
+    return found
+
+
 @pytest.fixture(scope="module")
-def unbroken(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], str]:
-    """Gives the weights of a training without a queue, by its number of epochs."""
+def unbroken(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Trained]:
+    """Trains without a queue, so many epochs."""
 
     @functools.cache
-    def trained(epochs: int) -> str:
+    def trained(epochs: int) -> Trained:
         folder = Path(shutil.copytree(prepared, tmp_path_factory.mktemp("unbroken") / "study"))
         write_scale(folder, epochs)
         done = subprocess.run(
@@ -48,13 +59,13 @@ def unbroken(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callab
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return weights(folder)
+        return Trained(weights(folder), recorded(folder)["seconds"])
 
     return trained
 
 
 def test_a_requeued_job_goes_on(
-    queue: Queue, study: Callable[..., Path], unbroken: Callable[[int], str]
+    queue: Queue, study: Callable[..., Path], unbroken: Callable[[int], Trained]
 ) -> None:
     folder = study("requeued")
     main = queue.start(folder, *TRAIN)
@@ -63,16 +74,18 @@ def test_a_requeued_job_goes_on(
     queue.ask("scontrol", "requeue", number)
     assert main.wait(300) == 0, (folder / "main.log").read_text()
     assert "resuming at step" in said(folder)
-    assert weights(folder) == unbroken(SHORT)
-    record = json.loads((run_folder(folder) / "provenance.json").read_text())
+    assert weights(folder) == unbroken(SHORT).weights
+    record = recorded(folder)
     assert record["job"] == number
     assert record["node"] == ""
 
 
 def test_a_time_limit_is_gone_on_from(
-    queue: Queue, study: Callable[..., Path], unbroken: Callable[[int], str]
+    queue: Queue, study: Callable[..., Path], unbroken: Callable[[int], Trained]
 ) -> None:
-    folder = study("limited", LONG)
+    # On this machine it takes half as long again as the shortest limit that a job can have.
+    epochs = math.ceil(SHORT * 90 / unbroken(SHORT).seconds)
+    folder = study("limited", epochs)
     limited = snakemake(*PROFILE, "--set-resources", "train:runtime=1", "--", checkpoint())
     assert queue.run(folder, *limited) == 0, (folder / "main.log").read_text()
     ended = [job["JobState"] for job in queue.jobs() if job["WorkDir"] == str(folder)]
@@ -80,7 +93,7 @@ def test_a_time_limit_is_gone_on_from(
     logs = [file.read_text() for file in (folder / ".snakemake/slurm_logs").rglob("*.log")]
     for words in ("SIGTERM: saved at step", "resuming at step"):
         assert any(words in log for log in [*logs, said(folder)]), words
-    assert weights(folder) == unbroken(LONG)
+    assert weights(folder) == unbroken(epochs).weights
 
 
 def test_ctrl_c_empties_the_queue(queue: Queue, study: Callable[..., Path]) -> None:
@@ -99,7 +112,7 @@ def test_ctrl_c_empties_the_queue(queue: Queue, study: Callable[..., Path]) -> N
 
 @pytest.mark.parametrize("apart", [False, True])
 def test_nothing_is_trained_twice_after_a_kill(
-    queue: Queue, study: Callable[..., Path], unbroken: Callable[[int], str], apart: bool
+    queue: Queue, study: Callable[..., Path], unbroken: Callable[[int], Trained], apart: bool
 ) -> None:
     """The next start may come from another node, as another PID namespace stands for."""
     before = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child") if apart else ()
@@ -119,6 +132,6 @@ def test_nothing_is_trained_twice_after_a_kill(
     assert queue.run(folder, *before, sys.executable, "-c", recover, log="recover.log") == 0
     assert f"waiting for job {number} of a killed run" in (folder / "recover.log").read_text()
     assert queue.run(folder, *TRAIN) == 0, (folder / "main.log").read_text()
-    assert weights(folder) == unbroken(SHORT)
-    record = json.loads((run_folder(folder) / "provenance.json").read_text())
+    assert weights(folder) == unbroken(SHORT).weights
+    record = recorded(folder)
     assert (record["job"], record["resumed_at"]) == (number, 0)
