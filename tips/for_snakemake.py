@@ -11,6 +11,10 @@ from typing import Final, NamedTuple
 
 from tips.config import ConfigError
 
+# Groups of short rules, several jobs of which are one of a cluster, one after the other: prediction
+# and evaluation of runs; features.
+SCORING, SEEING = GROUPS = "scoring", "seeing"
+TOGETHER: Final = 12  # jobs
 APPTAINER: Final = ("apptainer", "singularity")
 CARDS: Final = "--nv"  # lets what runs in an image see the cards
 

@@ -17,7 +17,7 @@ import psutil
 
 from tips.config import ConfigError, Study, load_study
 from tips.config.guests import load_guests
-from tips.for_snakemake import joined
+from tips.for_snakemake import GROUPS, TOGETHER, joined
 from tips.frozen import environment, freeze
 from tips.locks import WORKFLOW, alone
 from tips.noted import noted
@@ -34,7 +34,6 @@ OWN: Final = Path(".snakemake/tips/reproduce.lock")
 LOCKS: Final = Path(".snakemake/locks")
 HERE: Final = "works in this folder"
 SNAKEFILE: Final = Path("workflow/Snakefile")
-TOGETHER: Final = 12  # short predictions that one job of a cluster makes, one after the other
 PROFILES: Final = Path("workflow/profiles")
 SNAKEMAKE: Final = (sys.executable, "-m", "snakemake")
 SERVERS: Final = ("reproduce", "ui")  # stages that write no file of the workflow
@@ -136,7 +135,7 @@ def _elsewhere(profile: str, study: Study) -> tuple[list[str], dict[str, str] | 
     words = [
         *("--workflow-profile", str(copy / PROFILES / profile)),
         *("--snakefile", str(copy / SNAKEFILE)),
-        *("--group-components", f"scoring={together}"),
+        *("--group-components", *(f"{kind}={together}" for kind in GROUPS)),
     ]
     return words, environment(copy)
 

@@ -34,6 +34,7 @@ from tips.config.guests import load_guests
 from tips.data.kinds import module as reader_module
 from tips.data.origin import check_origin
 from tips.evaluation.guest_files import checked
+from tips.for_snakemake import SCORING, SEEING
 from tips.made import Keeper
 from tips.messages import complaint
 from tips.paths import scored, study_paths
@@ -179,8 +180,6 @@ def hold_workflow():
         drop_links(PATHS.results / part)
 
 
-# On a cluster, prediction and evaluation of a run are one job.
-SCORING = "scoring"
 SPLITS = SCALE.splits
 try:
     JUDGE = Judge(STUDY, PATHS, read_proofs(PATHS.proofs), contents=False)

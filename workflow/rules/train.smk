@@ -29,6 +29,8 @@ rule features:
     output:
         PATHS.features("{part}", "{key}", "{source}"),
     priority: 12
+    group:
+        SEEING
     resources:
         gpu=cards,
     params:
