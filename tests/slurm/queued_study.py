@@ -65,6 +65,9 @@ class Queue(NamedTuple):
     def waiting_or_running(self) -> list[str]:
         return self.ask("squeue", "--noheader", "--format=%i").split()
 
+    def state(self, number: str) -> str:
+        return self.ask("squeue", "--noheader", "--format=%T", f"--jobs={number}").strip()
+
     def jobs(self) -> list[dict[str, str]]:
         """Everything that SLURM knows of its jobs, also of ended ones."""
         lines = self.ask("scontrol", "show", "job", "--oneliner").splitlines()

@@ -72,6 +72,8 @@ def test_a_requeued_job_goes_on(
     until(lambda: steps(folder) > SAVING, 120, folder / "main.log")
     (number,) = queue.waiting_or_running()
     queue.ask("scontrol", "requeue", number)
+    until(lambda: queue.state(number) == "PENDING", 60, folder / "main.log")
+    queue.ask("scontrol", "update", f"JobId={number}", "StartTime=now")  # else in two minutes
     assert main.wait(300) == 0, (folder / "main.log").read_text()
     assert "resuming at step" in said(folder)
     assert weights(folder) == unbroken(SHORT).weights

@@ -155,6 +155,8 @@ def with_needs(job):
     job.resources["mem_mb"] = processes * need.mem_mb
     if "runtime" not in job.resources:
         job.resources["runtime"] = need.runtime
+    if job.group:
+        job.resources["turn"] = 1
     if job.resources["_cores"] == 1:
         job.resources["_cores"] = need.cores
 
