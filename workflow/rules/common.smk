@@ -155,7 +155,7 @@ def with_needs(job):
     job.resources["mem_mb"] = processes * need.mem_mb
     if "runtime" not in job.resources:
         job.resources["runtime"] = need.runtime
-    if job.group:
+    if job._group:  # `group` is empty as long as it is not known where jobs run
         job.resources["turn"] = 1
     if job.resources["_cores"] == 1:
         job.resources["_cores"] = need.cores
