@@ -99,7 +99,7 @@ def checkout() -> Checkout:
 def configuration() -> str:
     """Computes a digest of the configuration in the working folder."""
     digest = hashlib.sha256()
-    for file in sorted(visible(Path(CONFIGURATION), "**/*.yaml")):
+    for file in visible(Path(CONFIGURATION), "**/*.yaml"):
         content = file.read_bytes()
         digest.update(f"{file}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()

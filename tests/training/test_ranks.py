@@ -1,13 +1,11 @@
 """Ranks train what one process trains, and stop, resume and fail together."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from processes import run_ranks
 from ranked import CYCLE, STEPS
 from torch import Tensor, nn
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
@@ -17,8 +15,6 @@ from tips.training import launch
 from tips.training.batch_norms import BatchNorms
 from tips.training.launch import judge_cards, judge_count
 
-REPOSITORY = Path(__file__).parents[2]
-RANKED = Path(__file__).with_name("ranked.py")
 COUNTS = (1, 2, 4)
 # The norm behind it takes a bias away again. So its true gradient is 0, and Adam makes steps of
 # whole rounding errors; the norm's running mean follows.
@@ -28,16 +24,7 @@ OF_ROUNDING = ("layer.bias", "norm.running_mean")
 def train(folder: Path, count: int, *words: str) -> Path:
     """Trains the toy network with some number of ranks."""
     folder.mkdir(parents=True)
-    together = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    done = subprocess.run(
-        [sys.executable, *(together if count > 1 else ()), str(RANKED), str(folder), *words],
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+    done = run_ranks("ranked.py", count, str(folder), *words)
     assert done.returncode == 0, done.stderr
     return folder
 

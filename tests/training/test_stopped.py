@@ -1,16 +1,12 @@
 """A signal to every process of a training, its loaders too, ends it with its state saved."""
 
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-
-REPOSITORY = Path(__file__).parents[2]
-SCRIPT = Path(__file__).with_name("stopped.py")
+from processes import run_ranks
 
 
 @pytest.mark.slow
@@ -30,17 +26,5 @@ def test_ranks_with_loaders_save_when_their_launcher_is_told_to_end(tmp_path: Pa
 
 
 def run(folder: Path, number: int, count: int) -> subprocess.CompletedProcess[str]:
-    together = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    return subprocess.run(
-        [
-            *(sys.executable, *(together if count > 1 else ())),
-            *(str(SCRIPT), str(folder), "1", str(int(number)), str(count)),
-        ],
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-        start_new_session=True,
-    )
+    """Sends the signal at step 1."""
+    return run_ranks("stopped.py", count, str(folder), "1", str(int(number)), str(count))
