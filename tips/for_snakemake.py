@@ -81,7 +81,10 @@ def _config_words(asked: Namespace | None, told: Mapping[str, str]) -> list[str]
     """Joins the configuration of words with that of `reproduce`: only one --config counts."""
     own = (asked and asked.config) or []
     for pair in own:
-        if (key := str(pair).partition("=")[0]) in told:
+        key, equals, _ = str(pair).partition("=")
+        if not equals:
+            raise ConfigError(f"--snakemake: --config takes key=value; got {pair!r}")
+        if key in told:
             raise ConfigError(f"--snakemake: --config {key}=... is refused; give --{key} instead")
     return ["--config", *own, *(f"{key}={value}" for key, value in told.items() if value)]
 

@@ -54,6 +54,7 @@ def test_a_profile_runs_a_copy_of_the_code_and_hands_words_on(
         ({"profile": "../elsewhere"}, "--profile must be one of"),
         ({"snakemake": "--jobs '8"}, "--snakemake: No closing quotation"),
         ({"snakemake": "--jbos 8"}, "--snakemake: unrecognized arguments: --jbos"),
+        ({"snakemake": "--config nonsense"}, "takes key=value; got 'nonsense'"),
         ({"snakemake": "--config scale=desk"}, "give --scale instead"),
         ({"container": "nosuch.sif"}, "--container must be a file, .* got 'nosuch.sif'"),
         ({"container": "docker://debian"}, "there is no apptainer here"),
@@ -96,3 +97,13 @@ def test_words_that_ask_for_a_part_are_known(
         with pytest.raises(SystemExit, match="1"):
             reproduce.run("smoke", snakemake=words)
         assert "is missing" in capsys.readouterr().err
+
+
+def test_a_part_that_fails_leaves_the_report_as_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a file that no rule makes, after which nothing was run."""
+    monkeypatch.setattr(reproduce, "_child", lambda *_: reproduce.FAILED)
+    monkeypatch.setattr(reproduce, "_partial_report", lambda *_: pytest.fail("was written"))
+    with pytest.raises(SystemExit, match="1"):
+        reproduce.run("smoke", snakemake="results/nosuch")

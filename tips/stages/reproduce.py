@@ -71,8 +71,7 @@ def run(
         profile: Runs the jobs as this profile says, a folder of workflow/profiles; slurm is a
             cluster. Without it they run on this machine.
         container: Runs the jobs in this image of apptainer, a .sif file or an address.
-        snakemake: Hands these words on to Snakemake, as "--jobs 8". If they ask for a part, as
-            --dry-run and --until do, the end of that part is a success.
+        snakemake: Hands these words on to Snakemake, as "--jobs 8", or "--dry-run" for a part.
 
     Raises:
         ConfigError: the study, or the cache folder, cannot be used.
@@ -85,8 +84,7 @@ def run(
     paths = study_paths(study.scale)
     report = paths.reports / "index.html"
     told = {"scale": scale, "root": root, "peers": "all" * peers, "container": container}
-    cards = study.scale.card or has_nvidia_driver()
-    words, part = joined(snakemake, told, cards=cards)
+    words, part = joined(snakemake, told, cards=study.scale.card or has_nvidia_driver())
     with alone(OWN, HERE):
         recover((paths.results, paths.reports, Path("csrc")))
         more, variables = _elsewhere(profile, study)
@@ -96,7 +94,9 @@ def run(
         code = _child([*command, "--", *first], variables) if first else 0
         code = code or _child(command, variables)
         if code:
-            _end_unfinished(code, scale, root, paths)
+            if code == FAILED and not part:
+                _partial_report(scale, root, (paths.numbers, CLAIMS.file(paths)))
+            _end_unfinished(code)
         if part:
             print("that was what the words for Snakemake asked for; without them all is made")
             return
@@ -108,10 +108,8 @@ def run(
     print(f"The report: {report}")
 
 
-def _end_unfinished(code: int, scale: str, root: str, paths: Paths) -> NoReturn:
-    """Ends this process with Snakemake's code; if jobs failed, after a partial report."""
-    if code == FAILED:
-        _partial_report(scale, root, (paths.numbers, CLAIMS.file(paths)))
+def _end_unfinished(code: int) -> NoReturn:
+    """Ends this process with Snakemake's code."""
     print(f"not finished (code {code}): see the message above; the same command goes on")
     sys.exit(1 if code < 0 else code)
 
